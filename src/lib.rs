@@ -1,0 +1,3 @@
+//! moorline keeps Kubernetes clusters moored to Git.
+
+pub mod helm;

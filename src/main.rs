@@ -1,0 +1,2 @@
+//! Parses arguments and dispatches to one command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The quick tier's integration tests: one binary.
