@@ -1,5 +1,6 @@
 //! moorline keeps Kubernetes clusters moored to Git.
 
 pub mod adapters;
+pub mod desired;
 pub mod helm;
 pub mod model;

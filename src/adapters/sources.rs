@@ -135,6 +135,8 @@ pub trait StateStore: Send + Sync {
     /// `None` means that all of it is there already.
     async fn commit(
         &self,
-        prepare: &(dyn for<'a> Fn(&'a (dyn Fn(&str) -> Option<String> + 'a)) -> Option<CommitRequest> + Send + Sync),
+        prepare: &(
+             dyn for<'a> Fn(&'a (dyn Fn(&str) -> Option<String> + 'a)) -> Option<CommitRequest> + Send + Sync
+         ),
     ) -> Result<Option<CommitSha>, SourceError>;
 }
