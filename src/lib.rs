@@ -1,3 +1,5 @@
 //! moorline keeps Kubernetes clusters moored to Git.
 
+pub mod adapters;
 pub mod helm;
+pub mod model;

@@ -1,0 +1,4 @@
+//! Every way moorline touches the world, one narrow trait each. The implementations are private to this
+//! module: the reconciler knows the traits alone.
+
+pub mod sources;

@@ -1,0 +1,140 @@
+//! Reading code and config repositories, and writing the state repository.
+
+use async_trait::async_trait;
+
+use crate::model::error::{Classified, ErrorClass};
+use crate::model::source::{CommitSha, FileTree, References, RepositoryPath, RepositoryUrl};
+
+/// Why a repository could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// The remote did not answer, or answered with a passing error.
+    #[error("failed to reach {repository}: {message}")]
+    Unreachable {
+        /// The repository.
+        repository: RepositoryUrl,
+        /// What the transport said, without credentials.
+        message: String,
+    },
+    /// The remote refused us, or our credentials do not fit.
+    #[error("{repository} refused access: {message}")]
+    Denied {
+        /// The repository.
+        repository: RepositoryUrl,
+        /// What the transport said, without credentials.
+        message: String,
+    },
+    /// The repository, branch, tag or commit is not there.
+    #[error("{revision} does not exist in {repository}")]
+    Missing {
+        /// The repository.
+        repository: RepositoryUrl,
+        /// What was asked for.
+        revision: String,
+    },
+    /// The content passes a limit.
+    #[error("{repository} at {commit}: {message}")]
+    Limit {
+        /// The repository.
+        repository: RepositoryUrl,
+        /// The commit.
+        commit: CommitSha,
+        /// Which limit, in words.
+        message: String,
+    },
+    /// The local mirror is broken or not writable.
+    #[error("failed to use the mirror of {repository}: {message}")]
+    Mirror {
+        /// The repository.
+        repository: RepositoryUrl,
+        /// What the library said.
+        message: String,
+    },
+    /// Somebody else keeps pushing to the branch.
+    #[error("failed to push to {branch} of {repository}: it moved {attempts} times")]
+    PushRaced {
+        /// The repository.
+        repository: RepositoryUrl,
+        /// The branch.
+        branch: String,
+        /// How often it was tried.
+        attempts: u32,
+    },
+}
+
+impl Classified for SourceError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::Unreachable { .. } | Self::Mirror { .. } => ErrorClass::Transient,
+            Self::Denied { .. } | Self::Missing { .. } | Self::Limit { .. } => ErrorClass::Config,
+            Self::PushRaced { .. } => ErrorClass::Conflict,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Denied { .. } => {
+                Some("check `credentials` in the settings: the longest matching prefix is used".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Reads repositories: one request for references, a fetch only of what moved, trees from the object database.
+#[async_trait]
+pub trait Sources: Send + Sync {
+    /// Branches and tags of a remote, with one request.
+    async fn references(&self, repository: &RepositoryUrl) -> Result<References, SourceError>;
+
+    /// The files below a path at a commit, fetched if the mirror does not have it. `reference` is the full
+    /// name of a reference that leads to the commit (`refs/heads/main`), for servers that do not serve
+    /// arbitrary commits. Files that `previous` already holds under the same object id are shared with it.
+    async fn tree(
+        &self,
+        repository: &RepositoryUrl,
+        reference: Option<&str>,
+        commit: CommitSha,
+        path: &RepositoryPath,
+        previous: Option<&FileTree>,
+    ) -> Result<FileTree, SourceError>;
+}
+
+/// One file to write or remove.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileEdit {
+    /// The path in the repository.
+    pub path: String,
+    /// The new content; absent removes the file.
+    pub content: Option<String>,
+}
+
+/// A batch of edits that becomes one commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommitRequest {
+    /// The first line and body.
+    pub message: String,
+    /// Trailers, as `("Moorline-Operation", "shop/dev/web/3")`.
+    pub trailers: Vec<(String, String)>,
+    /// The files.
+    pub edits: Vec<FileEdit>,
+    /// When, in seconds since 1970.
+    pub time: i64,
+}
+
+/// Writes the state repository; never forces.
+#[async_trait]
+pub trait StateStore: Send + Sync {
+    /// The newest text of a file of the state branch, fetched from the remote; absent where the file, the
+    /// branch or all commits are.
+    async fn read(&self, path: &str) -> Result<Option<String>, SourceError>;
+
+    /// Commits and pushes one batch. `prepare` receives a function that reads the newest text of a file and
+    /// returns what is still to be written: it is called again on the new head when the remote moved, and
+    /// `None` means that all of it is there already.
+    async fn commit(
+        &self,
+        prepare: &(dyn for<'a> Fn(&'a (dyn Fn(&str) -> Option<String> + 'a)) -> Option<CommitRequest> + Send + Sync),
+    ) -> Result<Option<CommitSha>, SourceError>;
+}

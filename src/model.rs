@@ -1,0 +1,17 @@
+//! Nouns as types, parsed at the edge: identifiers, states, files, objects. No behaviour beyond parsing,
+//! printing and comparing; names nothing outside itself.
+
+pub mod digest;
+pub mod drift;
+pub mod error;
+pub mod facts;
+pub mod fault;
+pub mod health;
+pub mod hold;
+pub mod inventory;
+pub mod manifest;
+pub mod name;
+pub mod policy;
+pub mod record;
+pub mod resource;
+pub mod source;

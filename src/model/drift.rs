@@ -1,0 +1,73 @@
+//! The difference between what we want and what is there, object by object, with an explanation per field.
+
+use jiff::Timestamp;
+
+use super::resource::ResourceId;
+
+/// Whether what runs is what we brought there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+pub enum SyncStatus {
+    /// What runs is what is wanted.
+    Synced,
+    /// It is not.
+    OutOfSync,
+    /// It could not be told.
+    Unknown,
+}
+
+impl SyncStatus {
+    /// The word used everywhere.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Synced => "Synced",
+            Self::OutOfSync => "OutOfSync",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
+/// A field that somebody else set on one of our objects.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct ExtraField {
+    /// The path, as `/metadata/annotations/example.com~1owner`.
+    pub field: String,
+    /// The field manager that set it.
+    pub manager: String,
+    /// When, as the API server recorded it.
+    pub time: Option<String>,
+}
+
+/// A field that differs from what we applied, and who made it so.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct FieldDrift {
+    /// The path.
+    pub field: String,
+    /// The manager that holds it now, where managedFields tell.
+    pub manager: Option<String>,
+    /// When that manager last wrote.
+    pub time: Option<Timestamp>,
+}
+
+/// What is different about one object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ObjectDrift {
+    /// It is as we applied it.
+    InSync,
+    /// It is not there.
+    Missing,
+    /// It is being deleted.
+    Terminating,
+    /// It is not as we applied it.
+    Changed,
+    /// We have not applied this version of it yet.
+    Pending,
+}
+
+/// One object with its difference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResourceDrift {
+    /// Which object.
+    pub id: ResourceId,
+    /// The difference.
+    pub drift: ObjectDrift,
+}

@@ -1,0 +1,163 @@
+//! The inventory of an application: the head (what we own, and the three facts) and the intent (a rollout that
+//! was begun). Parsed from and written to JSON; where it is kept is the business of adapters.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::digest::{Digest, KeyedHash};
+use super::facts::{Blocked, Version};
+use super::name::{ApplicationId, InstanceName, NamespaceName};
+use super::policy::SyncPolicy;
+use super::record::Record;
+use super::resource::ResourceId;
+
+/// The format written into every head.
+pub const HEAD_FORMAT: u32 = 1;
+/// At most this many records wait in a head for the state repository.
+pub const PENDING_RECORDS: usize = 20;
+
+/// One of the two places of a rendered set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Slot {
+    /// Secrets named `….a.…`.
+    A,
+    /// Secrets named `….b.…`.
+    B,
+}
+
+impl Slot {
+    /// The other one.
+    pub fn other(self) -> Self {
+        match self {
+            Self::A => Self::B,
+            Self::B => Self::A,
+        }
+    }
+
+    /// The letter in the names of Secrets.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::A => "a",
+            Self::B => "b",
+        }
+    }
+}
+
+/// What we know of one object that we applied.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HeadObject {
+    /// The apiVersion it was applied in.
+    pub api_version: String,
+    /// Its uid.
+    pub uid: String,
+    /// The keyed hash of the manifest.
+    pub desired: KeyedHash,
+    /// The keyed hash of the fields that we own, as the API server answered.
+    pub projection: KeyedHash,
+    /// Set while it is no longer wanted and waits to be pruned.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leaving: bool,
+    /// Whether an annotation says that it must never be pruned.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keep: bool,
+}
+
+/// A suspension, by a command or in Git.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Suspension {
+    /// Why.
+    pub reason: String,
+    /// Until when; absent means until somebody resumes it.
+    pub until: Option<Timestamp>,
+    /// Who, as claimed.
+    pub actor: Option<String>,
+}
+
+/// What is known of an application without Git: kept in a ConfigMap, without values.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Head {
+    /// [`HEAD_FORMAT`].
+    pub format: u32,
+    /// The instance it belongs to.
+    pub instance: InstanceName,
+    /// The number of the last rollout that reached the head or was blocked.
+    pub rollout: u64,
+    /// What Git asked for last.
+    pub wanted: Option<Version>,
+    /// What we last brought to health.
+    pub deployed: Option<Version>,
+    /// What was deployed before.
+    pub previous: Option<Version>,
+    /// What failed and must not return.
+    pub blocked: Option<Blocked>,
+    /// The digest of the inputs that rendered to `deployed`.
+    pub inputs: Option<Digest>,
+    /// Where the deployed set is kept.
+    pub slot: Option<Slot>,
+    /// The effective sync options.
+    pub sync: SyncPolicy,
+    /// The namespace of the application.
+    pub namespace: NamespaceName,
+    /// The labels of that namespace.
+    pub namespace_labels: BTreeMap<String, String>,
+    /// The release name.
+    pub release: String,
+    /// The config repository.
+    pub config: String,
+    /// The uid of kube-system at the first rollout.
+    pub cluster: String,
+    /// What we own.
+    pub objects: BTreeMap<ResourceId, HeadObject>,
+    /// Records that the state repository does not have yet, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pending: Vec<Record>,
+    /// The suspension by command, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended: Option<Suspension>,
+    /// The commands of the commands object that were carried out, by their ids.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub handled: Vec<String>,
+}
+
+/// A head with the version of the object that holds it, for compare-and-swap.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredHead {
+    /// The head.
+    pub head: Head,
+    /// The resourceVersion of its ConfigMap.
+    pub resource_version: String,
+}
+
+/// A set that was written before a rollout began: the intent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredSet {
+    /// The application.
+    pub application: ApplicationId,
+    /// In which slot.
+    pub slot: Slot,
+    /// Of which rollout.
+    pub rollout: u64,
+    /// The digest of the rendered set.
+    pub digest: Digest,
+    /// Which objects it names, with those of earlier attempts that may still be there.
+    pub objects: Vec<ResourceId>,
+}
+
+/// The name of the head's ConfigMap.
+pub fn head_name(instance: &InstanceName, application: &ApplicationId) -> String {
+    format!("{instance}.{}", application.label())
+}
+
+/// The name of the ConfigMap in which people leave commands.
+pub fn commands_name(instance: &InstanceName, application: &ApplicationId) -> String {
+    format!("{}.commands", head_name(instance, application))
+}
+
+/// The name of one part of a set, from 1.
+pub fn set_name(instance: &InstanceName, application: &ApplicationId, slot: Slot, part: usize) -> String {
+    format!("{}.{}.{part}", head_name(instance, application), slot.as_str())
+}
