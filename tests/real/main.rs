@@ -1,0 +1,11 @@
+//! The whole tier: tests against a real control plane, git servers, helm and kubectl. `tests/run` runs them.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its support too")]
+
+#[allow(
+    dead_code,
+    reason = "a part is offered whole, whatever the tests of the day use of it"
+)]
+mod parts;
+
+mod parts_work;
