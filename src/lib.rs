@@ -2,5 +2,6 @@
 
 pub mod adapters;
 pub mod desired;
+pub mod health;
 pub mod helm;
 pub mod model;
