@@ -2,6 +2,10 @@
 
 pub mod adapters;
 pub mod desired;
+pub mod diff;
 pub mod health;
 pub mod helm;
+pub mod ledger;
 pub mod model;
+pub mod render;
+pub mod sync;
