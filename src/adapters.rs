@@ -1,4 +1,5 @@
 //! Every way moorline touches the world, one narrow trait each. The implementations are private to this
 //! module: the reconciler knows the traits alone.
 
+pub mod git;
 pub mod sources;

@@ -269,7 +269,9 @@ impl HoldReason {
                 "{object} is a hook that runs before the sync, which moorline cannot run yet; set sync.hooks: skip to leave it out"
             ),
             Self::ClusterUnknown { cluster } => {
-                format!("the kubeconfig has no context {cluster:?}; add it, or correct `cluster:` in moorline.yaml")
+                format!(
+                    "the kubeconfig has no context {cluster:?}; add it, or correct `cluster:` in moorline.yaml"
+                )
             }
             Self::OtherCluster { was, is, plan } => format!(
                 "the context leads to cluster {is}, but the first rollout went to {was}; `moorline confirm … {plan}` accepts the new one"
@@ -281,10 +283,14 @@ impl HoldReason {
                 object.kind.kind
             ),
             Self::NotAllowed { object, line } => {
-                format!("the code repository may not write {object}; to allow it, add `{line}` to the services file")
+                format!(
+                    "the code repository may not write {object}; to allow it, add `{line}` to the services file"
+                )
             }
             Self::OtherInstance { object, instance } => {
-                format!("{object} belongs to the moorline instance {instance:?}, which must let go of it first")
+                format!(
+                    "{object} belongs to the moorline instance {instance:?}, which must let go of it first"
+                )
             }
             Self::OtherApplication { object, application } => {
                 format!("{object} belongs to {application}, which must let go of it first")
@@ -292,10 +298,19 @@ impl HoldReason {
             Self::OtherTool { object, tool } => format!(
                 "{object} is tracked by {tool}; set adopt: true in the services file to take it over, and stop {tool}"
             ),
-            Self::FieldConflict { object, field, manager } => {
+            Self::FieldConflict {
+                object,
+                field,
+                manager,
+            } => {
                 format!("{field} of {object} is owned by {manager:?}; remove it from Git or from {manager:?}")
             }
-            Self::Contested { object, field, manager, until } => format!(
+            Self::Contested {
+                object,
+                field,
+                manager,
+                until,
+            } => format!(
                 "\"moorline\" and {manager:?} both keep writing {field} of {object}; next try at {until}"
             ),
             Self::Blocked { diagnosis } => format!(
@@ -303,12 +318,21 @@ impl HoldReason {
             ),
             Self::Retrying { message, until } => format!("{message}; next try at {until}"),
             Self::PruneGuard { why, objects, plan } => {
-                format!("{why}: {}; `moorline confirm … {plan}` deletes them", listed(objects))
+                format!(
+                    "{why}: {}; `moorline confirm … {plan}` deletes them",
+                    listed(objects)
+                )
             }
             Self::PruneDisabled { objects } => {
-                format!("sync.prune is off and {} left Git: {}", count(objects.len()), listed(objects))
+                format!(
+                    "sync.prune is off and {} left Git: {}",
+                    count(objects.len()),
+                    listed(objects)
+                )
             }
-            Self::EnvironmentShrunk { why, plan } => format!("{why}; `moorline confirm … {plan}` deletes them"),
+            Self::EnvironmentShrunk { why, plan } => {
+                format!("{why}; `moorline confirm … {plan}` deletes them")
+            }
             Self::Moves { from, to, plan } => {
                 format!("it moves from {from} to {to}; `moorline confirm … {plan}` lets it")
             }
@@ -316,14 +340,20 @@ impl HoldReason {
                 format!("{object} is being deleted")
             }
             Self::Terminating { object, finalizers } => {
-                format!("{object} is being deleted and waits for its finalizers {}", finalizers.join(", "))
+                format!(
+                    "{object} is being deleted and waits for its finalizers {}",
+                    finalizers.join(", ")
+                )
             }
             Self::StateUnavailable { message } => {
                 format!("the state repository cannot be read, so the first rollout waits: {message}")
             }
             Self::InventoryUnreadable { message } => format!("the inventory cannot be read: {message}"),
             Self::SetMissing { digest } => {
-                format!("the deployed set {} is in no Secret of the inventory; the next rollout writes it anew", digest.short())
+                format!(
+                    "the deployed set {} is in no Secret of the inventory; the next rollout writes it anew",
+                    digest.short()
+                )
             }
         }
     }
@@ -334,12 +364,21 @@ fn with_hint(message: &str, hint: Option<&str>) -> String {
 }
 
 fn count(number: usize) -> String {
-    if number == 1 { "1 object".to_owned() } else { format!("{number} objects") }
+    if number == 1 {
+        "1 object".to_owned()
+    } else {
+        format!("{number} objects")
+    }
 }
 
 fn listed(objects: &[ResourceId]) -> String {
     const SHOWN: usize = 5;
-    let mut text = objects.iter().take(SHOWN).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let mut text = objects
+        .iter()
+        .take(SHOWN)
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ");
     if objects.len() > SHOWN {
         text.push_str(&format!(" and {} more", objects.len() - SHOWN));
     }

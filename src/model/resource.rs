@@ -18,7 +18,10 @@ pub struct GroupKind {
 impl GroupKind {
     /// Puts a group and a kind together.
     pub fn new(group: &str, kind: &str) -> Self {
-        Self { group: group.into(), kind: kind.into() }
+        Self {
+            group: group.into(),
+            kind: kind.into(),
+        }
     }
 
     /// Whether this is the kind given.
@@ -51,10 +54,14 @@ impl ApiVersion {
     pub fn parse(text: &str) -> Option<Self> {
         let (group, version) = text.rsplit_once('/').unwrap_or(("", text));
         let plain = |part: &str| {
-            part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-')
+            part.bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-')
         };
         let fits = !version.is_empty() && plain(version) && plain(group) && text.len() <= 253;
-        fits.then(|| Self { group: group.into(), version: version.into() })
+        fits.then(|| Self {
+            group: group.into(),
+            version: version.into(),
+        })
     }
 }
 
@@ -86,9 +93,15 @@ impl ResourceId {
         let kind = object.get("kind")?.as_str()?;
         let metadata = object.get("metadata")?;
         let name = metadata.get("name")?.as_str()?;
-        let namespace = metadata.get("namespace").and_then(Value::as_str).filter(|text| !text.is_empty());
+        let namespace = metadata
+            .get("namespace")
+            .and_then(Value::as_str)
+            .filter(|text| !text.is_empty());
         Some(Self {
-            kind: GroupKind { group: version.group, kind: kind.into() },
+            kind: GroupKind {
+                group: version.group,
+                kind: kind.into(),
+            },
             namespace: namespace.map(Into::into),
             name: name.into(),
         })
@@ -157,6 +170,9 @@ mod tests {
         assert_eq!(key, json!("apps|Deployment|b|a"));
         assert_eq!(serde_json::from_value::<ResourceId>(key).unwrap(), id);
         assert!(ResourceId::of(&json!({"kind": "X"})).is_none());
-        assert!(ResourceId::of(&json!({"apiVersion": "a/../v1", "kind": "X", "metadata": {"name": "n"}})).is_none());
+        assert!(
+            ResourceId::of(&json!({"apiVersion": "a/../v1", "kind": "X", "metadata": {"name": "n"}}))
+                .is_none()
+        );
     }
 }
