@@ -2,5 +2,6 @@
 //! module: the reconciler knows the traits alone.
 
 pub mod cluster;
+pub mod git;
 pub mod kube;
 pub mod sources;

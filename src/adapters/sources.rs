@@ -1,5 +1,7 @@
 //! Reading code and config repositories, and writing the state repository.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use crate::model::error::{Classified, ErrorClass};
@@ -123,20 +125,17 @@ pub struct CommitRequest {
     pub time: i64,
 }
 
-/// Writes the state repository; never forces.
+/// Given the newest files, returns what is still to be written; nothing if all of it is there already.
+pub type Prepare<'a> = dyn Fn(&FileTree) -> Option<CommitRequest> + Send + Sync + 'a;
+
+/// Reads and writes the state repository; never forces.
 #[async_trait]
 pub trait StateStore: Send + Sync {
-    /// The newest text of a file of the state branch, fetched from the remote; absent where the file, the
-    /// branch or all commits are.
-    async fn read(&self, path: &str) -> Result<Option<String>, SourceError>;
+    /// The newest files of the state branch, fetched from the remote; none where the repository is empty. A
+    /// branch that is gone while others are there is missing, not empty.
+    async fn files(&self) -> Result<Arc<FileTree>, SourceError>;
 
-    /// Commits and pushes one batch. `prepare` receives a function that reads the newest text of a file and
-    /// returns what is still to be written: it is called again on the new head when the remote moved, and
-    /// `None` means that all of it is there already.
-    async fn commit(
-        &self,
-        prepare: &(
-             dyn for<'a> Fn(&'a (dyn Fn(&str) -> Option<String> + 'a)) -> Option<CommitRequest> + Send + Sync
-         ),
-    ) -> Result<Option<CommitSha>, SourceError>;
+    /// Commits and pushes one batch. `prepare` is called again on the new head when the remote moved or an answer
+    /// was lost. Returns the head that holds the batch, or nothing if `prepare` had nothing to write.
+    async fn commit(&self, prepare: &Prepare<'_>) -> Result<Option<CommitSha>, SourceError>;
 }
