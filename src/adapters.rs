@@ -1,7 +1,25 @@
-//! Every way moorline touches the world, one narrow trait each. The implementations are private to this
-//! module: the reconciler knows the traits alone.
+//! Every way moorline touches the world, one narrow trait each. The reconciler knows the traits and the
+//! [`World`] that holds them, never an implementation.
 
+pub mod clock;
 pub mod cluster;
 pub mod git;
 pub mod kube;
 pub mod sources;
+
+use std::sync::Arc;
+
+/// Everything outside the process.
+#[derive(Clone)]
+pub struct World {
+    /// Code and config repositories.
+    pub sources: Arc<dyn sources::Sources>,
+    /// Clusters.
+    pub clusters: Arc<dyn cluster::Clusters>,
+    /// The state repository; absent if no records are kept.
+    pub state: Option<Arc<dyn sources::StateStore>>,
+    /// The clock.
+    pub clock: Arc<dyn clock::Clock>,
+    /// Entropy for keys.
+    pub entropy: Arc<dyn clock::Entropy>,
+}

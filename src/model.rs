@@ -17,3 +17,4 @@ pub mod policy;
 pub mod record;
 pub mod resource;
 pub mod source;
+pub mod status;

@@ -1,0 +1,61 @@
+//! The loop: observe → decide → act → record, for one application at a time and many side by side.
+//!
+//! A tick takes no input: polls, watches, webhooks and commands only ring the bell, and a restart needs no path of
+//! its own. What the process remembers ([`crate::sync::Progress`], the index of live objects, rendered sets) saves
+//! work and nothing else.
+
+pub mod act;
+pub mod cluster;
+pub mod commands;
+pub mod diagnose;
+pub mod inventory;
+pub mod live;
+pub mod observe;
+pub mod record;
+mod run;
+pub mod view;
+
+use crate::model::name::{ApplicationId, EnvironmentName, NamespaceName};
+use crate::model::source::RepositoryUrl;
+use std::time::Duration;
+
+pub use run::{Outcome, RunMode, run};
+
+/// Everything that can wake the reconciler.
+#[derive(Debug)]
+pub enum Event {
+    /// Objects of an application changed.
+    Live(ApplicationId),
+    /// A kind was listed, or its watch failed.
+    Listed,
+    /// A commands object changed.
+    Commands,
+    /// A repository on this machine changed, or a webhook says so.
+    Sources,
+    /// Records were written to the state repository, or could not be.
+    Recorded,
+}
+
+/// What the reconciler is told at its start.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The config repository.
+    pub config: RepositoryUrl,
+    /// Its branch; absent means the remote's HEAD.
+    pub config_branch: Option<String>,
+    /// moorline's own namespace.
+    pub own_namespace: NamespaceName,
+    /// The environments to look after; none means all.
+    pub environments: Vec<EnvironmentName>,
+    /// How often repositories are asked.
+    pub poll: Duration,
+    /// Decide and write nothing.
+    pub dry_run: bool,
+}
+
+impl Options {
+    /// Whether an environment is looked after.
+    pub fn includes(&self, environment: &EnvironmentName) -> bool {
+        self.environments.is_empty() || self.environments.contains(environment)
+    }
+}

@@ -1,0 +1,223 @@
+//! One cluster as the reconciler sees it: its identity and kinds, the inventory, live objects, commands.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio::sync::Mutex;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::commands::{self, Commands};
+use super::inventory::{self, Inventory, InventoryError, PackedSet};
+use super::live::{LiveIndex, Watches};
+use super::{Event, Options};
+use crate::adapters::World;
+use crate::adapters::cluster::{ClusterError, ClusterIdentity, ClusterWrite};
+use crate::diff;
+use crate::model::digest::Digest;
+use crate::model::inventory::{StoredHead, StoredSet};
+use crate::model::kinds::KindTable;
+use crate::model::live::LiveRecord;
+use crate::model::manifest::INSTANCE_LABEL;
+use crate::model::name::{ApplicationId, EnvironmentName, InstanceName, NamespaceName};
+use crate::model::resource::{GroupKind, ResourceId};
+
+/// A connected cluster.
+pub struct ClusterState {
+    /// The connection.
+    pub cluster: Arc<dyn ClusterWrite>,
+    /// Who it is.
+    pub identity: ClusterIdentity,
+    /// What it serves.
+    pub kinds: Arc<KindTable>,
+    /// Its live objects.
+    pub live: LiveIndex,
+    /// The watches that feed them.
+    pub watches: Watches,
+    /// Heads by application.
+    pub heads: BTreeMap<ApplicationId, StoredHead>,
+    /// Heads that cannot be read.
+    pub unreadable: BTreeMap<ApplicationId, String>,
+    /// Sets written for rollouts that did not end.
+    pub intents: HashMap<ApplicationId, StoredSet>,
+    /// Sets, compressed.
+    pub sets: HashMap<ApplicationId, Vec<PackedSet>>,
+    /// Commands by environment.
+    pub commands: BTreeMap<EnvironmentName, Commands>,
+    /// What stands where we did not write yet.
+    pub contact: Arc<FirstContact>,
+    /// Namespaces that are known to exist.
+    pub namespaces: HashSet<NamespaceName>,
+}
+
+impl ClusterState {
+    /// Connects and reads the inventory. A missing key is made, unless nothing may be written.
+    pub async fn connect(
+        world: &World,
+        options: &Options,
+        instance: &InstanceName,
+        context: Option<&str>,
+        events: UnboundedSender<Event>,
+    ) -> Result<Self, InventoryError> {
+        let cluster = world.clusters.connect(context).await?;
+        let identity = cluster.identity().await?;
+        let kinds = cluster.kinds(false).await?;
+        let namespace = &options.own_namespace;
+        let key = match inventory::read_key(&*cluster, namespace, instance).await? {
+            Some(key) => key,
+            None => make_key(world, options, instance, &*cluster).await?,
+        };
+        let inventory = inventory::read_all(&*cluster, namespace, instance).await?;
+        let live = LiveIndex::new(key, world.clock.clone());
+        let selector = format!("{INSTANCE_LABEL}={instance}");
+        let watches = Watches::new(live.clone(), cluster.clone(), selector, events);
+        let mut state = Self {
+            contact: Arc::new(FirstContact::new(cluster.clone(), live.clone())),
+            cluster,
+            identity,
+            kinds,
+            live,
+            watches,
+            heads: BTreeMap::new(),
+            unreadable: BTreeMap::new(),
+            intents: HashMap::new(),
+            sets: HashMap::new(),
+            commands: BTreeMap::new(),
+            namespaces: HashSet::new(),
+        };
+        state.take_inventory(inventory);
+        Ok(state)
+    }
+
+    fn take_inventory(&mut self, inventory: Inventory) {
+        for (id, object) in inventory.heads.values().flat_map(|stored| &stored.head.objects) {
+            self.live.expect(id, object.projection);
+        }
+        for (stored, packed) in inventory.sets {
+            let head = inventory.heads.get(&stored.application).map_or(0, |head| head.head.rollout);
+            if stored.rollout > head {
+                self.intents.insert(stored.application.clone(), stored.clone());
+            }
+            self.keep_set(&stored.application, packed);
+        }
+        self.heads = inventory.heads;
+        self.unreadable = inventory.unreadable;
+    }
+
+    /// Starts the watches of kinds that are served.
+    pub fn watch<'a>(&mut self, kinds: impl IntoIterator<Item = &'a GroupKind>) {
+        for kind in kinds {
+            if self.kinds.get(kind).is_some_and(|info| info.watchable) {
+                self.watches.ensure(kind, None);
+            }
+        }
+    }
+
+    /// Keeps a set at hand; of each application the two newest.
+    pub fn keep_set(&mut self, application: &ApplicationId, packed: PackedSet) {
+        let sets = self.sets.entry(application.clone()).or_default();
+        sets.retain(|one| one.digest != packed.digest);
+        sets.push(packed);
+        if sets.len() > 2 {
+            sets.remove(0);
+        }
+    }
+
+    /// A set at hand.
+    pub fn set(&self, application: &ApplicationId, digest: &Digest) -> Option<&PackedSet> {
+        self.sets.get(application)?.iter().find(|set| set.digest == *digest)
+    }
+
+    /// Reads the commands of an environment, and makes their ConfigMap if `make` is set.
+    pub async fn read_commands(
+        &mut self,
+        options: &Options,
+        instance: &InstanceName,
+        environment: &EnvironmentName,
+    ) -> Result<(), ClusterError> {
+        let namespace = &options.own_namespace;
+        let read = commands::read(&*self.cluster, namespace, instance, environment).await?;
+        if read.is_none() && !options.dry_run {
+            commands::make(&*self.cluster, namespace, instance, environment).await?;
+        }
+        self.commands.insert(environment.clone(), read.unwrap_or_default());
+        Ok(())
+    }
+}
+
+async fn make_key(
+    world: &World,
+    options: &Options,
+    instance: &InstanceName,
+    cluster: &dyn ClusterWrite,
+) -> Result<crate::model::digest::HashKey, InventoryError> {
+    let key = world.entropy.key().map_err(|error| InventoryError::Unreadable {
+        object: "the entropy of the operating system".to_owned(),
+        why: error.to_string(),
+    })?;
+    if options.dry_run {
+        return Ok(key);
+    }
+    ensure_namespace(cluster, &options.own_namespace).await?;
+    inventory::make_key(cluster, &options.own_namespace, instance, key).await
+}
+
+/// Creates moorline's own namespace, unless it is there.
+async fn ensure_namespace(cluster: &dyn ClusterWrite, namespace: &NamespaceName) -> Result<(), ClusterError> {
+    let id = namespace_id(namespace);
+    if cluster.get(&id, None).await?.is_some() {
+        return Ok(());
+    }
+    let object = serde_json::json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace.as_str()}});
+    match cluster.put(&object).await {
+        Err(ClusterError::Changed { .. }) => Ok(()),
+        other => other.map(drop),
+    }
+}
+
+/// The identity of a namespace.
+pub fn namespace_id(namespace: &NamespaceName) -> ResourceId {
+    ResourceId { kind: GroupKind::new("", "Namespace"), namespace: None, name: namespace.as_str().into() }
+}
+
+/// What stands in places where we want to write for the first time: objects without our labels are in no watch.
+/// One list per kind and namespace, shared by all applications of a pass.
+pub struct FirstContact {
+    cluster: Arc<dyn ClusterWrite>,
+    live: LiveIndex,
+    lists: Mutex<HashMap<(GroupKind, Option<Arc<str>>), Arc<BTreeMap<ResourceId, LiveRecord>>>>,
+}
+
+impl FirstContact {
+    fn new(cluster: Arc<dyn ClusterWrite>, live: LiveIndex) -> Self {
+        Self { cluster, live, lists: Mutex::default() }
+    }
+
+    /// Forgets what was read: the next look is a fresh one.
+    pub async fn clear(&self) {
+        self.lists.lock().await.clear();
+    }
+
+    /// The record of an object that no watch shows.
+    pub async fn look(&self, id: &ResourceId, namespaced: bool) -> Result<Option<LiveRecord>, ClusterError> {
+        if !namespaced {
+            let object = self.cluster.get(id, None).await?;
+            return Ok(object.as_ref().and_then(|object| self.observe(object)).map(|(_, record)| record));
+        }
+        let key = (id.kind.clone(), id.namespace.clone());
+        let mut lists = self.lists.lock().await;
+        if let Some(list) = lists.get(&key) {
+            return Ok(list.get(id).cloned());
+        }
+        let objects = self.cluster.list(&id.kind, None, id.namespace.as_deref(), None).await?;
+        let list: BTreeMap<ResourceId, LiveRecord> = objects.iter().filter_map(|object| self.observe(object)).collect();
+        let found = list.get(id).cloned();
+        lists.insert(key, Arc::new(list));
+        Ok(found)
+    }
+
+    fn observe(&self, object: &Value) -> Option<(ResourceId, LiveRecord)> {
+        let observed = diff::observe(object, self.live.key(), self.live.now())?;
+        Some((observed.id, observed.record))
+    }
+}

@@ -1,0 +1,248 @@
+//! The live objects that carry our labels, kept as small records by watches: one per kind and cluster, shared by
+//! all applications.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::StreamExt as _;
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::JoinSet;
+
+use super::Event;
+use crate::adapters::clock::Clock;
+use crate::adapters::cluster::{ClusterError, ClusterWrite, WatchEvent};
+use crate::diff;
+use crate::model::digest::{HashKey, KeyedHash};
+use crate::model::live::LiveRecord;
+use crate::model::name::ApplicationId;
+use crate::model::resource::{ApiVersion, GroupKind, ResourceId};
+
+/// What the index knows of one watched kind.
+#[derive(Debug, Default)]
+struct KindState {
+    /// Whether a list was read in full.
+    listed: bool,
+    /// Counts lists; records of older lists are gone when a list ends.
+    round: u64,
+    /// The last failure, until something succeeds.
+    failure: Option<ClusterError>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    record: LiveRecord,
+    round: u64,
+}
+
+#[derive(Default)]
+struct Inner {
+    objects: HashMap<ResourceId, Entry>,
+    kinds: HashMap<GroupKind, KindState>,
+    /// What the last apply of each object answered: an object that differs keeps its body, to explain it.
+    expected: HashMap<ResourceId, KeyedHash>,
+}
+
+/// The index of one cluster. Cheap to clone.
+#[derive(Clone)]
+pub struct LiveIndex {
+    inner: Arc<Mutex<Inner>>,
+    key: HashKey,
+    clock: Arc<dyn Clock>,
+}
+
+impl LiveIndex {
+    /// An empty index.
+    pub fn new(key: HashKey, clock: Arc<dyn Clock>) -> Self {
+        Self { inner: Arc::default(), key, clock }
+    }
+
+    /// The key of the fingerprints.
+    pub fn key(&self) -> &HashKey {
+        &self.key
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // A panic elsewhere leaves whole records: each change is one insertion or removal.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The record of an object.
+    pub fn get(&self, id: &ResourceId) -> Option<LiveRecord> {
+        self.lock().objects.get(id).map(|entry| entry.record.clone())
+    }
+
+    /// Whether a kind was read in full; the failure that keeps it from being read.
+    pub fn readiness(&self, kind: &GroupKind) -> Result<bool, ClusterError> {
+        let inner = self.lock();
+        let Some(state) = inner.kinds.get(kind) else { return Ok(false) };
+        match &state.failure {
+            Some(failure) if !state.listed => Err(failure.clone()),
+            _ => Ok(state.listed),
+        }
+    }
+
+    /// How many objects are known.
+    pub fn len(&self) -> usize {
+        self.lock().objects.len()
+    }
+
+    /// Whether no object is known.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Notes what an object is expected to look like.
+    pub fn expect(&self, id: &ResourceId, projection: KeyedHash) {
+        self.lock().expected.insert(id.clone(), projection);
+    }
+
+    /// Takes the answer of our own write; an older event that comes later does not replace it.
+    pub fn learn(&self, object: &Value) -> Option<LiveRecord> {
+        let observed = diff::observe(object, &self.key, self.clock.now())?;
+        let mut inner = self.lock();
+        let round = inner.kinds.get(&observed.id.kind).map_or(0, |state| state.round);
+        let record = observed.record.clone();
+        inner.objects.insert(observed.id, Entry { record: observed.record, round });
+        Some(record)
+    }
+
+    /// Takes the end of an object that we deleted ourselves, or that was found to be gone.
+    pub fn forget(&self, id: &ResourceId) {
+        self.lock().objects.remove(id);
+    }
+
+    /// Takes an event of a watch. Returns the applications to look at again.
+    fn take(&self, kind: &GroupKind, event: WatchEvent) -> Vec<ApplicationId> {
+        match event {
+            WatchEvent::Started => {
+                let mut inner = self.lock();
+                inner.kinds.entry(kind.clone()).or_default().round += 1;
+                Vec::new()
+            }
+            WatchEvent::Object(object) => self.take_object(&object).into_iter().collect(),
+            WatchEvent::Listed => self.end_list(kind),
+            WatchEvent::Gone(id) => {
+                let gone = self.lock().objects.remove(&id);
+                gone.and_then(|entry| entry.record.application).into_iter().collect()
+            }
+            WatchEvent::Failed(error) => {
+                self.lock().kinds.entry(kind.clone()).or_default().failure = Some(error);
+                Vec::new()
+            }
+        }
+    }
+
+    fn take_object(&self, object: &Arc<Value>) -> Option<ApplicationId> {
+        let observed = diff::observe(object, &self.key, self.clock.now())?;
+        let (id, mut record) = (observed.id, observed.record);
+        let mut inner = self.lock();
+        let state = inner.kinds.entry(id.kind.clone()).or_default();
+        state.failure = None;
+        let round = state.round;
+        let differs = inner.expected.get(&id).is_some_and(|expected| record.projection.as_ref() != Some(expected));
+        if differs {
+            record.body = Some(object.clone());
+        }
+        if let Some(entry) = inner.objects.get_mut(&id) {
+            entry.round = round;
+            // Our own write's echo, or an event from before it.
+            let old = record.resource_version.is_not_newer_than(&entry.record.resource_version);
+            if old && record.uid == entry.record.uid {
+                return None;
+            }
+            let quiet = entry.record.projection == record.projection
+                && entry.record.health == record.health
+                && entry.record.uid == record.uid
+                && entry.record.terminating == record.terminating
+                && entry.record.application == record.application;
+            let before = entry.record.application.clone();
+            entry.record = record;
+            return if quiet { None } else { entry.record.application.clone().or(before) };
+        }
+        let application = record.application.clone();
+        inner.objects.insert(id, Entry { record, round });
+        application
+    }
+
+    fn end_list(&self, kind: &GroupKind) -> Vec<ApplicationId> {
+        let mut inner = self.lock();
+        let state = inner.kinds.entry(kind.clone()).or_default();
+        let (first, round) = (!state.listed, state.round);
+        state.listed = true;
+        state.failure = None;
+        let mut changed = HashSet::new();
+        inner.objects.retain(|id, entry| {
+            let keep = id.kind != *kind || entry.round >= round;
+            if !keep {
+                changed.extend(entry.record.application.clone());
+            }
+            keep
+        });
+        if first {
+            changed.extend(inner.objects.values().filter_map(|entry| entry.record.application.clone()));
+        }
+        changed.into_iter().collect()
+    }
+
+    /// The time, as the index knows it.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}
+
+/// The watches of one cluster; they end with this value.
+pub struct Watches {
+    index: LiveIndex,
+    cluster: Arc<dyn ClusterWrite>,
+    selector: String,
+    running: HashSet<GroupKind>,
+    tasks: JoinSet<()>,
+    events: UnboundedSender<Event>,
+}
+
+impl Watches {
+    /// No watch yet.
+    pub fn new(
+        index: LiveIndex,
+        cluster: Arc<dyn ClusterWrite>,
+        selector: String,
+        events: UnboundedSender<Event>,
+    ) -> Self {
+        Self { index, cluster, selector, running: HashSet::new(), tasks: JoinSet::new(), events }
+    }
+
+    /// Starts the watch of a kind, unless it runs.
+    pub fn ensure(&mut self, kind: &GroupKind, version: Option<&ApiVersion>) {
+        if !self.running.insert(kind.clone()) {
+            return;
+        }
+        let mut stream = self.cluster.watch(kind, version, None, &self.selector);
+        let (index, events, kind) = (self.index.clone(), self.events.clone(), kind.clone());
+        self.tasks.spawn(async move {
+            while let Some(event) = stream.next().await {
+                let listed = matches!(event, WatchEvent::Listed | WatchEvent::Failed(_));
+                let changed = index.take(&kind, event);
+                for application in changed {
+                    if events.send(Event::Live(application)).is_err() {
+                        return;
+                    }
+                }
+                if listed && events.send(Event::Listed).is_err() {
+                    return;
+                }
+            }
+        });
+    }
+
+    /// Kinds that are watched.
+    pub fn len(&self) -> usize {
+        self.running.len()
+    }
+
+    /// Whether nothing is watched.
+    pub fn is_empty(&self) -> bool {
+        self.running.is_empty()
+    }
+}

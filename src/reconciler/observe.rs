@@ -1,0 +1,539 @@
+//! Git → what every application wants: the config repository, the heads of code repositories, the files of
+//! charts and manifests, rendered where an input changed. Reads, decides nothing about the cluster.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use futures::StreamExt as _;
+
+use super::Options;
+use crate::adapters::World;
+use crate::adapters::sources::SourceError;
+use crate::desired::{Application, CodeRevision, ConfigRepository, Origin};
+use crate::model::digest::Digest;
+use crate::model::fault::Fault;
+use crate::model::hold::HoldReason;
+use crate::model::kinds::KindTable;
+use crate::model::manifest::RenderedSet;
+use crate::model::name::{ApplicationId, EnvironmentName, ServiceName};
+use crate::model::source::{CommitSha, FileTree, References, RepositoryPath, RepositoryUrl};
+use crate::render::{self, RenderInput, Rendered, WantedCode};
+
+/// So many repositories are asked at once.
+const PARALLEL: usize = 16;
+
+/// The config repository as last read.
+#[derive(Clone)]
+pub struct ConfigState {
+    /// Its commit.
+    pub commit: CommitSha,
+    /// Its files.
+    pub tree: FileTree,
+    /// Its meaning.
+    pub repository: Arc<ConfigRepository>,
+}
+
+/// What an application wants, before a cluster is looked at.
+#[derive(Clone, Debug)]
+pub enum Desired {
+    /// A rendered version.
+    Rendered(Box<RenderedVersion>),
+    /// It cannot be told.
+    Held(Vec<HoldReason>),
+    /// Code without branch or pin.
+    NeverPromoted,
+}
+
+/// A rendered version with where it came from.
+#[derive(Clone, Debug)]
+pub struct RenderedVersion {
+    /// The application.
+    pub application: Arc<Application>,
+    /// The commit of its code.
+    pub code: WantedCode,
+    /// The revision of the config repository.
+    pub config: CommitSha,
+    /// The digest of all inputs.
+    pub inputs: Digest,
+    /// The result.
+    pub rendered: Arc<Rendered>,
+}
+
+impl RenderedVersion {
+    /// The rendered set.
+    pub fn set(&self) -> &RenderedSet {
+        &self.rendered.set
+    }
+}
+
+/// The environments of a reading, and what each of their applications wants.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    /// What each application wants.
+    pub desired: BTreeMap<ApplicationId, Desired>,
+    /// The services of each environment that was read in full.
+    pub members: BTreeMap<EnvironmentName, BTreeSet<ServiceName>>,
+    /// What holds applications that are not in `desired`, by environment; an environment that is neither here nor
+    /// in `members` is gone.
+    pub held_environments: BTreeMap<EnvironmentName, Vec<HoldReason>>,
+    /// What holds everything.
+    pub held: Vec<HoldReason>,
+    /// Repositories that could not be read.
+    pub failures: Vec<HoldReason>,
+    /// Contexts of environments.
+    pub contexts: BTreeMap<EnvironmentName, Option<String>>,
+}
+
+type TreeKey = (RepositoryUrl, RepositoryPath);
+
+/// Reads Git, keeping what did not change.
+pub struct Observer {
+    world: World,
+    options: Options,
+    config: Option<ConfigState>,
+    references: HashMap<RepositoryUrl, Result<References, Arc<SourceError>>>,
+    trees: HashMap<TreeKey, (CommitSha, FileTree)>,
+    paths: HashMap<ApplicationId, (CommitSha, Digest)>,
+    memo: HashMap<ApplicationId, (Digest, Result<Arc<Rendered>, HoldReason>)>,
+}
+
+impl Observer {
+    /// Nothing read yet.
+    pub fn new(world: World, options: Options) -> Self {
+        Self {
+            world,
+            options,
+            config: None,
+            references: HashMap::new(),
+            trees: HashMap::new(),
+            paths: HashMap::new(),
+            memo: HashMap::new(),
+        }
+    }
+
+    /// The config repository as last read.
+    pub fn config(&self) -> Option<&ConfigState> {
+        self.config.as_ref()
+    }
+
+    /// All faults of the config repository as last read.
+    pub fn faults(&self) -> &[Fault] {
+        self.config.as_ref().map_or(&[], |config| &config.repository.faults)
+    }
+
+    /// Reads the config repository at its branch, or at a revision.
+    pub async fn read_config(&mut self, revision: Option<&str>) -> Result<(), HoldReason> {
+        let url = self.options.config.clone();
+        let references = self.world.sources.references(&url).await.map_err(|error| source_hold(&url, &error))?;
+        let (reference, commit) = self.config_commit(&references, revision)?;
+        self.references.insert(url.clone(), Ok(references));
+        if self.config.as_ref().is_some_and(|config| config.commit == commit) {
+            return Ok(());
+        }
+        let previous = self.config.as_ref().map(|config| &config.tree);
+        let tree = self
+            .world
+            .sources
+            .tree(&url, reference.as_deref(), commit, &RepositoryPath::default(), previous)
+            .await
+            .map_err(|error| source_hold(&url, &error))?;
+        let repository = Arc::new(ConfigRepository::read(&tree));
+        self.config = Some(ConfigState { commit, tree, repository });
+        Ok(())
+    }
+
+    fn config_commit(
+        &self,
+        references: &References,
+        revision: Option<&str>,
+    ) -> Result<(Option<String>, CommitSha), HoldReason> {
+        let branch = self.options.config_branch.clone().or_else(|| references.head_branch.clone());
+        let wanted = revision.map(str::to_owned).or(branch).unwrap_or_else(|| "HEAD".to_owned());
+        resolve(references, &wanted).ok_or_else(|| HoldReason::RevisionMissing {
+            repository: self.options.config.clone(),
+            revision: wanted,
+        })
+    }
+
+    /// Asks every code repository for its heads, once each.
+    async fn read_references(&mut self, applications: &[Application]) {
+        let mut repositories: BTreeSet<RepositoryUrl> = BTreeSet::new();
+        for application in applications {
+            if let Some(code) = &application.code
+                && matches!(code.revision, CodeRevision::Branch(_))
+            {
+                repositories.insert(code.repository.clone());
+            }
+            if let Origin::Manifests(source) = &application.origin {
+                repositories.extend(source.repository.clone());
+            }
+        }
+        repositories.remove(&self.options.config);
+        let sources = &self.world.sources;
+        let ask = |url: RepositoryUrl| async move {
+            let answer = sources.references(&url).await.map_err(Arc::new);
+            (url, answer)
+        };
+        let answers: Vec<_> = futures::stream::iter(repositories.into_iter().map(ask)).buffer_unordered(PARALLEL).collect().await;
+        self.references.extend(answers);
+    }
+
+    /// Reads everything and renders what changed. `kinds` tells what an environment's cluster serves.
+    pub async fn read(
+        &mut self,
+        deployed: &BTreeMap<ApplicationId, CommitSha>,
+        kinds: &(dyn Fn(Option<&str>) -> Option<Arc<KindTable>> + Sync),
+    ) -> Reading {
+        let mut reading = Reading::default();
+        if let Err(hold) = self.read_config(None).await {
+            reading.failures.push(hold.clone());
+            if self.config.is_none() {
+                reading.held.push(hold);
+            }
+        }
+        let Some(config) = self.config.clone() else { return reading };
+        self.read_environments(&config, deployed, kinds, &mut reading).await;
+        reading
+    }
+
+    async fn read_environments(
+        &mut self,
+        config: &ConfigState,
+        deployed: &BTreeMap<ApplicationId, CommitSha>,
+        kinds: &(dyn Fn(Option<&str>) -> Option<Arc<KindTable>> + Sync),
+        reading: &mut Reading,
+    ) {
+        let repository = &config.repository;
+        if repository.configuration.is_none() {
+            let faults = repository.faults.iter().filter(|fault| {
+                matches!(fault.scope, crate::model::fault::FaultScope::Everything)
+            });
+            reading.held.extend(faults.map(fault_hold));
+            return;
+        }
+        let mut all: Vec<(Application, ConfigState)> = Vec::new();
+        let names: Vec<EnvironmentName> = repository.environments.keys().cloned().collect();
+        for name in names.iter().filter(|name| self.options.includes(name)) {
+            match self.environment_at(config, name).await {
+                Ok(config) => self.list_environment(&config, name, reading, &mut all),
+                Err(hold) => {
+                    reading.held_environments.insert(name.clone(), vec![hold]);
+                }
+            }
+            let settings = &repository.environments[name].settings;
+            reading.contexts.insert(name.clone(), settings.cluster.clone());
+        }
+        let applications: Vec<Application> = all.iter().map(|(application, _)| application.clone()).collect();
+        self.read_references(&applications).await;
+        let mut prepared = Vec::new();
+        for (application, config) in all {
+            let id = application.id.clone();
+            match self.prepare(application, &config, deployed.get(&id).copied()).await {
+                Ok(Some(one)) => prepared.push(one),
+                Ok(None) => {
+                    reading.desired.insert(id, Desired::NeverPromoted);
+                }
+                Err(hold) => {
+                    if matches!(hold, HoldReason::SourceUnavailable { .. } | HoldReason::RevisionMissing { .. }) {
+                        reading.failures.push(hold.clone());
+                    }
+                    reading.desired.insert(id, Desired::Held(vec![hold]));
+                }
+            }
+        }
+        self.render_changed(prepared, kinds, reading);
+    }
+
+    /// The config repository for an environment: another revision if it asks for one.
+    async fn environment_at(&self, config: &ConfigState, name: &EnvironmentName) -> Result<ConfigState, HoldReason> {
+        let settings = &config.repository.environments[name].settings;
+        let Some(revision) = &settings.revision else { return Ok(config.clone()) };
+        let url = &self.options.config;
+        let references = match self.references.get(url) {
+            Some(Ok(references)) => references,
+            _ => return Ok(config.clone()),
+        };
+        let (reference, commit) = resolve(references, revision).ok_or_else(|| HoldReason::RevisionMissing {
+            repository: url.clone(),
+            revision: revision.clone(),
+        })?;
+        if commit == config.commit {
+            return Ok(config.clone());
+        }
+        let root = RepositoryPath::default();
+        let tree = self.world.sources.tree(url, reference.as_deref(), commit, &root, Some(&config.tree)).await;
+        let mut tree = tree.map_err(|error| source_hold(url, &error))?;
+        // The environments themselves are described by the main revision alone.
+        if let Some(file) = config.tree.get("moorline.yaml") {
+            tree.insert("moorline.yaml".to_owned(), file.clone());
+        }
+        let repository = Arc::new(ConfigRepository::read(&tree));
+        Ok(ConfigState { commit, tree, repository })
+    }
+
+    fn list_environment(
+        &self,
+        config: &ConfigState,
+        name: &EnvironmentName,
+        reading: &mut Reading,
+        all: &mut Vec<(Application, ConfigState)>,
+    ) {
+        let repository = &config.repository;
+        let own = |fault: &&Fault| match &fault.scope {
+            crate::model::fault::FaultScope::Everything => true,
+            crate::model::fault::FaultScope::Environment(environment) => environment == name,
+            _ => false,
+        };
+        let faults: Vec<HoldReason> = repository.faults.iter().filter(own).map(fault_hold).collect();
+        let members = repository.environments.get(name).map(|one| one.members.clone()).unwrap_or_default();
+        if !faults.is_empty() {
+            for service in &members {
+                let id = ApplicationId::new(name.clone(), service.clone());
+                reading.desired.insert(id, Desired::Held(faults.clone()));
+            }
+            reading.held_environments.insert(name.clone(), faults);
+            return;
+        }
+        let (applications, _) = repository.applications(&config.tree, name);
+        for service in members_and_faulty(repository, name, &members) {
+            let holds: Vec<HoldReason> =
+                repository.faults.iter().filter(|fault| fault.holds(name, &service)).map(fault_hold).collect();
+            let id = ApplicationId::new(name.clone(), service.clone());
+            let application = applications.iter().find(|application| application.id == id);
+            match application.filter(|_| holds.is_empty()) {
+                Some(application) => all.push((application.clone(), config.clone())),
+                None => {
+                    reading.desired.insert(id, Desired::Held(holds));
+                }
+            }
+            reading.members.entry(name.clone()).or_default().insert(service);
+        }
+        reading.members.entry(name.clone()).or_default();
+    }
+
+    /// Finds the commit and files of an application; nothing if it was never promoted.
+    async fn prepare(
+        &mut self,
+        application: Application,
+        config: &ConfigState,
+        deployed: Option<CommitSha>,
+    ) -> Result<Option<Prepared>, HoldReason> {
+        let mut reference = None;
+        let code = match application.code.as_ref().map(|code| (&code.repository, &code.revision)) {
+            None => WantedCode::default(),
+            Some((_, CodeRevision::NeverPromoted)) => return Ok(None),
+            Some((_, CodeRevision::Pinned { commit, digest })) => {
+                WantedCode { commit: Some(*commit), digest: digest.clone() }
+            }
+            Some((repository, CodeRevision::Branch(branch))) => {
+                let head = self.head_of(repository, branch)?;
+                reference = Some(format!("refs/heads/{branch}"));
+                let commit = self.effective_commit(&application, reference.as_deref(), head, deployed).await?;
+                WantedCode { commit: Some(commit), digest: None }
+            }
+        };
+        let files = self.files_of(&application, config, &code, reference.as_deref()).await?;
+        Ok(Some(Prepared { application: Arc::new(application), code, config: config.commit, files }))
+    }
+
+    fn head_of(&self, repository: &RepositoryUrl, branch: &str) -> Result<CommitSha, HoldReason> {
+        let missing =
+            || HoldReason::RevisionMissing { repository: repository.clone(), revision: format!("branch {branch}") };
+        match self.references.get(repository) {
+            Some(Ok(references)) => references.branches.get(branch).copied().ok_or_else(missing),
+            Some(Err(error)) => Err(source_hold(repository, error)),
+            None => Err(missing()),
+        }
+    }
+
+    /// The head, or an older commit while nothing below the code's path changed since.
+    async fn effective_commit(
+        &mut self,
+        application: &Application,
+        reference: Option<&str>,
+        head: CommitSha,
+        deployed: Option<CommitSha>,
+    ) -> Result<CommitSha, HoldReason> {
+        let Some(code) = application.code.as_ref().filter(|code| !code.path.as_str().is_empty()) else {
+            return Ok(head);
+        };
+        let sources = &self.world.sources;
+        let digest_at = async |commit: CommitSha, reference: Option<&str>| {
+            let tree = sources.tree(&code.repository, reference, commit, &code.path, None).await?;
+            Ok::<Digest, SourceError>(tree.digest())
+        };
+        let mut known = self.paths.get(&application.id).copied();
+        if known.is_none()
+            && let Some(commit) = deployed
+            && let Ok(digest) = digest_at(commit, reference).await
+        {
+            known = Some((commit, digest));
+        }
+        if known.is_some_and(|(commit, _)| commit == head) {
+            return Ok(head);
+        }
+        let digest = digest_at(head, reference).await.map_err(|error| source_hold(&code.repository, &error))?;
+        let commit = known.filter(|(_, before)| *before == digest).map_or(head, |(commit, _)| commit);
+        self.paths.insert(application.id.clone(), (commit, digest));
+        Ok(commit)
+    }
+
+    async fn files_of(
+        &mut self,
+        application: &Application,
+        config: &ConfigState,
+        code: &WantedCode,
+        reference: Option<&str>,
+    ) -> Result<FileTree, HoldReason> {
+        let environment = &application.id.environment;
+        match &application.origin {
+            Origin::Dependency { .. } | Origin::Environment => {
+                Ok(config.tree.subtree(&format!("environments/{environment}")))
+            }
+            Origin::Manifests(source) => match &source.repository {
+                None => Ok(config.tree.subtree(source.path.as_str())),
+                Some(repository) => {
+                    let branch = source.branch.clone().or_else(|| self.default_branch(repository));
+                    let branch = branch.unwrap_or_else(|| "HEAD".to_owned());
+                    let head = self.head_of(repository, &branch)?;
+                    self.tree_at(repository, Some(&format!("refs/heads/{branch}")), head, &source.path).await
+                }
+            },
+            Origin::Chart { path } => {
+                let repository = application.code.as_ref().map(|code| code.repository.clone());
+                let (Some(repository), Some(commit)) = (repository, code.commit) else {
+                    return Ok(FileTree::default());
+                };
+                self.tree_at(&repository, reference, commit, path).await
+            }
+        }
+    }
+
+    fn default_branch(&self, repository: &RepositoryUrl) -> Option<String> {
+        match self.references.get(repository) {
+            Some(Ok(references)) => references.head_branch.clone(),
+            _ => None,
+        }
+    }
+
+    async fn tree_at(
+        &mut self,
+        repository: &RepositoryUrl,
+        reference: Option<&str>,
+        commit: CommitSha,
+        path: &RepositoryPath,
+    ) -> Result<FileTree, HoldReason> {
+        let key = (repository.clone(), path.clone());
+        let known = self.trees.get(&key);
+        if let Some((_, tree)) = known.filter(|(at, _)| *at == commit) {
+            return Ok(tree.clone());
+        }
+        let previous = known.map(|(_, tree)| tree.clone());
+        let tree = self.world.sources.tree(repository, reference, commit, path, previous.as_ref()).await;
+        let tree = tree.map_err(|error| source_hold(repository, &error))?;
+        self.trees.insert(key, (commit, tree.clone()));
+        Ok(tree)
+    }
+
+    /// Renders every application whose inputs changed, side by side.
+    fn render_changed(
+        &mut self,
+        prepared: Vec<Prepared>,
+        kinds: &(dyn Fn(Option<&str>) -> Option<Arc<KindTable>> + Sync),
+        reading: &mut Reading,
+    ) {
+        use rayon::prelude::*;
+        let (Some(config), options) = (&self.config, &self.options) else { return };
+        let Some(configuration) = &config.repository.configuration else { return };
+        let memo = &self.memo;
+        let results: Vec<_> = prepared
+            .into_par_iter()
+            .map(|one| {
+                let kinds = kinds(one.application.cluster.as_deref());
+                let input = RenderInput {
+                    instance: &configuration.instance,
+                    own_namespace: &options.own_namespace,
+                    application: &one.application,
+                    files: &one.files,
+                    code: &one.code,
+                    kinds: kinds.as_deref(),
+                };
+                let inputs = input.digest();
+                let known = memo.get(&one.application.id).filter(|(digest, _)| *digest == inputs);
+                let result = known.map_or_else(
+                    || render::render(&input).map(Arc::new).map_err(|error| error.hold()),
+                    |(_, result)| result.clone(),
+                );
+                (one, inputs, result)
+            })
+            .collect();
+        for (one, inputs, result) in results {
+            let id = one.application.id.clone();
+            let desired = match &result {
+                Ok(rendered) => Desired::Rendered(Box::new(RenderedVersion {
+                    application: one.application,
+                    code: one.code,
+                    config: one.config,
+                    inputs,
+                    rendered: rendered.clone(),
+                })),
+                Err(hold) => Desired::Held(vec![hold.clone()]),
+            };
+            self.memo.insert(id.clone(), (inputs, result));
+            reading.desired.insert(id, desired);
+        }
+    }
+}
+
+/// An application with everything that rendering needs.
+struct Prepared {
+    application: Arc<Application>,
+    code: WantedCode,
+    config: CommitSha,
+    files: FileTree,
+}
+
+/// Services that are in an environment, and those that a fault keeps from being in it.
+fn members_and_faulty(
+    repository: &ConfigRepository,
+    environment: &EnvironmentName,
+    members: &BTreeSet<ServiceName>,
+) -> BTreeSet<ServiceName> {
+    let mut all = members.clone();
+    for fault in &repository.faults {
+        if let crate::model::fault::FaultScope::Application(stage, service) = &fault.scope
+            && stage == environment
+        {
+            all.insert(service.clone());
+        }
+    }
+    all
+}
+
+/// A branch, tag or commit among references: the full name of the reference, and the commit.
+fn resolve(references: &References, wanted: &str) -> Option<(Option<String>, CommitSha)> {
+    if let Some(commit) = references.branches.get(wanted) {
+        return Some((Some(format!("refs/heads/{wanted}")), *commit));
+    }
+    if let Some(commit) = references.tags.get(wanted) {
+        return Some((Some(format!("refs/tags/{wanted}")), *commit));
+    }
+    wanted.parse().ok().map(|commit| (None, commit))
+}
+
+fn fault_hold(fault: &Fault) -> HoldReason {
+    HoldReason::ConfigFault { fault: fault.to_string(), hint: fault.hint.clone() }
+}
+
+/// The hold that an unreadable repository becomes.
+pub fn source_hold(repository: &RepositoryUrl, error: &SourceError) -> HoldReason {
+    match error {
+        SourceError::Missing { revision, .. } => {
+            HoldReason::RevisionMissing { repository: repository.clone(), revision: revision.clone() }
+        }
+        other => HoldReason::SourceUnavailable {
+            repository: repository.clone(),
+            message: crate::model::error::chain(other),
+        },
+    }
+}

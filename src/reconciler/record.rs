@@ -1,0 +1,119 @@
+//! Records on their way to the state repository: one queue, one writer, batches. The apply path never waits.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::watch;
+
+use super::Event;
+use crate::adapters::World;
+use crate::adapters::sources::{CommitRequest, FileEdit, SourceError, StateStore};
+use crate::ledger::{self, Entry};
+use crate::model::error::chain;
+use crate::model::name::{ApplicationId, InstanceName};
+
+/// The most records of one commit.
+const BATCH: usize = 500;
+/// How long after a failure the next try comes, at first and at most.
+const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// The queue's handle.
+pub struct Recorder {
+    sender: UnboundedSender<Entry>,
+    waiting: Arc<AtomicUsize>,
+    failure: watch::Receiver<Option<String>>,
+}
+
+impl Recorder {
+    /// Starts the writer.
+    pub fn start(world: &World, instance: InstanceName, events: UnboundedSender<Event>) -> Option<Self> {
+        let store = world.state.clone()?;
+        let (sender, receiver) = unbounded_channel();
+        let (failed, failure) = watch::channel(None);
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let writer = Writer { store, instance, clock: world.clock.clone(), waiting: waiting.clone(), failed, events };
+        tokio::spawn(writer.run(receiver));
+        Some(Self { sender, waiting, failure })
+    }
+
+    /// Queues a record.
+    pub fn record(&self, entry: Entry) {
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        if self.sender.send(entry).is_err() {
+            self.waiting.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    /// How many records are not in the state repository yet.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::SeqCst)
+    }
+
+    /// Why the last push failed, if it did.
+    pub fn failure(&self) -> Option<String> {
+        self.failure.borrow().clone()
+    }
+}
+
+struct Writer {
+    store: Arc<dyn StateStore>,
+    instance: InstanceName,
+    clock: Arc<dyn crate::adapters::clock::Clock>,
+    waiting: Arc<AtomicUsize>,
+    failed: watch::Sender<Option<String>>,
+    events: UnboundedSender<Event>,
+}
+
+impl Writer {
+    async fn run(self, mut receiver: UnboundedReceiver<Entry>) {
+        let mut batch = Vec::new();
+        while receiver.recv_many(&mut batch, BATCH).await > 0 {
+            let mut wait = BACKOFF.0;
+            while let Err(error) = self.write(&batch).await {
+                let message = chain(&error);
+                tracing::warn!(records.waiting = self.waiting.load(Ordering::SeqCst), error = %message, "Failed to write records to the state repository");
+                self.failed.send_replace(Some(message));
+                let _ = self.events.send(Event::Recorded);
+                tokio::time::sleep(wait).await;
+                wait = wait.saturating_mul(2).min(BACKOFF.1);
+            }
+            self.failed.send_replace(None);
+            self.waiting.fetch_sub(batch.len(), Ordering::SeqCst);
+            batch.clear();
+            let _ = self.events.send(Event::Recorded);
+        }
+    }
+
+    async fn write(&self, batch: &[Entry]) -> Result<(), SourceError> {
+        let (entries, instance, time) = (batch.to_vec(), self.instance.clone(), self.clock.now().as_second());
+        let prepare = move |files: &crate::model::source::FileTree| {
+            let current = |path: &str| {
+                let bytes = files.get(path)?.content.bytes().ok()?;
+                String::from_utf8(bytes.to_vec()).ok()
+            };
+            let commit = ledger::commit(&instance, &entries, &current)?;
+            let edits = commit.edits.into_iter().map(|edit| FileEdit { path: edit.path, content: Some(edit.content) });
+            Some(CommitRequest { message: commit.message, trailers: commit.trailers, edits: edits.collect(), time })
+        };
+        if let Some(commit) = self.store.commit(&prepare).await? {
+            tracing::info!(records.count = batch.len(), state.commit = %commit, "Recorded {} rollouts", batch.len());
+        }
+        Ok(())
+    }
+}
+
+/// The rollout number of every application in the state repository.
+pub async fn recorded_rollouts(store: &dyn StateStore) -> Result<BTreeMap<ApplicationId, u64>, SourceError> {
+    let files = store.files().await?;
+    let mut numbers = BTreeMap::new();
+    for (_, file) in files.below("environments") {
+        let text = file.content.bytes().ok().and_then(|bytes| std::str::from_utf8(bytes).ok());
+        if let Some(record) = text.and_then(ledger::read) {
+            numbers.insert(ApplicationId::new(record.environment, record.service), record.rollout);
+        }
+    }
+    Ok(numbers)
+}
