@@ -21,6 +21,8 @@ const BODY_LIMIT: usize = 256 << 20;
 /// What the server does with the next request instead of answering it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Mishap {
+    /// None at all: lets one request through before the next in line.
+    Pass,
     /// Answers 503 and does nothing.
     Unavailable,
     /// Answers 429 and does nothing.
@@ -155,10 +157,10 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
             )
                 .into_response();
         }
-        Some(Mishap::LostAnswer) | None => {}
+        Some(Mishap::LostAnswer | Mishap::Pass) | None => {}
     }
     let response = backend(&shared, request).await;
-    if mishap.is_some() {
+    if mishap == Some(Mishap::LostAnswer) {
         StatusCode::BAD_GATEWAY.into_response()
     } else {
         response
