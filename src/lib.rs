@@ -1,5 +1,11 @@
 //! moorline keeps Kubernetes clusters moored to Git.
 
 pub mod adapters;
+pub mod desired;
+pub mod diff;
+pub mod health;
 pub mod helm;
+pub mod ledger;
 pub mod model;
+pub mod render;
+pub mod sync;

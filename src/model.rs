@@ -9,6 +9,8 @@ pub mod fault;
 pub mod health;
 pub mod hold;
 pub mod inventory;
+pub mod kinds;
+pub mod live;
 pub mod manifest;
 pub mod name;
 pub mod policy;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::digest::{Digest, KeyedHash};
 use super::facts::{Blocked, Version};
-use super::name::{ApplicationId, InstanceName, NamespaceName};
+use super::name::{ApplicationId, EnvironmentName, InstanceName, NamespaceName};
 use super::policy::SyncPolicy;
 use super::record::Record;
 use super::resource::ResourceId;
@@ -63,6 +63,9 @@ pub struct HeadObject {
     /// Whether an annotation says that it must never be pruned.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub keep: bool,
+    /// Whether it may be pruned only after confirmation.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub protected: bool,
 }
 
 /// A suspension, by a command or in Git.
@@ -115,12 +118,6 @@ pub struct Head {
     /// Records that the state repository does not have yet, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pending: Vec<Record>,
-    /// The suspension by command, where there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub suspended: Option<Suspension>,
-    /// The commands of the commands object that were carried out, by their ids.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub handled: Vec<String>,
 }
 
 /// A head with the version of the object that holds it, for compare-and-swap.
@@ -152,9 +149,9 @@ pub fn head_name(instance: &InstanceName, application: &ApplicationId) -> String
     format!("{instance}.{}", application.label())
 }
 
-/// The name of the ConfigMap in which people leave commands.
-pub fn commands_name(instance: &InstanceName, application: &ApplicationId) -> String {
-    format!("{}.commands", head_name(instance, application))
+/// The name of the ConfigMap in which people leave commands for an environment.
+pub fn commands_name(instance: &InstanceName, environment: &EnvironmentName) -> String {
+    format!("{instance}.{environment}.commands")
 }
 
 /// The name of one part of a set, from 1.

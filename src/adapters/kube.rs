@@ -1,0 +1,66 @@
+//! Kubernetes over kube-rs: one client per context, requests built here so that bodies are read once.
+
+mod client;
+mod discovery;
+mod errors;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use tokio::sync::Mutex;
+
+use super::cluster::{ClusterError, ClusterWrite, Clusters};
+use client::KubeCluster;
+
+/// Contexts of a kubeconfig, connected on first use.
+pub struct KubeClusters {
+    kubeconfig: Option<PathBuf>,
+    context: Option<String>,
+    connected: Mutex<HashMap<Option<String>, Arc<KubeCluster>>>,
+}
+
+impl KubeClusters {
+    /// Uses a kubeconfig file, else `KUBECONFIG`, else `~/.kube/config`, else the service account of a pod.
+    /// `context` is the default context; an environment's own `cluster:` is never overridden by it.
+    pub fn new(kubeconfig: Option<PathBuf>, context: Option<String>) -> Self {
+        Self { kubeconfig, context, connected: Mutex::default() }
+    }
+
+    async fn config(&self, context: Option<&str>) -> Result<kube::Config, ClusterError> {
+        let unconfigured = |error: &dyn std::error::Error| ClusterError::Unconfigured { message: crate::model::error::chain(error) };
+        let file = match &self.kubeconfig {
+            Some(path) => Kubeconfig::read_from(path),
+            None => Kubeconfig::read(),
+        };
+        let file = match file {
+            Ok(file) => file,
+            Err(error) if self.kubeconfig.is_some() || context.is_some() => return Err(unconfigured(&error)),
+            Err(error) => return kube::Config::incluster().map_err(|_| unconfigured(&error)),
+        };
+        let wanted = context.map(str::to_owned).or_else(|| self.context.clone());
+        if let Some(wanted) = wanted.as_ref().filter(|wanted| !file.contexts.iter().any(|one| one.name == **wanted)) {
+            let known: Vec<&str> = file.contexts.iter().map(|one| one.name.as_str()).collect();
+            let message = format!("it has no context {wanted:?} (it has: {})", known.join(", "));
+            return Err(ClusterError::Unconfigured { message });
+        }
+        let options = KubeConfigOptions { context: wanted, ..KubeConfigOptions::default() };
+        kube::Config::from_custom_kubeconfig(file, &options).await.map_err(|error| unconfigured(&error))
+    }
+}
+
+#[async_trait]
+impl Clusters for KubeClusters {
+    async fn connect(&self, context: Option<&str>) -> Result<Arc<dyn ClusterWrite>, ClusterError> {
+        let key = context.map(str::to_owned);
+        let mut connected = self.connected.lock().await;
+        if let Some(cluster) = connected.get(&key) {
+            return Ok(cluster.clone());
+        }
+        let cluster = Arc::new(KubeCluster::connect(self.config(context).await?)?);
+        connected.insert(key, cluster.clone());
+        Ok(cluster)
+    }
+}

@@ -1,0 +1,21 @@
+//! The config repository at one revision → the applications it asks for, or every fault found. Pure: files in,
+//! values out. What a chart renders to is the business of `helm` and `render`.
+//!
+//! [`ConfigRepository::read`] parses `moorline.yaml`, `services/` and the environments' folders strictly;
+//! [`ConfigRepository::applications`] resolves one environment (RULES §1).
+
+mod application;
+mod configuration;
+mod document;
+mod environment;
+mod nearest;
+mod service;
+mod umbrella;
+
+pub use application::{Application, Code, CodeRevision, Image, Layer, Origin};
+pub use configuration::{Configuration, Defaults, EnvironmentSettings, SyncSettings};
+pub use document::parse_duration;
+pub use environment::{ConfigRepository, Environment, Pin};
+pub use nearest::nearest;
+pub use service::{Allow, ChartSource, ManifestSource, Service};
+pub use umbrella::Umbrella;

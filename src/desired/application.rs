@@ -1,0 +1,132 @@
+//! One application as the config repository asks for it: where its manifests come from, with which values,
+//! into which namespace, under which options. Which commit its code is at is found out later.
+
+use std::collections::BTreeMap;
+
+use super::service::{Allow, ImageSource, ManifestSource};
+use crate::model::name::{ApplicationId, NamespaceName, TeamName};
+use crate::model::policy::SyncPolicy;
+use crate::model::source::{CommitSha, File, RepositoryPath, RepositoryUrl};
+
+/// What one service is to be in one environment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Application {
+    /// Its name.
+    pub id: ApplicationId,
+    /// The team; absent for third-party charts and the umbrella's own templates.
+    pub team: Option<TeamName>,
+    /// The namespace of its objects.
+    pub namespace: NamespaceName,
+    /// Labels for the namespace if moorline creates it.
+    pub namespace_labels: BTreeMap<String, String>,
+    /// `.Release.Name`.
+    pub release: String,
+    /// The kubeconfig context; absent means the default one.
+    pub cluster: Option<String>,
+    /// Where its manifests come from.
+    pub origin: Origin,
+    /// Values layers in Helm's order.
+    pub layers: Vec<Layer>,
+    /// Its code, where it has any.
+    pub code: Option<Code>,
+    /// Its image, where the service names one.
+    pub image: Option<Image>,
+    /// The effective sync options.
+    pub policy: SyncPolicy,
+    /// What code may write outside its own namespace.
+    pub allow: Allow,
+    /// Whether objects that another tool tracks may be taken over.
+    pub adopt: bool,
+    /// Why it is suspended in Git.
+    pub suspend: Option<String>,
+}
+
+/// Where manifests come from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Origin {
+    /// A dependency of the umbrella, by its key (alias or name).
+    Dependency {
+        /// The key.
+        key: String,
+    },
+    /// A chart in the code repository.
+    Chart {
+        /// The folder.
+        path: RepositoryPath,
+    },
+    /// Plain YAML.
+    Manifests(ManifestSource),
+    /// The umbrella's own templates and `manifests/`.
+    Environment,
+}
+
+impl Origin {
+    /// Whether the manifests come from a repository that the config repository's reviewers do not see.
+    pub fn is_code(&self) -> bool {
+        match self {
+            Self::Chart { .. } => true,
+            Self::Manifests(source) => source.repository.is_some(),
+            Self::Dependency { .. } | Self::Environment => false,
+        }
+    }
+}
+
+/// One file of values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Layer {
+    /// The file, for messages.
+    pub file: String,
+    /// The key under which it is placed; absent means the root.
+    pub under: Option<String>,
+    /// The file itself.
+    pub content: File,
+}
+
+/// The code of a service in an environment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Code {
+    /// The repository.
+    pub repository: RepositoryUrl,
+    /// Only commits that touch this path count.
+    pub path: RepositoryPath,
+    /// Which commit.
+    pub revision: CodeRevision,
+}
+
+/// Which commit of the code an environment wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CodeRevision {
+    /// The head of a branch.
+    Branch(String),
+    /// A commit named in `versions.yaml`.
+    Pinned {
+        /// The commit.
+        commit: CommitSha,
+        /// The image digest that goes with it.
+        digest: Option<String>,
+    },
+    /// No branch and no pin: never promoted, nothing is deployed.
+    NeverPromoted,
+}
+
+/// The image of a service in an environment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Image {
+    /// Repository, tag pattern and value paths.
+    pub source: ImageSource,
+}
+
+impl Image {
+    /// The tag for a commit.
+    pub fn tag(&self, commit: CommitSha) -> String {
+        self.source.tag.replace("{commit}", &commit.to_string())
+    }
+
+    /// The full reference for a commit, by digest where one is pinned.
+    pub fn reference(&self, commit: CommitSha, digest: Option<&str>) -> String {
+        match digest {
+            Some(digest) => format!("{}@{digest}", self.source.repository),
+            None => format!("{}:{}", self.source.repository, self.tag(commit)),
+        }
+    }
+}

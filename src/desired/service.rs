@@ -1,0 +1,286 @@
+//! `services/<name>.yaml`: whose a service is, where its code, chart or manifests and image are.
+
+use super::configuration::{SyncSettings, checked_pattern, checked_reference};
+use super::document::{Document, Node};
+use crate::model::fault::{Fault, FaultScope};
+use crate::model::name::{NamespaceName, ServiceName, TeamName};
+use crate::model::source::{File, RepositoryPath, RepositoryUrl};
+
+/// A service as its file describes it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Service {
+    /// The team.
+    pub team: Option<TeamName>,
+    /// The code repository.
+    pub code: Option<CodeSource>,
+    /// The chart, unless the umbrella depends on it.
+    pub chart: Option<ChartSource>,
+    /// Plain YAML.
+    pub manifests: Option<ManifestSource>,
+    /// The image whose tag follows the code.
+    pub image: Option<ImageSource>,
+    /// A namespace of its own.
+    pub namespace: Option<NamespaceName>,
+    /// A release name of its own.
+    pub release: Option<String>,
+    /// Sync options.
+    pub sync: SyncSettings,
+    /// Why it is suspended.
+    pub suspend: Option<String>,
+    /// Whether objects that another tool tracks may be taken over.
+    pub adopt: bool,
+    /// What code may write outside its own namespace.
+    pub allow: Allow,
+}
+
+/// `code:`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CodeSource {
+    /// The repository.
+    pub repository: RepositoryUrl,
+    /// Only commits that touch this path count.
+    pub path: RepositoryPath,
+}
+
+/// `chart:`: a folder of the code repository.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChartSource {
+    /// The folder in the code repository at the wanted commit.
+    pub path: RepositoryPath,
+}
+
+/// `manifests:`: plain YAML.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ManifestSource {
+    /// The repository; absent means the config repository.
+    pub repository: Option<RepositoryUrl>,
+    /// The branch followed in another repository; absent means its HEAD.
+    pub branch: Option<String>,
+    /// The folder.
+    pub path: RepositoryPath,
+}
+
+/// `image:`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ImageSource {
+    /// The repository of the image, without tag.
+    pub repository: String,
+    /// The pattern of the tag: `{commit}` is the full commit.
+    pub tag: String,
+    /// Where the chart takes the repository from.
+    pub repository_value: Option<String>,
+    /// Where the chart takes the tag from.
+    pub tag_value: Option<String>,
+    /// Where the chart takes the digest from.
+    pub digest_value: Option<String>,
+}
+
+/// `allow:`: what code may do beyond its own namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Allow {
+    /// Namespaces it may write into.
+    pub namespaces: Vec<String>,
+    /// Cluster-scoped kinds it may write.
+    pub cluster_kinds: Vec<String>,
+    /// Objects that `lookup` may read: kind, namespace, name.
+    pub lookup: Vec<(String, Option<String>, Option<String>)>,
+}
+
+const SERVICE_KEYS: &[&str] = &[
+    "team",
+    "code",
+    "chart",
+    "manifests",
+    "image",
+    "namespace",
+    "release",
+    "sync",
+    "suspend",
+    "adopt",
+    "allow",
+];
+
+impl Service {
+    /// Reads one services file. A service with faults is returned all the same: its faults hold it.
+    pub(super) fn read(name: &ServiceName, path: &str, file: &File, faults: &mut Vec<Fault>) -> Self {
+        let document = Document::parse(path, file, FaultScope::Service(name.clone()));
+        let service = read_service(&document.root());
+        faults.extend(document.into_faults());
+        service
+    }
+}
+
+fn read_service(root: &Node<'_>) -> Service {
+    let fields = root.fields(SERVICE_KEYS);
+    if fields.get("team").is_none() {
+        root.fault(
+            "`team` is missing",
+            Some("name the team that owns this service".to_owned()),
+        );
+    }
+    let service = Service {
+        team: fields.get("team").and_then(Node::parse),
+        code: fields.get("code").and_then(read_code),
+        chart: fields.get("chart").and_then(read_chart),
+        manifests: fields.get("manifests").and_then(read_manifests),
+        image: fields.get("image").and_then(read_image),
+        namespace: fields.get("namespace").and_then(Node::parse),
+        release: fields
+            .get("release")
+            .and_then(|node| node.parse_with(checked_pattern)),
+        sync: fields.get("sync").map(SyncSettings::read).unwrap_or_default(),
+        suspend: fields.get("suspend").and_then(Node::text),
+        adopt: fields.get("adopt").and_then(Node::boolean).unwrap_or(false),
+        allow: fields.get("allow").map(read_allow).unwrap_or_default(),
+    };
+    if let Some(chart) = fields.get("chart").filter(|_| service.code.is_none()) {
+        let hint = "add code: {repository: …}, or make the chart a dependency of the umbrella".to_owned();
+        chart.fault("a chart in a code repository needs `code`", Some(hint));
+    }
+    if let (Some(node), Some(_)) = (fields.get("manifests"), &service.chart) {
+        node.fault(
+            "a service has either `chart` or `manifests`",
+            Some("remove one of them".to_owned()),
+        );
+    }
+    service
+}
+
+fn read_code(node: &Node<'_>) -> Option<CodeSource> {
+    let fields = node.fields(&["repository", "path"]);
+    if fields.get("repository").is_none() {
+        node.fault("`repository` is missing", None);
+    }
+    Some(CodeSource {
+        repository: fields.get("repository")?.parse()?,
+        path: fields
+            .get("path")
+            .map_or(Some(RepositoryPath::default()), Node::parse)?,
+    })
+}
+
+fn read_chart(node: &Node<'_>) -> Option<ChartSource> {
+    let fields = node.fields(&["path"]);
+    if fields.get("path").is_none() {
+        node.fault(
+            "`path` is missing",
+            Some("the folder of the chart in the code repository".to_owned()),
+        );
+    }
+    Some(ChartSource {
+        path: fields.get("path")?.parse()?,
+    })
+}
+
+fn read_manifests(node: &Node<'_>) -> Option<ManifestSource> {
+    let fields = node.fields(&["repository", "branch", "path"]);
+    if fields.get("path").is_none() {
+        node.fault(
+            "`path` is missing",
+            Some("the folder that holds the YAML files".to_owned()),
+        );
+    }
+    let repository = match fields.get("repository") {
+        Some(node) => Some(node.parse()?),
+        None => None,
+    };
+    let branch = fields
+        .get("branch")
+        .and_then(|node| node.raw_text().and_then(|text| checked_reference(node, text)));
+    if let Some(node) = fields.get("branch").filter(|_| repository.is_none()) {
+        node.fault(
+            "`branch` needs `repository`: without one, manifests come from the config repository at its revision",
+            Some("remove `branch`, or name the repository".to_owned()),
+        );
+    }
+    Some(ManifestSource {
+        repository,
+        branch,
+        path: fields.get("path")?.parse()?,
+    })
+}
+
+fn read_image(node: &Node<'_>) -> Option<ImageSource> {
+    let fields = node.fields(&["repository", "tag", "values"]);
+    if fields.get("repository").is_none() {
+        node.fault("`repository` is missing", None);
+    }
+    let values = fields
+        .get("values")
+        .map(|node| node.fields(&["repository", "tag", "digest"]));
+    let path = |key: &str| {
+        values
+            .as_ref()
+            .and_then(|fields| fields.get(key)?.parse_with(checked_value_path))
+    };
+    Some(ImageSource {
+        repository: fields.get("repository")?.parse_with(checked_image)?,
+        tag: fields
+            .get("tag")
+            .map_or(Some("{commit}".to_owned()), |node| node.parse_with(checked_tag))?,
+        repository_value: path("repository"),
+        tag_value: path("tag"),
+        digest_value: path("digest"),
+    })
+}
+
+fn checked_image(text: &str) -> Result<String, String> {
+    let tagged = text
+        .rsplit('/')
+        .next()
+        .is_some_and(|last| last.contains([':', '@']));
+    let plain = |char: char| char.is_ascii_alphanumeric() || "._-/:".contains(char);
+    match (tagged, !text.is_empty() && text.chars().all(plain)) {
+        (true, _) => Err(format!("`{text}` has a tag or digest: name the repository alone")),
+        (_, false) => Err(format!("`{text}` is not an image repository")),
+        _ => Ok(text.to_owned()),
+    }
+}
+
+fn checked_tag(text: &str) -> Result<String, String> {
+    let rest = text.replace("{commit}", "");
+    let plain = |char: char| char.is_ascii_alphanumeric() || "._-".contains(char);
+    if rest.chars().all(plain) && !text.is_empty() {
+        Ok(text.to_owned())
+    } else {
+        Err(format!(
+            "`{text}` is not a tag: letters, digits, '.', '_', '-' and {{commit}}"
+        ))
+    }
+}
+
+fn checked_value_path(text: &str) -> Result<String, String> {
+    let plain = |char: char| char.is_ascii_alphanumeric() || "_-".contains(char);
+    let parts = text
+        .split('.')
+        .all(|part| !part.is_empty() && part.chars().all(plain));
+    if parts {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("`{text}` is not a path of values such as image.tag"))
+    }
+}
+
+fn read_allow(node: &Node<'_>) -> Allow {
+    let fields = node.fields(&["namespaces", "clusterKinds", "lookup"]);
+    let texts = |key: &str| {
+        fields
+            .get(key)
+            .map(|node| node.items().iter().filter_map(Node::text).collect())
+            .unwrap_or_default()
+    };
+    let lookups = fields.get("lookup").map(Node::items).unwrap_or_default();
+    let lookup = lookups.iter().filter_map(|node| {
+        let fields = node.fields(&["kind", "namespace", "name"]);
+        if fields.get("kind").is_none() {
+            node.fault("`kind` is missing", None);
+        }
+        let text = |key: &str| fields.get(key).and_then(Node::text);
+        Some((text("kind")?, text("namespace"), text("name")))
+    });
+    Allow {
+        namespaces: texts("namespaces"),
+        cluster_kinds: texts("clusterKinds"),
+        lookup: lookup.collect(),
+    }
+}

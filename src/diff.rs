@@ -1,0 +1,16 @@
+//! Manifests × live objects: what differs, and who made it so. The field manager's own record (managedFields)
+//! tells which fields are ours, so that a verdict needs neither the API nor guesses at defaults.
+
+mod adoption;
+mod compare;
+mod extras;
+mod managed;
+mod projection;
+mod redact;
+
+pub use adoption::{Adoption, adoption, tracked_by};
+pub use compare::{changed_fields, without_ignored};
+pub use extras::extra_fields;
+pub use managed::{FIELD_MANAGER, Owner, owner_of};
+pub use projection::{observe, observe_full};
+pub use redact::redacted;

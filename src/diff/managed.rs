@@ -1,0 +1,170 @@
+//! managedFields: which manager owns which fields (Kubernetes' structured-merge-diff, `fieldsV1`).
+
+use serde_json::{Map, Value};
+
+/// The name under which moorline applies.
+pub const FIELD_MANAGER: &str = "moorline";
+
+/// How deep field sets may nest.
+const DEPTH_LIMIT: usize = 64;
+
+/// One entry of managedFields.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry<'a> {
+    pub(super) manager: &'a str,
+    pub(super) operation: &'a str,
+    pub(super) api_version: &'a str,
+    pub(super) subresource: Option<&'a str>,
+    pub(super) time: Option<&'a str>,
+    pub(super) fields: &'a Map<String, Value>,
+}
+
+impl Entry<'_> {
+    pub(super) fn is_ours(&self) -> bool {
+        self.manager == FIELD_MANAGER && self.operation == "Apply" && self.subresource.is_none()
+    }
+}
+
+/// All entries of an object that can be understood.
+pub(super) fn entries(object: &Value) -> impl Iterator<Item = Entry<'_>> {
+    let list = object.pointer("/metadata/managedFields").and_then(Value::as_array);
+    list.into_iter().flatten().filter_map(|entry| {
+        let text = |key: &str| entry.get(key).and_then(Value::as_str);
+        Some(Entry {
+            manager: text("manager").unwrap_or("unknown"),
+            operation: text("operation").unwrap_or(""),
+            api_version: text("apiVersion").unwrap_or(""),
+            subresource: text("subresource").filter(|name| !name.is_empty()),
+            time: text("time"),
+            fields: entry.get("fieldsV1")?.as_object()?,
+        })
+    })
+}
+
+/// Our own entry.
+pub(super) fn own_entry(object: &Value) -> Option<Entry<'_>> {
+    entries(object).find(Entry::is_ours)
+}
+
+/// One step of a path in `fieldsV1`.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Step<'a> {
+    /// `f:name`: a field of a map.
+    Field(&'a str),
+    /// `k:{…}`: an item of a list, by its keys.
+    Key(Value, &'a str),
+    /// `v:…`: a member of a set.
+    Member(Value, &'a str),
+    /// `i:0`: an item of a list, by its place.
+    Index(usize),
+}
+
+pub(super) fn step(key: &str) -> Option<Step<'_>> {
+    let (tag, rest) = key.split_once(':')?;
+    match tag {
+        "f" => Some(Step::Field(rest)),
+        "k" => Some(Step::Key(serde_json::from_str(rest).ok()?, rest)),
+        "v" => Some(Step::Member(serde_json::from_str(rest).ok()?, rest)),
+        "i" => Some(Step::Index(rest.parse().ok()?)),
+        _ => None,
+    }
+}
+
+/// The value that a step leads to.
+pub(super) fn descend<'a>(value: &'a Value, step: &Step<'_>) -> Option<&'a Value> {
+    match step {
+        Step::Field(name) => value.get(*name),
+        Step::Key(keys, _) => {
+            let keys = keys.as_object()?;
+            value.as_array()?.iter().find(|item| keys.iter().all(|(key, wanted)| key_matches(item, key, wanted)))
+        }
+        Step::Member(member, _) => value.as_array()?.iter().find(|item| *item == member),
+        Step::Index(index) => value.as_array()?.get(*index),
+    }
+}
+
+/// A key that an item leaves out has its default: the protocol of a port is TCP (Kubernetes' OpenAPI schema).
+fn key_matches(item: &Value, key: &str, wanted: &Value) -> bool {
+    match item.get(key) {
+        Some(value) => value == wanted,
+        None => key == "protocol" && wanted == "TCP",
+    }
+}
+
+/// Visits every field of a field set with its path and the value there; a field without children is a leaf.
+/// Items of lists that the set names themselves (`.`) are visited too.
+pub(super) fn visit<'a>(
+    fields: &'a Map<String, Value>,
+    value: Option<&'a Value>,
+    path: &mut String,
+    found: &mut dyn FnMut(&str, Option<&'a Value>),
+) {
+    visit_level(fields, value, path, 0, found);
+}
+
+fn visit_level<'a>(
+    fields: &'a Map<String, Value>,
+    value: Option<&'a Value>,
+    path: &mut String,
+    depth: usize,
+    found: &mut dyn FnMut(&str, Option<&'a Value>),
+) {
+    if depth > DEPTH_LIMIT {
+        return;
+    }
+    for (key, inner) in fields {
+        let Some(step) = step(key) else { continue };
+        let length = path.len();
+        push_step(path, &step);
+        let here = value.and_then(|value| descend(value, &step));
+        match inner.as_object().filter(|inner| inner.keys().any(|key| key != ".")) {
+            Some(inner) => visit_level(inner, here, path, depth + 1, found),
+            None => found(path, here),
+        }
+        path.truncate(length);
+    }
+}
+
+/// Paths for people and for comparing: JSON pointers, with list items as `[keys]`.
+fn push_step(path: &mut String, step: &Step<'_>) {
+    match step {
+        Step::Field(name) => {
+            path.push('/');
+            path.push_str(&name.replace('~', "~0").replace('/', "~1"));
+        }
+        Step::Key(_, text) | Step::Member(_, text) => {
+            path.push('[');
+            path.push_str(text);
+            path.push(']');
+        }
+        Step::Index(index) => path.push_str(&format!("[{index}]")),
+    }
+}
+
+/// All leaf paths of a field set.
+pub(super) fn leaves(fields: &Map<String, Value>) -> Vec<String> {
+    let mut all = Vec::new();
+    visit(fields, None, &mut String::new(), &mut |path, _| all.push(path.to_owned()));
+    all
+}
+
+/// Who holds a field now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The manager.
+    pub manager: String,
+    /// When it last wrote, as the API server recorded it.
+    pub time: Option<String>,
+}
+
+/// The manager that holds a field, other than us, where managedFields tell. The path is one of
+/// [`super::changed_fields`].
+pub fn owner_of(object: &Value, path: &str) -> Option<Owner> {
+    let holds = |entry: &Entry<'_>| {
+        leaves(entry.fields).iter().any(|leaf| leaf == path || leaf.starts_with(path) || path.starts_with(leaf.as_str()))
+    };
+    let mut others: Vec<_> = entries(object).filter(|entry| !entry.is_ours() && holds(entry)).collect();
+    others.sort_by_key(|entry| entry.time);
+    let last = others.last()?;
+    Some(Owner { manager: last.manager.to_owned(), time: last.time.map(str::to_owned) })
+}

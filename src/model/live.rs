@@ -1,0 +1,76 @@
+//! What we keep of a live object: hashes and states, not its body.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::digest::KeyedHash;
+use super::drift::ExtraField;
+use super::health::Health;
+use super::name::ApplicationId;
+use super::resource::ResourceId;
+
+/// A live object that carries our labels, or that we asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LiveRecord {
+    /// Its uid.
+    pub uid: Arc<str>,
+    /// Its resourceVersion.
+    pub resource_version: ResourceVersion,
+    /// Its generation, where its kind has one.
+    pub generation: Option<i64>,
+    /// The keyed hash of the fields that we own with their values; absent where we own none.
+    pub projection: Option<KeyedHash>,
+    /// The apiVersion of our managedFields entry.
+    pub owned_version: Option<Arc<str>>,
+    /// Its health.
+    pub health: Health,
+    /// The application on its label.
+    pub application: Option<ApplicationId>,
+    /// The instance on its label.
+    pub instance: Option<Arc<str>>,
+    /// The tool that tracks it, where there is one.
+    pub tool: Option<&'static str>,
+    /// Whether `kubectl apply` has fields on it that we would take over.
+    pub adoptable: bool,
+    /// Its finalizers, if it is being deleted.
+    pub terminating: Option<Vec<String>>,
+    /// What others set on it; empty unless asked for.
+    pub extras: Vec<ExtraField>,
+    /// The object itself, kept only while it differs from what we expect, or on request.
+    pub body: Option<Arc<Value>>,
+}
+
+/// A resourceVersion. Kubernetes 1.35 and newer promise that those of one kind compare as whole numbers
+/// (KEP-5504).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResourceVersion(Arc<str>);
+
+impl ResourceVersion {
+    /// Takes the text as the API server wrote it.
+    pub fn new(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    /// The text as the API server wrote it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether this one is surely not newer than the other; false where that cannot be told.
+    pub fn is_not_newer_than(&self, other: &Self) -> bool {
+        match (self.0.parse::<u64>(), other.0.parse::<u64>()) {
+            (Ok(this), Ok(that)) => this <= that,
+            _ => self == other,
+        }
+    }
+}
+
+/// A live object with its identity.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observed {
+    /// Which object.
+    pub id: ResourceId,
+    /// What we know of it.
+    pub record: LiveRecord,
+}

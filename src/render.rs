@@ -1,0 +1,171 @@
+//! An application and its files → the ordered manifests that are applied: charts and plain YAML rendered, the
+//! image of the wanted commit set, namespaces and labels filled in, and what may not be written refused.
+
+mod error;
+mod image;
+mod permission;
+mod plain;
+mod scope;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+pub use error::RenderError;
+
+use crate::desired::{Application, Origin};
+use crate::model::digest::{Digest, DigestBuilder};
+use crate::model::kinds::KindTable;
+use crate::model::manifest::{
+    APPLICATION_LABEL, HookPhase, INSTANCE_LABEL, Manifest, RenderedSet,
+};
+use crate::model::name::{InstanceName, NamespaceName};
+use crate::model::policy::Hooks;
+use crate::model::source::{CommitSha, FileTree};
+
+/// Raised when the same inputs render to something else than before.
+const RENDERER: &str = "1";
+
+/// The commit and image digest that an application wants.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WantedCode {
+    /// The commit.
+    pub commit: Option<CommitSha>,
+    /// The pinned image digest.
+    pub digest: Option<String>,
+}
+
+/// All that rendering may look at.
+pub struct RenderInput<'a> {
+    /// The instance.
+    pub instance: &'a InstanceName,
+    /// moorline's own namespace.
+    pub own_namespace: &'a NamespaceName,
+    /// The application.
+    pub application: &'a Application,
+    /// The files that hold its chart or manifests: the umbrella's folder, a folder of the code repository, or
+    /// a folder of plain YAML.
+    pub files: &'a FileTree,
+    /// The wanted commit.
+    pub code: &'a WantedCode,
+    /// What the cluster serves, where it is reachable.
+    pub kinds: Option<&'a KindTable>,
+}
+
+/// The result of rendering.
+#[derive(Clone, Debug)]
+pub struct Rendered {
+    /// The manifests.
+    pub set: RenderedSet,
+    /// The chart as `name-version`.
+    pub chart: Option<String>,
+    /// The image reference.
+    pub image: Option<String>,
+    /// What a person should know: hooks that were left out.
+    pub notices: Vec<String>,
+}
+
+/// A document before labels and namespaces.
+struct Draft {
+    source: String,
+    object: Value,
+}
+
+impl RenderInput<'_> {
+    /// The digest of all inputs: equal digests render equally.
+    pub fn digest(&self) -> Digest {
+        let mut builder = DigestBuilder::default();
+        builder.add(RENDERER.as_bytes());
+        builder.add(env!("CARGO_PKG_VERSION").as_bytes());
+        builder.add(self.instance.as_str().as_bytes());
+        builder.add(format!("{:?}", self.application).as_bytes());
+        builder.add(format!("{:?}", self.code).as_bytes());
+        builder.add(self.files.digest().hex().as_bytes());
+        if let Some(kinds) = self.kinds {
+            builder.add(kinds.api_versions().join(",").as_bytes());
+        }
+        builder.finish()
+    }
+}
+
+/// Renders an application.
+pub fn render(input: &RenderInput<'_>) -> Result<Rendered, RenderError> {
+    let application = input.application;
+    let drafts = match &application.origin {
+        Origin::Manifests(source) => plain::read(input.files, &source.path, &application.id.environment)?,
+        Origin::Environment => plain::read_environment(input.files, &application.id.environment)?,
+        Origin::Dependency { .. } | Origin::Chart { .. } => Vec::new(),
+    };
+    let image = application.image.as_ref().zip(input.code.commit);
+    let reference = image.map(|(image, commit)| image.reference(commit, input.code.digest.as_deref()));
+    let (manifests, notices) = finish(input, drafts, reference.as_deref())?;
+    Ok(Rendered { set: RenderedSet::new(manifests), chart: None, image: reference, notices })
+}
+
+/// Turns documents into manifests.
+fn finish(
+    input: &RenderInput<'_>,
+    drafts: Vec<Draft>,
+    image: Option<&str>,
+) -> Result<(Vec<Manifest>, Vec<String>), RenderError> {
+    let scopes = scope::Scopes::new(&drafts, input.kinds);
+    let mut notices = Vec::new();
+    let mut manifests: BTreeMap<_, Manifest> = BTreeMap::new();
+    for mut draft in drafts {
+        if let (Some(reference), Some(image_source)) = (image, &input.application.image) {
+            image::set(&mut draft.object, &image_source.source.repository, reference);
+        }
+        scopes.fill_namespace(&mut draft.object, &input.application.namespace);
+        let manifest = Manifest::parse(draft.object, &draft.source)?;
+        match manifest.hook() {
+            None => {}
+            Some(HookPhase::Test) => continue,
+            Some(HookPhase::Before) if input.application.policy.hooks == Hooks::Hold => {
+                return Err(RenderError::Hook { object: manifest.id });
+            }
+            Some(_) => {
+                notices.push(format!("the hook {} is left out: hooks are not run yet", manifest.id));
+                continue;
+            }
+        }
+        permission::check(input, &manifest)?;
+        let manifest = labelled(manifest, input)?;
+        if let Some(other) = manifests.get(&manifest.id) {
+            return Err(RenderError::Twice {
+                object: manifest.id.clone(),
+                first: other.source.to_string(),
+                second: manifest.source.to_string(),
+            });
+        }
+        manifests.insert(manifest.id.clone(), manifest);
+    }
+    Ok((manifests.into_values().collect(), notices))
+}
+
+fn labelled(manifest: Manifest, input: &RenderInput<'_>) -> Result<Manifest, RenderError> {
+    let mut object = (*manifest.object).clone();
+    let application = input.application.id.label();
+    let metadata = object.get_mut("metadata").and_then(Value::as_object_mut);
+    if let Some(metadata) = metadata {
+        // What the API server itself writes does not belong in a manifest.
+        for field in ["creationTimestamp", "managedFields", "resourceVersion", "uid", "generation", "selfLink"] {
+            metadata.shift_remove(field);
+        }
+        let labels = metadata.entry("labels").or_insert_with(|| json!({}));
+        if labels.is_null() {
+            *labels = json!({});
+        }
+        if let Some(labels) = labels.as_object_mut() {
+            labels.insert(INSTANCE_LABEL.to_owned(), json!(input.instance.as_str()));
+            labels.insert(APPLICATION_LABEL.to_owned(), json!(application));
+        }
+    }
+    if let Some(map) = object.as_object_mut() {
+        map.shift_remove("status");
+    }
+    let object = crate::diff::without_ignored(&manifest.id, &object, &input.application.policy.ignore);
+    Ok(Manifest::parse(object, &manifest.source)?)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,174 @@
+//! What the planner looks at: one immutable picture of one application at one moment.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::progress::Progress;
+use crate::model::digest::{Digest, HashKey, KeyedHash};
+use crate::model::facts::Version;
+use crate::model::hold::HoldReason;
+use crate::model::inventory::{Head, StoredSet, Suspension};
+use crate::model::kinds::{KindTable, built_in_scope};
+use crate::model::live::LiveRecord;
+use crate::model::manifest::{Manifest, RenderedSet, install_rank};
+use crate::model::name::{ApplicationId, NamespaceName};
+use crate::model::policy::SyncPolicy;
+use crate::model::resource::{ApiVersion, ResourceId};
+
+/// One object of a wanted set, without its body.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WantedObject {
+    /// Which object.
+    pub id: ResourceId,
+    /// The version it is written in.
+    pub api_version: ApiVersion,
+    /// Its sync wave.
+    pub wave: i32,
+    /// Its place in the order of kinds.
+    pub rank: usize,
+    /// Whether an annotation says that it must never be pruned.
+    pub keep: bool,
+    /// Whether it may be pruned only after confirmation.
+    pub protected: bool,
+    /// The keyed hash of the manifest.
+    pub desired: KeyedHash,
+}
+
+/// A rendered set without bodies, in the order of application.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WantedSet {
+    /// The digest of the rendered set.
+    pub digest: Digest,
+    /// The objects.
+    pub objects: Vec<WantedObject>,
+}
+
+impl WantedSet {
+    /// Hashes a rendered set.
+    pub fn new(set: &RenderedSet, key: &HashKey) -> Self {
+        let objects = set.manifests.iter().map(|manifest| wanted_object(manifest, key)).collect();
+        Self { digest: set.digest, objects }
+    }
+
+    /// The object with this identity.
+    pub fn get(&self, id: &ResourceId) -> Option<&WantedObject> {
+        self.objects.iter().find(|object| &object.id == id)
+    }
+}
+
+fn wanted_object(manifest: &Manifest, key: &HashKey) -> WantedObject {
+    WantedObject {
+        id: manifest.id.clone(),
+        api_version: manifest.api_version.clone(),
+        wave: manifest.wave,
+        rank: install_rank(&manifest.id.kind),
+        keep: manifest.keep,
+        protected: is_protected(manifest),
+        desired: key.of_value(&manifest.object),
+    }
+}
+
+/// Kinds that hold data, or on which other things depend (RULES §6).
+fn is_protected(manifest: &Manifest) -> bool {
+    let kind = &manifest.id.kind;
+    let data = ["PersistentVolume", "PersistentVolumeClaim", "Namespace"].iter().any(|name| kind.is("", name))
+        || kind.is("apiextensions.k8s.io", "CustomResourceDefinition");
+    let policy = manifest.object.pointer("/spec/persistentVolumeClaimRetentionPolicy/whenDeleted");
+    let deletes_claims = kind.is("apps", "StatefulSet") && policy.is_some_and(|policy| policy == "Delete");
+    data || deletes_claims || built_in_scope(kind).is_none()
+}
+
+/// What Git asks for.
+#[derive(Clone, Debug)]
+pub enum Wanted {
+    /// This version.
+    Version(Box<WantedVersion>),
+    /// It cannot be told: what is deployed is kept.
+    Held(Vec<HoldReason>),
+    /// There is code but neither branch nor pin: nothing is deployed, and that is no fault.
+    NeverPromoted,
+    /// The application left Git, by a complete reading of it, and its environment may lose it.
+    Removed,
+}
+
+/// A version with its rendered set and options.
+#[derive(Clone, Debug)]
+pub struct WantedVersion {
+    /// The version.
+    pub version: Version,
+    /// The digest of its inputs.
+    pub inputs: Digest,
+    /// The rendered set.
+    pub set: Arc<WantedSet>,
+    /// The effective sync options.
+    pub policy: SyncPolicy,
+    /// The namespace.
+    pub namespace: NamespaceName,
+    /// The labels of the namespace.
+    pub namespace_labels: BTreeMap<String, String>,
+    /// The release name.
+    pub release: String,
+    /// Whether objects that another tool tracks may be taken over.
+    pub adopt: bool,
+    /// Whether the same config revision moves other applications too.
+    pub moves_with_others: bool,
+}
+
+/// Digests that a person confirmed, and what was unblocked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Confirmations {
+    /// Plan digests.
+    pub plans: BTreeSet<Digest>,
+    /// Digests of versions that may be tried again.
+    pub unblocked: BTreeSet<Digest>,
+}
+
+/// All that a decision depends on.
+pub struct Facts<'a> {
+    /// The application.
+    pub application: &'a ApplicationId,
+    /// What Git asks for.
+    pub wanted: &'a Wanted,
+    /// The inventory, if the application was ever deployed or blocked.
+    pub head: Option<&'a Head>,
+    /// A set that was written for a rollout that did not end.
+    pub intent: Option<&'a StoredSet>,
+    /// Live objects by identity: all that the head, the intent and the wanted set name, where they exist.
+    pub live: &'a BTreeMap<ResourceId, LiveRecord>,
+    /// Holds that observing found: the cluster or a repository could not be used.
+    pub observed: &'a [HoldReason],
+    /// Whether the live objects could be read in full.
+    pub live_complete: bool,
+    /// What this process did so far.
+    pub progress: &'a Progress,
+    /// Objects that other applications of this instance want.
+    pub wanted_elsewhere: &'a BTreeMap<ResourceId, ApplicationId>,
+    /// What the cluster serves.
+    pub kinds: &'a KindTable,
+    /// The uid of kube-system.
+    pub cluster: &'a str,
+    /// Whether the namespace of the wanted version exists.
+    pub namespace_exists: bool,
+    /// Why nothing may be written.
+    pub suspension: Option<&'a Suspension>,
+    /// What people confirmed.
+    pub confirmations: &'a Confirmations,
+    /// The number that the state repository has reached; absent if it could not be read.
+    pub recorded_rollout: Option<u64>,
+    /// The instance.
+    pub instance: &'a str,
+    /// The time.
+    pub now: Timestamp,
+}
+
+impl Facts<'_> {
+    /// The sync options: of the wanted version, else of the head.
+    pub(super) fn policy(&self) -> SyncPolicy {
+        match self.wanted {
+            Wanted::Version(wanted) => wanted.policy.clone(),
+            _ => self.head.map(|head| head.sync.clone()).unwrap_or_default(),
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Self-heal: the deployed set is restored, whatever is wanted (RULES §4).
+
+use super::facts::Facts;
+use super::plan::{ApplyObject, ApplyReason, Step};
+use super::status::deployed_drift;
+use crate::model::drift::ObjectDrift;
+use crate::model::hold::HoldReason;
+use crate::model::manifest::install_rank;
+use crate::model::resource::ResourceId;
+
+/// The steps that bring drifted objects back, and what keeps some from being brought back.
+pub(super) fn heal(facts: &Facts<'_>, reason: ApplyReason, holds: &mut Vec<HoldReason>) -> Vec<Step> {
+    let Some(head) = facts.head else { return Vec::new() };
+    let mut groups: std::collections::BTreeMap<usize, Vec<ApplyObject>> = std::collections::BTreeMap::new();
+    for (id, object) in head.objects.iter().filter(|(_, object)| !object.leaving) {
+        match deployed_drift(facts, id, object) {
+            ObjectDrift::InSync | ObjectDrift::Pending => continue,
+            ObjectDrift::Terminating => {
+                holds.push(terminating(facts, id));
+                continue;
+            }
+            ObjectDrift::Missing | ObjectDrift::Changed => {}
+        }
+        if let Some((field, manager, until)) = facts.progress.contested(id, facts.now) {
+            holds.push(HoldReason::Contested {
+                object: id.clone(),
+                field: field.to_owned(),
+                manager: manager.to_owned(),
+                until,
+            });
+            continue;
+        }
+        // A definition that a newer version replaced is never set back (RULES §5).
+        let is_definition = id.kind.is("apiextensions.k8s.io", "CustomResourceDefinition");
+        if is_definition && reason == ApplyReason::Restore && facts.live.contains_key(id) {
+            continue;
+        }
+        let step = ApplyObject { id: id.clone(), reason, force: true, adopt: false };
+        groups.entry(install_rank(&id.kind)).or_default().push(step);
+    }
+    groups.into_values().map(|objects| Step::Apply { wave: 0, objects }).collect()
+}
+
+/// The hold of an object that is being deleted.
+pub(super) fn terminating(facts: &Facts<'_>, id: &ResourceId) -> HoldReason {
+    let finalizers = facts.live.get(id).and_then(|live| live.terminating.clone()).unwrap_or_default();
+    HoldReason::Terminating { object: id.clone(), finalizers }
+}

@@ -1,0 +1,251 @@
+//! What this process did: objects applied in the running rollout, failures with their backoff, heals for
+//! telling edits from contests. Lost with the process, and rebuilt by doing again what cannot be told.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::model::digest::{Digest, KeyedHash};
+use crate::model::hold::HoldReason;
+use crate::model::resource::ResourceId;
+
+/// The first and the longest wait after a failure.
+const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
+/// A change within this time after our heal may be a contest.
+const CONTEST_WINDOW: Duration = Duration::from_secs(10);
+/// So many times running make it one.
+const CONTEST_COUNT: u32 = 5;
+/// How long a contested object is left alone, rising.
+const CONTEST_PAUSES: [Duration; 3] = [Duration::from_mins(1), Duration::from_mins(5), Duration::from_mins(30)];
+
+/// An object as the API server answered our apply.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AppliedObject {
+    /// The keyed hash of the manifest.
+    pub desired: KeyedHash,
+    /// The keyed hash of the fields that we own.
+    pub projection: KeyedHash,
+    /// The uid.
+    pub uid: String,
+    /// The apiVersion.
+    pub api_version: String,
+    /// Whether this rollout created it.
+    pub created: bool,
+}
+
+/// Why a step failed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Failure {
+    /// What becomes of it.
+    pub kind: FailureKind,
+    /// At which object, if at one.
+    pub object: Option<ResourceId>,
+    /// The words of the API server.
+    pub message: String,
+}
+
+/// What becomes of a failed step.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FailureKind {
+    /// Tried again; the rollout's clock stands still meanwhile.
+    Unavailable,
+    /// Tried again until the timeout, then blocked.
+    UntilTimeout,
+    /// Blocked at once.
+    Final,
+    /// Held with this reason and tried again.
+    Held(HoldReason),
+}
+
+/// The running rollout.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RolloutProgress {
+    /// Which set.
+    pub digest: Digest,
+    /// Its number.
+    pub number: u64,
+    /// When it began; moved on while the API was unavailable.
+    pub started: Timestamp,
+    /// What was applied.
+    pub applied: BTreeMap<ResourceId, AppliedObject>,
+    /// Whether the dry run passed.
+    pub rehearsed: bool,
+}
+
+/// One object's history of heals.
+#[derive(Clone, Debug, PartialEq)]
+struct Heals {
+    last: Timestamp,
+    count: u32,
+    signature: Option<(String, String, KeyedHash)>,
+    pauses: usize,
+    until: Option<Timestamp>,
+}
+
+/// What this process did for one application.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Progress {
+    /// The running rollout.
+    pub rollout: Option<RolloutProgress>,
+    /// What the API server answered to heals: what we expect from then on.
+    pub healed: BTreeMap<ResourceId, KeyedHash>,
+    /// The last failure.
+    pub failure: Option<Failure>,
+    /// How often it failed running.
+    attempts: u32,
+    /// No try before this.
+    pub retry_at: Option<Timestamp>,
+    heals: BTreeMap<ResourceId, Heals>,
+}
+
+impl Progress {
+    /// Begins a rollout, unless this one runs already.
+    pub fn begin(&mut self, digest: Digest, number: u64, now: Timestamp) {
+        if self.rollout.as_ref().is_none_or(|rollout| rollout.digest != digest) {
+            self.clear_failure();
+            self.rollout =
+                Some(RolloutProgress { digest, number, started: now, applied: BTreeMap::new(), rehearsed: false });
+        }
+    }
+
+    /// Ends the rollout; what was applied is expected from now on by the head.
+    pub fn end(&mut self) {
+        self.rollout = None;
+        self.healed.clear();
+        self.clear_failure();
+    }
+
+    /// Notes a failure and when to try again. Waiting for the API does not use up the rollout's time.
+    pub fn fail(&mut self, failure: Failure, retry_after: Option<Duration>, now: Timestamp) {
+        let doubled = BACKOFF.0.saturating_mul(1 << self.attempts.min(16)).min(BACKOFF.1);
+        let wait = retry_after.unwrap_or(doubled).min(BACKOFF.1);
+        self.attempts = self.attempts.saturating_add(1);
+        if failure.kind == FailureKind::Unavailable
+            && let Some(rollout) = &mut self.rollout
+        {
+            rollout.started = later(rollout.started, wait);
+        }
+        self.failure = Some(failure);
+        self.retry_at = Some(later(now, wait));
+    }
+
+    /// Forgets failures after a success.
+    pub fn clear_failure(&mut self) {
+        self.failure = None;
+        self.attempts = 0;
+        self.retry_at = None;
+    }
+
+    /// Whether a step may be tried now.
+    pub fn may_try(&self, now: Timestamp) -> bool {
+        self.retry_at.is_none_or(|at| at <= now)
+    }
+
+    /// Notes a heal. The same manager with the same value on the same field soon after our last heal counts
+    /// towards a contest; anything else is an edit and starts anew.
+    pub fn note_heal(
+        &mut self,
+        id: &ResourceId,
+        signature: Option<(String, String, KeyedHash)>,
+        now: Timestamp,
+    ) {
+        let entry = self.heals.entry(id.clone()).or_insert_with(|| Heals {
+            last: now,
+            count: 0,
+            signature: signature.clone(),
+            pauses: 0,
+            until: None,
+        });
+        let soon = now <= later(entry.last, CONTEST_WINDOW) || entry.until.is_some();
+        if soon && signature.is_some() && entry.signature == signature {
+            entry.count += 1;
+        } else {
+            *entry = Heals { last: now, count: 1, signature, pauses: 0, until: None };
+        }
+        entry.last = now;
+        if entry.count >= CONTEST_COUNT {
+            let pause = CONTEST_PAUSES[entry.pauses.min(CONTEST_PAUSES.len() - 1)];
+            entry.until = Some(later(now, pause));
+            entry.pauses += 1;
+            // After the pause one more loss is enough to be left alone again.
+            entry.count = CONTEST_COUNT - 1;
+        }
+    }
+
+    /// The field, manager and end of the pause of an object that is contested now.
+    pub fn contested(&self, id: &ResourceId, now: Timestamp) -> Option<(&str, &str, Timestamp)> {
+        let heals = self.heals.get(id)?;
+        let until = heals.until.filter(|until| *until > now)?;
+        let (manager, field, _) = heals.signature.as_ref()?;
+        Some((field, manager, until))
+    }
+}
+
+/// A time later by a duration; the latest possible time on overflow.
+pub(super) fn later(time: Timestamp, duration: Duration) -> Timestamp {
+    time.checked_add(duration).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::digest::HashKey;
+    use serde_json::json;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(seconds).unwrap()
+    }
+
+    fn id() -> ResourceId {
+        "|ConfigMap|a|b".parse().unwrap()
+    }
+
+    fn signature(value: &str) -> Option<(String, String, KeyedHash)> {
+        Some(("other".into(), "/data/a".into(), HashKey::new([0; 32]).of_value(&json!(value))))
+    }
+
+    #[test]
+    fn the_same_value_five_times_running_is_a_contest() {
+        let mut progress = Progress::default();
+        for round in 0..5 {
+            assert!(progress.contested(&id(), at(round)).is_none(), "{round}");
+            progress.note_heal(&id(), signature("x"), at(round));
+        }
+        assert_eq!(progress.contested(&id(), at(5)), Some(("/data/a", "other", at(64))));
+        assert!(progress.contested(&id(), at(64)).is_none());
+        progress.note_heal(&id(), signature("x"), at(64));
+        assert_eq!(progress.contested(&id(), at(65)).unwrap().2, at(64 + 300));
+    }
+
+    #[test]
+    fn edits_are_no_contest() {
+        let mut progress = Progress::default();
+        for round in 0..20 {
+            progress.note_heal(&id(), signature(&format!("{round}")), at(round));
+            assert!(progress.contested(&id(), at(round)).is_none());
+        }
+        for round in 0..20 {
+            progress.note_heal(&id(), signature("x"), at(100 + round * 11));
+            assert!(progress.contested(&id(), at(100 + round * 11)).is_none());
+        }
+    }
+
+    #[test]
+    fn failures_back_off_and_unavailability_stops_the_clock() {
+        let mut progress = Progress::default();
+        progress.begin(Digest::of(b"a"), 1, at(0));
+        let failure = |kind| Failure { kind, object: None, message: String::new() };
+        progress.fail(failure(FailureKind::UntilTimeout), None, at(10));
+        assert_eq!(progress.retry_at, Some(at(11)));
+        progress.fail(failure(FailureKind::Unavailable), None, at(11));
+        assert_eq!(progress.retry_at, Some(at(13)));
+        assert_eq!(progress.rollout.as_ref().unwrap().started, at(2));
+        for _ in 0..40 {
+            progress.fail(failure(FailureKind::UntilTimeout), None, at(20));
+        }
+        assert_eq!(progress.retry_at, Some(at(320)));
+        progress.clear_failure();
+        assert!(progress.may_try(at(0)));
+    }
+}

@@ -1,0 +1,98 @@
+//! What people are shown of an application: each object's difference and health, and the two roll-ups.
+
+use super::facts::{Facts, Wanted};
+use crate::model::drift::{ObjectDrift, ResourceDrift, SyncStatus};
+use crate::model::health::{Health, HealthStatus};
+use crate::model::inventory::HeadObject;
+use crate::model::live::LiveRecord;
+use crate::model::resource::ResourceId;
+
+/// One object of an application.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResourceState {
+    /// Its difference from what we brought there.
+    pub drift: ResourceDrift,
+    /// Its health.
+    pub health: Health,
+}
+
+/// The difference of an object that the head names.
+pub(super) fn deployed_drift(facts: &Facts<'_>, id: &ResourceId, object: &HeadObject) -> ObjectDrift {
+    let expected = facts.progress.healed.get(id).unwrap_or(&object.projection);
+    match facts.live.get(id) {
+        None => ObjectDrift::Missing,
+        Some(live) if live.terminating.is_some() => ObjectDrift::Terminating,
+        Some(live) if live.projection.as_ref() == Some(expected) => ObjectDrift::InSync,
+        Some(_) => ObjectDrift::Changed,
+    }
+}
+
+/// The difference of every object that matters now.
+pub(super) fn resources(facts: &Facts<'_>) -> Vec<ResourceState> {
+    let mut states = Vec::new();
+    for (id, object) in facts.head.iter().flat_map(|head| &head.objects) {
+        states.push(state(facts, id.clone(), deployed_drift(facts, id, object)));
+    }
+    if let Wanted::Version(wanted) = facts.wanted {
+        for object in &wanted.set.objects {
+            let deployed = facts.head.and_then(|head| head.objects.get(&object.id));
+            match deployed {
+                Some(deployed) if deployed.desired == object.desired => {}
+                Some(_) => {
+                    if let Some(state) = states.iter_mut().find(|state| state.drift.id == object.id) {
+                        state.drift.drift = ObjectDrift::Pending;
+                    }
+                }
+                None => states.push(state(facts, object.id.clone(), ObjectDrift::Pending)),
+            }
+        }
+    }
+    states
+}
+
+fn state(facts: &Facts<'_>, id: ResourceId, drift: ObjectDrift) -> ResourceState {
+    let health = facts.live.get(&id).map_or_else(
+        || Health::new(HealthStatus::Missing, "is not there"),
+        |live: &LiveRecord| live.health.clone(),
+    );
+    ResourceState { drift: ResourceDrift { id, drift }, health }
+}
+
+/// Synced: what is wanted is deployed, and every object is as we applied it.
+pub(super) fn sync_status(facts: &Facts<'_>, resources: &[ResourceState]) -> SyncStatus {
+    if !facts.live_complete {
+        return SyncStatus::Unknown;
+    }
+    let deployed = facts.head.and_then(|head| head.deployed.as_ref());
+    let wanted = match facts.wanted {
+        Wanted::Version(wanted) => Some(wanted.version.digest),
+        Wanted::Held(_) | Wanted::NeverPromoted if deployed.is_none() => return SyncStatus::Unknown,
+        Wanted::Held(_) | Wanted::NeverPromoted => return SyncStatus::Unknown,
+        Wanted::Removed => None,
+    };
+    let all_in_sync = resources.iter().all(|state| state.drift.drift == ObjectDrift::InSync);
+    if deployed.map(|version| version.digest) == wanted && all_in_sync {
+        SyncStatus::Synced
+    } else {
+        SyncStatus::OutOfSync
+    }
+}
+
+/// The worst health of what is deployed; while a first rollout runs, of what it applies.
+pub(super) fn health_status(facts: &Facts<'_>, resources: &[ResourceState]) -> HealthStatus {
+    if !facts.live_complete {
+        return HealthStatus::Unknown;
+    }
+    let deployed = facts.head.is_some_and(|head| head.deployed.is_some());
+    if resources.is_empty() {
+        return if deployed { HealthStatus::Healthy } else { HealthStatus::Missing };
+    }
+    // What a rollout has not brought there yet is on its way, not missing.
+    let shown = resources.iter().map(|state| match (&state.drift.drift, state.health.status) {
+        (ObjectDrift::Pending, HealthStatus::Missing) if deployed || facts.progress.rollout.is_some() => {
+            HealthStatus::Progressing
+        }
+        (_, status) => status,
+    });
+    shown.max().unwrap_or(HealthStatus::Healthy)
+}
