@@ -121,6 +121,8 @@ async fn over_http_only_what_moved_is_fetched() {
         "POST /shop.git/git-upload-pack",
     ];
     assert_eq!(server.requests(), listing);
+    git.references(&url(&remote)).await.unwrap();
+    assert_eq!(server.requests()[2..], listing[1..], "one request from then on");
 
     assert_eq!(tree(&git, &remote, None, &third).await.unwrap().len(), 40);
     // One commit, two folders, forty files: no history.
@@ -231,6 +233,13 @@ async fn a_token_goes_to_its_prefix_and_nowhere_else() {
     let team = git_with(&server.url("team"), "secret");
     let shop = url(&server.url("team/shop.git"));
     assert!(team.references(&shop).await.is_ok());
+    // The user may stand in the address; the password never does.
+    let unnamed = CredentialEntry {
+        username: None,
+        ..password(folder.path(), &server.url("team"), "secret")
+    };
+    let named = url(&server.url("team/shop.git").replace("://", "://robot@"));
+    assert!(git(folder.path(), vec![unnamed]).references(&named).await.is_ok());
     for (git, repository) in [
         (&team, "other/shop.git"),
         (&git_with(&server.url("team"), "wrong"), "team/shop.git"),
@@ -249,7 +258,12 @@ async fn a_token_goes_to_its_prefix_and_nowhere_else() {
         "/team/shop.git/info/refs",
         Mishap::Redirect("/team/moved".to_owned()),
     );
-    assert!(team.references(&shop).await.is_ok());
+    assert!(
+        git_with(&server.url("team"), "secret")
+            .references(&shop)
+            .await
+            .is_ok()
+    );
     let requests = server.requests();
     assert_eq!(
         requests.last().unwrap(),
@@ -259,7 +273,8 @@ async fn a_token_goes_to_its_prefix_and_nowhere_else() {
         "/team/shop.git/info/refs",
         Mishap::Redirect("/elsewhere".to_owned()),
     );
-    let error = team.references(&shop).await.unwrap_err();
+    let fresh = git_with(&server.url("team"), "secret");
+    let error = fresh.references(&shop).await.unwrap_err();
     assert!(error.to_string().contains("401"), "{error}");
 
     // Another host gets nothing at all.
@@ -269,7 +284,7 @@ async fn a_token_goes_to_its_prefix_and_nowhere_else() {
         "/team/shop.git/info/refs",
         Mishap::Redirect(elsewhere.trim_end_matches('/').to_owned()),
     );
-    let error = team.references(&shop).await.unwrap_err();
+    let error = fresh.references(&shop).await.unwrap_err();
     assert!(
         error.to_string().contains("redirects to http://127.0.0.1:"),
         "{error}"
@@ -362,6 +377,46 @@ async fn many_readers_share_one_fetch_and_one_data_directory() {
         .filter(|request| request.starts_with("POST"))
         .count();
     assert!(fetches <= 2, "one for each of the two: {fetches}");
+}
+
+#[tokio::test]
+#[ignore = "needs the real parts: tests/run"]
+async fn over_http_with_the_old_protocol() {
+    let folder = tempfile::tempdir().unwrap();
+    let repository = BareRepository::create(&folder.path().join("shop.git"));
+    let first = repository.commit("main", &[("a", "1")]);
+    let second = repository.commit("main", &[("a", "2")]);
+    let third = repository.commit("main", &[("a", "3")]);
+    let server = GitHttp::start_with_old_protocol(folder.path());
+    let git = git(folder.path(), vec![]);
+    let remote = server.url("shop.git");
+    assert_eq!(
+        git.references(&url(&remote)).await.unwrap().branches["main"],
+        sha(&third)
+    );
+    tree(&git, &remote, Some("refs/heads/main"), &third)
+        .await
+        .unwrap();
+    assert_eq!(mirrored_objects(folder.path()), 3);
+    let fourth = repository.commit("main", &[("a", "4"), ("b", "5")]);
+    assert_eq!(
+        paths(
+            &tree(&git, &remote, Some("refs/heads/main"), &fourth)
+                .await
+                .unwrap()
+        ),
+        ["a", "b"]
+    );
+    // Only what a reference points to is served; the rest comes with all of its history.
+    tree(&git, &remote, Some("refs/heads/main"), &first)
+        .await
+        .unwrap();
+    tree(&git, &remote, None, &second).await.unwrap();
+    assert!(
+        tree(&git, &remote, Some("refs/heads/gone"), &"0".repeat(40))
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test]

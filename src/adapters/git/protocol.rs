@@ -182,7 +182,14 @@ pub(super) fn fetch_request(fetch: Fetch<'_>, capabilities: &[String]) -> Vec<u8
 pub(super) fn fetch_request_version_0(fetch: Fetch<'_>, server: &Advertisement) -> Vec<u8> {
     let can_shallow = server.can("shallow");
     let mut first = format!("want {}", fetch.want);
-    for word in ["side-band-64k", "ofs-delta", "no-progress", THIN] {
+    // One host refuses whoever does not ask for acknowledgements in detail; they are skipped all the same.
+    for word in [
+        "multi_ack_detailed",
+        "side-band-64k",
+        "ofs-delta",
+        "no-progress",
+        THIN,
+    ] {
         if server.can(word) {
             first.push(' ');
             first.push_str(word);
