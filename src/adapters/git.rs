@@ -80,11 +80,7 @@ impl Git {
         // The first provider stays; it is the same one wherever moorline installs it.
         drop(rustls::crypto::ring::default_provider().install_default());
         let credentials = Credentials::new(settings.credentials)?;
-        let network = Network {
-            client: http::client()?,
-            credentials,
-            limits: settings.limits,
-        };
+        let network = Network::new(http::client()?, credentials, settings.limits);
         let shared = Shared {
             data_directory: settings.data_directory,
             network,

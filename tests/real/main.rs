@@ -8,4 +8,6 @@
 )]
 mod parts;
 
+mod git_sources;
+mod git_state;
 mod parts_work;

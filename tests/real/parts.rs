@@ -3,6 +3,7 @@
 pub(crate) mod child;
 pub(crate) mod control_plane;
 pub(crate) mod git_http;
+pub(crate) mod git_repository;
 pub(crate) mod git_ssh;
 pub(crate) mod kubectl;
 pub(crate) mod node;

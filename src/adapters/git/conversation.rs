@@ -69,6 +69,14 @@ impl Conversation {
         }
     }
 
+    /// Where the server has led us, if it is one of HTTP.
+    pub(super) fn base(&self) -> Option<&reqwest::Url> {
+        match &self.wire {
+            Wire::Http(http) => Some(http.base()),
+            Wire::Ssh(_) => None,
+        }
+    }
+
     /// Sends a request; what follows is its answer, of which so many bytes are taken.
     pub(super) async fn send(&mut self, request: Vec<u8>, limit: usize) -> Result<(), SourceError> {
         self.received = 0;

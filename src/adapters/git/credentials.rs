@@ -2,6 +2,7 @@
 //! longest prefix wins. Secrets are read from their files when they are used, so that a new token needs no restart.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use reqwest::Url;
 use secrecy::SecretString;
@@ -56,7 +57,7 @@ pub enum InvalidCredential {
 /// All entries, checked.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Credentials {
-    entries: Vec<(Place, CredentialEntry)>,
+    entries: Arc<[(Place, CredentialEntry)]>,
 }
 
 /// What is compared.
@@ -93,7 +94,9 @@ impl Credentials {
             }
             checked.push((place, entry));
         }
-        Ok(Self { entries: checked })
+        Ok(Self {
+            entries: checked.into(),
+        })
     }
 
     /// The entry for a URL of HTTP; each request asks anew, so that nothing follows a redirect.

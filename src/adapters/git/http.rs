@@ -1,5 +1,7 @@
 //! Git's smart protocol over HTTP. Each request carries the credentials of its own URL and of no other.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, redirect};
@@ -32,10 +34,29 @@ pub(super) struct Http {
     repository: RepositoryUrl,
     service: Service,
     base: Url,
-    answer: Response,
+    answer: Option<Response>,
 }
 
 impl Http {
+    /// Continues where the server's first words are known from before.
+    pub(super) fn resume(
+        client: &Client,
+        credentials: &Credentials,
+        repository: &RepositoryUrl,
+        base: &Url,
+        service: Service,
+    ) -> Self {
+        let (client, credentials) = (client.clone(), credentials.clone());
+        Self {
+            client,
+            credentials,
+            repository: repository.clone(),
+            service,
+            base: base.clone(),
+            answer: None,
+        }
+    }
+
     /// Asks what the server has.
     pub(super) async fn open(
         client: &Client,
@@ -44,30 +65,23 @@ impl Http {
         base: &Url,
         service: Service,
     ) -> Result<Self, SourceError> {
-        let mut base = base.clone();
+        let mut http = Self::resume(client, credentials, repository, base, service);
         for _ in 0..=MOST_REDIRECTS {
-            let mut url = below(&base, "info/refs");
+            let mut url = below(&http.base, "info/refs");
             url.set_query(Some(&format!("service={}", service.name())));
-            let request = authorized(client.get(url.clone()), credentials, repository, &url)?;
-            let answer = send(with_version(request, service), repository).await?;
-            if !answer.status().is_redirection() {
-                check(&answer, repository)?;
-                check_kind(
-                    &answer,
-                    repository,
-                    &format!("application/x-{}-advertisement", service.name()),
-                )?;
-                let (client, credentials) = (client.clone(), credentials.clone());
-                return Ok(Self {
-                    client,
-                    credentials,
-                    repository: repository.clone(),
-                    service,
-                    base,
-                    answer,
-                });
+            let answer = http.ask(|plain| client.get(plain), &url).await?;
+            if answer.status().is_redirection() {
+                http.base = redirected(&url, &answer, repository)?;
+                continue;
             }
-            base = redirected(&url, &answer, repository)?;
+            check(&answer, repository)?;
+            check_kind(
+                &answer,
+                repository,
+                &format!("application/x-{}-advertisement", service.name()),
+            )?;
+            http.answer = Some(answer);
+            return Ok(http);
         }
         Err(denied(
             repository,
@@ -75,29 +89,77 @@ impl Http {
         ))
     }
 
+    /// The address that the server has led us to.
+    pub(super) fn base(&self) -> &Url {
+        &self.base
+    }
+
     /// Sends a request; its answer is what is read next.
     pub(super) async fn send(&mut self, body: Vec<u8>) -> Result<(), SourceError> {
         let url = below(&self.base, self.service.name());
         let kind = |end: &str| format!("application/x-{}-{end}", self.service.name());
-        let request = self
-            .client
-            .post(url.clone())
-            .header(CONTENT_TYPE, kind("request"))
-            .header(ACCEPT, kind("result"));
-        let request = authorized(request.body(body), &self.credentials, &self.repository, &url)?;
-        let answer = send(with_version(request, self.service), &self.repository).await?;
+        let post = |plain| {
+            let request = self.client.post(plain).header(CONTENT_TYPE, kind("request"));
+            request.header(ACCEPT, kind("result")).body(body)
+        };
+        let answer = self.ask(post, &url).await?;
         check(&answer, &self.repository)?;
         check_kind(&answer, &self.repository, &kind("result"))?;
-        self.answer = answer;
+        self.answer = Some(answer);
         Ok(())
     }
 
     /// The next piece of the answer, or nothing at its end.
     pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, SourceError> {
-        self.answer
+        let Some(answer) = &mut self.answer else {
+            return Ok(None);
+        };
+        answer
             .chunk()
             .await
             .map_err(|error| transport(&self.repository, error))
+    }
+
+    async fn ask(
+        &self,
+        request: impl FnOnce(Url) -> RequestBuilder,
+        url: &Url,
+    ) -> Result<Response, SourceError> {
+        // A user in the address would become a header of its own, beside ours.
+        let mut plain = url.clone();
+        if plain.set_username("").is_err() {
+            return Err(denied(&self.repository, "the address has no host"));
+        }
+        let mut request = request(plain);
+        if self.service == Service::UploadPack {
+            request = request.header("Git-Protocol", "version=2");
+        }
+        if let Some(authorization) = self.authorization(url)? {
+            request = request.header(AUTHORIZATION, authorization);
+        }
+        request
+            .send()
+            .await
+            .map_err(|error| transport(&self.repository, error))
+    }
+
+    fn authorization(&self, url: &Url) -> Result<Option<HeaderValue>, SourceError> {
+        let Some(entry) = self.credentials.for_url(url) else {
+            return Ok(None);
+        };
+        let refused = |error: &dyn std::fmt::Display| {
+            denied(
+                &self.repository,
+                format!("the password file for {} cannot be used: {error}", entry.prefix),
+            )
+        };
+        let password = entry.password().map_err(|error| refused(&error))?;
+        let in_address = Some(url.username()).filter(|user| !user.is_empty());
+        let user = entry.username.as_deref().or(in_address).unwrap_or("git");
+        let pair = STANDARD.encode(format!("{user}:{}", password.expose_secret()));
+        let mut value = HeaderValue::from_str(&format!("Basic {pair}")).map_err(|error| refused(&error))?;
+        value.set_sensitive(true);
+        Ok(Some(value))
     }
 }
 
@@ -105,50 +167,6 @@ fn below(base: &Url, path: &str) -> Url {
     let mut url = base.clone();
     url.set_path(&format!("{}/{path}", base.path().trim_end_matches('/')));
     url
-}
-
-fn with_version(request: RequestBuilder, service: Service) -> RequestBuilder {
-    match service {
-        Service::UploadPack => request.header("Git-Protocol", "version=2"),
-        Service::ReceivePack => request,
-    }
-}
-
-fn authorized(
-    request: RequestBuilder,
-    credentials: &Credentials,
-    repository: &RepositoryUrl,
-    url: &Url,
-) -> Result<RequestBuilder, SourceError> {
-    let Some(entry) = credentials.for_url(url) else {
-        return Ok(request);
-    };
-    let password = entry.password().map_err(|error| {
-        denied(
-            repository,
-            format!("the password file for {} cannot be read: {error}", entry.prefix),
-        )
-    })?;
-    let in_address = Some(url.username()).filter(|user| !user.is_empty());
-    let user = entry.username.as_deref().or(in_address).unwrap_or("git");
-    // Set here, so that the user in the address does not become a header of its own without the password.
-    let value = {
-        use base64::Engine;
-        let pair = format!("{user}:{}", password.expose_secret());
-        format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))
-    };
-    let mut value = HeaderValue::from_str(&value).map_err(|error| {
-        denied(
-            repository,
-            format!("the credentials for {}: {error}", entry.prefix),
-        )
-    })?;
-    value.set_sensitive(true);
-    Ok(request.header(AUTHORIZATION, value))
-}
-
-async fn send(request: RequestBuilder, repository: &RepositoryUrl) -> Result<Response, SourceError> {
-    request.send().await.map_err(|error| transport(repository, error))
 }
 
 fn transport(repository: &RepositoryUrl, error: reqwest::Error) -> SourceError {
@@ -222,7 +240,7 @@ fn check_kind(answer: &Response, repository: &RepositoryUrl, kind: &str) -> Resu
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
-    if given == kind {
+    if given.split(';').next().is_some_and(|given| given.trim() == kind) {
         return Ok(());
     }
     Err(denied(

@@ -161,7 +161,7 @@ impl Mirror {
         loop {
             match parts.blocking_recv() {
                 Some(PackPart::Bytes(bytes)) => {
-                    writer.write_all(&bytes).map_err(|error| self.broken(&error))?
+                    writer.write_all(&bytes).map_err(|error| self.broken(&error))?;
                 }
                 Some(PackPart::End) => break,
                 // The sender reports why it gave up.

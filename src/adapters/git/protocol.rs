@@ -153,6 +153,9 @@ pub(super) struct Fetch<'a> {
     pub(super) shallow: bool,
 }
 
+/// Lets the server build on what we have. Where history is cut off it leaves that out only if told so.
+const THIN: &str = "thin-pack";
+
 /// Asks a server of version 2 for a commit.
 pub(super) fn fetch_request(fetch: Fetch<'_>, capabilities: &[String]) -> Vec<u8> {
     let can_shallow = capabilities
@@ -164,6 +167,9 @@ pub(super) fn fetch_request(fetch: Fetch<'_>, capabilities: &[String]) -> Vec<u8
     request.extend_from_slice(DELIMITER);
     append_line("no-progress", &mut request);
     append_line("ofs-delta", &mut request);
+    if can_shallow && !fetch.have.is_empty() {
+        append_line(THIN, &mut request);
+    }
     append_line(&format!("want {}", fetch.want), &mut request);
     append_depth(fetch, can_shallow, &mut request);
     append_have(fetch, can_shallow, &mut request);
@@ -176,7 +182,14 @@ pub(super) fn fetch_request(fetch: Fetch<'_>, capabilities: &[String]) -> Vec<u8
 pub(super) fn fetch_request_version_0(fetch: Fetch<'_>, server: &Advertisement) -> Vec<u8> {
     let can_shallow = server.can("shallow");
     let mut first = format!("want {}", fetch.want);
-    for word in ["side-band-64k", "ofs-delta", "no-progress"] {
+    // One host refuses whoever does not ask for acknowledgements in detail; they are skipped all the same.
+    for word in [
+        "multi_ack_detailed",
+        "side-band-64k",
+        "ofs-delta",
+        "no-progress",
+        THIN,
+    ] {
         if server.can(word) {
             first.push(' ');
             first.push_str(word);

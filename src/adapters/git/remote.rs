@@ -1,5 +1,9 @@
 //! Reading from a remote repository: its references, and the commits that a mirror lacks.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
@@ -16,16 +20,45 @@ use super::tree::Limits;
 use crate::adapters::sources::SourceError;
 use crate::model::source::{CommitSha, References, RepositoryUrl};
 
+/// No list of references takes longer.
+const LONGEST_LISTING: Duration = Duration::from_mins(2);
+/// No fetch takes longer.
+const LONGEST_FETCH: Duration = Duration::from_mins(20);
+
 /// What it takes to talk to any server.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Network {
-    pub(super) client: reqwest::Client,
-    pub(super) credentials: Credentials,
+    client: reqwest::Client,
+    credentials: Credentials,
     pub(super) limits: Limits,
+    /// Servers that take commands at once: the first words, asked for once, are left out from then on.
+    known: Mutex<HashMap<RepositoryUrl, Known>>,
+}
+
+#[derive(Debug, Clone)]
+struct Known {
+    base: reqwest::Url,
+    capabilities: Vec<String>,
+}
+
+/// A conversation that has begun: what the server can do is known.
+struct Begun {
+    conversation: Conversation,
+    dialect: Dialect,
+    resumed: bool,
 }
 
 impl Network {
-    /// Begins a conversation.
+    pub(super) fn new(client: reqwest::Client, credentials: Credentials, limits: Limits) -> Self {
+        Self {
+            client,
+            credentials,
+            limits,
+            known: Mutex::default(),
+        }
+    }
+
+    /// Begins a conversation in which the server speaks first.
     pub(super) async fn open(
         &self,
         repository: &RepositoryUrl,
@@ -34,14 +67,55 @@ impl Network {
     ) -> Result<Conversation, SourceError> {
         let wire = match address {
             Address::Local(_) => return Err(denied(repository, "a local repository is read in place")),
-            Address::Http(base) => Wire::Http(Box::new(
-                Http::open(&self.client, &self.credentials, repository, base, service).await?,
-            )),
+            Address::Http(base) => {
+                let http = Http::open(&self.client, &self.credentials, repository, base, service).await?;
+                Wire::Http(Box::new(http))
+            }
             Address::Ssh(address) => Wire::Ssh(Box::new(
                 Ssh::open(&self.credentials, repository, address, service).await?,
             )),
         };
         Ok(Conversation::new(repository, wire))
+    }
+
+    async fn begin(&self, repository: &RepositoryUrl, address: &Address) -> Result<Begun, SourceError> {
+        let service = Service::UploadPack;
+        if let Some(known) = self.known().get(repository).cloned() {
+            let http = Http::resume(&self.client, &self.credentials, repository, &known.base, service);
+            let conversation = Conversation::new(repository, Wire::Http(Box::new(http)));
+            return Ok(Begun {
+                conversation,
+                dialect: Dialect::Version2(known.capabilities),
+                resumed: true,
+            });
+        }
+        let mut conversation = self.open(repository, address, service).await?;
+        let dialect = conversation.greeting().await?;
+        if let (Some(base), Dialect::Version2(capabilities)) = (conversation.base(), &dialect) {
+            let known = Known {
+                base: base.clone(),
+                capabilities: capabilities.clone(),
+            };
+            self.known().insert(repository.clone(), known);
+        }
+        Ok(Begun {
+            conversation,
+            dialect,
+            resumed: false,
+        })
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<RepositoryUrl, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a failure may come of what we remember of the server; it is forgotten then.
+    fn forgets(&self, repository: &RepositoryUrl, resumed: bool, error: &SourceError) -> bool {
+        let to_blame = resumed && matches!(error, SourceError::Denied { .. } | SourceError::Missing { .. });
+        if to_blame {
+            self.known().remove(repository);
+        }
+        to_blame
     }
 
     /// Branches and tags.
@@ -50,24 +124,17 @@ impl Network {
         repository: &RepositoryUrl,
         address: &Address,
     ) -> Result<References, SourceError> {
-        let mut conversation = self.open(repository, address, Service::UploadPack).await?;
-        match conversation.greeting().await? {
-            Dialect::Version0(advertisement) => Ok(advertisement.to_references()),
-            Dialect::Version2(capabilities) => {
-                conversation
-                    .send_for_list(protocol::list_request(&capabilities))
-                    .await?;
-                let mut references = References::default();
-                loop {
-                    let packet = conversation.packet().await?;
-                    if packet == Packet::Flush {
-                        return Ok(references);
-                    }
-                    let added = protocol::add_listed(&mut references, packet.line());
-                    added.map_err(|error| conversation.misunderstood(error))?;
+        let listing = async {
+            let begun = self.begin(repository, address).await?;
+            let resumed = begun.resumed;
+            match list(begun).await {
+                Err(error) if self.forgets(repository, resumed, &error) => {
+                    list(self.begin(repository, address).await?).await
                 }
+                listed => listed,
             }
-        }
+        };
+        in_time(repository, LONGEST_LISTING, listing).await
     }
 
     /// Brings a commit with its files into the mirror.
@@ -83,31 +150,89 @@ impl Network {
             let mirror = mirror.clone();
             blocking(repository, move || mirror.complete_commits()).await?
         };
-        let mut conversation = self.open(repository, address, Service::UploadPack).await?;
         let fetch = Fetch {
             want: commit,
             have: &have,
             shallow: true,
         };
-        let request = match conversation.greeting().await? {
-            Dialect::Version2(capabilities) => protocol::fetch_request(fetch, &capabilities),
-            Dialect::Version0(server) => {
-                let fetch = version_0_fetch(repository, &server, reference, fetch)?;
-                protocol::fetch_request_version_0(fetch, &server)
+        let fetching = async {
+            let begun = self.begin(repository, address).await?;
+            let resumed = begun.resumed;
+            match self.receive(begun, repository, mirror, reference, fetch).await {
+                Err(error) if self.forgets(repository, resumed, &error) => {
+                    let begun = self.begin(repository, address).await?;
+                    self.receive(begun, repository, mirror, reference, fetch).await
+                }
+                received => received,
             }
         };
-        conversation.send(request, self.limits.fetch_bytes).await?;
-        receive(&mut conversation, repository, mirror).await?;
-        let mirror = mirror.clone();
-        let repository = repository.clone();
-        blocking(&repository.clone(), move || {
+        in_time(repository, LONGEST_FETCH, fetching).await?;
+        let (mirror, url) = (mirror.clone(), repository.clone());
+        blocking(repository, move || {
             if !mirror.has(commit)? {
-                return Err(missing(&repository, commit));
+                return Err(missing(&url, commit));
             }
             mirror.note_complete(commit)
         })
         .await
     }
+
+    async fn receive(
+        &self,
+        mut begun: Begun,
+        repository: &RepositoryUrl,
+        mirror: &Mirror,
+        reference: Option<&str>,
+        fetch: Fetch<'_>,
+    ) -> Result<(), SourceError> {
+        let request = match &begun.dialect {
+            Dialect::Version2(capabilities) => protocol::fetch_request(fetch, capabilities),
+            Dialect::Version0(server) => {
+                let fetch = version_0_fetch(repository, server, reference, fetch)?;
+                protocol::fetch_request_version_0(fetch, server)
+            }
+        };
+        begun.conversation.send(request, self.limits.fetch_bytes).await?;
+        receive(&mut begun.conversation, repository, mirror).await
+    }
+}
+
+async fn list(begun: Begun) -> Result<References, SourceError> {
+    let Begun {
+        mut conversation,
+        dialect,
+        ..
+    } = begun;
+    let capabilities = match dialect {
+        Dialect::Version0(advertisement) => return Ok(advertisement.to_references()),
+        Dialect::Version2(capabilities) => capabilities,
+    };
+    conversation
+        .send_for_list(protocol::list_request(&capabilities))
+        .await?;
+    let mut references = References::default();
+    loop {
+        let packet = conversation.packet().await?;
+        if packet == Packet::Flush {
+            return Ok(references);
+        }
+        let added = protocol::add_listed(&mut references, packet.line());
+        added.map_err(|error| conversation.misunderstood(error))?;
+    }
+}
+
+async fn in_time<T>(
+    repository: &RepositoryUrl,
+    longest: Duration,
+    work: impl Future<Output = Result<T, SourceError>>,
+) -> Result<T, SourceError> {
+    let ended = tokio::time::timeout(longest, work).await;
+    ended.map_err(|_| {
+        unreachable(
+            repository,
+            format!("no end after {} minutes", longest.as_secs() / 60),
+        )
+    })?
 }
 
 /// What to ask a server of version 0 for: it may serve only what its references point to.

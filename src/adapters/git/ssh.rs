@@ -51,20 +51,15 @@ impl Ssh {
         let entry = credentials
             .for_ssh(address)
             .ok_or_else(|| denied(repository, "no entry of `credentials` has a key for this address"))?;
-        let connection = timeout(CONNECTING, connect(repository, address, entry))
+        let started = async {
+            let connection = connect(repository, address, entry).await?;
+            let channel = start(&connection, &address.path, service).await;
+            let channel = channel.map_err(|error| unreachable(repository, error))?;
+            Ok((connection, channel))
+        };
+        let (connection, channel) = timeout(CONNECTING, started)
             .await
             .map_err(|_| unreachable(repository, "the server did not take the connection in time"))??;
-        let failed = |error: russh::Error| unreachable(repository, error);
-        let channel = connection.channel_open_session().await.map_err(failed)?;
-        if service == Service::UploadPack {
-            // Many servers do not accept it, and then speak version 0.
-            channel
-                .set_env(false, "GIT_PROTOCOL", "version=2")
-                .await
-                .map_err(failed)?;
-        }
-        let command = format!("{} {}", service.name(), quoted(&address.path));
-        channel.exec(false, command).await.map_err(failed)?;
         Ok(Self {
             repository: repository.clone(),
             channel,
@@ -130,6 +125,22 @@ impl Ssh {
             },
         )
     }
+}
+
+async fn start(
+    connection: &Handle<KnownHost>,
+    path: &str,
+    service: Service,
+) -> Result<Channel<Msg>, russh::Error> {
+    let channel = connection.channel_open_session().await?;
+    if service == Service::UploadPack {
+        // Many servers do not accept it, and then speak version 0.
+        channel.set_env(false, "GIT_PROTOCOL", "version=2").await?;
+    }
+    channel
+        .exec(false, format!("{} {}", service.name(), quoted(path)))
+        .await?;
+    Ok(channel)
 }
 
 async fn connect(

@@ -20,7 +20,7 @@ use crate::adapters::sources::{CommitRequest, Prepare, SourceError, Sources, Sta
 use crate::model::source::{CommitSha, FileTree, References, RepositoryPath, RepositoryUrl};
 
 /// Others may push between our look and our push so often.
-const MOST_ATTEMPTS: u32 = 8;
+const MOST_ATTEMPTS: u32 = 20;
 /// Reports of a push are short.
 const REPORT_LIMIT: usize = 1 << 20;
 
@@ -271,7 +271,7 @@ impl StateStore for GitState {
                 Ok(Pushed::Refused(why)) => refused = Some((head, why)),
                 // The answer did not come; the branch's next head tells whether the commit did.
                 Err(SourceError::Unreachable { .. }) if attempt < MOST_ATTEMPTS => {
-                    lost = Some(prepared.commit)
+                    lost = Some(prepared.commit);
                 }
                 Err(error) => return Err(error),
             }

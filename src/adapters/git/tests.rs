@@ -304,7 +304,7 @@ async fn records_are_committed_one_after_the_other() {
         vec![edit("a/web.yaml", Some("1\n")), edit("a/api.yaml", Some("1\n"))],
     );
     state.commit(&|_| Some(first.clone())).await.unwrap().unwrap();
-    assert_eq!(text(&*state.files().await.unwrap(), "a/web.yaml"), Some("1\n"));
+    assert_eq!(text(&state.files().await.unwrap(), "a/web.yaml"), Some("1\n"));
     let edits = vec![
         edit("b/web.yaml", Some("2\n")),
         edit("a/web.yaml", None),
@@ -434,7 +434,9 @@ fn a_mirror_takes_only_whole_packs_and_can_be_made_by_many_at_once() {
     let (commit, pack) = packed(&folder.path().join("source.git"));
     let take = |parts: Vec<PackPart>| {
         let (sender, receiver) = tokio::sync::mpsc::channel(8);
-        parts.into_iter().for_each(|part| sender.try_send(part).unwrap());
+        for part in parts {
+            sender.try_send(part).unwrap();
+        }
         drop(sender);
         mirror.take_pack(receiver)
     };

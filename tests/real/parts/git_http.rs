@@ -21,6 +21,8 @@ const BODY_LIMIT: usize = 256 << 20;
 /// What the server does with the next request instead of answering it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Mishap {
+    /// None at all: lets one request through before the next in line.
+    Pass,
     /// Answers 503 and does nothing.
     Unavailable,
     /// Answers 429 and does nothing.
@@ -44,6 +46,7 @@ pub(crate) struct GitHttp {
 struct Shared {
     folder: PathBuf,
     authorization: Option<String>,
+    versions: bool,
     requests: Mutex<Vec<String>>,
     mishaps: Mutex<VecDeque<(String, Mishap)>>,
 }
@@ -51,13 +54,18 @@ struct Shared {
 impl GitHttp {
     /// Serves to everyone.
     pub(crate) fn start(folder: &Path) -> Self {
-        Self::serve(folder, None)
+        Self::serve(folder, None, true)
+    }
+
+    /// Serves to everyone, and knows nothing of the protocol's version 2.
+    pub(crate) fn start_with_old_protocol(folder: &Path) -> Self {
+        Self::serve(folder, None, false)
     }
 
     /// Serves to those who know the user name and the token.
     pub(crate) fn start_with_token(folder: &Path, user: &str, token: &str) -> Self {
         let credentials = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{token}"));
-        Self::serve(folder, Some(format!("Basic {credentials}")))
+        Self::serve(folder, Some(format!("Basic {credentials}")), true)
     }
 
     /// The URL of a repository in the folder.
@@ -79,10 +87,11 @@ impl GitHttp {
             .push_back((path_contains.to_owned(), mishap));
     }
 
-    fn serve(folder: &Path, authorization: Option<String>) -> Self {
+    fn serve(folder: &Path, authorization: Option<String>, versions: bool) -> Self {
         let shared = Arc::new(Shared {
             folder: folder.to_owned(),
             authorization,
+            versions,
             requests: Mutex::default(),
             mishaps: Mutex::default(),
         });
@@ -155,10 +164,10 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
             )
                 .into_response();
         }
-        Some(Mishap::LostAnswer) | None => {}
+        Some(Mishap::LostAnswer | Mishap::Pass) | None => {}
     }
     let response = backend(&shared, request).await;
-    if mishap.is_some() {
+    if mishap == Some(Mishap::LostAnswer) {
         StatusCode::BAD_GATEWAY.into_response()
     } else {
         response
@@ -195,7 +204,14 @@ async fn backend(shared: &Shared, request: Request) -> Response {
         .env("CONTENT_TYPE", header("content-type"))
         .env("CONTENT_LENGTH", body.len().to_string())
         .env("HTTP_CONTENT_ENCODING", header("content-encoding"))
-        .env("GIT_PROTOCOL", header("git-protocol"))
+        .env(
+            "GIT_PROTOCOL",
+            if shared.versions {
+                header("git-protocol")
+            } else {
+                ""
+            },
+        )
         .env("REMOTE_ADDR", "127.0.0.1")
         // Whoever came this far may push. The folder may belong to another user than the one who runs the tests.
         .envs([

@@ -20,6 +20,15 @@ pub(crate) struct GitSsh {
 impl GitSsh {
     /// Starts a server that lets the user of the tests in by one key.
     pub(crate) fn start() -> Self {
+        Self::start_with("AcceptEnv GIT_PROTOCOL\n")
+    }
+
+    /// Starts one that ignores which version of Git's protocol is asked for, as sshd does unless told otherwise.
+    pub(crate) fn start_with_old_protocol() -> Self {
+        Self::start_with("")
+    }
+
+    fn start_with(more: &str) -> Self {
         let keys = tempfile::Builder::new()
             .prefix("moorline-ssh-")
             .tempdir()
@@ -47,7 +56,7 @@ impl GitSsh {
         let configuration = format!(
             "ListenAddress 127.0.0.1\nPort {port}\nHostKey {folder_name}/host\nPidFile none\nUsePAM no\n\
              AuthorizedKeysFile {folder_name}/authorized_keys\nStrictModes no\nPermitRootLogin yes\n\
-             PasswordAuthentication no\nKbdInteractiveAuthentication no\nAcceptEnv GIT_PROTOCOL\n"
+             PasswordAuthentication no\nKbdInteractiveAuthentication no\n{more}"
         );
         fs::write(folder.join("sshd_config"), configuration).unwrap();
         let configuration = folder.join("sshd_config");
