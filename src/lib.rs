@@ -7,5 +7,6 @@ pub mod health;
 pub mod helm;
 pub mod ledger;
 pub mod model;
+pub mod reconciler;
 pub mod render;
 pub mod sync;

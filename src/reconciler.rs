@@ -12,7 +12,9 @@ pub mod inventory;
 pub mod live;
 pub mod observe;
 pub mod record;
+mod refresh;
 mod run;
+mod tick;
 pub mod view;
 
 use crate::model::name::{ApplicationId, EnvironmentName, NamespaceName};

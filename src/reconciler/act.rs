@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -176,12 +176,12 @@ impl Execution<'_> {
         self.begin();
         let options = ApplyOptions { force: true, dry_run: true };
         let cluster = self.cluster;
-        let manifests: Vec<_> = objects.iter().filter_map(|id| rendered.get(id)).collect();
-        let answers: Vec<_> = futures::stream::iter(manifests)
-            .map(|manifest| async move { (manifest.id.clone(), cluster.apply(&manifest.object, options).await) })
-            .buffered(PARALLEL)
-            .collect()
-            .await;
+        let mut calls = Vec::new();
+        for manifest in objects.iter().filter_map(|id| rendered.get(id)) {
+            let call = async move { (manifest.id.clone(), cluster.apply(&manifest.object, options).await) };
+            calls.push(call.boxed());
+        }
+        let answers: Vec<_> = futures::stream::iter(calls).buffered(PARALLEL).collect().await;
         for (id, answer) in answers {
             match answer {
                 // A kind or namespace that this very rollout brings is not there yet.
@@ -207,22 +207,19 @@ impl Execution<'_> {
             self.begin();
         }
         let deployed = self.deployed_set(objects)?;
-        let mut jobs = Vec::new();
-        for object in objects {
-            let from = if object.reason == ApplyReason::Rollout { self.rendered } else { deployed.as_ref() };
-            let Some(manifest) = from.and_then(|set| set.get(&object.id)) else { continue };
-            jobs.push((object, manifest.clone()));
-        }
         let (cluster, live) = (self.cluster, self.live);
-        let deployed_ref = deployed.as_ref();
-        let answers: Vec<_> = futures::stream::iter(jobs)
-            .map(|(object, manifest)| async move {
-                let answer = apply_one(cluster, object, &manifest.object, deployed_ref).await;
+        let before = deployed.as_ref();
+        let mut calls = Vec::new();
+        for object in objects {
+            let from = if object.reason == ApplyReason::Rollout { self.rendered } else { before };
+            let Some(manifest) = from.and_then(|set| set.get(&object.id)).cloned() else { continue };
+            let call = async move {
+                let answer = apply_one(cluster, object, &manifest.object, before).await;
                 (object, manifest, answer)
-            })
-            .buffer_unordered(PARALLEL)
-            .collect()
-            .await;
+            };
+            calls.push(call.boxed());
+        }
+        let answers: Vec<_> = futures::stream::iter(calls).buffer_unordered(PARALLEL).collect().await;
         self.writes += answers.len();
         let mut failure = None;
         for (object, manifest, answer) in answers {

@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::commands::{self, Commands};
-use super::inventory::{self, Inventory, InventoryError, PackedSet};
+use super::inventory::{self, Inventory, InventoryError, PackedSet, ROLE_LABEL};
 use super::live::{LiveIndex, Watches};
 use super::{Event, Options};
 use crate::adapters::World;
@@ -69,7 +69,8 @@ impl ClusterState {
         };
         let inventory = inventory::read_all(&*cluster, namespace, instance).await?;
         let live = LiveIndex::new(key, world.clock.clone());
-        let selector = format!("{INSTANCE_LABEL}={instance}");
+        // The inventory's own objects carry a role and are read on their own.
+        let selector = format!("{INSTANCE_LABEL}={instance},!{ROLE_LABEL}");
         let watches = Watches::new(live.clone(), cluster.clone(), selector, events);
         let mut state = Self {
             contact: Arc::new(FirstContact::new(cluster.clone(), live.clone())),

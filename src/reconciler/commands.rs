@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::inventory::ROLE_LABEL;
 use crate::adapters::cluster::{ClusterError, ClusterRead, ClusterWrite};
 use crate::model::inventory::{Suspension, commands_name};
 use crate::model::manifest::INSTANCE_LABEL;
@@ -107,7 +108,7 @@ pub async fn make(
     environment: &EnvironmentName,
 ) -> Result<(), ClusterError> {
     let metadata = json!({"name": commands_name(instance, environment), "namespace": namespace.as_str(),
-        "labels": {INSTANCE_LABEL: instance.as_str(), "moorline.dev/role": "commands"}});
+        "labels": {INSTANCE_LABEL: instance.as_str(), ROLE_LABEL: "commands"}});
     match cluster.put(&json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})).await {
         Err(ClusterError::Changed { .. }) => Ok(()),
         other => other.map(drop),

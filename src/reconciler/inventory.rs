@@ -20,7 +20,7 @@ use crate::model::name::{ApplicationId, InstanceName, NamespaceName};
 use crate::model::resource::{GroupKind, ResourceId};
 
 /// What an object of the inventory is.
-const ROLE_LABEL: &str = "moorline.dev/role";
+pub const ROLE_LABEL: &str = "moorline.dev/role";
 /// The type of the Secrets that hold sets.
 const SET_TYPE: &str = "moorline.dev/set";
 /// The most bytes of a set in one Secret, before base64 (RULES §3: under 900 KiB).
@@ -151,6 +151,21 @@ pub async fn read_heads(
     Ok(inventory)
 }
 
+/// The instance whose heads came from a config repository; absent if there is none, or more than one.
+pub async fn find_instance(
+    cluster: &dyn ClusterRead,
+    namespace: &NamespaceName,
+    config: &str,
+) -> Result<Option<InstanceName>, ClusterError> {
+    let selector = format!("{ROLE_LABEL}=head");
+    let objects = cluster.list(&config_map(), None, Some(namespace.as_str()), Some(&selector)).await?;
+    let heads = objects.iter().filter_map(|object| decode_head(object).ok()).map(|stored| stored.head);
+    let instances: std::collections::BTreeSet<InstanceName> =
+        heads.filter(|head| head.config == config).map(|head| head.instance).collect();
+    let mut instances = instances.into_iter();
+    Ok(instances.next().filter(|_| instances.next().is_none()))
+}
+
 /// Reads heads and sets.
 pub async fn read_all(
     cluster: &dyn ClusterRead,
@@ -239,8 +254,6 @@ fn encode_set(place: &SetPlace<'_>, packed: &PackedSet) -> Vec<Value> {
     let stored = place.stored;
     let parts: Vec<&[u8]> = if packed.bytes.is_empty() { vec![&[]] } else { packed.bytes.chunks(PART_BYTES).collect() };
     let count = parts.len();
-    let objects: Vec<String> = stored.objects.iter().map(|id| id.to_string()).collect();
-    drop(objects);
     let encode = |(index, bytes): (usize, &&[u8])| {
         let name = set_name(place.instance, &stored.application, stored.slot, index + 1);
         let mut metadata = metadata(name, place.namespace, place.instance, Some(&stored.application), "set");

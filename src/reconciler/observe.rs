@@ -7,17 +7,18 @@ use std::sync::Arc;
 use futures::StreamExt as _;
 
 use super::Options;
+use super::inventory::PackedSet;
 use crate::adapters::World;
 use crate::adapters::sources::SourceError;
 use crate::desired::{Application, CodeRevision, ConfigRepository, Origin};
-use crate::model::digest::Digest;
+use crate::model::digest::{Digest, HashKey};
 use crate::model::fault::Fault;
 use crate::model::hold::HoldReason;
 use crate::model::kinds::KindTable;
-use crate::model::manifest::RenderedSet;
 use crate::model::name::{ApplicationId, EnvironmentName, ServiceName};
 use crate::model::source::{CommitSha, FileTree, References, RepositoryPath, RepositoryUrl};
 use crate::render::{self, RenderInput, Rendered, WantedCode};
+use crate::sync::WantedSet;
 
 /// So many repositories are asked at once.
 const PARALLEL: usize = 16;
@@ -56,15 +57,47 @@ pub struct RenderedVersion {
     /// The digest of all inputs.
     pub inputs: Digest,
     /// The result.
-    pub rendered: Arc<Rendered>,
+    pub rendered: Arc<PackedRendering>,
 }
 
-impl RenderedVersion {
-    /// The rendered set.
-    pub fn set(&self) -> &RenderedSet {
-        &self.rendered.set
+/// The result of rendering, packed: what is kept of it while nothing is done with it.
+#[derive(Clone, Debug)]
+pub struct PackedRendering {
+    /// The objects without their bodies.
+    pub set: Arc<WantedSet>,
+    /// The bodies.
+    pub packed: PackedSet,
+    /// The chart as `name-version`.
+    pub chart: Option<String>,
+    /// The image reference.
+    pub image: Option<String>,
+    /// What a person should know.
+    pub notices: Vec<String>,
+}
+
+impl PackedRendering {
+    fn pack(rendered: &Rendered, key: &HashKey) -> Self {
+        Self {
+            set: Arc::new(WantedSet::new(&rendered.set, key)),
+            packed: PackedSet::pack(&rendered.set),
+            chart: rendered.chart.clone(),
+            image: rendered.image.clone(),
+            notices: rendered.notices.clone(),
+        }
     }
 }
+
+/// What rendering has to know of an environment's cluster.
+#[derive(Clone)]
+pub struct ClusterView {
+    /// What it serves.
+    pub kinds: Arc<KindTable>,
+    /// The key of the fingerprints.
+    pub key: HashKey,
+}
+
+/// The view of the cluster behind a context; absent if there is none.
+pub type ClusterViews<'a> = dyn Fn(Option<&str>) -> Option<ClusterView> + Sync + 'a;
 
 /// The environments of a reading, and what each of their applications wants.
 #[derive(Clone, Debug, Default)]
@@ -94,7 +127,7 @@ pub struct Observer {
     references: HashMap<RepositoryUrl, Result<References, Arc<SourceError>>>,
     trees: HashMap<TreeKey, (CommitSha, FileTree)>,
     paths: HashMap<ApplicationId, (CommitSha, Digest)>,
-    memo: HashMap<ApplicationId, (Digest, Result<Arc<Rendered>, HoldReason>)>,
+    memo: HashMap<ApplicationId, (Digest, Result<Arc<PackedRendering>, HoldReason>)>,
 }
 
 impl Observer {
@@ -178,21 +211,23 @@ impl Observer {
         self.references.extend(answers);
     }
 
-    /// Reads everything and renders what changed. `kinds` tells what an environment's cluster serves.
+    /// Reads the heads of code repositories and the files that the environments name, and renders what changed.
+    /// The config repository is taken as last read; `failure` is why it could not be read anew.
     pub async fn read(
         &mut self,
+        failure: Option<HoldReason>,
         deployed: &BTreeMap<ApplicationId, CommitSha>,
-        kinds: &(dyn Fn(Option<&str>) -> Option<Arc<KindTable>> + Sync),
+        views: &ClusterViews<'_>,
     ) -> Reading {
         let mut reading = Reading::default();
-        if let Err(hold) = self.read_config(None).await {
+        if let Some(hold) = failure {
             reading.failures.push(hold.clone());
             if self.config.is_none() {
                 reading.held.push(hold);
             }
         }
         let Some(config) = self.config.clone() else { return reading };
-        self.read_environments(&config, deployed, kinds, &mut reading).await;
+        self.read_environments(&config, deployed, views, &mut reading).await;
         reading
     }
 
@@ -200,7 +235,7 @@ impl Observer {
         &mut self,
         config: &ConfigState,
         deployed: &BTreeMap<ApplicationId, CommitSha>,
-        kinds: &(dyn Fn(Option<&str>) -> Option<Arc<KindTable>> + Sync),
+        views: &ClusterViews<'_>,
         reading: &mut Reading,
     ) {
         let repository = &config.repository;
@@ -241,7 +276,7 @@ impl Observer {
                 }
             }
         }
-        self.render_changed(prepared, kinds, reading);
+        self.render_changed(prepared, views, reading);
     }
 
     /// The config repository for an environment: another revision if it asks for one.
@@ -439,7 +474,7 @@ impl Observer {
     fn render_changed(
         &mut self,
         prepared: Vec<Prepared>,
-        kinds: &(dyn Fn(Option<&str>) -> Option<Arc<KindTable>> + Sync),
+        views: &ClusterViews<'_>,
         reading: &mut Reading,
     ) {
         use rayon::prelude::*;
@@ -449,19 +484,24 @@ impl Observer {
         let results: Vec<_> = prepared
             .into_par_iter()
             .map(|one| {
-                let kinds = kinds(one.application.cluster.as_deref());
+                let view = views(one.application.cluster.as_deref());
                 let input = RenderInput {
                     instance: &configuration.instance,
                     own_namespace: &options.own_namespace,
                     application: &one.application,
                     files: &one.files,
                     code: &one.code,
-                    kinds: kinds.as_deref(),
+                    kinds: view.as_ref().map(|view| &*view.kinds),
                 };
                 let inputs = input.digest();
                 let known = memo.get(&one.application.id).filter(|(digest, _)| *digest == inputs);
                 let result = known.map_or_else(
-                    || render::render(&input).map(Arc::new).map_err(|error| error.hold()),
+                    || {
+                        // Without a cluster nothing is compared with it: any key will do.
+                        let key = view.as_ref().map_or_else(|| HashKey::new([0; 32]), |view| view.key.clone());
+                        let rendered = render::render(&input).map_err(|error| error.hold())?;
+                        Ok(Arc::new(PackedRendering::pack(&rendered, &key)))
+                    },
                     |(_, result)| result.clone(),
                 );
                 (one, inputs, result)

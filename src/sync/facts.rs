@@ -149,7 +149,7 @@ pub struct Facts<'a> {
     pub kinds: &'a KindTable,
     /// The uid of kube-system.
     pub cluster: &'a str,
-    /// Whether the namespace of the wanted version exists.
+    /// Whether the namespace of the wanted version, or of what is deployed, exists.
     pub namespace_exists: bool,
     /// Why nothing may be written.
     pub suspension: Option<&'a Suspension>,
