@@ -1,6 +1,7 @@
 //! moorline keeps Kubernetes clusters moored to Git.
 
 pub mod adapters;
+pub mod cli;
 pub mod desired;
 pub mod diff;
 pub mod health;
@@ -9,4 +10,5 @@ pub mod ledger;
 pub mod model;
 pub mod reconciler;
 pub mod render;
+pub mod settings;
 pub mod sync;
