@@ -21,7 +21,7 @@ use crate::model::name::{ApplicationId, EnvironmentName, NamespaceName};
 use crate::model::source::RepositoryUrl;
 use std::time::Duration;
 
-pub use run::{Outcome, RunMode, run};
+pub use run::{ApplicationDetail, Outcome, RunMode, run};
 
 /// Everything that can wake the reconciler.
 #[derive(Debug)]
@@ -53,6 +53,10 @@ pub struct Options {
     pub poll: Duration,
     /// Decide and write nothing.
     pub dry_run: bool,
+    /// A revision of the config repository other than its branch's head.
+    pub revision: Option<String>,
+    /// Keep what explains: fields that others set.
+    pub explain: bool,
 }
 
 impl Options {

@@ -16,9 +16,7 @@ pub use error::RenderError;
 use crate::desired::{Application, Origin};
 use crate::model::digest::{Digest, DigestBuilder};
 use crate::model::kinds::KindTable;
-use crate::model::manifest::{
-    APPLICATION_LABEL, HookPhase, INSTANCE_LABEL, Manifest, RenderedSet,
-};
+use crate::model::manifest::{APPLICATION_LABEL, HookPhase, INSTANCE_LABEL, Manifest, RenderedSet};
 use crate::model::name::{InstanceName, NamespaceName};
 use crate::model::policy::Hooks;
 use crate::model::source::{CommitSha, FileTree};
@@ -99,7 +97,12 @@ pub fn render(input: &RenderInput<'_>) -> Result<Rendered, RenderError> {
     let image = application.image.as_ref().zip(input.code.commit);
     let reference = image.map(|(image, commit)| image.reference(commit, input.code.digest.as_deref()));
     let (manifests, notices) = finish(input, drafts, reference.as_deref())?;
-    Ok(Rendered { set: RenderedSet::new(manifests), chart: None, image: reference, notices })
+    Ok(Rendered {
+        set: RenderedSet::new(manifests),
+        chart: None,
+        image: reference,
+        notices,
+    })
 }
 
 /// Turns documents into manifests.
@@ -124,7 +127,10 @@ fn finish(
                 return Err(RenderError::Hook { object: manifest.id });
             }
             Some(_) => {
-                notices.push(format!("the hook {} is left out: hooks are not run yet", manifest.id));
+                notices.push(format!(
+                    "the hook {} is left out: hooks are not run yet",
+                    manifest.id
+                ));
                 continue;
             }
         }
@@ -148,7 +154,14 @@ fn labelled(manifest: Manifest, input: &RenderInput<'_>) -> Result<Manifest, Ren
     let metadata = object.get_mut("metadata").and_then(Value::as_object_mut);
     if let Some(metadata) = metadata {
         // What the API server itself writes does not belong in a manifest.
-        for field in ["creationTimestamp", "managedFields", "resourceVersion", "uid", "generation", "selfLink"] {
+        for field in [
+            "creationTimestamp",
+            "managedFields",
+            "resourceVersion",
+            "uid",
+            "generation",
+            "selfLink",
+        ] {
             metadata.shift_remove(field);
         }
         let labels = metadata.entry("labels").or_insert_with(|| json!({}));

@@ -16,7 +16,11 @@ pub struct Failure {
 impl Failure {
     /// A failure with a message.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None, code: 1 }
+        Self {
+            message: message.into(),
+            hint: None,
+            code: 1,
+        }
     }
 
     /// Any error of ours.
@@ -32,8 +36,13 @@ impl Failure {
             text.push_str(&format!(": {inner}"));
             source = inner.source();
         }
-        let bug = matches!(error.class(), ErrorClass::Bug).then(|| "this is a fault of moorline: please report it".to_owned());
-        Self { message: text, hint: error.hint().or(bug), code: 1 }
+        let bug = matches!(error.class(), ErrorClass::Bug)
+            .then(|| "this is a fault of moorline: please report it".to_owned());
+        Self {
+            message: text,
+            hint: error.hint().or(bug),
+            code: 1,
+        }
     }
 
     /// With a hint.
@@ -79,7 +88,11 @@ pub(super) fn colours() -> bool {
 
 /// A text in a colour (an SGR code), if colours are shown.
 pub(super) fn paint(text: &str, code: &str, colours: bool) -> String {
-    if colours { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    if colours {
+        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    } else {
+        text.to_owned()
+    }
 }
 
 /// Rows as a table with a heading; columns are as wide as their widest cell.

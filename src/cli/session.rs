@@ -34,7 +34,10 @@ impl Session {
         });
         let world = World {
             sources: Arc::new(git),
-            clusters: Arc::new(KubeClusters::new(settings.kubeconfig.clone(), settings.context.clone())),
+            clusters: Arc::new(KubeClusters::new(
+                settings.kubeconfig.clone(),
+                settings.context.clone(),
+            )),
             state,
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
@@ -43,9 +46,14 @@ impl Session {
     }
 
     /// The options of the reconciler.
-    pub(super) fn options(&self, environments: Vec<EnvironmentName>, dry_run: bool) -> Result<Options, Failure> {
+    pub(super) fn options(
+        &self,
+        environments: Vec<EnvironmentName>,
+        dry_run: bool,
+    ) -> Result<Options, Failure> {
         let config = self.settings.config.clone().ok_or_else(|| {
-            Failure::new("no config repository was named").hint("give --config URL|PATH, or set MOORLINE_CONFIG")
+            Failure::new("no config repository was named")
+                .hint("give --config URL|PATH, or set MOORLINE_CONFIG")
         })?;
         Ok(Options {
             config,
@@ -54,14 +62,30 @@ impl Session {
             environments,
             poll: Duration::from_mins(1),
             dry_run,
+            revision: None,
+            explain: false,
         })
     }
 
     /// Observes and decides once, and writes nothing.
     pub(super) async fn look(&self, environments: Vec<EnvironmentName>) -> Result<Outcome, Failure> {
-        let options = self.options(environments, true)?;
+        self.look_at(environments, None).await
+    }
+
+    /// The same for a revision of the config repository.
+    pub(super) async fn look_at(
+        &self,
+        environments: Vec<EnvironmentName>,
+        revision: Option<String>,
+    ) -> Result<Outcome, Failure> {
+        let mut options = self.options(environments, true)?;
+        options.explain = true;
+        options.revision = revision;
         let (board, _) = tokio::sync::watch::channel(Arc::default());
-        let world = World { state: None, ..self.world.clone() };
+        let world = World {
+            state: None,
+            ..self.world.clone()
+        };
         Ok(crate::reconciler::run(world, options, RunMode::Once, board, std::future::pending()).await)
     }
 }

@@ -32,7 +32,13 @@ enum Format {
 
 pub(super) fn run(common: &CommonArguments, arguments: &StatusArguments) -> Result<ExitCode, Failure> {
     let session = Session::open(common)?;
-    let names = arguments.environment.as_deref().map(environment).transpose()?.into_iter().collect();
+    let names = arguments
+        .environment
+        .as_deref()
+        .map(environment)
+        .transpose()?
+        .into_iter()
+        .collect();
     let outcome = runtime()?.block_on(session.look(names))?;
     let service = arguments.service.as_deref();
     let applications: Vec<&ApplicationStatus> = outcome
@@ -42,7 +48,8 @@ pub(super) fn run(common: &CommonArguments, arguments: &StatusArguments) -> Resu
         .filter(|one| service.is_none_or(|service| one.service == service))
         .collect();
     if arguments.output == Some(Format::Json) {
-        let text = serde_json::to_string_pretty(&applications).map_err(|error| Failure::new(error.to_string()))?;
+        let text =
+            serde_json::to_string_pretty(&applications).map_err(|error| Failure::new(error.to_string()))?;
         print(&format!("{text}\n"));
     } else {
         print(&text(&applications, arguments.output == Some(Format::Wide)));
@@ -50,7 +57,11 @@ pub(super) fn run(common: &CommonArguments, arguments: &StatusArguments) -> Resu
     for failure in &outcome.failures {
         remark(&format!("error: {failure}"));
     }
-    Ok(if outcome.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(if outcome.failures.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(1)
+    })
 }
 
 fn text(applications: &[&ApplicationStatus], wide: bool) -> String {
@@ -64,15 +75,27 @@ fn text(applications: &[&ApplicationStatus], wide: bool) -> String {
             one.service.clone(),
             one.sync.as_str().to_owned(),
             one.health.as_str().to_owned(),
-            if one.never_promoted { "never promoted".to_owned() } else { version(one.wanted.as_ref()) },
+            if one.never_promoted {
+                "never promoted".to_owned()
+            } else {
+                version(one.wanted.as_ref())
+            },
             version(one.deployed.as_ref()),
         ];
         if wide {
             let shown = one.deployed.as_ref().or(one.wanted.as_ref());
             row.push(one.namespace.clone());
             row.push(version(one.blocked.as_ref()));
-            row.push(shown.and_then(|version| version.chart.clone()).unwrap_or_else(|| "-".to_owned()));
-            row.push(shown.and_then(|version| version.image.clone()).unwrap_or_else(|| "-".to_owned()));
+            row.push(
+                shown
+                    .and_then(|version| version.chart.clone())
+                    .unwrap_or_else(|| "-".to_owned()),
+            );
+            row.push(
+                shown
+                    .and_then(|version| version.image.clone())
+                    .unwrap_or_else(|| "-".to_owned()),
+            );
         }
         row
     };
@@ -84,7 +107,12 @@ fn text(applications: &[&ApplicationStatus], wide: bool) -> String {
     for (line, application) in lines.iter().zip(applications) {
         text.push_str(&format!("{}\n", paint(line, colour(application), colours)));
         for hold in &application.holds {
-            text.push_str(&format!("  {} ({}): {}\n", hold.reason, hold.class.as_str(), hold.message));
+            text.push_str(&format!(
+                "  {} ({}): {}\n",
+                hold.reason,
+                hold.class.as_str(),
+                hold.message
+            ));
         }
         if let Some(suspended) = &application.suspended {
             text.push_str(&format!("  suspended: {}\n", suspended.reason));
@@ -94,9 +122,16 @@ fn text(applications: &[&ApplicationStatus], wide: bool) -> String {
         }
         if wide {
             for resource in &application.resources {
-                let place = if resource.namespace.is_empty() { String::new() } else { format!("{}/", resource.namespace) };
+                let place = if resource.namespace.is_empty() {
+                    String::new()
+                } else {
+                    format!("{}/", resource.namespace)
+                };
                 let (sync, health) = (resource.sync.as_str(), resource.health.as_str());
-                let line = format!("  {} {place}{} {sync} {health} {}", resource.kind, resource.name, resource.message);
+                let line = format!(
+                    "  {} {place}{} {sync} {health} {}",
+                    resource.kind, resource.name, resource.message
+                );
                 text.push_str(&format!("{}\n", line.trim_end()));
                 for extra in &resource.extras {
                     text.push_str(&format!("    extra {} by {}\n", extra.field, extra.manager));

@@ -45,7 +45,9 @@ impl KindTable {
 
     /// Whether a kind is served in a version.
     pub fn serves(&self, kind: &GroupKind, version: &ApiVersion) -> bool {
-        self.kinds.get(kind).is_some_and(|info| info.versions.contains(&version.version))
+        self.kinds
+            .get(kind)
+            .is_some_and(|info| info.versions.contains(&version.version))
     }
 
     /// Whether a kind lives in a namespace; absent if it is not known.
@@ -58,7 +60,10 @@ impl KindTable {
         let mut all = std::collections::BTreeSet::new();
         for (kind, info) in &self.kinds {
             for version in &info.versions {
-                let version = ApiVersion { group: kind.group.clone(), version: version.clone() };
+                let version = ApiVersion {
+                    group: kind.group.clone(),
+                    version: version.clone(),
+                };
                 all.insert(format!("{version}/{}", kind.kind));
                 all.insert(version.to_string());
             }
@@ -83,14 +88,32 @@ const CLUSTER_SCOPED: &[(&str, &[&str])] = &[
     ),
     ("apiextensions.k8s.io", &["CustomResourceDefinition"]),
     ("apiregistration.k8s.io", &["APIService"]),
-    ("certificates.k8s.io", &["CertificateSigningRequest", "ClusterTrustBundle"]),
-    ("flowcontrol.apiserver.k8s.io", &["FlowSchema", "PriorityLevelConfiguration"]),
+    (
+        "certificates.k8s.io",
+        &["CertificateSigningRequest", "ClusterTrustBundle"],
+    ),
+    (
+        "flowcontrol.apiserver.k8s.io",
+        &["FlowSchema", "PriorityLevelConfiguration"],
+    ),
     ("networking.k8s.io", &["IngressClass", "IPAddress", "ServiceCIDR"]),
     ("node.k8s.io", &["RuntimeClass"]),
-    ("rbac.authorization.k8s.io", &["ClusterRole", "ClusterRoleBinding"]),
+    (
+        "rbac.authorization.k8s.io",
+        &["ClusterRole", "ClusterRoleBinding"],
+    ),
     ("resource.k8s.io", &["DeviceClass", "ResourceSlice"]),
     ("scheduling.k8s.io", &["PriorityClass"]),
-    ("storage.k8s.io", &["CSIDriver", "CSINode", "StorageClass", "VolumeAttachment", "VolumeAttributesClass"]),
+    (
+        "storage.k8s.io",
+        &[
+            "CSIDriver",
+            "CSINode",
+            "StorageClass",
+            "VolumeAttachment",
+            "VolumeAttributesClass",
+        ],
+    ),
 ];
 
 /// Groups of Kubernetes itself.
@@ -102,13 +125,18 @@ pub fn built_in_scope(kind: &GroupKind) -> Option<bool> {
     if listed.is_some_and(|(_, kinds)| kinds.contains(&&*kind.kind)) {
         return Some(false);
     }
-    let own = BUILT_IN.contains(&&*kind.group) || listed.is_some() || kind.group.ends_with(".k8s.io") && is_core_group(&kind.group);
+    let own = BUILT_IN.contains(&&*kind.group)
+        || listed.is_some()
+        || kind.group.ends_with(".k8s.io") && is_core_group(&kind.group);
     own.then_some(true)
 }
 
 /// Groups under k8s.io that the API server itself serves and that have no cluster-scoped kind.
 fn is_core_group(group: &str) -> bool {
-    matches!(group, "coordination.k8s.io" | "discovery.k8s.io" | "events.k8s.io" | "authorization.k8s.io")
+    matches!(
+        group,
+        "coordination.k8s.io" | "discovery.k8s.io" | "events.k8s.io" | "authorization.k8s.io"
+    )
 }
 
 #[cfg(test)]

@@ -68,7 +68,7 @@ impl ClusterState {
             None => make_key(world, options, instance, &*cluster).await?,
         };
         let inventory = inventory::read_all(&*cluster, namespace, instance).await?;
-        let live = LiveIndex::new(key, world.clock.clone());
+        let live = LiveIndex::new(key, world.clock.clone(), options.explain);
         // The inventory's own objects carry a role and are read on their own.
         let selector = format!("{INSTANCE_LABEL}={instance},!{ROLE_LABEL}");
         let watches = Watches::new(live.clone(), cluster.clone(), selector, events);
@@ -95,7 +95,10 @@ impl ClusterState {
             self.live.expect(id, object.projection);
         }
         for (stored, packed) in inventory.sets {
-            let head = inventory.heads.get(&stored.application).map_or(0, |head| head.head.rollout);
+            let head = inventory
+                .heads
+                .get(&stored.application)
+                .map_or(0, |head| head.head.rollout);
             if stored.rollout > head {
                 self.intents.insert(stored.application.clone(), stored.clone());
             }
@@ -126,7 +129,10 @@ impl ClusterState {
 
     /// A set at hand.
     pub fn set(&self, application: &ApplicationId, digest: &Digest) -> Option<&PackedSet> {
-        self.sets.get(application)?.iter().find(|set| set.digest == *digest)
+        self.sets
+            .get(application)?
+            .iter()
+            .find(|set| set.digest == *digest)
     }
 
     /// Reads the commands of an environment, and makes their ConfigMap if `make` is set.
@@ -141,7 +147,8 @@ impl ClusterState {
         if read.is_none() && !options.dry_run {
             commands::make(&*self.cluster, namespace, instance, environment).await?;
         }
-        self.commands.insert(environment.clone(), read.unwrap_or_default());
+        self.commands
+            .insert(environment.clone(), read.unwrap_or_default());
         Ok(())
     }
 }
@@ -178,7 +185,11 @@ async fn ensure_namespace(cluster: &dyn ClusterWrite, namespace: &NamespaceName)
 
 /// The identity of a namespace.
 pub fn namespace_id(namespace: &NamespaceName) -> ResourceId {
-    ResourceId { kind: GroupKind::new("", "Namespace"), namespace: None, name: namespace.as_str().into() }
+    ResourceId {
+        kind: GroupKind::new("", "Namespace"),
+        namespace: None,
+        name: namespace.as_str().into(),
+    }
 }
 
 /// What stands in places where we want to write for the first time: objects without our labels are in no watch.
@@ -191,7 +202,11 @@ pub struct FirstContact {
 
 impl FirstContact {
     fn new(cluster: Arc<dyn ClusterWrite>, live: LiveIndex) -> Self {
-        Self { cluster, live, lists: Mutex::default() }
+        Self {
+            cluster,
+            live,
+            lists: Mutex::default(),
+        }
     }
 
     /// Forgets what was read: the next look is a fresh one.
@@ -203,15 +218,22 @@ impl FirstContact {
     pub async fn look(&self, id: &ResourceId, namespaced: bool) -> Result<Option<LiveRecord>, ClusterError> {
         if !namespaced {
             let object = self.cluster.get(id, None).await?;
-            return Ok(object.as_ref().and_then(|object| self.observe(object)).map(|(_, record)| record));
+            return Ok(object
+                .as_ref()
+                .and_then(|object| self.observe(object))
+                .map(|(_, record)| record));
         }
         let key = (id.kind.clone(), id.namespace.clone());
         let mut lists = self.lists.lock().await;
         if let Some(list) = lists.get(&key) {
             return Ok(list.get(id).cloned());
         }
-        let objects = self.cluster.list(&id.kind, None, id.namespace.as_deref(), None).await?;
-        let list: BTreeMap<ResourceId, LiveRecord> = objects.iter().filter_map(|object| self.observe(object)).collect();
+        let objects = self
+            .cluster
+            .list(&id.kind, None, id.namespace.as_deref(), None)
+            .await?;
+        let list: BTreeMap<ResourceId, LiveRecord> =
+            objects.iter().filter_map(|object| self.observe(object)).collect();
         let found = list.get(id).cloned();
         lists.insert(key, Arc::new(list));
         Ok(found)

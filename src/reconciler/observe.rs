@@ -151,13 +151,20 @@ impl Observer {
 
     /// All faults of the config repository as last read.
     pub fn faults(&self) -> &[Fault] {
-        self.config.as_ref().map_or(&[], |config| &config.repository.faults)
+        self.config
+            .as_ref()
+            .map_or(&[], |config| &config.repository.faults)
     }
 
     /// Reads the config repository at its branch, or at a revision.
     pub async fn read_config(&mut self, revision: Option<&str>) -> Result<(), HoldReason> {
         let url = self.options.config.clone();
-        let references = self.world.sources.references(&url).await.map_err(|error| source_hold(&url, &error))?;
+        let references = self
+            .world
+            .sources
+            .references(&url)
+            .await
+            .map_err(|error| source_hold(&url, &error))?;
         let (reference, commit) = self.config_commit(&references, revision)?;
         self.references.insert(url.clone(), Ok(references));
         if self.config.as_ref().is_some_and(|config| config.commit == commit) {
@@ -167,11 +174,21 @@ impl Observer {
         let tree = self
             .world
             .sources
-            .tree(&url, reference.as_deref(), commit, &RepositoryPath::default(), previous)
+            .tree(
+                &url,
+                reference.as_deref(),
+                commit,
+                &RepositoryPath::default(),
+                previous,
+            )
             .await
             .map_err(|error| source_hold(&url, &error))?;
         let repository = Arc::new(ConfigRepository::read(&tree));
-        self.config = Some(ConfigState { commit, tree, repository });
+        self.config = Some(ConfigState {
+            commit,
+            tree,
+            repository,
+        });
         Ok(())
     }
 
@@ -180,8 +197,15 @@ impl Observer {
         references: &References,
         revision: Option<&str>,
     ) -> Result<(Option<String>, CommitSha), HoldReason> {
-        let branch = self.options.config_branch.clone().or_else(|| references.head_branch.clone());
-        let wanted = revision.map(str::to_owned).or(branch).unwrap_or_else(|| "HEAD".to_owned());
+        let branch = self
+            .options
+            .config_branch
+            .clone()
+            .or_else(|| references.head_branch.clone());
+        let wanted = revision
+            .map(str::to_owned)
+            .or(branch)
+            .unwrap_or_else(|| "HEAD".to_owned());
         resolve(references, &wanted).ok_or_else(|| HoldReason::RevisionMissing {
             repository: self.options.config.clone(),
             revision: wanted,
@@ -207,7 +231,10 @@ impl Observer {
             let answer = sources.references(&url).await.map_err(Arc::new);
             (url, answer)
         };
-        let answers: Vec<_> = futures::stream::iter(repositories.into_iter().map(ask)).buffer_unordered(PARALLEL).collect().await;
+        let answers: Vec<_> = futures::stream::iter(repositories.into_iter().map(ask))
+            .buffer_unordered(PARALLEL)
+            .collect()
+            .await;
         self.references.extend(answers);
     }
 
@@ -226,8 +253,11 @@ impl Observer {
                 reading.held.push(hold);
             }
         }
-        let Some(config) = self.config.clone() else { return reading };
-        self.read_environments(&config, deployed, views, &mut reading).await;
+        let Some(config) = self.config.clone() else {
+            return reading;
+        };
+        self.read_environments(&config, deployed, views, &mut reading)
+            .await;
         reading
     }
 
@@ -240,9 +270,10 @@ impl Observer {
     ) {
         let repository = &config.repository;
         if repository.configuration.is_none() {
-            let faults = repository.faults.iter().filter(|fault| {
-                matches!(fault.scope, crate::model::fault::FaultScope::Everything)
-            });
+            let faults = repository
+                .faults
+                .iter()
+                .filter(|fault| matches!(fault.scope, crate::model::fault::FaultScope::Everything));
             reading.held.extend(faults.map(fault_hold));
             return;
         }
@@ -263,13 +294,19 @@ impl Observer {
         let mut prepared = Vec::new();
         for (application, config) in all {
             let id = application.id.clone();
-            match self.prepare(application, &config, deployed.get(&id).copied()).await {
+            match self
+                .prepare(application, &config, deployed.get(&id).copied())
+                .await
+            {
                 Ok(Some(one)) => prepared.push(one),
                 Ok(None) => {
                     reading.desired.insert(id, Desired::NeverPromoted);
                 }
                 Err(hold) => {
-                    if matches!(hold, HoldReason::SourceUnavailable { .. } | HoldReason::RevisionMissing { .. }) {
+                    if matches!(
+                        hold,
+                        HoldReason::SourceUnavailable { .. } | HoldReason::RevisionMissing { .. }
+                    ) {
                         reading.failures.push(hold.clone());
                     }
                     reading.desired.insert(id, Desired::Held(vec![hold]));
@@ -280,30 +317,45 @@ impl Observer {
     }
 
     /// The config repository for an environment: another revision if it asks for one.
-    async fn environment_at(&self, config: &ConfigState, name: &EnvironmentName) -> Result<ConfigState, HoldReason> {
+    async fn environment_at(
+        &self,
+        config: &ConfigState,
+        name: &EnvironmentName,
+    ) -> Result<ConfigState, HoldReason> {
         let settings = &config.repository.environments[name].settings;
-        let Some(revision) = &settings.revision else { return Ok(config.clone()) };
+        let Some(revision) = &settings.revision else {
+            return Ok(config.clone());
+        };
         let url = &self.options.config;
         let references = match self.references.get(url) {
             Some(Ok(references)) => references,
             _ => return Ok(config.clone()),
         };
-        let (reference, commit) = resolve(references, revision).ok_or_else(|| HoldReason::RevisionMissing {
-            repository: url.clone(),
-            revision: revision.clone(),
-        })?;
+        let (reference, commit) =
+            resolve(references, revision).ok_or_else(|| HoldReason::RevisionMissing {
+                repository: url.clone(),
+                revision: revision.clone(),
+            })?;
         if commit == config.commit {
             return Ok(config.clone());
         }
         let root = RepositoryPath::default();
-        let tree = self.world.sources.tree(url, reference.as_deref(), commit, &root, Some(&config.tree)).await;
+        let tree = self
+            .world
+            .sources
+            .tree(url, reference.as_deref(), commit, &root, Some(&config.tree))
+            .await;
         let mut tree = tree.map_err(|error| source_hold(url, &error))?;
         // The environments themselves are described by the main revision alone.
         if let Some(file) = config.tree.get("moorline.yaml") {
             tree.insert("moorline.yaml".to_owned(), file.clone());
         }
         let repository = Arc::new(ConfigRepository::read(&tree));
-        Ok(ConfigState { commit, tree, repository })
+        Ok(ConfigState {
+            commit,
+            tree,
+            repository,
+        })
     }
 
     fn list_environment(
@@ -320,7 +372,11 @@ impl Observer {
             _ => false,
         };
         let faults: Vec<HoldReason> = repository.faults.iter().filter(own).map(fault_hold).collect();
-        let members = repository.environments.get(name).map(|one| one.members.clone()).unwrap_or_default();
+        let members = repository
+            .environments
+            .get(name)
+            .map(|one| one.members.clone())
+            .unwrap_or_default();
         if !faults.is_empty() {
             for service in &members {
                 let id = ApplicationId::new(name.clone(), service.clone());
@@ -331,8 +387,12 @@ impl Observer {
         }
         let (applications, _) = repository.applications(&config.tree, name);
         for service in members_and_faulty(repository, name, &members) {
-            let holds: Vec<HoldReason> =
-                repository.faults.iter().filter(|fault| fault.holds(name, &service)).map(fault_hold).collect();
+            let holds: Vec<HoldReason> = repository
+                .faults
+                .iter()
+                .filter(|fault| fault.holds(name, &service))
+                .map(fault_hold)
+                .collect();
             let id = ApplicationId::new(name.clone(), service.clone());
             let application = applications.iter().find(|application| application.id == id);
             match application.filter(|_| holds.is_empty()) {
@@ -354,26 +414,45 @@ impl Observer {
         deployed: Option<CommitSha>,
     ) -> Result<Option<Prepared>, HoldReason> {
         let mut reference = None;
-        let code = match application.code.as_ref().map(|code| (&code.repository, &code.revision)) {
+        let code = match application
+            .code
+            .as_ref()
+            .map(|code| (&code.repository, &code.revision))
+        {
             None => WantedCode::default(),
             Some((_, CodeRevision::NeverPromoted)) => return Ok(None),
-            Some((_, CodeRevision::Pinned { commit, digest })) => {
-                WantedCode { commit: Some(*commit), digest: digest.clone() }
-            }
+            Some((_, CodeRevision::Pinned { commit, digest })) => WantedCode {
+                commit: Some(*commit),
+                digest: digest.clone(),
+            },
             Some((repository, CodeRevision::Branch(branch))) => {
                 let head = self.head_of(repository, branch)?;
                 reference = Some(format!("refs/heads/{branch}"));
-                let commit = self.effective_commit(&application, reference.as_deref(), head, deployed).await?;
-                WantedCode { commit: Some(commit), digest: None }
+                let commit = self
+                    .effective_commit(&application, reference.as_deref(), head, deployed)
+                    .await?;
+                WantedCode {
+                    commit: Some(commit),
+                    digest: None,
+                }
             }
         };
-        let files = self.files_of(&application, config, &code, reference.as_deref()).await?;
-        Ok(Some(Prepared { application: Arc::new(application), code, config: config.commit, files }))
+        let files = self
+            .files_of(&application, config, &code, reference.as_deref())
+            .await?;
+        Ok(Some(Prepared {
+            application: Arc::new(application),
+            code,
+            config: config.commit,
+            files,
+        }))
     }
 
     fn head_of(&self, repository: &RepositoryUrl, branch: &str) -> Result<CommitSha, HoldReason> {
-        let missing =
-            || HoldReason::RevisionMissing { repository: repository.clone(), revision: format!("branch {branch}") };
+        let missing = || HoldReason::RevisionMissing {
+            repository: repository.clone(),
+            revision: format!("branch {branch}"),
+        };
         match self.references.get(repository) {
             Some(Ok(references)) => references.branches.get(branch).copied().ok_or_else(missing),
             Some(Err(error)) => Err(source_hold(repository, error)),
@@ -389,12 +468,18 @@ impl Observer {
         head: CommitSha,
         deployed: Option<CommitSha>,
     ) -> Result<CommitSha, HoldReason> {
-        let Some(code) = application.code.as_ref().filter(|code| !code.path.as_str().is_empty()) else {
+        let Some(code) = application
+            .code
+            .as_ref()
+            .filter(|code| !code.path.as_str().is_empty())
+        else {
             return Ok(head);
         };
         let sources = &self.world.sources;
         let digest_at = async |commit: CommitSha, reference: Option<&str>| {
-            let tree = sources.tree(&code.repository, reference, commit, &code.path, None).await?;
+            let tree = sources
+                .tree(&code.repository, reference, commit, &code.path, None)
+                .await?;
             Ok::<Digest, SourceError>(tree.digest())
         };
         let mut known = self.paths.get(&application.id).copied();
@@ -407,8 +492,12 @@ impl Observer {
         if known.is_some_and(|(commit, _)| commit == head) {
             return Ok(head);
         }
-        let digest = digest_at(head, reference).await.map_err(|error| source_hold(&code.repository, &error))?;
-        let commit = known.filter(|(_, before)| *before == digest).map_or(head, |(commit, _)| commit);
+        let digest = digest_at(head, reference)
+            .await
+            .map_err(|error| source_hold(&code.repository, &error))?;
+        let commit = known
+            .filter(|(_, before)| *before == digest)
+            .map_or(head, |(commit, _)| commit);
         self.paths.insert(application.id.clone(), (commit, digest));
         Ok(commit)
     }
@@ -431,7 +520,13 @@ impl Observer {
                     let branch = source.branch.clone().or_else(|| self.default_branch(repository));
                     let branch = branch.unwrap_or_else(|| "HEAD".to_owned());
                     let head = self.head_of(repository, &branch)?;
-                    self.tree_at(repository, Some(&format!("refs/heads/{branch}")), head, &source.path).await
+                    self.tree_at(
+                        repository,
+                        Some(&format!("refs/heads/{branch}")),
+                        head,
+                        &source.path,
+                    )
+                    .await
                 }
             },
             Origin::Chart { path } => {
@@ -464,22 +559,25 @@ impl Observer {
             return Ok(tree.clone());
         }
         let previous = known.map(|(_, tree)| tree.clone());
-        let tree = self.world.sources.tree(repository, reference, commit, path, previous.as_ref()).await;
+        let tree = self
+            .world
+            .sources
+            .tree(repository, reference, commit, path, previous.as_ref())
+            .await;
         let tree = tree.map_err(|error| source_hold(repository, &error))?;
         self.trees.insert(key, (commit, tree.clone()));
         Ok(tree)
     }
 
     /// Renders every application whose inputs changed, side by side.
-    fn render_changed(
-        &mut self,
-        prepared: Vec<Prepared>,
-        views: &ClusterViews<'_>,
-        reading: &mut Reading,
-    ) {
+    fn render_changed(&mut self, prepared: Vec<Prepared>, views: &ClusterViews<'_>, reading: &mut Reading) {
         use rayon::prelude::*;
-        let (Some(config), options) = (&self.config, &self.options) else { return };
-        let Some(configuration) = &config.repository.configuration else { return };
+        let (Some(config), options) = (&self.config, &self.options) else {
+            return;
+        };
+        let Some(configuration) = &config.repository.configuration else {
+            return;
+        };
         let memo = &self.memo;
         let results: Vec<_> = prepared
             .into_par_iter()
@@ -494,11 +592,15 @@ impl Observer {
                     kinds: view.as_ref().map(|view| &*view.kinds),
                 };
                 let inputs = input.digest();
-                let known = memo.get(&one.application.id).filter(|(digest, _)| *digest == inputs);
+                let known = memo
+                    .get(&one.application.id)
+                    .filter(|(digest, _)| *digest == inputs);
                 let result = known.map_or_else(
                     || {
                         // Without a cluster nothing is compared with it: any key will do.
-                        let key = view.as_ref().map_or_else(|| HashKey::new([0; 32]), |view| view.key.clone());
+                        let key = view
+                            .as_ref()
+                            .map_or_else(|| HashKey::new([0; 32]), |view| view.key.clone());
                         let rendered = render::render(&input).map_err(|error| error.hold())?;
                         Ok(Arc::new(PackedRendering::pack(&rendered, &key)))
                     },
@@ -562,15 +664,19 @@ fn resolve(references: &References, wanted: &str) -> Option<(Option<String>, Com
 }
 
 fn fault_hold(fault: &Fault) -> HoldReason {
-    HoldReason::ConfigFault { fault: fault.to_string(), hint: fault.hint.clone() }
+    HoldReason::ConfigFault {
+        fault: fault.to_string(),
+        hint: fault.hint.clone(),
+    }
 }
 
 /// The hold that an unreadable repository becomes.
 pub fn source_hold(repository: &RepositoryUrl, error: &SourceError) -> HoldReason {
     match error {
-        SourceError::Missing { revision, .. } => {
-            HoldReason::RevisionMissing { repository: repository.clone(), revision: revision.clone() }
-        }
+        SourceError::Missing { revision, .. } => HoldReason::RevisionMissing {
+            repository: repository.clone(),
+            revision: revision.clone(),
+        },
         other => HoldReason::SourceUnavailable {
             repository: repository.clone(),
             message: crate::model::error::chain(other),

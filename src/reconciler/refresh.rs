@@ -36,7 +36,10 @@ impl Target {
     }
 
     fn plain(wanted: Wanted) -> Self {
-        Self { wanted: Arc::new(wanted), ..Self::held(Vec::new()) }
+        Self {
+            wanted: Arc::new(wanted),
+            ..Self::held(Vec::new())
+        }
     }
 
     fn of(rendered: &RenderedVersion, moves_with_others: bool) -> Self {
@@ -99,21 +102,29 @@ pub(super) fn targets(
     let mut targets = BTreeMap::new();
     for (application, desired) in &reading.desired {
         let target = match desired {
-            Desired::Rendered(rendered) => Target::of(rendered, moved.len() > 1 && moved.contains(application)),
+            Desired::Rendered(rendered) => {
+                Target::of(rendered, moved.len() > 1 && moved.contains(application))
+            }
             Desired::Held(reasons) => Target::held(reasons.clone()),
             Desired::NeverPromoted => Target::plain(Wanted::NeverPromoted),
         };
         targets.insert(application.clone(), target);
     }
-    let environments: BTreeSet<&EnvironmentName> = heads.keys().map(|application| &application.environment).collect();
-    for environment in environments.into_iter().filter(|environment| includes(environment)) {
+    let environments: BTreeSet<&EnvironmentName> =
+        heads.keys().map(|application| &application.environment).collect();
+    for environment in environments
+        .into_iter()
+        .filter(|environment| includes(environment))
+    {
         let deployed: BTreeSet<ServiceName> = heads
             .keys()
             .filter(|application| application.environment == *environment)
             .map(|application| application.service.clone())
             .collect();
         for (service, target) in absent(reading, environment, &deployed, &confirmed(environment)) {
-            targets.entry(ApplicationId::new(environment.clone(), service)).or_insert(target);
+            targets
+                .entry(ApplicationId::new(environment.clone(), service))
+                .or_insert(target);
         }
     }
     targets
@@ -126,7 +137,12 @@ fn absent(
     deployed: &BTreeSet<ServiceName>,
     confirmed: &BTreeSet<crate::model::digest::Digest>,
 ) -> BTreeMap<ServiceName, Target> {
-    let all = |target: &dyn Fn() -> Target| deployed.iter().map(|service| (service.clone(), target())).collect();
+    let all = |target: &dyn Fn() -> Target| {
+        deployed
+            .iter()
+            .map(|service| (service.clone(), target()))
+            .collect()
+    };
     if !reading.held.is_empty() {
         return all(&|| Target::held(reading.held.clone()));
     }
@@ -134,11 +150,23 @@ fn absent(
         return all(&|| Target::held(reasons.clone()));
     }
     let wanted = reading.members.get(environment);
-    match guard_environment(&EnvironmentChange { environment, deployed, wanted, confirmed }) {
-        Ok(gone) => gone.into_iter().map(|service| (service, Target::plain(Wanted::Removed))).collect(),
+    match guard_environment(&EnvironmentChange {
+        environment,
+        deployed,
+        wanted,
+        confirmed,
+    }) {
+        Ok(gone) => gone
+            .into_iter()
+            .map(|service| (service, Target::plain(Wanted::Removed)))
+            .collect(),
         Err(hold) => {
             let kept = |service: &&ServiceName| wanted.is_none_or(|wanted| !wanted.contains(*service));
-            deployed.iter().filter(kept).map(|service| (service.clone(), Target::held(vec![hold.clone()]))).collect()
+            deployed
+                .iter()
+                .filter(kept)
+                .map(|service| (service.clone(), Target::held(vec![hold.clone()])))
+                .collect()
         }
     }
 }
@@ -146,11 +174,16 @@ fn absent(
 /// Applications whose namespace or release differs from what is deployed.
 fn moved_applications(reading: &Reading, heads: &Heads<'_>) -> BTreeSet<ApplicationId> {
     let moves = |application: &ApplicationId, desired: &Desired| {
-        let (Desired::Rendered(rendered), Some(head)) = (desired, heads.get(application)) else { return false };
+        let (Desired::Rendered(rendered), Some(head)) = (desired, heads.get(application)) else {
+            return false;
+        };
         let wanted = &rendered.application;
         head.deployed.is_some() && (head.namespace != wanted.namespace || head.release != wanted.release)
     };
-    let moved = reading.desired.iter().filter(|(application, desired)| moves(application, desired));
+    let moved = reading
+        .desired
+        .iter()
+        .filter(|(application, desired)| moves(application, desired));
     moved.map(|(application, _)| application.clone()).collect()
 }
 
@@ -165,7 +198,10 @@ impl Claims {
         for (application, target) in targets {
             if let Wanted::Version(wanted) = &*target.wanted {
                 for object in &wanted.set.objects {
-                    claims.entry(object.id.clone()).or_default().push(application.clone());
+                    claims
+                        .entry(object.id.clone())
+                        .or_default()
+                        .push(application.clone());
                 }
             }
         }
@@ -178,7 +214,13 @@ impl Claims {
         application: &ApplicationId,
         ids: impl Iterator<Item = &'a ResourceId>,
     ) -> BTreeMap<ResourceId, ApplicationId> {
-        let other = |id: &ResourceId| self.0.get(id)?.iter().find(|owner| *owner != application).cloned();
+        let other = |id: &ResourceId| {
+            self.0
+                .get(id)?
+                .iter()
+                .find(|owner| *owner != application)
+                .cloned()
+        };
         ids.filter_map(|id| Some((id.clone(), other(id)?))).collect()
     }
 }
@@ -189,6 +231,8 @@ pub(super) fn deployed_commits<'a>(
 ) -> BTreeMap<ApplicationId, crate::model::source::CommitSha> {
     let heads = clusters.flat_map(|cluster| &cluster.heads);
     heads
-        .filter_map(|(application, stored)| Some((application.clone(), stored.head.deployed.as_ref()?.commit?)))
+        .filter_map(|(application, stored)| {
+            Some((application.clone(), stored.head.deployed.as_ref()?.commit?))
+        })
         .collect()
 }

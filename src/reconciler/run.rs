@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::cluster::ClusterState;
+use super::inventory::PackedSet;
 use super::observe::{ClusterView, Observer, Reading};
 use super::record::{Recorder, recorded_rollouts};
 use super::refresh::{Claims, Heads, Target, deployed_commits, targets};
@@ -20,12 +21,13 @@ use super::view::{HoldTimes, View};
 use super::{Event, Options, inventory};
 use crate::adapters::World;
 use crate::ledger::Entry;
+use crate::model::digest::HashKey;
 use crate::model::error::chain;
 use crate::model::facts::Version;
 use crate::model::hold::{HoldClass, HoldReason};
 use crate::model::inventory::Suspension;
 use crate::model::name::{ApplicationId, EnvironmentName, InstanceName};
-use crate::model::resource::GroupKind;
+use crate::model::resource::{GroupKind, ResourceId};
 use crate::model::status::{ApplicationStatus, Board};
 use crate::sync::{Progress, SyncPlan, Wanted};
 
@@ -46,7 +48,7 @@ pub enum RunMode {
 }
 
 /// How a run ended.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Outcome {
     /// Repositories, clusters or the state repository that could not be used.
     pub failures: Vec<String>,
@@ -56,6 +58,23 @@ pub struct Outcome {
     pub plans: Vec<SyncPlan>,
     /// Writes that were asked of API servers.
     pub writes: usize,
+    /// What explains each application further.
+    pub details: Vec<ApplicationDetail>,
+}
+
+/// What a closer look at an application needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ApplicationDetail {
+    /// The application.
+    pub application: ApplicationId,
+    /// The context of its cluster.
+    pub context: Option<String>,
+    /// The key of the cluster's fingerprints.
+    pub key: HashKey,
+    /// The wanted set; while nothing is wanted, the deployed one.
+    pub set: Option<PackedSet>,
+    /// Objects that are owned and no longer wanted.
+    pub leaving: Vec<ResourceId>,
 }
 
 impl Outcome {
@@ -65,9 +84,13 @@ impl Outcome {
         self.board.applications.iter().any(|application| {
             let bad = matches!(
                 application.health,
-                HealthStatus::Degraded | HealthStatus::Progressing | HealthStatus::Missing | HealthStatus::Unknown
+                HealthStatus::Degraded
+                    | HealthStatus::Progressing
+                    | HealthStatus::Missing
+                    | HealthStatus::Unknown
             );
-            !application.holds.is_empty() || (bad && !application.never_promoted && application.suspended.is_none())
+            !application.holds.is_empty()
+                || (bad && !application.never_promoted && application.suspended.is_none())
         })
     }
 }
@@ -186,12 +209,19 @@ impl Reconciler {
 
     /// Lets running ticks end their step and records reach the state repository.
     async fn finish(&mut self) {
-        tracing::info!(ticks.running = self.ticks.len(), "Stopping: finishing what is in hand");
+        tracing::info!(
+            ticks.running = self.ticks.len(),
+            "Stopping: finishing what is in hand"
+        );
         let rest = async {
             while let Some(result) = self.ticks.join_next().await {
                 self.end_tick(result);
             }
-            while self.recorder.as_ref().is_some_and(|recorder| recorder.waiting() > 0 && recorder.failure().is_none()) {
+            while self
+                .recorder
+                .as_ref()
+                .is_some_and(|recorder| recorder.waiting() > 0 && recorder.failure().is_none())
+            {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
@@ -215,16 +245,27 @@ impl Reconciler {
     /// How long to sleep if nothing happens: until the next poll or the next try of an application.
     fn pause(&self) -> Duration {
         let now = self.world.clock.now();
-        let wakes = self.applications.iter().filter(|(id, _)| !self.busy.contains(*id)).filter_map(|(_, one)| one.wake);
+        let wakes = self
+            .applications
+            .iter()
+            .filter(|(id, _)| !self.busy.contains(*id))
+            .filter_map(|(_, one)| one.wake);
         let next = wakes.chain([self.next_poll]).min().unwrap_or(now);
         let wait = Duration::try_from(next.duration_since(now)).unwrap_or(Duration::ZERO);
-        let wait = if self.mode == RunMode::Once { wait.min(Duration::from_millis(500)) } else { wait };
+        let wait = if self.mode == RunMode::Once {
+            wait.min(Duration::from_millis(500))
+        } else {
+            wait
+        };
         wait.max(Duration::from_millis(1))
     }
 
     fn wake_late(&mut self) {
         let now = self.world.clock.now();
-        let late = self.applications.iter().filter(|(_, one)| one.wake.is_some_and(|wake| wake <= now));
+        let late = self
+            .applications
+            .iter()
+            .filter(|(_, one)| one.wake.is_some_and(|wake| wake <= now));
         let late: Vec<ApplicationId> = late.map(|(id, _)| id.clone()).collect();
         for id in late {
             if let Some(application) = self.applications.get_mut(&id) {
@@ -237,7 +278,8 @@ impl Reconciler {
     // Observing: Git and clusters.
 
     async fn refresh(&mut self) {
-        let failure = self.observer.read_config(None).await.err();
+        let revision = self.options.revision.clone();
+        let failure = self.observer.read_config(revision.as_deref()).await.err();
         self.find_instance(failure.as_ref()).await;
         self.connect().await;
         let deployed = deployed_commits(self.clusters.values());
@@ -245,7 +287,13 @@ impl Reconciler {
             .clusters
             .iter()
             .map(|(context, one)| {
-                (context.clone(), ClusterView { kinds: one.kinds.clone(), key: one.live.key().clone() })
+                (
+                    context.clone(),
+                    ClusterView {
+                        kinds: one.kinds.clone(),
+                        key: one.live.key().clone(),
+                    },
+                )
             })
             .collect();
         let views = |context: Option<&str>| clusters.get(&context.map(str::to_owned)).cloned();
@@ -267,7 +315,10 @@ impl Reconciler {
     /// The name of the instance, from the config repository; if that was never read, from heads of the default
     /// cluster that came from it.
     async fn find_instance(&mut self, failure: Option<&HoldReason>) {
-        let configured = self.observer.config().and_then(|config| config.repository.configuration.as_ref());
+        let configured = self
+            .observer
+            .config()
+            .and_then(|config| config.repository.configuration.as_ref());
         if let Some(configuration) = configured {
             self.instance = Some(configuration.instance.clone());
             return;
@@ -275,7 +326,9 @@ impl Reconciler {
         if self.instance.is_some() || failure.is_none() {
             return;
         }
-        let Ok(cluster) = self.world.clusters.connect(None).await else { return };
+        let Ok(cluster) = self.world.clusters.connect(None).await else {
+            return;
+        };
         let config = self.options.config.as_str();
         match inventory::find_instance(&*cluster, &self.options.own_namespace, config).await {
             Ok(found) => self.instance = found,
@@ -285,8 +338,13 @@ impl Reconciler {
 
     /// Connects to the clusters of all environments, and to the default one.
     async fn connect(&mut self) {
-        let Some(instance) = self.instance.clone() else { return };
-        let configured = self.observer.config().and_then(|config| config.repository.configuration.clone());
+        let Some(instance) = self.instance.clone() else {
+            return;
+        };
+        let configured = self
+            .observer
+            .config()
+            .and_then(|config| config.repository.configuration.clone());
         let mut contexts: BTreeSet<Option<String>> = configured
             .iter()
             .flat_map(|configuration| &configuration.environments)
@@ -302,8 +360,13 @@ impl Reconciler {
                 self.update_cluster(&context).await;
                 continue;
             }
-            let connected =
-                ClusterState::connect(&self.world, &self.options, &instance, context.as_deref(), self.events.clone());
+            let connected = ClusterState::connect(
+                &self.world,
+                &self.options,
+                &instance,
+                context.as_deref(),
+                self.events.clone(),
+            );
             match connected.await {
                 Ok(state) => {
                     self.watch_commands(&state, &instance);
@@ -323,10 +386,19 @@ impl Reconciler {
 
     /// Looks again for what watches do not show: kinds that were not known, and strangers' objects.
     async fn update_cluster(&mut self, context: &Option<String>) {
-        let asks_for_kinds = self.applications.values().filter(|one| one.context == *context).any(|one| {
-            one.plan.iter().flat_map(|plan| &plan.holds).any(|hold| matches!(hold, HoldReason::KindUnknown { .. }))
-        });
-        let Some(state) = self.clusters.get_mut(context) else { return };
+        let asks_for_kinds = self
+            .applications
+            .values()
+            .filter(|one| one.context == *context)
+            .any(|one| {
+                one.plan
+                    .iter()
+                    .flat_map(|plan| &plan.holds)
+                    .any(|hold| matches!(hold, HoldReason::KindUnknown { .. }))
+            });
+        let Some(state) = self.clusters.get_mut(context) else {
+            return;
+        };
         state.contact.clear().await;
         if asks_for_kinds && let Ok(kinds) = state.cluster.kinds(true).await {
             state.kinds = kinds;
@@ -341,7 +413,9 @@ impl Reconciler {
             inventory::ROLE_LABEL
         );
         let namespace = Some(self.options.own_namespace.as_str());
-        let mut stream = state.cluster.watch(&GroupKind::new("", "ConfigMap"), None, namespace, &selector);
+        let mut stream = state
+            .cluster
+            .watch(&GroupKind::new("", "ConfigMap"), None, namespace, &selector);
         let events = self.events.clone();
         if self.mode == RunMode::Once {
             return;
@@ -363,9 +437,13 @@ impl Reconciler {
     }
 
     async fn read_commands(&mut self) {
-        let Some(instance) = self.instance.clone() else { return };
+        let Some(instance) = self.instance.clone() else {
+            return;
+        };
         for (environment, context) in self.reading.contexts.clone() {
-            let Some(state) = self.clusters.get_mut(&context) else { continue };
+            let Some(state) = self.clusters.get_mut(&context) else {
+                continue;
+            };
             if let Err(error) = state.read_commands(&self.options, &instance, &environment).await {
                 tracing::warn!(environment.name = %environment, error = %chain(&error), "Failed to read commands");
             }
@@ -391,11 +469,21 @@ impl Reconciler {
 
     /// Records that heads still carry and that the state repository does not have.
     fn requeue_pending(&mut self) {
-        let (Some(recorder), Some(recorded)) = (&self.recorder, &self.recorded) else { return };
+        let (Some(recorder), Some(recorded)) = (&self.recorder, &self.recorded) else {
+            return;
+        };
         for (application, stored) in self.clusters.values().flat_map(|cluster| &cluster.heads) {
             let reached = recorded.get(application).copied().unwrap_or(0);
-            for record in stored.head.pending.iter().filter(|record| record.rollout > reached) {
-                recorder.record(Entry { application: application.clone(), record: record.clone() });
+            for record in stored
+                .head
+                .pending
+                .iter()
+                .filter(|record| record.rollout > reached)
+            {
+                recorder.record(Entry {
+                    application: application.clone(),
+                    record: record.clone(),
+                });
             }
         }
     }
@@ -416,10 +504,14 @@ impl Reconciler {
         }
         self.claims.clear();
         for context in self.clusters.keys() {
-            let own = all.iter().filter(|(_, (one, _))| one == context).map(|(id, (_, target))| (id, target));
+            let own = all
+                .iter()
+                .filter(|(_, (one, _))| one == context)
+                .map(|(id, (_, target))| (id, target));
             self.claims.insert(context.clone(), Claims::new(own));
         }
-        self.applications.retain(|id, _| all.contains_key(id) || self.busy.contains(id));
+        self.applications
+            .retain(|id, _| all.contains_key(id) || self.busy.contains(id));
         for (id, (context, target)) in all {
             self.put_target(id, context, target);
         }
@@ -446,10 +538,22 @@ impl Reconciler {
             .map(|(id, stored)| (id, &stored.head))
             .collect();
         let confirmed = |environment: &EnvironmentName| {
-            let any = ApplicationId::new(environment.clone(), crate::model::name::ServiceName::environment());
-            state.commands.get(environment).map(|one| one.confirmations(&any).plans).unwrap_or_default()
+            let any = ApplicationId::new(
+                environment.clone(),
+                crate::model::name::ServiceName::environment(),
+            );
+            state
+                .commands
+                .get(environment)
+                .map(|one| one.confirmations(&any).plans)
+                .unwrap_or_default()
         };
-        let mut targets = targets(&reading, &heads, &|environment| self.options.includes(environment), &confirmed);
+        let mut targets = targets(
+            &reading,
+            &heads,
+            &|environment| self.options.includes(environment),
+            &confirmed,
+        );
         for (id, why) in state.unreadable.iter().filter(|(id, _)| here(&id.environment)) {
             let hold = HoldReason::InventoryUnreadable { message: why.clone() };
             targets.insert(id.clone(), Target::held(vec![hold]));
@@ -463,7 +567,12 @@ impl Reconciler {
                 let same = application.context == context && application.target.is_same_as(&target);
                 application.context = context;
                 application.target = target;
-                if same && application.plan.as_ref().is_some_and(|plan| plan.holds.is_empty()) {
+                if same
+                    && application
+                        .plan
+                        .as_ref()
+                        .is_some_and(|plan| plan.holds.is_empty())
+                {
                     return;
                 }
             }
@@ -488,8 +597,20 @@ impl Reconciler {
     fn watch_kinds(&mut self) {
         for (context, state) in &mut self.clusters {
             let mut kinds: BTreeSet<GroupKind> = BTreeSet::new();
-            kinds.extend(state.heads.values().flat_map(|stored| stored.head.objects.keys()).map(|id| id.kind.clone()));
-            kinds.extend(state.intents.values().flat_map(|intent| &intent.objects).map(|id| id.kind.clone()));
+            kinds.extend(
+                state
+                    .heads
+                    .values()
+                    .flat_map(|stored| stored.head.objects.keys())
+                    .map(|id| id.kind.clone()),
+            );
+            kinds.extend(
+                state
+                    .intents
+                    .values()
+                    .flat_map(|intent| &intent.objects)
+                    .map(|id| id.kind.clone()),
+            );
             for application in self.applications.values().filter(|one| one.context == *context) {
                 if let Wanted::Version(wanted) = &*application.target.wanted {
                     kinds.extend(wanted.set.objects.iter().map(|object| object.id.kind.clone()));
@@ -535,9 +656,14 @@ impl Reconciler {
             _ => Vec::new(),
         };
         let claims = self.claims.get(&application.context);
-        let elsewhere = claims.map(|claims| claims.elsewhere(id, named.chain(wanted_ids))).unwrap_or_default();
+        let elsewhere = claims
+            .map(|claims| claims.elsewhere(id, named.chain(wanted_ids)))
+            .unwrap_or_default();
         let commands = state.commands.get(&id.environment);
-        let deployed = head.as_ref().and_then(|head| head.head.deployed.as_ref()).map(|version| version.digest);
+        let deployed = head
+            .as_ref()
+            .and_then(|head| head.head.deployed.as_ref())
+            .map(|version| version.digest);
         let namespace_known = match &**wanted {
             Wanted::Version(wanted) => state.namespaces.contains(&wanted.namespace),
             _ => false,
@@ -560,8 +686,13 @@ impl Reconciler {
             progress: application.progress.clone(),
             wanted_elsewhere: elsewhere,
             suspension: self.suspension(id, application),
-            confirmations: commands.map(|commands| commands.confirmations(id)).unwrap_or_default(),
-            recorded_rollout: self.recorded.as_ref().map(|recorded| recorded.get(id).copied().unwrap_or(0)),
+            confirmations: commands
+                .map(|commands| commands.confirmations(id))
+                .unwrap_or_default(),
+            recorded_rollout: self
+                .recorded
+                .as_ref()
+                .map(|recorded| recorded.get(id).copied().unwrap_or(0)),
             observed: self.observed_holds(application),
             namespace_known,
             keeps_records: self.world.state.is_some(),
@@ -570,7 +701,11 @@ impl Reconciler {
 
     fn suspension(&self, id: &ApplicationId, application: &Application) -> Option<Suspension> {
         let in_git = application.target.suspended_in_git.clone();
-        let in_git = in_git.map(|reason| Suspension { reason, until: None, actor: None });
+        let in_git = in_git.map(|reason| Suspension {
+            reason,
+            until: None,
+            actor: None,
+        });
         let state = self.clusters.get(&application.context)?;
         let commands = state.commands.get(&id.environment)?;
         commands.suspension(id, self.world.clock.now()).or(in_git)
@@ -580,12 +715,17 @@ impl Reconciler {
     fn observed_holds(&self, application: &Application) -> Vec<HoldReason> {
         let held = matches!(&*application.target.wanted, Wanted::Held(_));
         let config = |hold: &&HoldReason| match hold {
-            HoldReason::SourceUnavailable { repository, .. } | HoldReason::RevisionMissing { repository, .. } => {
-                *repository == self.options.config
-            }
+            HoldReason::SourceUnavailable { repository, .. }
+            | HoldReason::RevisionMissing { repository, .. } => *repository == self.options.config,
             _ => false,
         };
-        self.reading.failures.iter().filter(|_| !held).filter(config).cloned().collect()
+        self.reading
+            .failures
+            .iter()
+            .filter(|_| !held)
+            .filter(config)
+            .cloned()
+            .collect()
     }
 
     fn end_tick(&mut self, result: Result<TickResult, tokio::task::JoinError>) {
@@ -605,7 +745,10 @@ impl Reconciler {
         let recorder = self.recorder.as_ref();
         for record in &result.records {
             if let Some(recorder) = recorder {
-                recorder.record(Entry { application: id.clone(), record: record.clone() });
+                recorder.record(Entry {
+                    application: id.clone(),
+                    record: record.clone(),
+                });
             }
             if let Some(recorded) = &mut self.recorded {
                 recorded.insert(id.clone(), record.rollout);
@@ -616,8 +759,12 @@ impl Reconciler {
 
     /// Takes back the inventory of the application as the tick left it.
     fn keep_result(&mut self, id: &ApplicationId, result: &TickResult) {
-        let Some(application) = self.applications.get(id) else { return };
-        let Some(state) = self.clusters.get_mut(&application.context) else { return };
+        let Some(application) = self.applications.get(id) else {
+            return;
+        };
+        let Some(state) = self.clusters.get_mut(&application.context) else {
+            return;
+        };
         match &result.head {
             Some(head) => state.heads.insert(id.clone(), head.clone()),
             None => state.heads.remove(id),
@@ -638,9 +785,13 @@ impl Reconciler {
 
     fn judge(&mut self, id: &ApplicationId, result: TickResult) {
         let now = self.world.clock.now();
-        let Some(application) = self.applications.get(id) else { return };
+        let Some(application) = self.applications.get(id) else {
+            return;
+        };
         let suspension = self.suspension(id, application);
-        let Some(application) = self.applications.get_mut(id) else { return };
+        let Some(application) = self.applications.get_mut(id) else {
+            return;
+        };
         let holds = application.times.date(&result.plan.holds, now);
         let view = View {
             plan: &result.plan,
@@ -669,19 +820,34 @@ impl Reconciler {
 
     /// A rollout may have brought definitions: their kinds are watched from now on.
     fn learn_kinds(&mut self, id: &ApplicationId) {
-        let Some(application) = self.applications.get(id) else { return };
-        let Wanted::Version(wanted) = &*application.target.wanted else { return };
-        let defines =
-            wanted.set.objects.iter().any(|object| object.id.kind.is("apiextensions.k8s.io", "CustomResourceDefinition"));
+        let Some(application) = self.applications.get(id) else {
+            return;
+        };
+        let Wanted::Version(wanted) = &*application.target.wanted else {
+            return;
+        };
+        let defines = wanted.set.objects.iter().any(|object| {
+            object
+                .id
+                .kind
+                .is("apiextensions.k8s.io", "CustomResourceDefinition")
+        });
         if !defines {
             return;
         }
-        let Some(state) = self.clusters.get_mut(&application.context) else { return };
+        let Some(state) = self.clusters.get_mut(&application.context) else {
+            return;
+        };
         let cluster = state.cluster.clone();
         if let Some(kinds) = futures::FutureExt::now_or_never(cluster.kinds(false)).and_then(Result::ok) {
             state.kinds = kinds;
         }
-        let kinds: Vec<GroupKind> = wanted.set.objects.iter().map(|object| object.id.kind.clone()).collect();
+        let kinds: Vec<GroupKind> = wanted
+            .set
+            .objects
+            .iter()
+            .map(|object| object.id.kind.clone())
+            .collect();
         state.watch(&kinds);
     }
 
@@ -691,13 +857,24 @@ impl Reconciler {
         let now = self.world.clock.now();
         let busy = !self.busy.is_empty() || !self.dirty.is_empty();
         let unknown = self.applications.values().any(|one| {
-            one.plan.as_ref().is_some_and(|plan| plan.sync == crate::model::drift::SyncStatus::Unknown && !has_fault(plan))
+            one.plan
+                .as_ref()
+                .is_some_and(|plan| plan.sync == crate::model::drift::SyncStatus::Unknown && !has_fault(plan))
                 && matches!(&*one.target.wanted, Wanted::Version(_))
         });
         let moving = self.applications.values().any(|one| one.moving);
-        let recording = self.recorder.as_ref().is_some_and(|recorder| recorder.waiting() > 0);
-        let failing = self.recorder.as_ref().is_some_and(|recorder| recorder.failure().is_some())
-            || self.applications.values().any(|one| one.progress.failure.is_some())
+        let recording = self
+            .recorder
+            .as_ref()
+            .is_some_and(|recorder| recorder.waiting() > 0);
+        let failing = self
+            .recorder
+            .as_ref()
+            .is_some_and(|recorder| recorder.failure().is_some())
+            || self
+                .applications
+                .values()
+                .any(|one| one.progress.failure.is_some())
             || unknown;
         if !failing {
             self.failing_since = None;
@@ -713,15 +890,31 @@ impl Reconciler {
         let configured = self.observer.config();
         let environments = configured
             .and_then(|config| config.repository.configuration.as_ref())
-            .map(|configuration| configuration.environments.keys().map(ToString::to_string).collect())
+            .map(|configuration| {
+                configuration
+                    .environments
+                    .keys()
+                    .map(ToString::to_string)
+                    .collect()
+            })
             .unwrap_or_default();
         let judged = !self.applications.is_empty() || configured.is_some();
         let board = Board {
-            instance: self.instance.as_ref().map(ToString::to_string).unwrap_or_default(),
+            instance: self
+                .instance
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
             config: configured.map(|config| config.commit.to_string()),
             environments,
-            applications: self.applications.values().filter_map(|one| one.status.clone()).collect(),
-            ready: judged && self.applications.values().all(|one| one.status.is_some()) && !self.clusters.is_empty(),
+            applications: self
+                .applications
+                .values()
+                .filter_map(|one| one.status.clone())
+                .collect(),
+            ready: judged
+                && self.applications.values().all(|one| one.status.is_some())
+                && !self.clusters.is_empty(),
             time: Some(self.world.clock.now()),
         };
         self.board.send_replace(Arc::new(board));
@@ -731,24 +924,63 @@ impl Reconciler {
         let mut failures: Vec<String> = self.reading.failures.iter().map(HoldReason::message).collect();
         failures.extend(self.unconnected.values().map(HoldReason::message));
         if let Some(recorder) = self.recorder.as_ref().filter(|recorder| recorder.waiting() > 0) {
-            let why = recorder.failure().unwrap_or_else(|| "it did not answer in time".to_owned());
-            failures.push(format!("{} records are not in the state repository: {why}", recorder.waiting()));
+            let why = recorder
+                .failure()
+                .unwrap_or_else(|| "it did not answer in time".to_owned());
+            failures.push(format!(
+                "{} records are not in the state repository: {why}",
+                recorder.waiting()
+            ));
         }
         if self.recorded.is_none() {
             failures.push("the state repository cannot be read".to_owned());
         }
-        let unavailable = self.applications.values().flat_map(|one| one.plan.iter().flat_map(|plan| &plan.holds));
+        let unavailable = self
+            .applications
+            .values()
+            .flat_map(|one| one.plan.iter().flat_map(|plan| &plan.holds));
         failures.extend(
-            unavailable.filter(|hold| matches!(hold, HoldReason::ApiUnavailable { .. })).map(HoldReason::message),
+            unavailable
+                .filter(|hold| matches!(hold, HoldReason::ApiUnavailable { .. }))
+                .map(HoldReason::message),
         );
         failures.sort();
         failures.dedup();
         Outcome {
             failures,
             board: (**self.board.borrow()).clone(),
-            plans: self.applications.values().filter_map(|one| one.plan.clone()).collect(),
+            plans: self
+                .applications
+                .values()
+                .filter_map(|one| one.plan.clone())
+                .collect(),
             writes: self.writes,
+            details: self
+                .applications
+                .iter()
+                .filter_map(|(id, one)| self.detail(id, one))
+                .collect(),
         }
+    }
+
+    fn detail(&self, id: &ApplicationId, application: &Application) -> Option<ApplicationDetail> {
+        let state = self.clusters.get(&application.context)?;
+        let head = state.heads.get(id).map(|stored| &stored.head);
+        let deployed = || state.set(id, &head?.deployed.as_ref()?.digest).cloned();
+        let set = application.target.packed.clone().or_else(deployed);
+        let wanted: BTreeSet<&ResourceId> = match &*application.target.wanted {
+            Wanted::Version(wanted) => wanted.set.objects.iter().map(|object| &object.id).collect(),
+            Wanted::Removed => BTreeSet::new(),
+            _ => head.iter().flat_map(|head| head.objects.keys()).collect(),
+        };
+        let owned = head.iter().flat_map(|head| head.objects.keys());
+        Some(ApplicationDetail {
+            application: id.clone(),
+            context: application.context.clone(),
+            key: state.live.key().clone(),
+            set: set.filter(|_| !matches!(&*application.target.wanted, Wanted::Removed)),
+            leaving: owned.filter(|id| !wanted.contains(id)).cloned().collect(),
+        })
     }
 }
 
@@ -768,7 +1000,13 @@ fn is_moving(result: &TickResult) -> bool {
 fn say(id: &ApplicationId, application: &mut Application, status: &ApplicationStatus, result: &TickResult) {
     let holds: Vec<&str> = status.holds.iter().map(|hold| hold.message.as_str()).collect();
     let wanted = status.wanted.as_ref().map(describe).unwrap_or_default();
-    let line = format!("{} {} {} {}", status.sync.as_str(), status.health.as_str(), wanted, holds.join("; "));
+    let line = format!(
+        "{} {} {} {}",
+        status.sync.as_str(),
+        status.health.as_str(),
+        wanted,
+        holds.join("; ")
+    );
     if application.said.as_ref() == Some(&line) && result.writes == 0 {
         return;
     }
@@ -793,10 +1031,14 @@ fn connection_hold(context: Option<&str>, error: &inventory::InventoryError) -> 
     use crate::adapters::cluster::ClusterError;
     match (context, error) {
         (Some(context), inventory::InventoryError::Cluster(ClusterError::Unconfigured { .. })) => {
-            HoldReason::ClusterUnknown { cluster: context.to_owned() }
+            HoldReason::ClusterUnknown {
+                cluster: context.to_owned(),
+            }
         }
         (_, inventory::InventoryError::Cluster(error)) => cluster_hold(error),
-        (_, other) => HoldReason::InventoryUnreadable { message: other.to_string() },
+        (_, other) => HoldReason::InventoryUnreadable {
+            message: other.to_string(),
+        },
     }
 }
 

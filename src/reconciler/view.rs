@@ -29,7 +29,10 @@ impl HoldTimes {
             let key = (reason.name(), subject(reason));
             let since = self.0.get(&key).copied().unwrap_or(now);
             times.insert(key, since);
-            holds.push(Hold { reason: reason.clone(), since });
+            holds.push(Hold {
+                reason: reason.clone(),
+                since,
+            });
         }
         self.0 = times;
         holds
@@ -40,9 +43,9 @@ impl HoldTimes {
 fn subject(reason: &HoldReason) -> String {
     match reason {
         HoldReason::Contested { object, field, .. } => format!("{object} {field}"),
-        HoldReason::Retrying { .. } | HoldReason::ApiUnavailable { .. } | HoldReason::SourceUnavailable { .. } => {
-            String::new()
-        }
+        HoldReason::Retrying { .. }
+        | HoldReason::ApiUnavailable { .. }
+        | HoldReason::SourceUnavailable { .. } => String::new(),
         other => other.message(),
     }
 }
@@ -84,11 +87,19 @@ impl View<'_> {
             namespace: namespace.unwrap_or("").to_owned(),
             wanted: wanted.cloned(),
             deployed: self.head.and_then(|head| head.deployed.clone()),
-            blocked: self.head.and_then(|head| head.blocked.as_ref()).map(|blocked| blocked.version.clone()),
+            blocked: self
+                .head
+                .and_then(|head| head.blocked.as_ref())
+                .map(|blocked| blocked.version.clone()),
             sync: self.plan.sync,
             health: self.plan.health,
             holds: self.holds.iter().map(HoldStatus::from).collect(),
-            resources: self.plan.resources.iter().map(|state| self.resource(state)).collect(),
+            resources: self
+                .plan
+                .resources
+                .iter()
+                .map(|state| self.resource(state))
+                .collect(),
             suspended: self.suspension.cloned(),
             never_promoted: matches!(self.wanted, Wanted::NeverPromoted),
             notices: self.notices.to_vec(),
@@ -105,7 +116,11 @@ impl View<'_> {
             ObjectDrift::Pending => (SyncStatus::OutOfSync, "is not applied yet"),
         };
         let health = &state.health.message;
-        let message = if words.is_empty() || health.is_empty() { format!("{words}{health}") } else { format!("{words}; {health}") };
+        let message = if words.is_empty() || health.is_empty() {
+            format!("{words}{health}")
+        } else {
+            format!("{words}; {health}")
+        };
         ResourceStatus {
             group: id.kind.group.to_string(),
             kind: id.kind.kind.to_string(),
@@ -114,7 +129,11 @@ impl View<'_> {
             sync,
             health: state.health.status,
             message,
-            extras: self.live.get(id).map(|live| live.extras.clone()).unwrap_or_default(),
+            extras: self
+                .live
+                .get(id)
+                .map(|live| live.extras.clone())
+                .unwrap_or_default(),
         }
     }
 }

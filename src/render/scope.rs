@@ -17,7 +17,10 @@ pub(super) struct Scopes<'a> {
 
 impl<'a> Scopes<'a> {
     pub(super) fn new(drafts: &[Draft], kinds: Option<&'a KindTable>) -> Self {
-        let rendered = drafts.iter().filter_map(|draft| defined_kind(&draft.object)).collect();
+        let rendered = drafts
+            .iter()
+            .filter_map(|draft| defined_kind(&draft.object))
+            .collect();
         Self { rendered, kinds }
     }
 
@@ -25,8 +28,13 @@ impl<'a> Scopes<'a> {
     pub(super) fn fill_namespace(&self, object: &mut Value, namespace: &NamespaceName) {
         let Some(kind) = kind_of(object) else { return };
         let namespaced = self.is_namespaced(&kind);
-        let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else { return };
-        let has = metadata.get("namespace").and_then(Value::as_str).is_some_and(|text| !text.is_empty());
+        let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else {
+            return;
+        };
+        let has = metadata
+            .get("namespace")
+            .and_then(Value::as_str)
+            .is_some_and(|text| !text.is_empty());
         if !namespaced {
             metadata.shift_remove("namespace");
         } else if !has {
@@ -47,7 +55,10 @@ impl<'a> Scopes<'a> {
 
 fn kind_of(object: &Value) -> Option<GroupKind> {
     let version = ApiVersion::parse(object.get("apiVersion")?.as_str()?)?;
-    Some(GroupKind { group: version.group, kind: object.get("kind")?.as_str()?.into() })
+    Some(GroupKind {
+        group: version.group,
+        kind: object.get("kind")?.as_str()?.into(),
+    })
 }
 
 fn defined_kind(object: &Value) -> Option<(GroupKind, bool)> {

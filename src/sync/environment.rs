@@ -39,12 +39,18 @@ pub fn guard_environment(change: &EnvironmentChange<'_>) -> Result<BTreeSet<Serv
         return Ok(gone);
     }
     if change.wanted.is_none() {
-        let why = format!("the environment {} is gone from the config repository", change.environment);
+        let why = format!(
+            "the environment {} is gone from the config repository",
+            change.environment
+        );
         return Err(HoldReason::EnvironmentShrunk { why, plan });
     }
     let (lost, had) = (gone.len(), change.deployed.len());
     if lost > 1 && lost * 100 > had * SHRINK_PERCENT {
-        let why = format!("{} would lose {lost} of its {had} applications", change.environment);
+        let why = format!(
+            "{} would lose {lost} of its {had} applications",
+            change.environment
+        );
         return Err(HoldReason::EnvironmentShrunk { why, plan });
     }
     Ok(gone)
@@ -87,12 +93,32 @@ mod tests {
         let environment = "dev".parse().unwrap();
         let deployed = services(&["a".to_owned(), "b".to_owned(), "c".to_owned()]);
         let none = BTreeSet::new();
-        let change = EnvironmentChange { environment: &environment, deployed: &deployed, wanted: None, confirmed: &none };
-        let Err(HoldReason::EnvironmentShrunk { plan, .. }) = guard_environment(&change) else { panic!("not held") };
+        let change = EnvironmentChange {
+            environment: &environment,
+            deployed: &deployed,
+            wanted: None,
+            confirmed: &none,
+        };
+        let Err(HoldReason::EnvironmentShrunk { plan, .. }) = guard_environment(&change) else {
+            panic!("not held")
+        };
         let confirmed = BTreeSet::from([plan]);
-        assert_eq!(guard_environment(&EnvironmentChange { confirmed: &confirmed, ..change }).unwrap().len(), 3);
+        assert_eq!(
+            guard_environment(&EnvironmentChange {
+                confirmed: &confirmed,
+                ..change
+            })
+            .unwrap()
+            .len(),
+            3
+        );
         let fewer = services(&["a".to_owned(), "b".to_owned()]);
-        let other = EnvironmentChange { environment: &environment, deployed: &fewer, wanted: None, confirmed: &confirmed };
+        let other = EnvironmentChange {
+            environment: &environment,
+            deployed: &fewer,
+            wanted: None,
+            confirmed: &confirmed,
+        };
         assert!(guard_environment(&other).is_err());
     }
 }
