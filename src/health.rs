@@ -27,17 +27,9 @@ const TABLE: &[(&str, &str, Assess)] = &[
     ("", "Service", storage::service),
     ("networking.k8s.io", "Ingress", storage::ingress),
     ("", "Namespace", storage::namespace),
-    (
-        "apiextensions.k8s.io",
-        "CustomResourceDefinition",
-        conditions::custom_resource_definition,
-    ),
+    ("apiextensions.k8s.io", "CustomResourceDefinition", conditions::custom_resource_definition),
     ("apiregistration.k8s.io", "APIService", conditions::api_service),
-    (
-        "autoscaling",
-        "HorizontalPodAutoscaler",
-        conditions::horizontal_pod_autoscaler,
-    ),
+    ("autoscaling", "HorizontalPodAutoscaler", conditions::horizontal_pod_autoscaler),
     ("policy", "PodDisruptionBudget", conditions::pod_disruption_budget),
 ];
 
@@ -55,11 +47,7 @@ pub fn assess(kind: &GroupKind, object: &Value, now: Timestamp) -> Health {
 
 /// The worst health of several: what an application shows.
 pub fn roll_up<'a>(healths: impl IntoIterator<Item = &'a Health>) -> HealthStatus {
-    healths
-        .into_iter()
-        .map(|health| health.status)
-        .max()
-        .unwrap_or(HealthStatus::Healthy)
+    healths.into_iter().map(|health| health.status).max().unwrap_or(HealthStatus::Healthy)
 }
 
 /// A whole number at a path; 0 where there is none.
@@ -76,9 +64,7 @@ fn text<'a>(object: &'a Value, pointer: &str) -> Option<&'a str> {
 /// generation at all is not behind.
 fn is_behind(object: &Value) -> bool {
     let generation = object.pointer("/metadata/generation").and_then(Value::as_i64);
-    let observed = object
-        .pointer("/status/observedGeneration")
-        .and_then(Value::as_i64);
+    let observed = object.pointer("/status/observedGeneration").and_then(Value::as_i64);
     matches!((generation, observed), (Some(generation), Some(observed)) if observed < generation)
 }
 

@@ -72,10 +72,7 @@ pub struct LedgerCommit {
 
 /// The path of an application's record.
 pub fn path_of(application: &ApplicationId) -> String {
-    format!(
-        "environments/{}/{}.yaml",
-        application.environment, application.service
-    )
+    format!("environments/{}/{}.yaml", application.environment, application.service)
 }
 
 /// Reads a record file; absent if it is not one.
@@ -95,10 +92,7 @@ pub fn commit(
     let mut lines = Vec::new();
     for entry in entries {
         let path = path_of(&entry.application);
-        let pending = edits
-            .iter()
-            .find(|edit| edit.path == path)
-            .map(|edit| edit.content.clone());
+        let pending = edits.iter().find(|edit| edit.path == path).map(|edit| edit.content.clone());
         let there = pending.or_else(|| current(&path)).and_then(|text| read(&text));
         if there.is_some_and(|file| file.rollout >= entry.record.rollout) {
             continue;
@@ -106,10 +100,8 @@ pub fn commit(
         let content = write(instance, entry);
         edits.retain(|edit| edit.path != path);
         edits.push(RecordEdit { path, content });
-        trailers.push((
-            "Moorline-Operation".to_owned(),
-            entry.record.operation(instance, &entry.application),
-        ));
+        trailers
+            .push(("Moorline-Operation".to_owned(), entry.record.operation(instance, &entry.application)));
         trailers.push(("Moorline-Service".to_owned(), entry.application.to_string()));
         lines.push(line(entry));
     }
@@ -120,11 +112,7 @@ pub fn commit(
         [line] => line.clone(),
         lines => format!("record {} rollouts\n\n{}", lines.len(), lines.join("\n")),
     };
-    Some(LedgerCommit {
-        message,
-        trailers,
-        edits,
-    })
+    Some(LedgerCommit { message, trailers, edits })
 }
 
 fn line(entry: &Entry) -> String {
@@ -138,11 +126,7 @@ fn line(entry: &Entry) -> String {
         None => format!(" at config {}", version.config.short()),
     });
     let (application, rollout) = (&entry.application, record.rollout);
-    format!(
-        "{application}: {}{} (rollout {rollout})",
-        record.outcome.as_str(),
-        what.unwrap_or_default()
-    )
+    format!("{application}: {}{} (rollout {rollout})", record.outcome.as_str(), what.unwrap_or_default())
 }
 
 fn write(instance: &InstanceName, entry: &Entry) -> String {
@@ -199,10 +183,7 @@ mod tests {
         let instance: InstanceName = "shop".parse().unwrap();
         let commit_one = commit(&instance, &[entry(3)], &|_| None).unwrap();
         assert_eq!(commit_one.message, "dev/web: deployed 01234567 (rollout 3)");
-        assert_eq!(
-            commit_one.trailers[0],
-            ("Moorline-Operation".to_owned(), "shop/dev/web/3".to_owned())
-        );
+        assert_eq!(commit_one.trailers[0], ("Moorline-Operation".to_owned(), "shop/dev/web/3".to_owned()));
         let text = commit_one.edits[0].content.clone();
         expect![[r#"
             version: 1
@@ -226,14 +207,8 @@ mod tests {
         "#]]
         .assert_eq(&text);
         assert_eq!(read(&text).unwrap().rollout, 3);
-        assert_eq!(
-            commit(&instance, &[entry(3), entry(2)], &|_| Some(text.clone())),
-            None
-        );
-        let later = commit(&instance, &[entry(3), entry(4), entry(5)], &|_| {
-            Some(text.clone())
-        })
-        .unwrap();
+        assert_eq!(commit(&instance, &[entry(3), entry(2)], &|_| Some(text.clone())), None);
+        let later = commit(&instance, &[entry(3), entry(4), entry(5)], &|_| Some(text.clone())).unwrap();
         assert_eq!(later.edits.len(), 1);
         assert!(later.message.starts_with("record 2 rollouts"));
     }

@@ -120,10 +120,9 @@ impl CommonArguments {
             flag.clone().or(other).filter(|text| !text.is_empty())
         };
         let namespace = pick(&self.own_namespace, file.namespace).unwrap_or_else(|| "moorline".to_owned());
-        let own_namespace = namespace.parse().map_err(|error| SettingsError::Value {
-            flag: "own-namespace",
-            message: format!("{error}"),
-        })?;
+        let own_namespace = namespace
+            .parse()
+            .map_err(|error| SettingsError::Value { flag: "own-namespace", message: format!("{error}") })?;
         Ok(Settings {
             config: repository("config", pick(&self.config, file.config))?,
             config_branch: pick(&self.config_branch, file.config_branch),
@@ -132,28 +131,19 @@ impl CommonArguments {
             kubeconfig: self.kubeconfig.clone().or(file.kubeconfig),
             context: pick(&self.context, file.context),
             own_namespace,
-            data_directory: self
-                .data_dir
-                .clone()
-                .or(file.data_dir)
-                .unwrap_or_else(default_data_directory),
+            data_directory: self.data_dir.clone().or(file.data_dir).unwrap_or_else(default_data_directory),
             credentials: file.credentials,
         })
     }
 }
 
 fn read_file(path: &Path) -> Result<SettingsFile, SettingsError> {
-    let text = std::fs::read_to_string(path).map_err(|source| SettingsError::Read {
-        path: path.to_owned(),
-        source,
-    })?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| SettingsError::Read { path: path.to_owned(), source })?;
     if text.trim().is_empty() {
         return Ok(SettingsFile::default());
     }
-    serde_yaml::from_str(&text).map_err(|source| SettingsError::Parse {
-        path: path.to_owned(),
-        source,
-    })
+    serde_yaml::from_str(&text).map_err(|source| SettingsError::Parse { path: path.to_owned(), source })
 }
 
 /// A URL, or a path made absolute so that the inventory can name it from anywhere.
@@ -165,21 +155,12 @@ fn repository(flag: &'static str, text: Option<String>) -> Result<Option<Reposit
         return Ok(Some(url));
     }
     let absolute = std::path::absolute(&text).map_err(|error| value(format!("{text}: {error}")))?;
-    let absolute = absolute
-        .to_str()
-        .ok_or_else(|| value(format!("{text} is not UTF-8")))?;
-    absolute
-        .parse()
-        .map(Some)
-        .map_err(|error| value(format!("{error}")))
+    let absolute = absolute.to_str().ok_or_else(|| value(format!("{text} is not UTF-8")))?;
+    absolute.parse().map(Some).map_err(|error| value(format!("{error}")))
 }
 
 fn default_data_directory() -> PathBuf {
-    let variable = |name: &str| {
-        std::env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     variable("XDG_CACHE_HOME")
         .or_else(|| variable("HOME").map(|home| home.join(".cache")))
         .unwrap_or_else(std::env::temp_dir)
@@ -190,10 +171,8 @@ fn default_data_directory() -> PathBuf {
 /// The environments named by `--environment`.
 pub fn environments(names: &[String]) -> Result<Vec<EnvironmentName>, SettingsError> {
     let parse = |name: &String| {
-        name.parse().map_err(|error| SettingsError::Value {
-            flag: "environment",
-            message: format!("{error}"),
-        })
+        name.parse()
+            .map_err(|error| SettingsError::Value { flag: "environment", message: format!("{error}") })
     };
     names.iter().map(parse).collect()
 }

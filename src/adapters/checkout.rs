@@ -23,9 +23,7 @@ pub fn read_checkout(root: &Path) -> io::Result<FileTree> {
 
 fn read_folder(folder: &Path, prefix: &str, depth: usize, tree: &mut FileTree) -> io::Result<()> {
     if depth > DEPTH_LIMIT {
-        return Err(io::Error::other(format!(
-            "{prefix} is nested deeper than {DEPTH_LIMIT} folders"
-        )));
+        return Err(io::Error::other(format!("{prefix} is nested deeper than {DEPTH_LIMIT} folders")));
     }
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -40,35 +38,23 @@ fn read_folder(folder: &Path, prefix: &str, depth: usize, tree: &mut FileTree) -
             read_folder(&entry.path(), &format!("{path}/"), depth + 1, tree)?;
             continue;
         }
-        let file = if kind.is_symlink() {
-            link()
-        } else {
-            read_file(&entry.path())?
-        };
+        let file = if kind.is_symlink() { link() } else { read_file(&entry.path())? };
         tree.insert(path, file);
         if tree.len() > COUNT_LIMIT {
-            return Err(io::Error::other(format!(
-                "there are more than {COUNT_LIMIT} files"
-            )));
+            return Err(io::Error::other(format!("there are more than {COUNT_LIMIT} files")));
         }
     }
     Ok(())
 }
 
 fn link() -> File {
-    File {
-        content: FileContent::Symlink,
-        ..File::of_bytes(b"")
-    }
+    File { content: FileContent::Symlink, ..File::of_bytes(b"") }
 }
 
 fn read_file(path: &Path) -> io::Result<File> {
     let size = fs::metadata(path)?.len();
     if size > FILE_LIMIT {
-        return Ok(File {
-            content: FileContent::TooLarge(size),
-            ..File::of_bytes(b"")
-        });
+        return Ok(File { content: FileContent::TooLarge(size), ..File::of_bytes(b"") });
     }
     let bytes = fs::read(path)?;
     let mut file = File::of_bytes(&bytes);

@@ -26,11 +26,7 @@ impl KubeClusters {
     /// Uses a kubeconfig file, else `KUBECONFIG`, else `~/.kube/config`, else the service account of a pod.
     /// `context` is the default context; an environment's own `cluster:` is never overridden by it.
     pub fn new(kubeconfig: Option<PathBuf>, context: Option<String>) -> Self {
-        Self {
-            kubeconfig,
-            context,
-            connected: Mutex::default(),
-        }
+        Self { kubeconfig, context, connected: Mutex::default() }
     }
 
     async fn config(&self, context: Option<&str>) -> Result<kube::Config, ClusterError> {
@@ -47,21 +43,15 @@ impl KubeClusters {
             Err(error) => return kube::Config::incluster().map_err(|_| unconfigured(&error)),
         };
         let wanted = context.map(str::to_owned).or_else(|| self.context.clone());
-        if let Some(wanted) = wanted
-            .as_ref()
-            .filter(|wanted| !file.contexts.iter().any(|one| one.name == **wanted))
+        if let Some(wanted) =
+            wanted.as_ref().filter(|wanted| !file.contexts.iter().any(|one| one.name == **wanted))
         {
             let known: Vec<&str> = file.contexts.iter().map(|one| one.name.as_str()).collect();
             let message = format!("it has no context {wanted:?} (it has: {})", known.join(", "));
             return Err(ClusterError::Unconfigured { message });
         }
-        let options = KubeConfigOptions {
-            context: wanted,
-            ..KubeConfigOptions::default()
-        };
-        kube::Config::from_custom_kubeconfig(file, &options)
-            .await
-            .map_err(|error| unconfigured(&error))
+        let options = KubeConfigOptions { context: wanted, ..KubeConfigOptions::default() };
+        kube::Config::from_custom_kubeconfig(file, &options).await.map_err(|error| unconfigured(&error))
     }
 }
 

@@ -34,11 +34,8 @@ pub(super) fn run(arguments: &CheckArguments) -> Result<ExitCode, Failure> {
     }
     if lines.is_empty() {
         let config = ConfigRepository::read(&tree);
-        let applications: usize = config
-            .environments
-            .values()
-            .map(|environment| environment.members.len())
-            .sum();
+        let applications: usize =
+            config.environments.values().map(|environment| environment.members.len()).sum();
         print(&format!(
             "{} environments, {applications} applications: no faults\n",
             config.environments.len()
@@ -73,13 +70,10 @@ fn render_faults(config: &ConfigRepository, tree: &FileTree, environment: &Envir
     let Ok(own_namespace) = "moorline".parse() else {
         return Vec::new();
     };
+    let folder = tree.subtree(&format!("environments/{environment}"));
     let mut lines = Vec::new();
     for application in config.applications(tree, environment).0 {
-        if config
-            .faults
-            .iter()
-            .any(|fault| fault.holds(environment, &application.id.service))
-        {
+        if config.faults.iter().any(|fault| fault.holds(environment, &application.id.service)) {
             continue;
         }
         let files = match &application.origin {
@@ -93,9 +87,13 @@ fn render_faults(config: &ConfigRepository, tree: &FileTree, environment: &Envir
             instance: &configuration.instance,
             own_namespace: &own_namespace,
             application: &application,
+            umbrella: config.environments.get(environment).and_then(|one| one.umbrella.as_ref()),
+            folder: &folder,
             files: &files,
             code: &WantedCode::default(),
             kinds: None,
+            kubernetes: None,
+            seed: [0; 32],
         };
         if let Err(error) = render(&input) {
             let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();

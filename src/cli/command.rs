@@ -70,10 +70,7 @@ pub(super) fn suspend(common: &CommonArguments, arguments: &SuspendArguments) ->
     };
     let value = json!({"reason": arguments.reason, "until": until, "actor": actor()});
     asker.leave(scope.service.as_deref(), Verb::Suspend, Some(&value))?;
-    done(&format!(
-        "{} is suspended: nothing is written until `moorline resume`",
-        name(scope)
-    ))
+    done(&format!("{} is suspended: nothing is written until `moorline resume`", name(scope)))
 }
 
 pub(super) fn resume(common: &CommonArguments, scope: &ScopeArguments) -> Result<ExitCode, Failure> {
@@ -83,10 +80,7 @@ pub(super) fn resume(common: &CommonArguments, scope: &ScopeArguments) -> Result
 }
 
 pub(super) fn unblock(common: &CommonArguments, scope: &ScopeArguments) -> Result<ExitCode, Failure> {
-    let service = scope
-        .service
-        .as_deref()
-        .ok_or_else(|| Failure::new("name the service to unblock"))?;
+    let service = scope.service.as_deref().ok_or_else(|| Failure::new("name the service to unblock"))?;
     let asker = Asker::open(common, &scope.environment)?;
     let digest = asker.blocked_digest(service)?.ok_or_else(|| {
         Failure::new(format!("{} is not blocked", name(scope)))
@@ -116,10 +110,10 @@ fn done(text: &str) -> Result<ExitCode, Failure> {
 }
 
 fn name(scope: &ScopeArguments) -> String {
-    scope.service.as_ref().map_or_else(
-        || scope.environment.clone(),
-        |service| format!("{}/{service}", scope.environment),
-    )
+    scope
+        .service
+        .as_ref()
+        .map_or_else(|| scope.environment.clone(), |service| format!("{}/{service}", scope.environment))
 }
 
 /// Who asks, as claimed.
@@ -143,32 +137,18 @@ impl Asker {
         let (session, runtime) = (Session::open(common)?, runtime()?);
         let environment = environment(name)?;
         let mut observer = Observer::new(session.world.clone(), session.options(Vec::new(), true)?);
-        runtime
-            .block_on(observer.read_config(None))
-            .map_err(|hold| Failure::new(hold.message()))?;
-        let configuration = observer
-            .config()
-            .and_then(|config| config.repository.configuration.clone());
+        runtime.block_on(observer.read_config(None)).map_err(|hold| Failure::new(hold.message()))?;
+        let configuration = observer.config().and_then(|config| config.repository.configuration.clone());
         let configuration = configuration.ok_or_else(|| {
             Failure::new("moorline.yaml cannot be used").hint("`moorline check` says what is wrong")
         })?;
         let Some(settings) = configuration.environments.get(&environment) else {
-            let known: Vec<&str> = configuration
-                .environments
-                .keys()
-                .map(EnvironmentName::as_str)
-                .collect();
+            let known: Vec<&str> = configuration.environments.keys().map(EnvironmentName::as_str).collect();
             let hint = format!("environments: {}", known.join(", "));
             return Err(Failure::new(format!("there is no environment {environment}")).hint(hint));
         };
         let context = settings.cluster.clone();
-        Ok(Self {
-            session,
-            runtime,
-            instance: configuration.instance,
-            environment,
-            context,
-        })
+        Ok(Self { session, runtime, instance: configuration.instance, environment, context })
     }
 
     fn now(&self) -> String {
@@ -179,11 +159,7 @@ impl Asker {
         self.runtime.block_on(async {
             let cluster = self.session.world.clusters.connect(self.context.as_deref()).await;
             let cluster = cluster.map_err(|error| Failure::of(&error))?;
-            let place = (
-                &self.session.settings.own_namespace,
-                &self.instance,
-                &self.environment,
-            );
+            let place = (&self.session.settings.own_namespace, &self.instance, &self.environment);
             commands::leave(&*cluster, place, service, verb, value)
                 .await
                 .map_err(|error| Failure::new(chain(&error)))
@@ -191,9 +167,7 @@ impl Asker {
     }
 
     fn blocked_digest(&self, service: &str) -> Result<Option<Digest>, Failure> {
-        let service = service
-            .parse()
-            .map_err(|error| Failure::new(format!("{error}")))?;
+        let service = service.parse().map_err(|error| Failure::new(format!("{error}")))?;
         let application = ApplicationId::new(self.environment.clone(), service);
         self.runtime.block_on(async {
             let cluster = self.session.world.clusters.connect(self.context.as_deref()).await;
@@ -202,9 +176,7 @@ impl Asker {
                 inventory::read_heads(&*cluster, &self.session.settings.own_namespace, &self.instance).await;
             let heads = read.map_err(|error| Failure::new(chain(&error)))?.heads;
             let head = heads.get(&application).map(|stored| &stored.head);
-            Ok(head
-                .and_then(|head| head.blocked.as_ref())
-                .map(|blocked| blocked.version.digest))
+            Ok(head.and_then(|head| head.blocked.as_ref()).map(|blocked| blocked.version.digest))
         })
     }
 }

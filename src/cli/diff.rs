@@ -48,10 +48,7 @@ fn compare(common: &CommonArguments, arguments: &DiffArguments) -> Result<ExitCo
         let outcome = session.look_at(vec![name], arguments.revision.clone()).await?;
         let mut pairs = Vec::new();
         let chosen = |detail: &&ApplicationDetail| {
-            arguments
-                .service
-                .as_deref()
-                .is_none_or(|service| detail.application.service.as_str() == service)
+            arguments.service.as_deref().is_none_or(|service| detail.application.service.as_str() == service)
         };
         for detail in outcome.details.iter().filter(chosen) {
             pairs.extend(pairs_of(&session, detail).await?);
@@ -59,19 +56,11 @@ fn compare(common: &CommonArguments, arguments: &DiffArguments) -> Result<ExitCo
         let mut failures = outcome.failures;
         let plans = outcome.plans.iter();
         let relevant = plans.filter(|plan| {
-            arguments
-                .service
-                .as_deref()
-                .is_none_or(|service| plan.application.service.as_str() == service)
+            arguments.service.as_deref().is_none_or(|service| plan.application.service.as_str() == service)
         });
         for plan in relevant {
             for hold in &plan.holds {
-                remark(&format!(
-                    "{}: {}: {}",
-                    plan.application,
-                    hold.name(),
-                    hold.message()
-                ));
+                remark(&format!("{}: {}: {}", plan.application, hold.name(), hold.message()));
                 if matches!(
                     hold,
                     crate::model::hold::HoldReason::RenderFailed { .. }
@@ -84,27 +73,18 @@ fn compare(common: &CommonArguments, arguments: &DiffArguments) -> Result<ExitCo
         Ok::<_, Failure>((pairs, failures))
     })?;
     let different: Vec<&Pair> = pairs.iter().filter(|pair| pair.live != pair.wanted).collect();
-    match std::env::var("KUBECTL_EXTERNAL_DIFF")
-        .ok()
-        .filter(|program| !program.trim().is_empty())
-    {
+    match std::env::var("KUBECTL_EXTERNAL_DIFF").ok().filter(|program| !program.trim().is_empty()) {
         Some(program) if !different.is_empty() => external(&program, &different)?,
         _ => different.iter().for_each(|pair| print(&unified(pair))),
     }
     for pair in pairs.iter().filter(|pair| !pair.extras.is_empty()) {
         print(&format!("# extra fields of {} (they stay):\n", pair.id));
-        pair.extras
-            .iter()
-            .for_each(|extra| print(&format!("#   {extra}\n")));
+        pair.extras.iter().for_each(|extra| print(&format!("#   {extra}\n")));
     }
     if !failures.is_empty() {
         return Err(Failure::new(failures.join("; ")));
     }
-    Ok(if different.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(1)
-    })
+    Ok(if different.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 async fn pairs_of(session: &Session, detail: &ApplicationDetail) -> Result<Vec<Pair>, Failure> {
@@ -118,18 +98,10 @@ async fn pairs_of(session: &Session, detail: &ApplicationDetail) -> Result<Vec<P
         pairs.push(pair(&*cluster, manifest, key).await?);
     }
     for id in &detail.leaving {
-        let live = cluster
-            .get(id, None)
-            .await
-            .map_err(|error| Failure::new(chain(&error)))?;
+        let live = cluster.get(id, None).await.map_err(|error| Failure::new(chain(&error)))?;
         if let Some(live) = live {
             let live = yaml(&redacted(&live, key));
-            pairs.push(Pair {
-                id: id.clone(),
-                live,
-                wanted: String::new(),
-                extras: Vec::new(),
-            });
+            pairs.push(Pair { id: id.clone(), live, wanted: String::new(), extras: Vec::new() });
         }
     }
     Ok(pairs)
@@ -144,10 +116,7 @@ async fn pair(cluster: &dyn ClusterWrite, manifest: &Manifest, key: &HashKey) ->
         Err(ClusterError::KindUnknown { .. }) => None,
         Err(error) => return Err(failed(&error)),
     };
-    let options = ApplyOptions {
-        force: true,
-        dry_run: true,
-    };
+    let options = ApplyOptions { force: true, dry_run: true };
     let wanted = match cluster.apply(&manifest.object, options).await {
         Ok(applied) => applied.object,
         Err(ClusterError::KindUnknown { .. } | ClusterError::Missing { .. }) => (*manifest.object).clone(),
@@ -155,15 +124,8 @@ async fn pair(cluster: &dyn ClusterWrite, manifest: &Manifest, key: &HashKey) ->
         Err(error) => return Err(failed(&error)),
     };
     let extras = live.as_ref().map(extras_of).unwrap_or_default();
-    let live = live
-        .map(|live| yaml(&without_counters(redacted(&live, key))))
-        .unwrap_or_default();
-    Ok(Pair {
-        id,
-        live,
-        wanted: yaml(&without_counters(redacted(&wanted, key))),
-        extras,
-    })
+    let live = live.map(|live| yaml(&without_counters(redacted(&live, key)))).unwrap_or_default();
+    Ok(Pair { id, live, wanted: yaml(&without_counters(redacted(&wanted, key))), extras })
 }
 
 /// Where a dry run is not allowed, fields are compared by name.
@@ -171,21 +133,11 @@ fn by_fields(manifest: &Manifest, live: Option<&Value>, key: &HashKey) -> Pair {
     let id = manifest.id.clone();
     let Some(live) = live else {
         let wanted = yaml(&redacted(&manifest.object, key));
-        return Pair {
-            id,
-            live: String::new(),
-            wanted,
-            extras: Vec::new(),
-        };
+        return Pair { id, live: String::new(), wanted, extras: Vec::new() };
     };
     let fields = changed_fields(&manifest.object, live);
     let lines: String = fields.iter().map(|field| format!("{field} differs\n")).collect();
-    Pair {
-        id,
-        live: String::new(),
-        wanted: lines,
-        extras: extras_of(live),
-    }
+    Pair { id, live: String::new(), wanted: lines, extras: extras_of(live) }
 }
 
 fn extras_of(live: &Value) -> Vec<String> {
@@ -263,11 +215,7 @@ fn external(program: &str, pairs: &[&Pair]) -> Result<(), Failure> {
     }
     let mut words = program.split_whitespace();
     let mut command = std::process::Command::new(words.next().unwrap_or("diff"));
-    let status = command
-        .args(words)
-        .args(&folders)
-        .status()
-        .map_err(|error| failed(&error))?;
+    let status = command.args(words).args(&folders).status().map_err(|error| failed(&error))?;
     // Like diff: 0 and 1 are answers, anything else is an error.
     match status.code() {
         Some(0 | 1) => Ok(()),

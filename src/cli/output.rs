@@ -16,11 +16,7 @@ pub struct Failure {
 impl Failure {
     /// A failure with a message.
     pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            hint: None,
-            code: 1,
-        }
+        Self { message: message.into(), hint: None, code: 1 }
     }
 
     /// Any error of ours.
@@ -38,11 +34,7 @@ impl Failure {
         }
         let bug = matches!(error.class(), ErrorClass::Bug)
             .then(|| "this is a fault of moorline: please report it".to_owned());
-        Self {
-            message: text,
-            hint: error.hint().or(bug),
-            code: 1,
-        }
+        Self { message: text, hint: error.hint().or(bug), code: 1 }
     }
 
     /// With a hint.
@@ -88,11 +80,7 @@ pub(super) fn colours() -> bool {
 
 /// A text in a colour (an SGR code), if colours are shown.
 pub(super) fn paint(text: &str, code: &str, colours: bool) -> String {
-    if colours {
-        format!("\u{1b}[{code}m{text}\u{1b}[0m")
-    } else {
-        text.to_owned()
-    }
+    if colours { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
 }
 
 /// Rows as a table with a heading; columns are as wide as their widest cell.

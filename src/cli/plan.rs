@@ -49,35 +49,19 @@ pub(super) fn run(common: &CommonArguments, arguments: &PlanArguments) -> Result
     if !outcome.failures.is_empty() {
         return Ok(ExitCode::from(1));
     }
-    let quiet = plans
-        .iter()
-        .all(|plan| plan.steps.is_empty() && plan.holds.is_empty());
-    Ok(if quiet {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(2)
-    })
+    let quiet = plans.iter().all(|plan| plan.steps.is_empty() && plan.holds.is_empty());
+    Ok(if quiet { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }
 
 fn plan_text(plan: &SyncPlan) -> String {
-    let mut text = format!(
-        "{}: {} and {}\n",
-        plan.application,
-        plan.sync.as_str(),
-        plan.health.as_str()
-    );
+    let mut text = format!("{}: {} and {}\n", plan.application, plan.sync.as_str(), plan.health.as_str());
     for step in &plan.steps {
         for line in step_lines(step) {
             text.push_str(&format!("  {line}\n"));
         }
     }
     for hold in &plan.holds {
-        text.push_str(&format!(
-            "  held ({}, {}): {}\n",
-            hold.name(),
-            hold.class().as_str(),
-            hold.message()
-        ));
+        text.push_str(&format!("  held ({}, {}): {}\n", hold.name(), hold.class().as_str(), hold.message()));
     }
     if plan.steps.is_empty() && plan.holds.is_empty() {
         text.push_str("  nothing to do\n");
@@ -95,30 +79,15 @@ fn step_lines(step: &Step) -> Vec<String> {
         Step::Apply { wave, objects } => objects
             .iter()
             .map(|object| {
-                let adopt = if object.adopt {
-                    ", taking over the fields of kubectl apply"
-                } else {
-                    ""
-                };
-                format!(
-                    "apply {} (wave {wave}, {}{adopt})",
-                    object.id,
-                    reason(object.reason)
-                )
+                let adopt = if object.adopt { ", taking over the fields of kubectl apply" } else { "" };
+                format!("apply {} (wave {wave}, {}{adopt})", object.id, reason(object.reason))
             })
             .collect(),
         Step::AwaitHealth { wave, .. } => vec![format!("wait for the health of wave {wave}")],
-        Step::Delete { objects } => objects
-            .iter()
-            .map(|object| format!("delete {}", object.id))
-            .collect(),
+        Step::Delete { objects } => objects.iter().map(|object| format!("delete {}", object.id)).collect(),
         Step::SwitchHead { rollout, leaving } => {
             let mut lines = vec![format!("note rollout {rollout} as deployed")];
-            lines.extend(
-                leaving
-                    .iter()
-                    .map(|id| format!("keep {id} until its deletion is confirmed")),
-            );
+            lines.extend(leaving.iter().map(|id| format!("keep {id} until its deletion is confirmed")));
             lines
         }
         Step::Block { diagnosis, .. } => vec![format!("block this version: {diagnosis}")],

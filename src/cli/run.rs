@@ -35,14 +35,10 @@ pub(super) struct RunArguments {
 }
 
 pub(super) fn run(common: &CommonArguments, arguments: RunArguments) -> Result<ExitCode, Failure> {
-    let poll = parse_duration(&arguments.poll)
-        .filter(|poll| *poll >= Duration::from_secs(1))
-        .ok_or_else(|| {
-            Failure::new(format!(
-                "--poll: {:?} is not a duration of at least 1s",
-                arguments.poll
-            ))
-            .hint("write 60s or 5m")
+    let poll =
+        parse_duration(&arguments.poll).filter(|poll| *poll >= Duration::from_secs(1)).ok_or_else(|| {
+            Failure::new(format!("--poll: {:?} is not a duration of at least 1s", arguments.poll))
+                .hint("write 60s or 5m")
         })?;
     let session = Session::open(common)?;
     let names = environments(&arguments.environment).map_err(|error| Failure::of(&error))?;
@@ -51,11 +47,7 @@ pub(super) fn run(common: &CommonArguments, arguments: RunArguments) -> Result<E
     if session.settings.state.is_none() && !arguments.dry_run {
         remark("warning: no state repository (--state): what is deployed is not recorded");
     }
-    let mode = if arguments.once {
-        RunMode::Once
-    } else {
-        RunMode::Forever
-    };
+    let mode = if arguments.once { RunMode::Once } else { RunMode::Forever };
     let runtime = runtime()?;
     let outcome = runtime.block_on(async {
         let (sender, receiver) = tokio::sync::watch::channel(Arc::new(Board::default()));
@@ -93,11 +85,7 @@ fn conclude(outcome: &Outcome, mode: RunMode) -> ExitCode {
             ));
         }
     }
-    if outcome.needs_attention() {
-        ExitCode::from(3)
-    } else {
-        ExitCode::SUCCESS
-    }
+    if outcome.needs_attention() { ExitCode::from(3) } else { ExitCode::SUCCESS }
 }
 
 /// SIGTERM or Ctrl-C.

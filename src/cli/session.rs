@@ -34,10 +34,7 @@ impl Session {
         });
         let world = World {
             sources: Arc::new(git),
-            clusters: Arc::new(KubeClusters::new(
-                settings.kubeconfig.clone(),
-                settings.context.clone(),
-            )),
+            clusters: Arc::new(KubeClusters::new(settings.kubeconfig.clone(), settings.context.clone())),
             state,
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
@@ -82,10 +79,7 @@ impl Session {
         options.explain = true;
         options.revision = revision;
         let (board, _) = tokio::sync::watch::channel(Arc::default());
-        let world = World {
-            state: None,
-            ..self.world.clone()
-        };
+        let world = World { state: None, ..self.world.clone() };
         Ok(crate::reconciler::run(world, options, RunMode::Once, board, std::future::pending()).await)
     }
 }

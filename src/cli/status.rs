@@ -32,13 +32,7 @@ enum Format {
 
 pub(super) fn run(common: &CommonArguments, arguments: &StatusArguments) -> Result<ExitCode, Failure> {
     let session = Session::open(common)?;
-    let names = arguments
-        .environment
-        .as_deref()
-        .map(environment)
-        .transpose()?
-        .into_iter()
-        .collect();
+    let names = arguments.environment.as_deref().map(environment).transpose()?.into_iter().collect();
     let outcome = runtime()?.block_on(session.look(names))?;
     let service = arguments.service.as_deref();
     let applications: Vec<&ApplicationStatus> = outcome
@@ -57,11 +51,7 @@ pub(super) fn run(common: &CommonArguments, arguments: &StatusArguments) -> Resu
     for failure in &outcome.failures {
         remark(&format!("error: {failure}"));
     }
-    Ok(if outcome.failures.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(1)
-    })
+    Ok(if outcome.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 fn text(applications: &[&ApplicationStatus], wide: bool) -> String {
@@ -75,27 +65,15 @@ fn text(applications: &[&ApplicationStatus], wide: bool) -> String {
             one.service.clone(),
             one.sync.as_str().to_owned(),
             one.health.as_str().to_owned(),
-            if one.never_promoted {
-                "never promoted".to_owned()
-            } else {
-                version(one.wanted.as_ref())
-            },
+            if one.never_promoted { "never promoted".to_owned() } else { version(one.wanted.as_ref()) },
             version(one.deployed.as_ref()),
         ];
         if wide {
             let shown = one.deployed.as_ref().or(one.wanted.as_ref());
             row.push(one.namespace.clone());
             row.push(version(one.blocked.as_ref()));
-            row.push(
-                shown
-                    .and_then(|version| version.chart.clone())
-                    .unwrap_or_else(|| "-".to_owned()),
-            );
-            row.push(
-                shown
-                    .and_then(|version| version.image.clone())
-                    .unwrap_or_else(|| "-".to_owned()),
-            );
+            row.push(shown.and_then(|version| version.chart.clone()).unwrap_or_else(|| "-".to_owned()));
+            row.push(shown.and_then(|version| version.image.clone()).unwrap_or_else(|| "-".to_owned()));
         }
         row
     };
@@ -107,12 +85,7 @@ fn text(applications: &[&ApplicationStatus], wide: bool) -> String {
     for (line, application) in lines.iter().zip(applications) {
         text.push_str(&format!("{}\n", paint(line, colour(application), colours)));
         for hold in &application.holds {
-            text.push_str(&format!(
-                "  {} ({}): {}\n",
-                hold.reason,
-                hold.class.as_str(),
-                hold.message
-            ));
+            text.push_str(&format!("  {} ({}): {}\n", hold.reason, hold.class.as_str(), hold.message));
         }
         if let Some(suspended) = &application.suspended {
             text.push_str(&format!("  suspended: {}\n", suspended.reason));

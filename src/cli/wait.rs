@@ -40,9 +40,7 @@ enum Verdict {
 pub(super) fn run(common: &CommonArguments, arguments: &WaitArguments) -> Result<ExitCode, Failure> {
     let commit = arguments.commit.to_lowercase();
     if commit.len() < 7 || commit.len() > 40 || !commit.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(Failure::new(format!(
-            "--commit: {commit:?} is not a commit of 7 to 40 hex digits"
-        )));
+        return Err(Failure::new(format!("--commit: {commit:?} is not a commit of 7 to 40 hex digits")));
     }
     let timeout = parse_duration(&arguments.timeout)
         .ok_or_else(|| Failure::new(format!("--timeout: {:?} is not a duration", arguments.timeout)))?;
@@ -52,17 +50,10 @@ pub(super) fn run(common: &CommonArguments, arguments: &WaitArguments) -> Result
         let end = tokio::time::Instant::now() + timeout;
         loop {
             let outcome = session.look(vec![name.clone()]).await?;
-            let status = outcome
-                .board
-                .applications
-                .into_iter()
-                .find(|one| one.service == arguments.service);
+            let status = outcome.board.applications.into_iter().find(|one| one.service == arguments.service);
             let why = match judge(status.as_ref(), &commit) {
                 Verdict::Deployed => {
-                    print(&format!(
-                        "{name}/{}: {commit} is deployed and healthy\n",
-                        arguments.service
-                    ));
+                    print(&format!("{name}/{}: {commit} is deployed and healthy\n", arguments.service));
                     return Ok(ExitCode::SUCCESS);
                 }
                 Verdict::Failed(why) => return Err(Failure::new(why).code(2)),
@@ -82,9 +73,7 @@ fn judge(status: Option<&ApplicationStatus>, commit: &str) -> Verdict {
     };
     let is = |version: Option<&crate::model::facts::Version>| {
         version.is_some_and(|version| {
-            version
-                .commit
-                .is_some_and(|one| one.to_string().starts_with(commit))
+            version.commit.is_some_and(|one| one.to_string().starts_with(commit))
                 || version.config.to_string().starts_with(commit)
         })
     };
@@ -95,19 +84,12 @@ fn judge(status: Option<&ApplicationStatus>, commit: &str) -> Verdict {
     if arrived && healthy && status.holds.is_empty() {
         return Verdict::Deployed;
     }
-    let fault = status
-        .holds
-        .iter()
-        .find(|hold| hold.class == crate::model::hold::HoldClass::Fault);
+    let fault = status.holds.iter().find(|hold| hold.class == crate::model::hold::HoldClass::Fault);
     match fault {
         Some(hold) if is(status.blocked.as_ref()) || is(status.wanted.as_ref()) => {
             Verdict::Failed(hold.message.clone())
         }
         Some(hold) => Verdict::NotYet(hold.message.clone()),
-        None => Verdict::NotYet(format!(
-            "it is {} and {}",
-            status.sync.as_str(),
-            status.health.as_str()
-        )),
+        None => Verdict::NotYet(format!("it is {} and {}", status.sync.as_str(), status.health.as_str())),
     }
 }

@@ -67,16 +67,11 @@ pub fn adoption(object: &Value, api_version: &str) -> Option<Adoption> {
             merge(&mut ours, &named(entry.fields, &last, ""));
         }
     }
-    let mut kept: Vec<Value> = list
-        .iter()
-        .filter(|entry| !foreign(entry) && !is_ours(entry))
-        .cloned()
-        .collect();
+    let mut kept: Vec<Value> =
+        list.iter().filter(|entry| !foreign(entry) && !is_ours(entry)).cloned().collect();
     if !ours.is_empty() {
-        kept.push(
-            json!({"manager": FIELD_MANAGER, "operation": "Apply", "apiVersion": api_version,
-            "fieldsType": "FieldsV1", "fieldsV1": ours}),
-        );
+        kept.push(json!({"manager": FIELD_MANAGER, "operation": "Apply", "apiVersion": api_version,
+            "fieldsType": "FieldsV1", "fieldsV1": ours}));
     }
     let patch = json!([
         {"op": "replace", "path": "/metadata/managedFields", "value": kept},
@@ -110,10 +105,7 @@ fn named(fields: &Map<String, Value>, last: &Value, path: &str) -> Map<String, V
         let Some(value) = super::managed::descend(last, &step) else {
             continue;
         };
-        let inner = inner
-            .as_object()
-            .map(|inner| named(inner, value, &here))
-            .unwrap_or_default();
+        let inner = inner.as_object().map(|inner| named(inner, value, &here)).unwrap_or_default();
         part.insert(key.clone(), Value::Object(inner));
     }
     part
@@ -179,9 +171,6 @@ mod tests {
             tracked_by(&json!({"metadata": {"labels": {"kustomize.toolkit.fluxcd.io/name": "x"}}})),
             Some("Flux")
         );
-        assert_eq!(
-            tracked_by(&json!({"metadata": {"labels": {"app.kubernetes.io/instance": "x"}}})),
-            None
-        );
+        assert_eq!(tracked_by(&json!({"metadata": {"labels": {"app.kubernetes.io/instance": "x"}}})), None);
     }
 }

@@ -10,16 +10,8 @@ use crate::model::resource::ResourceId;
 const DEPTH_LIMIT: usize = 64;
 
 /// The keys by which items of Kubernetes' lists are told apart, most telling first.
-const ITEM_KEYS: [&str; 8] = [
-    "name",
-    "containerPort",
-    "port",
-    "mountPath",
-    "devicePath",
-    "key",
-    "ip",
-    "type",
-];
+const ITEM_KEYS: [&str; 8] =
+    ["name", "containerPort", "port", "mountPath", "devicePath", "key", "ip", "type"];
 
 /// Paths of the manifest's leaves whose live value is absent or another. Quantities that mean the same are the
 /// same.
@@ -46,13 +38,7 @@ fn compare(
                 let length = path.len();
                 path.push('/');
                 path.push_str(&key.replace('~', "~0").replace('/', "~1"));
-                compare(
-                    value,
-                    live.and_then(|live| live.get(key)),
-                    path,
-                    depth + 1,
-                    changed,
-                );
+                compare(value, live.and_then(|live| live.get(key)), path, depth + 1, changed);
                 path.truncate(length);
             }
         }
@@ -141,11 +127,7 @@ fn quantity(text: &str) -> Option<f64> {
 /// A manifest without the fields that rules leave out of the apply.
 pub fn without_ignored(id: &ResourceId, object: &Value, rules: &[IgnoreRule]) -> Value {
     let mut object = object.clone();
-    for pointer in rules
-        .iter()
-        .filter(|rule| rule.matches(id))
-        .flat_map(|rule| &rule.fields)
-    {
+    for pointer in rules.iter().filter(|rule| rule.matches(id)).flat_map(|rule| &rule.fields) {
         remove(&mut object, pointer);
     }
     object
@@ -184,10 +166,7 @@ mod tests {
 
     #[test]
     fn lists_without_keys_are_compared_whole() {
-        assert_eq!(
-            changed_fields(&json!({"args": ["a", "b"]}), &json!({"args": ["b", "a"]})),
-            ["/args"]
-        );
+        assert_eq!(changed_fields(&json!({"args": ["a", "b"]}), &json!({"args": ["b", "a"]})), ["/args"]);
         assert!(changed_fields(&json!({"a": null, "b": {}}), &json!({})).is_empty());
         assert_eq!(changed_fields(&json!({"a": {"b": 1}}), &json!({"a": 3})), ["/a"]);
     }

@@ -27,9 +27,7 @@ impl Entry<'_> {
 
 /// All entries of an object that can be understood.
 pub(super) fn entries(object: &Value) -> impl Iterator<Item = Entry<'_>> {
-    let list = object
-        .pointer("/metadata/managedFields")
-        .and_then(Value::as_array);
+    let list = object.pointer("/metadata/managedFields").and_then(Value::as_array);
     list.into_iter().flatten().filter_map(|entry| {
         let text = |key: &str| entry.get(key).and_then(Value::as_str);
         Some(Entry {
@@ -122,10 +120,7 @@ fn visit_level<'a>(
         let length = path.len();
         push_step(path, &step);
         let here = value.and_then(|value| descend(value, &step));
-        match inner
-            .as_object()
-            .filter(|inner| inner.keys().any(|key| key != "."))
-        {
+        match inner.as_object().filter(|inner| inner.keys().any(|key| key != ".")) {
             Some(inner) => visit_level(inner, here, path, depth + 1, found),
             None => found(path, here),
         }
@@ -152,9 +147,7 @@ fn push_step(path: &mut String, step: &Step<'_>) {
 /// All leaf paths of a field set.
 pub(super) fn leaves(fields: &Map<String, Value>) -> Vec<String> {
     let mut all = Vec::new();
-    visit(fields, None, &mut String::new(), &mut |path, _| {
-        all.push(path.to_owned())
-    });
+    visit(fields, None, &mut String::new(), &mut |path, _| all.push(path.to_owned()));
     all
 }
 
@@ -175,13 +168,8 @@ pub fn owner_of(object: &Value, path: &str) -> Option<Owner> {
             .iter()
             .any(|leaf| leaf == path || leaf.starts_with(path) || path.starts_with(leaf.as_str()))
     };
-    let mut others: Vec<_> = entries(object)
-        .filter(|entry| !entry.is_ours() && holds(entry))
-        .collect();
+    let mut others: Vec<_> = entries(object).filter(|entry| !entry.is_ours() && holds(entry)).collect();
     others.sort_by_key(|entry| entry.time);
     let last = others.last()?;
-    Some(Owner {
-        manager: last.manager.to_owned(),
-        time: last.time.map(str::to_owned),
-    })
+    Some(Owner { manager: last.manager.to_owned(), time: last.time.map(str::to_owned) })
 }

@@ -20,11 +20,7 @@ pub fn observe(object: &Value, key: &HashKey, now: Timestamp) -> Option<Observed
     let own = own_entry(object);
     let finalizers = || {
         let list = metadata.get("finalizers").and_then(Value::as_array);
-        list.into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect()
+        list.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
     };
     let record = LiveRecord {
         uid: text("uid").unwrap_or("").into(),
@@ -52,12 +48,9 @@ fn projection(object: &Value, key: &HashKey) -> KeyedHash {
     };
     hasher.bytes(b'v', own.api_version.as_bytes());
     let mut fields: Vec<(String, Option<&Value>)> = Vec::new();
-    visit(
-        own.fields,
-        Some(object),
-        &mut String::new(),
-        &mut |path, value| fields.push((path.to_owned(), value)),
-    );
+    visit(own.fields, Some(object), &mut String::new(), &mut |path, value| {
+        fields.push((path.to_owned(), value))
+    });
     fields.sort_unstable_by(|one, other| one.0.cmp(&other.0));
     for (path, value) in fields {
         hasher.bytes(b'p', path.as_bytes());
@@ -90,11 +83,7 @@ mod tests {
 
     fn hash(object: &Value) -> KeyedHash {
         let key = HashKey::new([1; 32]);
-        observe(object, &key, Timestamp::UNIX_EPOCH)
-            .unwrap()
-            .record
-            .projection
-            .unwrap()
+        observe(object, &key, Timestamp::UNIX_EPOCH).unwrap().record.projection.unwrap()
     }
 
     #[test]
@@ -114,10 +103,7 @@ mod tests {
         let foreign = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a",
             "managedFields": [{"manager": "kubectl", "operation": "Update", "fieldsV1": {"f:data": {}}}]}});
         assert_eq!(
-            observe(&foreign, &HashKey::new([1; 32]), Timestamp::UNIX_EPOCH)
-                .unwrap()
-                .record
-                .projection,
+            observe(&foreign, &HashKey::new([1; 32]), Timestamp::UNIX_EPOCH).unwrap().record.projection,
             None
         );
     }

@@ -48,10 +48,7 @@ mod tests {
             json!({"apiVersion": "v1", "kind": "Secret", "data": {"password": value}, "stringData": [value],
             "metadata": {"annotations": {LAST_APPLIED: value}, "managedFields": [{"x": value}]}})
         };
-        let (one, other) = (
-            redacted(&secret("canary-one"), &key),
-            redacted(&secret("canary-two"), &key),
-        );
+        let (one, other) = (redacted(&secret("canary-one"), &key), redacted(&secret("canary-two"), &key));
         assert!(!one.to_string().contains("canary"), "{one}");
         assert_ne!(one, other);
         assert_eq!(one, redacted(&secret("canary-one"), &key));

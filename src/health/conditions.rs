@@ -10,16 +10,13 @@ use crate::model::health::Health;
 /// The condition of a type.
 pub(super) fn condition<'a>(object: &'a Value, name: &str) -> Option<&'a Value> {
     let conditions = object.pointer("/status/conditions")?.as_array()?;
-    conditions
-        .iter()
-        .find(|condition| text(condition, "/type") == Some(name))
+    conditions.iter().find(|condition| text(condition, "/type") == Some(name))
 }
 
 /// A condition's message, else its reason.
 pub(super) fn message_of(condition: &Value) -> String {
-    let words = text(condition, "/message")
-        .filter(|text| !text.is_empty())
-        .or_else(|| text(condition, "/reason"));
+    let words =
+        text(condition, "/message").filter(|text| !text.is_empty()).or_else(|| text(condition, "/reason"));
     words.unwrap_or("no reason given").chars().take(500).collect()
 }
 
@@ -51,20 +48,14 @@ pub(super) fn api_service(object: &Value, _now: Timestamp) -> Health {
 
 /// Able to scale; missing metrics at the start are no failure.
 pub(super) fn horizontal_pod_autoscaler(object: &Value, _now: Timestamp) -> Health {
-    const FAILURES: [&str; 4] = [
-        "FailedGetScale",
-        "FailedUpdateScale",
-        "InvalidSelector",
-        "InvalidMetricSourceType",
-    ];
+    const FAILURES: [&str; 4] =
+        ["FailedGetScale", "FailedUpdateScale", "InvalidSelector", "InvalidMetricSourceType"];
     let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
     let failure = conditions.into_iter().flatten().find(|condition| {
         text(condition, "/status") == Some("False")
             && text(condition, "/reason").is_some_and(|reason| FAILURES.contains(&reason))
     });
-    failure.map_or_else(Health::healthy, |condition| {
-        Health::degraded(message_of(condition))
-    })
+    failure.map_or_else(Health::healthy, |condition| Health::degraded(message_of(condition)))
 }
 
 /// Seen by its controller.

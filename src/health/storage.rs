@@ -30,14 +30,9 @@ pub(super) fn ingress(_object: &Value, _now: Timestamp) -> Health {
 }
 
 fn has_address(object: &Value) -> bool {
-    let addresses = object
-        .pointer("/status/loadBalancer/ingress")
-        .and_then(Value::as_array);
+    let addresses = object.pointer("/status/loadBalancer/ingress").and_then(Value::as_array);
     addresses.is_some_and(|addresses| !addresses.is_empty())
-        || object
-            .pointer("/spec/externalIPs")
-            .and_then(Value::as_array)
-            .is_some_and(|list| !list.is_empty())
+        || object.pointer("/spec/externalIPs").and_then(Value::as_array).is_some_and(|list| !list.is_empty())
 }
 
 /// Active.

@@ -21,15 +21,9 @@ fn a_stale_status_is_never_healthy() {
     assert_eq!(deployment(stale).0, HealthStatus::Progressing);
     assert_eq!(deployment(json!({})).0, HealthStatus::Progressing);
     let custom = json!({"metadata": {"generation": 2}, "status": {"observedGeneration": 1, "conditions": [{"type": "Ready", "status": "True"}]}});
-    assert_eq!(
-        check("example.com", "Widget", custom).0,
-        HealthStatus::Progressing
-    );
+    assert_eq!(check("example.com", "Widget", custom).0, HealthStatus::Progressing);
     let condition = json!({"metadata": {"generation": 2}, "status": {"conditions": [{"type": "Ready", "status": "True", "observedGeneration": 1}]}});
-    assert_eq!(
-        check("example.com", "Widget", condition).0,
-        HealthStatus::Progressing
-    );
+    assert_eq!(check("example.com", "Widget", condition).0, HealthStatus::Progressing);
 }
 
 #[test]
@@ -46,11 +40,7 @@ fn a_deployment_says_how_far_it_is() {
     let late = json!({"observedGeneration": 2, "conditions": [{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "timed out"}]});
     assert_eq!(
         deployment(late),
-        (
-            HealthStatus::Degraded,
-            "progress deadline exceeded: timed out".into(),
-            true
-        )
+        (HealthStatus::Degraded, "progress deadline exceeded: timed out".into(), true)
     );
 }
 
@@ -69,19 +59,12 @@ fn pods_say_why_they_do_not_run() {
             .1
             .starts_with("container web cannot pull its image shop/web:1")
     );
-    assert_eq!(
-        check("", "Pod", waiting("ContainerCreating")).0,
-        HealthStatus::Progressing
-    );
+    assert_eq!(check("", "Pod", waiting("ContainerCreating")).0, HealthStatus::Progressing);
     let unschedulable = json!({"status": {"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False",
         "reason": "Unschedulable", "message": "no nodes", "lastTransitionTime": "2026-01-01T00:00:00Z"}]}});
     assert_eq!(
         check("", "Pod", unschedulable),
-        (
-            HealthStatus::Degraded,
-            "cannot be scheduled: no nodes".into(),
-            false
-        )
+        (HealthStatus::Degraded, "cannot be scheduled: no nodes".into(), false)
     );
 }
 
@@ -137,55 +120,20 @@ fn every_kind_has_a_good_and_a_bad_example() {
             HealthStatus::Degraded,
         ),
         ("batch", "CronJob", json!({}), HealthStatus::Healthy),
-        (
-            "batch",
-            "CronJob",
-            json!({"spec": {"suspend": true}}),
-            HealthStatus::Suspended,
-        ),
-        (
-            "",
-            "PersistentVolumeClaim",
-            json!({"status": {"phase": "Bound"}}),
-            HealthStatus::Healthy,
-        ),
-        (
-            "",
-            "PersistentVolumeClaim",
-            json!({"status": {"phase": "Lost"}}),
-            HealthStatus::Degraded,
-        ),
-        (
-            "",
-            "Service",
-            json!({"spec": {"type": "ClusterIP"}}),
-            HealthStatus::Healthy,
-        ),
-        (
-            "",
-            "Service",
-            json!({"spec": {"type": "LoadBalancer"}}),
-            HealthStatus::Progressing,
-        ),
+        ("batch", "CronJob", json!({"spec": {"suspend": true}}), HealthStatus::Suspended),
+        ("", "PersistentVolumeClaim", json!({"status": {"phase": "Bound"}}), HealthStatus::Healthy),
+        ("", "PersistentVolumeClaim", json!({"status": {"phase": "Lost"}}), HealthStatus::Degraded),
+        ("", "Service", json!({"spec": {"type": "ClusterIP"}}), HealthStatus::Healthy),
+        ("", "Service", json!({"spec": {"type": "LoadBalancer"}}), HealthStatus::Progressing),
         ("networking.k8s.io", "Ingress", json!({}), HealthStatus::Healthy),
-        (
-            "",
-            "Namespace",
-            json!({"status": {"phase": "Terminating"}}),
-            HealthStatus::Progressing,
-        ),
+        ("", "Namespace", json!({"status": {"phase": "Terminating"}}), HealthStatus::Progressing),
         (
             "apiextensions.k8s.io",
             "CustomResourceDefinition",
             json!({"status": {"conditions": [{"type": "Established", "status": "True"}]}}),
             HealthStatus::Healthy,
         ),
-        (
-            "apiextensions.k8s.io",
-            "CustomResourceDefinition",
-            json!({}),
-            HealthStatus::Progressing,
-        ),
+        ("apiextensions.k8s.io", "CustomResourceDefinition", json!({}), HealthStatus::Progressing),
         (
             "apiregistration.k8s.io",
             "APIService",

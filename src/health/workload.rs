@@ -20,16 +20,10 @@ pub(super) fn deployment(object: &Value, _now: Timestamp) -> Health {
     {
         return Health::failed(format!("progress deadline exceeded: {}", message_of(progressing)));
     }
-    let wanted = object
-        .pointer("/spec/replicas")
-        .and_then(Value::as_i64)
-        .unwrap_or(1);
-    let [updated, total, available] = [
-        "/status/updatedReplicas",
-        "/status/replicas",
-        "/status/availableReplicas",
-    ]
-    .map(|at| number(object, at));
+    let wanted = object.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1);
+    let [updated, total, available] =
+        ["/status/updatedReplicas", "/status/replicas", "/status/availableReplicas"]
+            .map(|at| number(object, at));
     if object.pointer("/spec/paused") == Some(&Value::Bool(true)) && updated < wanted {
         return Health::new(HealthStatus::Suspended, "the rollout is paused");
     }
@@ -55,10 +49,7 @@ pub(super) fn stateful_set(object: &Value, _now: Timestamp) -> Health {
     if is_unreported(object) {
         return Health::progressing(UNSEEN);
     }
-    let wanted = object
-        .pointer("/spec/replicas")
-        .and_then(Value::as_i64)
-        .unwrap_or(1);
+    let wanted = object.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1);
     let [ready, updated] = ["/status/readyReplicas", "/status/updatedReplicas"].map(|at| number(object, at));
     if ready < wanted {
         return Health::progressing(format!("{ready} of {wanted} replicas ready"));
@@ -107,10 +98,7 @@ pub(super) fn replica_set(object: &Value, _now: Timestamp) -> Health {
     {
         return Health::degraded(format!("pods cannot be created: {}", message_of(failure)));
     }
-    let wanted = object
-        .pointer("/spec/replicas")
-        .and_then(Value::as_i64)
-        .unwrap_or(1);
+    let wanted = object.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1);
     let available = number(object, "/status/availableReplicas");
     if available < wanted {
         return Health::progressing(format!("{available} of {wanted} replicas available"));
@@ -188,10 +176,7 @@ pub(super) fn container_trouble(pod: &Value) -> Option<String> {
         "CreateContainerError",
     ];
     let lists = ["/status/initContainerStatuses", "/status/containerStatuses"];
-    let statuses = lists
-        .iter()
-        .filter_map(|at| pod.pointer(at)?.as_array())
-        .flatten();
+    let statuses = lists.iter().filter_map(|at| pod.pointer(at)?.as_array()).flatten();
     for status in statuses {
         let name = text(status, "/name").unwrap_or("?");
         let Some(reason) = text(status, "/state/waiting/reason").filter(|reason| WAITING.contains(reason))
@@ -202,16 +187,11 @@ pub(super) fn container_trouble(pod: &Value) -> Option<String> {
             "CrashLoopBackOff" => format!("container {name} crashes"),
             "ImagePullBackOff" | "ErrImagePull" => format!(
                 "container {name} cannot pull its image {}",
-                text(status, "/image")
-                    .filter(|image| !image.is_empty())
-                    .unwrap_or("")
+                text(status, "/image").filter(|image| !image.is_empty()).unwrap_or("")
             ),
             other => format!("container {name} cannot start ({other})"),
         };
-        if let Some(code) = status
-            .pointer("/lastState/terminated/exitCode")
-            .and_then(Value::as_i64)
-        {
+        if let Some(code) = status.pointer("/lastState/terminated/exitCode").and_then(Value::as_i64) {
             words.push_str(&format!(" with exit code {code}"));
         }
         if let Some(message) = text(status, "/state/waiting/message").filter(|message| !message.is_empty()) {

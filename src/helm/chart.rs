@@ -65,7 +65,9 @@ impl ChartTemplate {
             Compat::V4_1 => &self.parsed[1],
             Compat::V4_3 => &self.parsed[2],
         };
-        cell.get_or_init(|| parse(&self.path, &self.text, compat).map(Arc::new)).as_ref().map_err(Clone::clone)
+        cell.get_or_init(|| parse(&self.path, &self.text, compat).map(Arc::new))
+            .as_ref()
+            .map_err(Clone::clone)
     }
 }
 
@@ -108,7 +110,11 @@ impl Chart {
 
     /// The charts in `charts/`: the entry (folder or archive name) and the chart.
     pub fn vendored(&self) -> impl Iterator<Item = (&str, &Chart)> {
-        self.0.children.iter().filter(|child| child.supplied.is_none()).map(|child| (child.entry.as_str(), &child.chart))
+        self.0
+            .children
+            .iter()
+            .filter(|child| child.supplied.is_none())
+            .map(|child| (child.entry.as_str(), &child.chart))
     }
 
     /// Entries of `charts/` whose chart no dependency asks for.
@@ -129,8 +135,9 @@ impl Chart {
         let children = &self.0.children;
         let key = dependency.key();
         let supplied = children.iter().find(|child| child.supplied.as_deref() == Some(key));
-        let found =
-            supplied.or_else(|| children.iter().find(|child| child.supplied.is_none() && dependency.fits(&child.chart)));
+        let found = supplied.or_else(|| {
+            children.iter().find(|child| child.supplied.is_none() && dependency.fits(&child.chart))
+        });
         found.map(|child| &child.chart)
     }
 

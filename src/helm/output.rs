@@ -80,7 +80,8 @@ impl Rendered {
         out.push(b'\n');
         if hooks {
             for hook in &self.hooks {
-                let test = hook.hook.as_ref().is_some_and(|hook| hook.events.iter().any(|event| event == "test"));
+                let test =
+                    hook.hook.as_ref().is_some_and(|hook| hook.events.iter().any(|event| event == "test"));
                 if !(skip_tests && test) {
                     add(&mut out, &hook.source, hook.text.as_bytes());
                 }
@@ -95,9 +96,11 @@ impl Rendered {
         for wanted in templates {
             let mut found = false;
             let crds = self.crd_files.iter().map(|(source, text)| (source.as_str(), text.as_slice()));
-            let documents = self.documents.iter().map(|document| (document.source.as_str(), document.text.as_bytes()));
+            let documents =
+                self.documents.iter().map(|document| (document.source.as_str(), document.text.as_bytes()));
             let hooks = self.hooks.iter().filter(|hook| {
-                let test = hook.hook.as_ref().is_some_and(|hook| hook.events.iter().any(|event| event == "test"));
+                let test =
+                    hook.hook.as_ref().is_some_and(|hook| hook.events.iter().any(|event| event == "test"));
                 hooks && !(skip_tests && test)
             });
             let hooks = hooks.map(|document| (document.source.as_str(), document.text.as_bytes()));
@@ -294,7 +297,11 @@ impl Writer {
             message: format!("YAML parse error on {source}: {message}"),
         };
         let object: Json = yaml::read_first(text, YamlLimits::default()).map_err(|error| {
-            fail(format!("error converting YAML to JSON: {}", error.helm)).at(source, error.line, error.column)
+            fail(format!("error converting YAML to JSON: {}", error.helm)).at(
+                source,
+                error.line,
+                error.column,
+            )
         })?;
         let kind = check_head(&object, self.compat).map_err(fail)?;
         Ok((object, kind))
@@ -332,7 +339,8 @@ fn check_head(object: &Json, compat: Compat) -> Result<String, String> {
     demand(lookup(object, "apiVersion"), "SimpleHead.apiVersion", "string", Json::is_string)?;
     demand(lookup(object, "kind"), "SimpleHead.kind", "string", Json::is_string)?;
     if let Some(metadata) = lookup(object, "metadata") {
-        let wanted = r#"struct { Name string "json:\"name\""; Annotations map[string]string "json:\"annotations\"" }"#;
+        let wanted =
+            r#"struct { Name string "json:\"name\""; Annotations map[string]string "json:\"annotations\"" }"#;
         demand(Some(metadata), "SimpleHead.metadata", wanted, Json::is_object)?;
         demand(lookup(metadata, "name"), "SimpleHead.metadata.name", "string", Json::is_string)?;
         let annotations = lookup(metadata, "annotations");

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::Compat;
 use super::capabilities::Capabilities;
 use super::chart::{Chart, ChartTemplate};
 use super::dependencies::{Instance, user_values};
@@ -19,7 +20,6 @@ use super::template::{Source, Template};
 use super::value::{Map, MapKind, Object, Text, Value};
 use super::values::Values;
 use super::values::coalesce::coalesce_values;
-use super::Compat;
 
 /// Which part of an umbrella is rendered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -129,7 +129,14 @@ impl std::error::Error for RenderError {}
 
 impl RenderError {
     fn new(fault: RenderFault, chart: &str, message: impl Into<String>) -> Self {
-        Self { fault, chart: chart.to_owned(), template: None, line: None, column: None, message: message.into() }
+        Self {
+            fault,
+            chart: chart.to_owned(),
+            template: None,
+            line: None,
+            column: None,
+            message: message.into(),
+        }
     }
 
     /// Values that do not fit.
@@ -147,7 +154,10 @@ impl RenderError {
 
     /// Whether Helm adds its advice about `--debug`: it does once it had a release in hand.
     pub fn had_release(&self) -> bool {
-        matches!(self.fault, RenderFault::Parse | RenderFault::Execute | RenderFault::Output | RenderFault::Limit(_))
+        matches!(
+            self.fault,
+            RenderFault::Parse | RenderFault::Execute | RenderFault::Output | RenderFault::Limit(_)
+        )
     }
 }
 
@@ -170,7 +180,8 @@ impl Chart {
 
     /// Renders on a thread with a large stack, for charts that nest deeply.
     fn render_deep(&self, input: &RenderInput) -> Result<Rendered, RenderError> {
-        let failed = || RenderError::new(RenderFault::Limit(Limit::Depth), self.name(), "cannot reserve a stack");
+        let failed =
+            || RenderError::new(RenderFault::Limit(Limit::Depth), self.name(), "cannot reserve a stack");
         std::thread::scope(|scope| {
             std::thread::Builder::new()
                 .stack_size(STACK)
@@ -208,8 +219,7 @@ impl Render<'_> {
         self.keep_member(&mut instance)?;
         instance.import_values(compat).map_err(of_values)?;
         let coalesced = coalesce_values(&instance, &values, compat).map_err(of_values)?;
-        let capabilities =
-            self.input.capabilities.clone().unwrap_or_else(|| Capabilities::offline(compat));
+        let capabilities = self.input.capabilities.clone().unwrap_or_else(|| Capabilities::offline(compat));
         self.check_kube_version(&capabilities)?;
 
         let mut writer = Writer::new(compat, self.input.limits.documents);
@@ -292,10 +302,11 @@ impl Render<'_> {
         if wanted.is_empty() {
             return Ok(());
         }
-        let fits = match (semver::Constraint::parse(wanted), semver::Version::parse(capabilities.kube_version())) {
-            (Ok(constraint), Ok(version)) => constraint.allows(&version),
-            _ => false,
-        };
+        let fits =
+            match (semver::Constraint::parse(wanted), semver::Version::parse(capabilities.kube_version())) {
+                (Ok(constraint), Ok(version)) => constraint.allows(&version),
+                _ => false,
+            };
         if fits {
             return Ok(());
         }
@@ -306,12 +317,21 @@ impl Render<'_> {
         Err(RenderError::new(RenderFault::Chart, self.chart.name(), message))
     }
 
-    fn collect_crds(&self, instance: &Instance, path: String, writer: &mut Writer) -> Result<(), RenderError> {
-        let own = self.input.member == Member::Whole || path.contains("/charts/") || self.input.member == Member::Own;
+    fn collect_crds(
+        &self,
+        instance: &Instance,
+        path: String,
+        writer: &mut Writer,
+    ) -> Result<(), RenderError> {
+        let own = self.input.member == Member::Whole
+            || path.contains("/charts/")
+            || self.input.member == Member::Own;
         if own {
             for (file, bytes) in instance.chart.0.files.iter() {
                 let name = file.lossy();
-                if name.starts_with("crds/") && [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end)) {
+                if name.starts_with("crds/")
+                    && [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end))
+                {
                     writer.add_crd(&format!("{path}/{name}"), bytes)?;
                 }
             }
@@ -409,7 +429,11 @@ impl Render<'_> {
     }
 
     /// Puts the templates of all files into the machine; gives each file's own one.
-    fn parse_all(&self, files: &[Renderable<'_>], machine: &mut Machine<'_>) -> Result<Vec<Arc<Template>>, RenderError> {
+    fn parse_all(
+        &self,
+        files: &[Renderable<'_>],
+        machine: &mut Machine<'_>,
+    ) -> Result<Vec<Arc<Template>>, RenderError> {
         let mut scope = Scope::default();
         let mut own = Vec::with_capacity(files.len());
         for file in files {
@@ -417,8 +441,12 @@ impl Render<'_> {
                 let go = error.go(&file.name);
                 let place = format!("{}:{}", file.name.lossy(), error.line);
                 let last = go.rsplit(": ").next().unwrap_or(&go);
-                RenderError::new(RenderFault::Parse, self.chart.name(), format!("parse error at ({place}): {last}"))
-                    .at(&file.name.lossy(), error.line, 0)
+                RenderError::new(
+                    RenderFault::Parse,
+                    self.chart.name(),
+                    format!("parse error at ({place}): {last}"),
+                )
+                .at(&file.name.lossy(), error.line, 0)
             })?;
             let source = Arc::new(Source { name: file.name.clone(), text: file.file.text.clone() });
             for template in &parsed.templates {
@@ -440,11 +468,8 @@ impl Render<'_> {
 
     fn failed(&self, file: &Text, failure: &Failure) -> RenderError {
         let fault = failure.limit_hit().map_or(RenderFault::Execute, RenderFault::Limit);
-        let message = if self.input.compat == Compat::V3_19 {
-            message_v3(failure)
-        } else {
-            message_v4(failure)
-        };
+        let message =
+            if self.input.compat == Compat::V3_19 { message_v3(failure) } else { message_v4(failure) };
         let error = RenderError::new(fault, self.chart.name(), message);
         match &failure.place {
             Some(Place { template, line, column }) => error.at(template, *line, *column + 1),
@@ -476,7 +501,9 @@ fn message_v4(failure: &Failure) -> String {
     let mut blocks: Vec<String> = Vec::new();
     let mut current = Some(failure);
     while let Some(link) = current {
-        let Some(block) = trace_block(&link.message) else { return failure.message.clone() };
+        let Some(block) = trace_block(&link.message) else {
+            return failure.message.clone();
+        };
         if blocks.last() != Some(&block) {
             blocks.push(block);
         }

@@ -135,9 +135,9 @@ impl Tree {
             Self::Float(value) => json_number(*value),
             Self::Text(text) => Json::String(text.lossy().into_owned()),
             Self::List(items) => Json::Array(items.iter().map(Self::to_json).collect()),
-            Self::Map(map) => {
-                Json::Object(map.iter().map(|(key, value)| (key.lossy().into_owned(), value.to_json())).collect())
-            }
+            Self::Map(map) => Json::Object(
+                map.iter().map(|(key, value)| (key.lossy().into_owned(), value.to_json())).collect(),
+            ),
         }
     }
 

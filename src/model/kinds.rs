@@ -45,9 +45,7 @@ impl KindTable {
 
     /// Whether a kind is served in a version.
     pub fn serves(&self, kind: &GroupKind, version: &ApiVersion) -> bool {
-        self.kinds
-            .get(kind)
-            .is_some_and(|info| info.versions.contains(&version.version))
+        self.kinds.get(kind).is_some_and(|info| info.versions.contains(&version.version))
     }
 
     /// Whether a kind lives in a namespace; absent if it is not known.
@@ -60,10 +58,7 @@ impl KindTable {
         let mut all = std::collections::BTreeSet::new();
         for (kind, info) in &self.kinds {
             for version in &info.versions {
-                let version = ApiVersion {
-                    group: kind.group.clone(),
-                    version: version.clone(),
-                };
+                let version = ApiVersion { group: kind.group.clone(), version: version.clone() };
                 all.insert(format!("{version}/{}", kind.kind));
                 all.insert(version.to_string());
             }
@@ -88,31 +83,16 @@ const CLUSTER_SCOPED: &[(&str, &[&str])] = &[
     ),
     ("apiextensions.k8s.io", &["CustomResourceDefinition"]),
     ("apiregistration.k8s.io", &["APIService"]),
-    (
-        "certificates.k8s.io",
-        &["CertificateSigningRequest", "ClusterTrustBundle"],
-    ),
-    (
-        "flowcontrol.apiserver.k8s.io",
-        &["FlowSchema", "PriorityLevelConfiguration"],
-    ),
+    ("certificates.k8s.io", &["CertificateSigningRequest", "ClusterTrustBundle"]),
+    ("flowcontrol.apiserver.k8s.io", &["FlowSchema", "PriorityLevelConfiguration"]),
     ("networking.k8s.io", &["IngressClass", "IPAddress", "ServiceCIDR"]),
     ("node.k8s.io", &["RuntimeClass"]),
-    (
-        "rbac.authorization.k8s.io",
-        &["ClusterRole", "ClusterRoleBinding"],
-    ),
+    ("rbac.authorization.k8s.io", &["ClusterRole", "ClusterRoleBinding"]),
     ("resource.k8s.io", &["DeviceClass", "ResourceSlice"]),
     ("scheduling.k8s.io", &["PriorityClass"]),
     (
         "storage.k8s.io",
-        &[
-            "CSIDriver",
-            "CSINode",
-            "StorageClass",
-            "VolumeAttachment",
-            "VolumeAttributesClass",
-        ],
+        &["CSIDriver", "CSINode", "StorageClass", "VolumeAttachment", "VolumeAttributesClass"],
     ),
 ];
 
@@ -133,10 +113,7 @@ pub fn built_in_scope(kind: &GroupKind) -> Option<bool> {
 
 /// Groups under k8s.io that the API server itself serves and that have no cluster-scoped kind.
 fn is_core_group(group: &str) -> bool {
-    matches!(
-        group,
-        "coordination.k8s.io" | "discovery.k8s.io" | "events.k8s.io" | "authorization.k8s.io"
-    )
+    matches!(group, "coordination.k8s.io" | "discovery.k8s.io" | "events.k8s.io" | "authorization.k8s.io")
 }
 
 #[cfg(test)]

@@ -92,11 +92,7 @@ impl Execution<'_> {
     async fn step(&mut self, application: &ApplicationId, step: &Step) -> Result<(), Stop> {
         match step {
             Step::CreateNamespace { namespace, labels } => self.create_namespace(namespace, labels).await,
-            Step::WriteSet {
-                slot,
-                rollout,
-                carried,
-            } => {
+            Step::WriteSet { slot, rollout, carried } => {
                 let stored = self.intent_of(application, *slot, *rollout, carried);
                 self.write_set(stored).await
             }
@@ -105,21 +101,16 @@ impl Execution<'_> {
             Step::AwaitHealth { .. } => Err(Stop::Waiting),
             Step::Delete { objects } => self.delete_all(objects).await,
             Step::SwitchHead { rollout, leaving } => self.switch_head(application, *rollout, leaving).await,
-            Step::Block {
-                rollout,
-                diagnosis,
-                suspects,
-            } => self.block(application, *rollout, diagnosis, suspects).await,
+            Step::Block { rollout, diagnosis, suspects } => {
+                self.block(application, *rollout, diagnosis, suspects).await
+            }
             Step::Unblock => {
                 self.change_head(application, |head| head.blocked = None).await?;
                 self.progress.end();
                 Ok(())
             }
             Step::Forget { objects } => {
-                self.change_head(application, |head| {
-                    head.objects.retain(|id, _| !objects.contains(id))
-                })
-                .await
+                self.change_head(application, |head| head.objects.retain(|id, _| !objects.contains(id))).await
             }
             Step::NoteRemoved { rollout } => self.note_removed(application, *rollout).await,
             Step::RemoveHead => self.remove_head(application).await,
@@ -156,11 +147,7 @@ impl Execution<'_> {
         carried: &[ResourceId],
     ) -> Option<StoredSet> {
         let rendered = self.rendered?;
-        let ids = rendered
-            .manifests
-            .iter()
-            .map(|manifest| &manifest.id)
-            .chain(carried);
+        let ids = rendered.manifests.iter().map(|manifest| &manifest.id).chain(carried);
         Some(StoredSet {
             application: application.clone(),
             slot,
@@ -175,11 +162,7 @@ impl Execution<'_> {
             return Err(Stop::Waiting);
         };
         let packed = PackedSet::pack(rendered);
-        let place = SetPlace {
-            namespace: self.namespace,
-            instance: self.instance,
-            stored: &stored,
-        };
+        let place = SetPlace { namespace: self.namespace, instance: self.instance, stored: &stored };
         self.writes += 1;
         if let Err(error) = inventory::write_set(self.cluster, &place, &packed).await {
             return Err(self.fail(None, &error));
@@ -195,19 +178,11 @@ impl Execution<'_> {
             return Err(Stop::Waiting);
         };
         self.begin();
-        let options = ApplyOptions {
-            force: true,
-            dry_run: true,
-        };
+        let options = ApplyOptions { force: true, dry_run: true };
         let cluster = self.cluster;
         let mut calls = Vec::new();
         for manifest in objects.iter().filter_map(|id| rendered.get(id)) {
-            let call = async move {
-                (
-                    manifest.id.clone(),
-                    cluster.apply(&manifest.object, options).await,
-                )
-            };
+            let call = async move { (manifest.id.clone(), cluster.apply(&manifest.object, options).await) };
             calls.push(call.boxed());
         }
         let answers: Vec<_> = futures::stream::iter(calls).buffered(PARALLEL).collect().await;
@@ -227,8 +202,7 @@ impl Execution<'_> {
     /// Makes sure that the progress is about the wanted version: after a restart the intent is there already.
     fn begin(&mut self) {
         if let (Wanted::Version(wanted), Some(intent)) = (self.wanted, &self.intent) {
-            self.progress
-                .begin(wanted.version.digest, intent.rollout, self.now);
+            self.progress.begin(wanted.version.digest, intent.rollout, self.now);
         }
     }
 
@@ -241,11 +215,7 @@ impl Execution<'_> {
         let before = deployed.as_ref();
         let mut calls = Vec::new();
         for object in objects {
-            let from = if object.reason == ApplyReason::Rollout {
-                self.rendered
-            } else {
-                before
-            };
+            let from = if object.reason == ApplyReason::Rollout { self.rendered } else { before };
             let Some(manifest) = from.and_then(|set| set.get(&object.id)).cloned() else {
                 continue;
             };
@@ -255,10 +225,7 @@ impl Execution<'_> {
             };
             calls.push(call.boxed());
         }
-        let answers: Vec<_> = futures::stream::iter(calls)
-            .buffer_unordered(PARALLEL)
-            .collect()
-            .await;
+        let answers: Vec<_> = futures::stream::iter(calls).buffer_unordered(PARALLEL).collect().await;
         self.writes += answers.len();
         let mut failure = None;
         for (object, manifest, answer) in answers {
@@ -282,18 +249,12 @@ impl Execution<'_> {
             if !needed {
                 return Ok(None);
             }
-            let digest = self
-                .head
-                .as_ref()
-                .and_then(|head| head.head.deployed.as_ref())
-                .map(|one| one.digest);
+            let digest =
+                self.head.as_ref().and_then(|head| head.head.deployed.as_ref()).map(|one| one.digest);
             if let Some(digest) = digest {
                 let reason = HoldReason::SetMissing { digest };
-                let failure = Failure {
-                    kind: FailureKind::Held(reason),
-                    object: None,
-                    message: String::new(),
-                };
+                let failure =
+                    Failure { kind: FailureKind::Held(reason), object: None, message: String::new() };
                 self.progress.fail(failure, None, self.now);
             }
             return Err(Stop::Failed);
@@ -302,14 +263,9 @@ impl Execution<'_> {
             Ok(set) => Ok(Some(set)),
             Err(_) if !needed => Ok(None),
             Err(error) => {
-                let reason = HoldReason::InventoryUnreadable {
-                    message: error.to_string(),
-                };
-                let failure = Failure {
-                    kind: FailureKind::Held(reason),
-                    object: None,
-                    message: String::new(),
-                };
+                let reason = HoldReason::InventoryUnreadable { message: error.to_string() };
+                let failure =
+                    Failure { kind: FailureKind::Held(reason), object: None, message: String::new() };
                 self.progress.fail(failure, None, self.now);
                 Err(Stop::Failed)
             }
@@ -323,11 +279,7 @@ impl Execution<'_> {
         };
         let projection = record.projection.unwrap_or_default();
         live.expect(&object.id, projection);
-        let version = applied
-            .object
-            .get("apiVersion")
-            .and_then(Value::as_str)
-            .unwrap_or("");
+        let version = applied.object.get("apiVersion").and_then(Value::as_str).unwrap_or("");
         match object.reason {
             ApplyReason::Rollout => {
                 let entry = AppliedObject {
@@ -338,14 +290,8 @@ impl Execution<'_> {
                     created: applied.created,
                 };
                 if let Some(rollout) = &mut self.progress.rollout {
-                    let created = rollout
-                        .applied
-                        .get(&object.id)
-                        .is_some_and(|earlier| earlier.created);
-                    let entry = AppliedObject {
-                        created: entry.created || created,
-                        ..entry
-                    };
+                    let created = rollout.applied.get(&object.id).is_some_and(|earlier| earlier.created);
+                    let entry = AppliedObject { created: entry.created || created, ..entry };
                     rollout.applied.insert(object.id.clone(), entry);
                 }
             }
@@ -401,13 +347,7 @@ impl Execution<'_> {
                 })
             };
             if let Some(entry) = known.or_else(live) {
-                objects.insert(
-                    id.clone(),
-                    HeadObject {
-                        leaving: true,
-                        ..entry
-                    },
-                );
+                objects.insert(id.clone(), HeadObject { leaving: true, ..entry });
             }
         }
         let previous = before.and_then(|head| head.deployed.clone());
@@ -425,11 +365,8 @@ impl Execution<'_> {
         head.deployed = Some(wanted.version.clone());
         head.previous = previous;
         head.inputs = Some(wanted.inputs);
-        head.slot = self
-            .intent
-            .as_ref()
-            .map(|intent| intent.slot)
-            .or_else(|| before.and_then(|head| head.slot));
+        head.slot =
+            self.intent.as_ref().map(|intent| intent.slot).or_else(|| before.and_then(|head| head.slot));
         head.objects = objects;
         head.pending = self.pending(&record);
         self.store_head(application, head).await?;
@@ -454,20 +391,9 @@ impl Execution<'_> {
                 protected: object.protected,
             },
             (None, Some(kept)) => {
-                let projection = self
-                    .progress
-                    .healed
-                    .get(&object.id)
-                    .copied()
-                    .unwrap_or(kept.projection);
+                let projection = self.progress.healed.get(&object.id).copied().unwrap_or(kept.projection);
                 let (keep, protected) = (object.keep, object.protected);
-                HeadObject {
-                    projection,
-                    leaving: false,
-                    keep,
-                    protected,
-                    ..kept.clone()
-                }
+                HeadObject { projection, leaving: false, keep, protected, ..kept.clone() }
             }
             (None, None) => return None,
         };
@@ -505,16 +431,9 @@ impl Execution<'_> {
     ) -> Result<(), Stop> {
         let wanted = self.wanted_version()?;
         let details = diagnose::diagnose(self.cluster, suspects, self.now).await;
-        let diagnosis = if details.is_empty() {
-            diagnosis.to_owned()
-        } else {
-            format!("{diagnosis}: {details}")
-        };
-        let blocked = Blocked {
-            version: wanted.version.clone(),
-            diagnosis,
-            since: self.now,
-        };
+        let diagnosis =
+            if details.is_empty() { diagnosis.to_owned() } else { format!("{diagnosis}: {details}") };
+        let blocked = Blocked { version: wanted.version.clone(), diagnosis, since: self.now };
         let before = self.head.as_ref().map(|stored| stored.head.clone());
         let deployed = before.as_ref().and_then(|head| head.deployed.clone());
         let record = Record {
@@ -592,14 +511,7 @@ impl Execution<'_> {
     async fn store_head(&mut self, application: &ApplicationId, head: Head) -> Result<(), Stop> {
         let version = self.head.as_ref().map(|stored| stored.resource_version.clone());
         self.writes += 1;
-        match inventory::write_head(
-            self.cluster,
-            self.namespace,
-            application,
-            head,
-            version.as_deref(),
-        )
-        .await
+        match inventory::write_head(self.cluster, self.namespace, application, head, version.as_deref()).await
         {
             Ok(stored) => {
                 self.head = Some(stored);
@@ -619,11 +531,7 @@ impl Execution<'_> {
         if let Ok(mut inventory) = read {
             self.head = inventory.heads.remove(application);
             let rollout = self.head.as_ref().map_or(0, |stored| stored.head.rollout);
-            if self
-                .intent
-                .as_ref()
-                .is_some_and(|intent| intent.rollout <= rollout)
-            {
+            if self.intent.as_ref().is_some_and(|intent| intent.rollout <= rollout) {
                 self.intent = None;
             }
         }
@@ -649,11 +557,7 @@ impl Execution<'_> {
 
     fn fail(&mut self, object: Option<ResourceId>, error: &ClusterError) -> Stop {
         let (kind, retry_after) = sort(error, object.as_ref());
-        let failure = Failure {
-            kind,
-            object,
-            message: error.to_string(),
-        };
+        let failure = Failure { kind, object, message: error.to_string() };
         self.progress.fail(failure, retry_after, self.now);
         Stop::Failed
     }
@@ -664,9 +568,9 @@ fn sort(error: &ClusterError, object: Option<&ResourceId>) -> (FailureKind, Opti
     let kind = match error {
         ClusterError::Unavailable { retry_after, .. } => return (FailureKind::Unavailable, *retry_after),
         ClusterError::Garbled { .. } | ClusterError::Unconfigured { .. } => FailureKind::Unavailable,
-        ClusterError::Forbidden { message } => FailureKind::Held(HoldReason::Forbidden {
-            message: message.clone(),
-        }),
+        ClusterError::Forbidden { message } => {
+            FailureKind::Held(HoldReason::Forbidden { message: message.clone() })
+        }
         ClusterError::Quota { .. }
         | ClusterError::Changed { .. }
         | ClusterError::Missing { .. }
@@ -693,10 +597,7 @@ async fn apply_one(
     if object.adopt {
         adopt(cluster, &object.id, manifest).await?;
     }
-    let options = ApplyOptions {
-        force: object.force,
-        dry_run: false,
-    };
+    let options = ApplyOptions { force: object.force, dry_run: false };
     match cluster.apply(manifest, options).await {
         Err(ClusterError::Conflict { owners, message }) => {
             let ours = deployed.and_then(|set| set.get(&object.id));
@@ -708,21 +609,10 @@ async fn apply_one(
             // Somebody took fields that we had applied: take them back, but only from the object as it is now.
             let live = cluster.get(&object.id, None).await?;
             let mut manifest = manifest.clone();
-            if let Some(version) = live
-                .as_ref()
-                .and_then(|live| live.pointer("/metadata/resourceVersion"))
-            {
+            if let Some(version) = live.as_ref().and_then(|live| live.pointer("/metadata/resourceVersion")) {
                 manifest["metadata"]["resourceVersion"] = version.clone();
             }
-            cluster
-                .apply(
-                    &manifest,
-                    ApplyOptions {
-                        force: true,
-                        dry_run: false,
-                    },
-                )
-                .await
+            cluster.apply(&manifest, ApplyOptions { force: true, dry_run: false }).await
         }
         other => other,
     }
@@ -744,17 +634,14 @@ async fn adopt(cluster: &dyn ClusterWrite, id: &ResourceId, manifest: &Value) ->
 fn names_field(manifest: &Value, owner: &FieldOwner) -> bool {
     let mut here = manifest;
     for part in owner.field.split('.').filter(|part| !part.is_empty()) {
-        let (name, item) = part
-            .split_once('[')
-            .map_or((part, None), |(name, rest)| (name, Some(rest)));
+        let (name, item) = part.split_once('[').map_or((part, None), |(name, rest)| (name, Some(rest)));
         let Some(inner) = here.get(name) else { return false };
         here = inner;
         if let Some(item) = item {
             let quoted = item.split('"').nth(1);
             let found = here.as_array().into_iter().flatten().find(|one| {
                 quoted.is_some_and(|quoted| {
-                    one.as_object()
-                        .is_some_and(|map| map.values().any(|value| value == quoted))
+                    one.as_object().is_some_and(|map| map.values().any(|value| value == quoted))
                 })
             });
             let Some(found) = found else { return false };

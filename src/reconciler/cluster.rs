@@ -95,10 +95,7 @@ impl ClusterState {
             self.live.expect(id, object.projection);
         }
         for (stored, packed) in inventory.sets {
-            let head = inventory
-                .heads
-                .get(&stored.application)
-                .map_or(0, |head| head.head.rollout);
+            let head = inventory.heads.get(&stored.application).map_or(0, |head| head.head.rollout);
             if stored.rollout > head {
                 self.intents.insert(stored.application.clone(), stored.clone());
             }
@@ -129,10 +126,7 @@ impl ClusterState {
 
     /// A set at hand.
     pub fn set(&self, application: &ApplicationId, digest: &Digest) -> Option<&PackedSet> {
-        self.sets
-            .get(application)?
-            .iter()
-            .find(|set| set.digest == *digest)
+        self.sets.get(application)?.iter().find(|set| set.digest == *digest)
     }
 
     /// Reads the commands of an environment, and makes their ConfigMap if `make` is set.
@@ -147,8 +141,7 @@ impl ClusterState {
         if read.is_none() && !options.dry_run {
             commands::make(&*self.cluster, namespace, instance, environment).await?;
         }
-        self.commands
-            .insert(environment.clone(), read.unwrap_or_default());
+        self.commands.insert(environment.clone(), read.unwrap_or_default());
         Ok(())
     }
 }
@@ -185,11 +178,7 @@ async fn ensure_namespace(cluster: &dyn ClusterWrite, namespace: &NamespaceName)
 
 /// The identity of a namespace.
 pub fn namespace_id(namespace: &NamespaceName) -> ResourceId {
-    ResourceId {
-        kind: GroupKind::new("", "Namespace"),
-        namespace: None,
-        name: namespace.as_str().into(),
-    }
+    ResourceId { kind: GroupKind::new("", "Namespace"), namespace: None, name: namespace.as_str().into() }
 }
 
 /// What stands in places where we want to write for the first time: objects without our labels are in no watch.
@@ -202,11 +191,7 @@ pub struct FirstContact {
 
 impl FirstContact {
     fn new(cluster: Arc<dyn ClusterWrite>, live: LiveIndex) -> Self {
-        Self {
-            cluster,
-            live,
-            lists: Mutex::default(),
-        }
+        Self { cluster, live, lists: Mutex::default() }
     }
 
     /// Forgets what was read: the next look is a fresh one.
@@ -218,20 +203,14 @@ impl FirstContact {
     pub async fn look(&self, id: &ResourceId, namespaced: bool) -> Result<Option<LiveRecord>, ClusterError> {
         if !namespaced {
             let object = self.cluster.get(id, None).await?;
-            return Ok(object
-                .as_ref()
-                .and_then(|object| self.observe(object))
-                .map(|(_, record)| record));
+            return Ok(object.as_ref().and_then(|object| self.observe(object)).map(|(_, record)| record));
         }
         let key = (id.kind.clone(), id.namespace.clone());
         let mut lists = self.lists.lock().await;
         if let Some(list) = lists.get(&key) {
             return Ok(list.get(id).cloned());
         }
-        let objects = self
-            .cluster
-            .list(&id.kind, None, id.namespace.as_deref(), None)
-            .await?;
+        let objects = self.cluster.list(&id.kind, None, id.namespace.as_deref(), None).await?;
         let list: BTreeMap<ResourceId, LiveRecord> =
             objects.iter().filter_map(|object| self.observe(object)).collect();
         let found = list.get(id).cloned();

@@ -56,25 +56,19 @@ impl Commands {
             let parsed = serde_json::from_str(value.as_str()?).ok()?;
             Some((key.clone(), parsed))
         };
-        Self {
-            keys: data.into_iter().flatten().filter_map(parse).collect(),
-        }
+        Self { keys: data.into_iter().flatten().filter_map(parse).collect() }
     }
 
     fn get(&self, application: &ApplicationId, verb: Verb) -> impl Iterator<Item = &Value> {
         let names = [application.service.as_str(), WHOLE];
-        names
-            .into_iter()
-            .filter_map(move |name| self.keys.get(&format!("{name}.{}", verb.as_str())))
+        names.into_iter().filter_map(move |name| self.keys.get(&format!("{name}.{}", verb.as_str())))
     }
 
     /// The suspension of an application, its own before its environment's.
     pub fn suspension(&self, application: &ApplicationId, now: Timestamp) -> Option<Suspension> {
         let parse = |value: &Value| serde_json::from_value::<Suspension>(value.clone()).ok();
         let lasting = |one: &Suspension| one.until.is_none_or(|until| until > now);
-        self.get(application, Verb::Suspend)
-            .filter_map(parse)
-            .find(lasting)
+        self.get(application, Verb::Suspend).filter_map(parse).find(lasting)
     }
 
     /// What was confirmed and unblocked.
@@ -83,10 +77,7 @@ impl Commands {
             let text = |value: &Value| value.get("digest")?.as_str()?.parse().ok();
             self.get(application, verb).filter_map(text).collect()
         };
-        Confirmations {
-            plans: digests(Verb::Confirm),
-            unblocked: digests(Verb::Unblock),
-        }
+        Confirmations { plans: digests(Verb::Confirm), unblocked: digests(Verb::Unblock) }
     }
 }
 
@@ -118,10 +109,7 @@ pub async fn make(
 ) -> Result<(), ClusterError> {
     let metadata = json!({"name": commands_name(instance, environment), "namespace": namespace.as_str(),
         "labels": {INSTANCE_LABEL: instance.as_str(), ROLE_LABEL: "commands"}});
-    match cluster
-        .put(&json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}))
-        .await
-    {
+    match cluster.put(&json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})).await {
         Err(ClusterError::Changed { .. }) => Ok(()),
         other => other.map(drop),
     }
@@ -137,12 +125,9 @@ pub async fn leave(
 ) -> Result<(), ClusterError> {
     let id = id(place.0, place.1, place.2);
     let key = format!("{}.{}", service.unwrap_or(WHOLE), verb.as_str());
-    let there = cluster
-        .get(&id, None)
-        .await?
-        .ok_or_else(|| ClusterError::Missing {
-            message: format!("{id}: the daemon makes it at its first pass over {}", place.2),
-        })?;
+    let there = cluster.get(&id, None).await?.ok_or_else(|| ClusterError::Missing {
+        message: format!("{id}: the daemon makes it at its first pass over {}", place.2),
+    })?;
     let has_data = there.get("data").is_some_and(Value::is_object);
     let has_key = there.pointer(&format!("/data/{key}")).is_some();
     let patch = match value {
@@ -169,18 +154,10 @@ mod tests {
             "broken": "{"}});
         let commands = Commands::read(&object);
         let application = |name: &str| ApplicationId::new("dev".parse().unwrap(), name.parse().unwrap());
-        let (before, after) = (
-            "2025-12-31T00:00:00Z".parse().unwrap(),
-            "2026-01-02T00:00:00Z".parse().unwrap(),
-        );
-        assert_eq!(
-            commands.suspension(&application("web"), after).unwrap().reason,
-            "mine"
-        );
-        assert_eq!(
-            commands.suspension(&application("api"), before).unwrap().reason,
-            "all"
-        );
+        let (before, after) =
+            ("2025-12-31T00:00:00Z".parse().unwrap(), "2026-01-02T00:00:00Z".parse().unwrap());
+        assert_eq!(commands.suspension(&application("web"), after).unwrap().reason, "mine");
+        assert_eq!(commands.suspension(&application("api"), before).unwrap().reason, "all");
         assert_eq!(commands.suspension(&application("api"), after), None);
         assert_eq!(commands.confirmations(&application("web")).plans.len(), 1);
         assert!(commands.confirmations(&application("api")).plans.is_empty());

@@ -32,10 +32,7 @@ async fn diagnose_one(cluster: &dyn ClusterRead, suspect: &ResourceId, now: Time
         vec![object]
     } else {
         let selector = selector(&object)?;
-        cluster
-            .list(&kind, None, Some(namespace), Some(&selector))
-            .await
-            .ok()?
+        cluster.list(&kind, None, Some(namespace), Some(&selector)).await.ok()?
     };
     let mut troubled: Vec<(&Value, String)> = pods
         .iter()
@@ -45,9 +42,7 @@ async fn diagnose_one(cluster: &dyn ClusterRead, suspect: &ResourceId, now: Time
         .collect();
     // The newest pod is the one of the version that was just tried.
     troubled.sort_by_key(|(pod, _)| {
-        pod.pointer("/metadata/creationTimestamp")
-            .and_then(Value::as_str)
-            .map(str::to_owned)
+        pod.pointer("/metadata/creationTimestamp").and_then(Value::as_str).map(str::to_owned)
     });
     let (pod, trouble) = troubled.pop()?;
     let name = pod.pointer("/metadata/name")?.as_str()?;
@@ -55,10 +50,7 @@ async fn diagnose_one(cluster: &dyn ClusterRead, suspect: &ResourceId, now: Time
     if let Some(container) = crashed_container(pod) {
         let log = match cluster.logs(namespace, name, container, true, LINES).await {
             Ok(log) => log,
-            Err(_) => cluster
-                .logs(namespace, name, container, false, LINES)
-                .await
-                .unwrap_or_default(),
+            Err(_) => cluster.logs(namespace, name, container, false, LINES).await.unwrap_or_default(),
         };
         let log = log.trim();
         if !log.is_empty() {
@@ -71,24 +63,17 @@ async fn diagnose_one(cluster: &dyn ClusterRead, suspect: &ResourceId, now: Time
 /// The label selector of a workload.
 fn selector(object: &Value) -> Option<String> {
     let labels = object.pointer("/spec/selector/matchLabels")?.as_object()?;
-    let parts: Vec<String> = labels
-        .iter()
-        .filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?)))
-        .collect();
+    let parts: Vec<String> =
+        labels.iter().filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?))).collect();
     (!parts.is_empty()).then(|| parts.join(","))
 }
 
 fn crashed_container(pod: &Value) -> Option<&str> {
     let lists = ["/status/initContainerStatuses", "/status/containerStatuses"];
-    let mut statuses = lists
-        .iter()
-        .filter_map(|at| pod.pointer(at)?.as_array())
-        .flatten();
+    let mut statuses = lists.iter().filter_map(|at| pod.pointer(at)?.as_array()).flatten();
     let crashed = statuses.find(|status| {
         status.pointer("/lastState/terminated").is_some()
-            || status
-                .pointer("/state/terminated/exitCode")
-                .is_some_and(|code| code != 0)
+            || status.pointer("/state/terminated/exitCode").is_some_and(|code| code != 0)
     })?;
     crashed.get("name")?.as_str()
 }

@@ -75,10 +75,7 @@ impl PackedSet {
         // Writing into memory does not fail.
         let _ = encoder.write_all(json!({ "manifests": manifests }).to_string().as_bytes());
         let bytes = encoder.finish().unwrap_or_default();
-        Self {
-            digest: set.digest,
-            bytes: bytes.into(),
-        }
+        Self { digest: set.digest, bytes: bytes.into() }
     }
 
     /// Unpacks the manifests; a set whose digest is another than the one it carries is refused.
@@ -89,22 +86,12 @@ impl PackedSet {
         };
         let mut text = String::new();
         let mut decoder = GzDecoder::new(&*self.bytes).take(SET_LIMIT);
-        decoder
-            .read_to_string(&mut text)
-            .map_err(|error| unreadable(error.to_string()))?;
+        decoder.read_to_string(&mut text).map_err(|error| unreadable(error.to_string()))?;
         let value: Value = serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
-        let list = value
-            .get("manifests")
-            .and_then(Value::as_array)
-            .cloned()
-            .unwrap_or_default();
+        let list = value.get("manifests").and_then(Value::as_array).cloned().unwrap_or_default();
         let mut manifests = Vec::with_capacity(list.len());
         for mut item in list {
-            let source = item
-                .get("source")
-                .and_then(Value::as_str)
-                .unwrap_or("")
-                .to_owned();
+            let source = item.get("source").and_then(Value::as_str).unwrap_or("").to_owned();
             let object = item.get_mut("object").map(Value::take).unwrap_or_default();
             manifests.push(Manifest::parse(object, &source).map_err(|error| unreadable(error.to_string()))?);
         }
@@ -150,10 +137,7 @@ pub async fn read_heads(
 ) -> Result<Inventory, ClusterError> {
     let mut inventory = Inventory::default();
     let selector = selector(instance, "head");
-    for object in cluster
-        .list(&config_map(), None, Some(namespace.as_str()), Some(&selector))
-        .await?
-    {
+    for object in cluster.list(&config_map(), None, Some(namespace.as_str()), Some(&selector)).await? {
         let Some(application) = label(&object, APPLICATION_LABEL).and_then(ApplicationId::from_label) else {
             continue;
         };
@@ -176,17 +160,10 @@ pub async fn find_instance(
     config: &str,
 ) -> Result<Option<InstanceName>, ClusterError> {
     let selector = format!("{ROLE_LABEL}=head");
-    let objects = cluster
-        .list(&config_map(), None, Some(namespace.as_str()), Some(&selector))
-        .await?;
-    let heads = objects
-        .iter()
-        .filter_map(|object| decode_head(object).ok())
-        .map(|stored| stored.head);
-    let instances: std::collections::BTreeSet<InstanceName> = heads
-        .filter(|head| head.config == config)
-        .map(|head| head.instance)
-        .collect();
+    let objects = cluster.list(&config_map(), None, Some(namespace.as_str()), Some(&selector)).await?;
+    let heads = objects.iter().filter_map(|object| decode_head(object).ok()).map(|stored| stored.head);
+    let instances: std::collections::BTreeSet<InstanceName> =
+        heads.filter(|head| head.config == config).map(|head| head.instance).collect();
     let mut instances = instances.into_iter();
     Ok(instances.next().filter(|_| instances.next().is_none()))
 }
@@ -199,39 +176,22 @@ pub async fn read_all(
 ) -> Result<Inventory, ClusterError> {
     let mut inventory = read_heads(cluster, namespace, instance).await?;
     let selector = selector(instance, "set");
-    let secrets = cluster
-        .list(&secret(), None, Some(namespace.as_str()), Some(&selector))
-        .await?;
+    let secrets = cluster.list(&secret(), None, Some(namespace.as_str()), Some(&selector)).await?;
     inventory.sets = decode_sets(&secrets);
     Ok(inventory)
 }
 
 fn decode_head(object: &Value) -> Result<StoredHead, InventoryError> {
-    let name = object
-        .pointer("/metadata/name")
-        .and_then(Value::as_str)
-        .unwrap_or("?");
-    let unreadable = |why: String| InventoryError::Unreadable {
-        object: format!("ConfigMap {name}"),
-        why,
-    };
+    let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or("?");
+    let unreadable = |why: String| InventoryError::Unreadable { object: format!("ConfigMap {name}"), why };
     let text = object.pointer("/data/head").and_then(Value::as_str);
     let text = text.ok_or_else(|| unreadable("it has no key `head`".to_owned()))?;
     let head: Head = serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
     if head.format != HEAD_FORMAT {
-        return Err(unreadable(format!(
-            "it has format {}, this moorline reads {HEAD_FORMAT}",
-            head.format
-        )));
+        return Err(unreadable(format!("it has format {}, this moorline reads {HEAD_FORMAT}", head.format)));
     }
-    let version = object
-        .pointer("/metadata/resourceVersion")
-        .and_then(Value::as_str)
-        .unwrap_or("");
-    Ok(StoredHead {
-        head,
-        resource_version: version.to_owned(),
-    })
+    let version = object.pointer("/metadata/resourceVersion").and_then(Value::as_str).unwrap_or("");
+    Ok(StoredHead { head, resource_version: version.to_owned() })
 }
 
 /// Writes a head: creates it without a resourceVersion, else replaces exactly the version given.
@@ -247,20 +207,13 @@ pub async fn write_head(
     if let Some(version) = resource_version {
         metadata["resourceVersion"] = json!(version);
     }
-    let text = serde_json::to_string(&head).map_err(|error| ClusterError::Rejected {
-        message: error.to_string(),
-    })?;
+    let text = serde_json::to_string(&head)
+        .map_err(|error| ClusterError::Rejected { message: error.to_string() })?;
     let object =
         json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"head": text}});
     let stored = cluster.put(&object).await?;
-    let version = stored
-        .pointer("/metadata/resourceVersion")
-        .and_then(Value::as_str)
-        .unwrap_or("");
-    Ok(StoredHead {
-        head,
-        resource_version: version.to_owned(),
-    })
+    let version = stored.pointer("/metadata/resourceVersion").and_then(Value::as_str).unwrap_or("");
+    Ok(StoredHead { head, resource_version: version.to_owned() })
 }
 
 /// Where a set goes.
@@ -297,10 +250,7 @@ async fn replace(cluster: &dyn ClusterWrite, mut object: Value) -> Result<(), Cl
         return Ok(());
     };
     let there = cluster.get(&id, None).await?;
-    if let Some(version) = there
-        .as_ref()
-        .and_then(|there| there.pointer("/metadata/resourceVersion"))
-    {
+    if let Some(version) = there.as_ref().and_then(|there| there.pointer("/metadata/resourceVersion")) {
         object["metadata"]["resourceVersion"] = version.clone();
     }
     cluster.put(&object).await.map(drop)
@@ -308,21 +258,12 @@ async fn replace(cluster: &dyn ClusterWrite, mut object: Value) -> Result<(), Cl
 
 fn encode_set(place: &SetPlace<'_>, packed: &PackedSet) -> Vec<Value> {
     let stored = place.stored;
-    let parts: Vec<&[u8]> = if packed.bytes.is_empty() {
-        vec![&[]]
-    } else {
-        packed.bytes.chunks(PART_BYTES).collect()
-    };
+    let parts: Vec<&[u8]> =
+        if packed.bytes.is_empty() { vec![&[]] } else { packed.bytes.chunks(PART_BYTES).collect() };
     let count = parts.len();
     let encode = |(index, bytes): (usize, &&[u8])| {
         let name = set_name(place.instance, &stored.application, stored.slot, index + 1);
-        let mut metadata = metadata(
-            name,
-            place.namespace,
-            place.instance,
-            Some(&stored.application),
-            "set",
-        );
+        let mut metadata = metadata(name, place.namespace, place.instance, Some(&stored.application), "set");
         metadata["annotations"] = json!({
             "moorline.dev/slot": stored.slot.as_str(),
             "moorline.dev/rollout": stored.rollout.to_string(),
@@ -369,9 +310,7 @@ fn decode_part(object: &Value) -> Option<Part> {
         number: number.parse().ok()?,
         count: count.parse().ok()?,
         bytes: decoded("set").unwrap_or_default(),
-        objects: decoded("objects")
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-            .unwrap_or_default(),
+        objects: decoded("objects").and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default(),
     })
 }
 
@@ -379,10 +318,7 @@ fn decode_part(object: &Value) -> Option<Part> {
 fn decode_sets(secrets: &[Value]) -> Vec<(StoredSet, PackedSet)> {
     let mut slots: BTreeMap<(ApplicationId, &'static str), Vec<Part>> = BTreeMap::new();
     for part in secrets.iter().filter_map(decode_part) {
-        slots
-            .entry((part.application.clone(), part.slot.as_str()))
-            .or_default()
-            .push(part);
+        slots.entry((part.application.clone(), part.slot.as_str())).or_default().push(part);
     }
     let mut sets = Vec::new();
     for (_, mut parts) in slots {
@@ -391,11 +327,8 @@ fn decode_sets(secrets: &[Value]) -> Vec<(StoredSet, PackedSet)> {
         let (rollout, digest, count) = (first.rollout, first.digest, first.count);
         let belongs = |part: &&Part| part.rollout == rollout && part.digest == digest && part.count == count;
         let own: Vec<&Part> = parts.iter().filter(belongs).collect();
-        let complete = own.len() == count
-            && own
-                .iter()
-                .enumerate()
-                .all(|(index, part)| part.number == index + 1);
+        let complete =
+            own.len() == count && own.iter().enumerate().all(|(index, part)| part.number == index + 1);
         if !complete {
             continue;
         }
@@ -407,13 +340,7 @@ fn decode_sets(secrets: &[Value]) -> Vec<(StoredSet, PackedSet)> {
             digest,
             objects: first.objects.clone(),
         };
-        sets.push((
-            stored,
-            PackedSet {
-                digest,
-                bytes: bytes.into(),
-            },
-        ));
+        sets.push((stored, PackedSet { digest, bytes: bytes.into() }));
     }
     sets
 }
@@ -425,22 +352,13 @@ pub async fn remove(
     instance: &InstanceName,
     application: &ApplicationId,
 ) -> Result<(), ClusterError> {
-    let of_application = |role: &str| {
-        format!(
-            "{},{APPLICATION_LABEL}={}",
-            selector(instance, role),
-            application.label()
-        )
-    };
+    let of_application =
+        |role: &str| format!("{},{APPLICATION_LABEL}={}", selector(instance, role), application.label());
     for (kind, role) in [(secret(), "set"), (config_map(), "head")] {
-        let objects = cluster
-            .list(&kind, None, Some(namespace.as_str()), Some(&of_application(role)))
-            .await?;
+        let objects =
+            cluster.list(&kind, None, Some(namespace.as_str()), Some(&of_application(role))).await?;
         for object in objects {
-            let uid = object
-                .pointer("/metadata/uid")
-                .and_then(Value::as_str)
-                .unwrap_or("");
+            let uid = object.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or("");
             if let Some(id) = ResourceId::of(&object) {
                 cluster.delete(&id, None, uid).await?;
             }
@@ -458,14 +376,8 @@ pub async fn read_key(
     let Some(object) = cluster.get(&key_id(namespace, instance), None).await? else {
         return Ok(None);
     };
-    let text = object
-        .pointer("/data/fingerprints")
-        .and_then(Value::as_str)
-        .unwrap_or("");
-    let bytes = BASE64
-        .decode(text)
-        .ok()
-        .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+    let text = object.pointer("/data/fingerprints").and_then(Value::as_str).unwrap_or("");
+    let bytes = BASE64.decode(text).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
     let unreadable = || InventoryError::Unreadable {
         object: format!("Secret {namespace}/{instance}.keys"),
         why: "its key `fingerprints` has not 32 bytes".to_owned(),
@@ -507,9 +419,7 @@ mod tests {
 
     fn set(size: usize) -> RenderedSet {
         // Text that hardly compresses, so that large sets need several parts.
-        let noise: String = (0..size)
-            .map(|index| Digest::of(&index.to_le_bytes()).hex())
-            .collect();
+        let noise: String = (0..size).map(|index| Digest::of(&index.to_le_bytes()).hex()).collect();
         let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"noise": noise}});
         RenderedSet::new(vec![Manifest::parse(object, "a.yaml").unwrap()])
     }
@@ -528,11 +438,7 @@ mod tests {
         let (namespace, instance) = ("moorline".parse().unwrap(), "shop".parse().unwrap());
         let stored = stored(set);
         encode_set(
-            &SetPlace {
-                namespace: &namespace,
-                instance: &instance,
-                stored: &stored,
-            },
+            &SetPlace { namespace: &namespace, instance: &instance, stored: &stored },
             &PackedSet::pack(set),
         )
     }

@@ -56,12 +56,7 @@ pub struct LiveIndex {
 impl LiveIndex {
     /// An empty index; `explain` keeps the fields that others set.
     pub fn new(key: HashKey, clock: Arc<dyn Clock>, explain: bool) -> Self {
-        Self {
-            inner: Arc::default(),
-            key,
-            clock,
-            explain,
-        }
+        Self { inner: Arc::default(), key, clock, explain }
     }
 
     /// The key of the fingerprints.
@@ -112,13 +107,7 @@ impl LiveIndex {
         let mut inner = self.lock();
         let round = inner.kinds.get(&observed.id.kind).map_or(0, |state| state.round);
         let record = observed.record.clone();
-        inner.objects.insert(
-            observed.id,
-            Entry {
-                record: observed.record,
-                round,
-            },
-        );
+        inner.objects.insert(observed.id, Entry { record: observed.record, round });
         Some(record)
     }
 
@@ -139,9 +128,7 @@ impl LiveIndex {
             WatchEvent::Listed => self.end_list(kind),
             WatchEvent::Gone(id) => {
                 let gone = self.lock().objects.remove(&id);
-                gone.and_then(|entry| entry.record.application)
-                    .into_iter()
-                    .collect()
+                gone.and_then(|entry| entry.record.application).into_iter().collect()
             }
             WatchEvent::Failed(error) => {
                 self.lock().kinds.entry(kind.clone()).or_default().failure = Some(error);
@@ -157,10 +144,8 @@ impl LiveIndex {
         let state = inner.kinds.entry(id.kind.clone()).or_default();
         state.failure = None;
         let round = state.round;
-        let differs = inner
-            .expected
-            .get(&id)
-            .is_some_and(|expected| record.projection.as_ref() != Some(expected));
+        let differs =
+            inner.expected.get(&id).is_some_and(|expected| record.projection.as_ref() != Some(expected));
         if self.explain {
             record.extras = diff::extra_fields(object);
         }
@@ -170,9 +155,7 @@ impl LiveIndex {
         if let Some(entry) = inner.objects.get_mut(&id) {
             entry.round = round;
             // Our own write's echo, or an event from before it.
-            let old = record
-                .resource_version
-                .is_not_newer_than(&entry.record.resource_version);
+            let old = record.resource_version.is_not_newer_than(&entry.record.resource_version);
             if old && record.uid == entry.record.uid {
                 return None;
             }
@@ -183,11 +166,7 @@ impl LiveIndex {
                 && entry.record.application == record.application;
             let before = entry.record.application.clone();
             entry.record = record;
-            return if quiet {
-                None
-            } else {
-                entry.record.application.clone().or(before)
-            };
+            return if quiet { None } else { entry.record.application.clone().or(before) };
         }
         let application = record.application.clone();
         inner.objects.insert(id, Entry { record, round });
@@ -209,12 +188,7 @@ impl LiveIndex {
             keep
         });
         if first {
-            changed.extend(
-                inner
-                    .objects
-                    .values()
-                    .filter_map(|entry| entry.record.application.clone()),
-            );
+            changed.extend(inner.objects.values().filter_map(|entry| entry.record.application.clone()));
         }
         changed.into_iter().collect()
     }
@@ -243,14 +217,7 @@ impl Watches {
         selector: String,
         events: UnboundedSender<Event>,
     ) -> Self {
-        Self {
-            index,
-            cluster,
-            selector,
-            running: HashSet::new(),
-            tasks: JoinSet::new(),
-            events,
-        }
+        Self { index, cluster, selector, running: HashSet::new(), tasks: JoinSet::new(), events }
     }
 
     /// Starts the watch of a kind, unless it runs.

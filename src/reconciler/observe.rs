@@ -92,6 +92,8 @@ impl PackedRendering {
 pub struct ClusterView {
     /// What it serves.
     pub kinds: Arc<KindTable>,
+    /// Its version, as `v1.37.2`.
+    pub version: String,
     /// The key of the fingerprints.
     pub key: HashKey,
 }
@@ -151,20 +153,14 @@ impl Observer {
 
     /// All faults of the config repository as last read.
     pub fn faults(&self) -> &[Fault] {
-        self.config
-            .as_ref()
-            .map_or(&[], |config| &config.repository.faults)
+        self.config.as_ref().map_or(&[], |config| &config.repository.faults)
     }
 
     /// Reads the config repository at its branch, or at a revision.
     pub async fn read_config(&mut self, revision: Option<&str>) -> Result<(), HoldReason> {
         let url = self.options.config.clone();
-        let references = self
-            .world
-            .sources
-            .references(&url)
-            .await
-            .map_err(|error| source_hold(&url, &error))?;
+        let references =
+            self.world.sources.references(&url).await.map_err(|error| source_hold(&url, &error))?;
         let (reference, commit) = self.config_commit(&references, revision)?;
         self.references.insert(url.clone(), Ok(references));
         if self.config.as_ref().is_some_and(|config| config.commit == commit) {
@@ -174,21 +170,11 @@ impl Observer {
         let tree = self
             .world
             .sources
-            .tree(
-                &url,
-                reference.as_deref(),
-                commit,
-                &RepositoryPath::default(),
-                previous,
-            )
+            .tree(&url, reference.as_deref(), commit, &RepositoryPath::default(), previous)
             .await
             .map_err(|error| source_hold(&url, &error))?;
         let repository = Arc::new(ConfigRepository::read(&tree));
-        self.config = Some(ConfigState {
-            commit,
-            tree,
-            repository,
-        });
+        self.config = Some(ConfigState { commit, tree, repository });
         Ok(())
     }
 
@@ -197,15 +183,8 @@ impl Observer {
         references: &References,
         revision: Option<&str>,
     ) -> Result<(Option<String>, CommitSha), HoldReason> {
-        let branch = self
-            .options
-            .config_branch
-            .clone()
-            .or_else(|| references.head_branch.clone());
-        let wanted = revision
-            .map(str::to_owned)
-            .or(branch)
-            .unwrap_or_else(|| "HEAD".to_owned());
+        let branch = self.options.config_branch.clone().or_else(|| references.head_branch.clone());
+        let wanted = revision.map(str::to_owned).or(branch).unwrap_or_else(|| "HEAD".to_owned());
         resolve(references, &wanted).ok_or_else(|| HoldReason::RevisionMissing {
             repository: self.options.config.clone(),
             revision: wanted,
@@ -256,8 +235,7 @@ impl Observer {
         let Some(config) = self.config.clone() else {
             return reading;
         };
-        self.read_environments(&config, deployed, views, &mut reading)
-            .await;
+        self.read_environments(&config, deployed, views, &mut reading).await;
         reading
     }
 
@@ -294,10 +272,7 @@ impl Observer {
         let mut prepared = Vec::new();
         for (application, config) in all {
             let id = application.id.clone();
-            match self
-                .prepare(application, &config, deployed.get(&id).copied())
-                .await
-            {
+            match self.prepare(application, &config, deployed.get(&id).copied()).await {
                 Ok(Some(one)) => prepared.push(one),
                 Ok(None) => {
                     reading.desired.insert(id, Desired::NeverPromoted);
@@ -331,31 +306,22 @@ impl Observer {
             Some(Ok(references)) => references,
             _ => return Ok(config.clone()),
         };
-        let (reference, commit) =
-            resolve(references, revision).ok_or_else(|| HoldReason::RevisionMissing {
-                repository: url.clone(),
-                revision: revision.clone(),
-            })?;
+        let (reference, commit) = resolve(references, revision).ok_or_else(|| {
+            HoldReason::RevisionMissing { repository: url.clone(), revision: revision.clone() }
+        })?;
         if commit == config.commit {
             return Ok(config.clone());
         }
         let root = RepositoryPath::default();
-        let tree = self
-            .world
-            .sources
-            .tree(url, reference.as_deref(), commit, &root, Some(&config.tree))
-            .await;
+        let tree =
+            self.world.sources.tree(url, reference.as_deref(), commit, &root, Some(&config.tree)).await;
         let mut tree = tree.map_err(|error| source_hold(url, &error))?;
         // The environments themselves are described by the main revision alone.
         if let Some(file) = config.tree.get("moorline.yaml") {
             tree.insert("moorline.yaml".to_owned(), file.clone());
         }
         let repository = Arc::new(ConfigRepository::read(&tree));
-        Ok(ConfigState {
-            commit,
-            tree,
-            repository,
-        })
+        Ok(ConfigState { commit, tree, repository })
     }
 
     fn list_environment(
@@ -372,11 +338,7 @@ impl Observer {
             _ => false,
         };
         let faults: Vec<HoldReason> = repository.faults.iter().filter(own).map(fault_hold).collect();
-        let members = repository
-            .environments
-            .get(name)
-            .map(|one| one.members.clone())
-            .unwrap_or_default();
+        let members = repository.environments.get(name).map(|one| one.members.clone()).unwrap_or_default();
         if !faults.is_empty() {
             for service in &members {
                 let id = ApplicationId::new(name.clone(), service.clone());
@@ -414,38 +376,23 @@ impl Observer {
         deployed: Option<CommitSha>,
     ) -> Result<Option<Prepared>, HoldReason> {
         let mut reference = None;
-        let code = match application
-            .code
-            .as_ref()
-            .map(|code| (&code.repository, &code.revision))
-        {
+        let code = match application.code.as_ref().map(|code| (&code.repository, &code.revision)) {
             None => WantedCode::default(),
             Some((_, CodeRevision::NeverPromoted)) => return Ok(None),
-            Some((_, CodeRevision::Pinned { commit, digest })) => WantedCode {
-                commit: Some(*commit),
-                digest: digest.clone(),
-            },
+            Some((_, CodeRevision::Pinned { commit, digest })) => {
+                WantedCode { commit: Some(*commit), digest: digest.clone() }
+            }
             Some((repository, CodeRevision::Branch(branch))) => {
                 let head = self.head_of(repository, branch)?;
                 reference = Some(format!("refs/heads/{branch}"));
-                let commit = self
-                    .effective_commit(&application, reference.as_deref(), head, deployed)
-                    .await?;
-                WantedCode {
-                    commit: Some(commit),
-                    digest: None,
-                }
+                let commit =
+                    self.effective_commit(&application, reference.as_deref(), head, deployed).await?;
+                WantedCode { commit: Some(commit), digest: None }
             }
         };
-        let files = self
-            .files_of(&application, config, &code, reference.as_deref())
-            .await?;
-        Ok(Some(Prepared {
-            application: Arc::new(application),
-            code,
-            config: config.commit,
-            files,
-        }))
+        let files = self.files_of(&application, config, &code, reference.as_deref()).await?;
+        let source = config.repository.clone();
+        Ok(Some(Prepared { application: Arc::new(application), code, config: config.commit, source, files }))
     }
 
     fn head_of(&self, repository: &RepositoryUrl, branch: &str) -> Result<CommitSha, HoldReason> {
@@ -468,18 +415,12 @@ impl Observer {
         head: CommitSha,
         deployed: Option<CommitSha>,
     ) -> Result<CommitSha, HoldReason> {
-        let Some(code) = application
-            .code
-            .as_ref()
-            .filter(|code| !code.path.as_str().is_empty())
-        else {
+        let Some(code) = application.code.as_ref().filter(|code| !code.path.as_str().is_empty()) else {
             return Ok(head);
         };
         let sources = &self.world.sources;
         let digest_at = async |commit: CommitSha, reference: Option<&str>| {
-            let tree = sources
-                .tree(&code.repository, reference, commit, &code.path, None)
-                .await?;
+            let tree = sources.tree(&code.repository, reference, commit, &code.path, None).await?;
             Ok::<Digest, SourceError>(tree.digest())
         };
         let mut known = self.paths.get(&application.id).copied();
@@ -492,12 +433,9 @@ impl Observer {
         if known.is_some_and(|(commit, _)| commit == head) {
             return Ok(head);
         }
-        let digest = digest_at(head, reference)
-            .await
-            .map_err(|error| source_hold(&code.repository, &error))?;
-        let commit = known
-            .filter(|(_, before)| *before == digest)
-            .map_or(head, |(commit, _)| commit);
+        let digest =
+            digest_at(head, reference).await.map_err(|error| source_hold(&code.repository, &error))?;
+        let commit = known.filter(|(_, before)| *before == digest).map_or(head, |(commit, _)| commit);
         self.paths.insert(application.id.clone(), (commit, digest));
         Ok(commit)
     }
@@ -520,13 +458,7 @@ impl Observer {
                     let branch = source.branch.clone().or_else(|| self.default_branch(repository));
                     let branch = branch.unwrap_or_else(|| "HEAD".to_owned());
                     let head = self.head_of(repository, &branch)?;
-                    self.tree_at(
-                        repository,
-                        Some(&format!("refs/heads/{branch}")),
-                        head,
-                        &source.path,
-                    )
-                    .await
+                    self.tree_at(repository, Some(&format!("refs/heads/{branch}")), head, &source.path).await
                 }
             },
             Origin::Chart { path } => {
@@ -559,11 +491,7 @@ impl Observer {
             return Ok(tree.clone());
         }
         let previous = known.map(|(_, tree)| tree.clone());
-        let tree = self
-            .world
-            .sources
-            .tree(repository, reference, commit, path, previous.as_ref())
-            .await;
+        let tree = self.world.sources.tree(repository, reference, commit, path, previous.as_ref()).await;
         let tree = tree.map_err(|error| source_hold(repository, &error))?;
         self.trees.insert(key, (commit, tree.clone()));
         Ok(tree)
@@ -578,29 +506,31 @@ impl Observer {
         let Some(configuration) = &config.repository.configuration else {
             return;
         };
-        let memo = &self.memo;
+        let (memo, nothing) = (&self.memo, FileTree::default());
         let results: Vec<_> = prepared
             .into_par_iter()
             .map(|one| {
                 let view = views(one.application.cluster.as_deref());
+                let environment = one.source.environments.get(&one.application.id.environment);
                 let input = RenderInput {
                     instance: &configuration.instance,
                     own_namespace: &options.own_namespace,
                     application: &one.application,
+                    umbrella: environment.and_then(|environment| environment.umbrella.as_ref()),
+                    folder: environment.map_or(&nothing, |environment| &environment.folder),
                     files: &one.files,
                     code: &one.code,
                     kinds: view.as_ref().map(|view| &*view.kinds),
+                    kubernetes: view.as_ref().map(|view| view.version.as_str()),
+                    seed: view.as_ref().map_or([0; 32], |view| seed(&view.key, &one.application.id)),
                 };
                 let inputs = input.digest();
-                let known = memo
-                    .get(&one.application.id)
-                    .filter(|(digest, _)| *digest == inputs);
+                let known = memo.get(&one.application.id).filter(|(digest, _)| *digest == inputs);
                 let result = known.map_or_else(
                     || {
                         // Without a cluster nothing is compared with it: any key will do.
-                        let key = view
-                            .as_ref()
-                            .map_or_else(|| HashKey::new([0; 32]), |view| view.key.clone());
+                        let key =
+                            view.as_ref().map_or_else(|| HashKey::new([0; 32]), |view| view.key.clone());
                         let rendered = render::render(&input).map_err(|error| error.hold())?;
                         Ok(Arc::new(PackedRendering::pack(&rendered, &key)))
                     },
@@ -632,7 +562,19 @@ struct Prepared {
     application: Arc<Application>,
     code: WantedCode,
     config: CommitSha,
+    source: Arc<ConfigRepository>,
     files: FileTree,
+}
+
+/// Random values of charts: secret, because the key is, and the same at every render of an application.
+fn seed(key: &HashKey, application: &ApplicationId) -> [u8; 32] {
+    let mut seed = [0; 32];
+    for (half, tag) in seed.chunks_exact_mut(16).zip([b'0', b'1']) {
+        let mut hasher = key.hasher();
+        hasher.bytes(tag, application.to_string().as_bytes());
+        half.copy_from_slice(hasher.finish().as_bytes());
+    }
+    seed
 }
 
 /// Services that are in an environment, and those that a fault keeps from being in it.
@@ -664,19 +606,15 @@ fn resolve(references: &References, wanted: &str) -> Option<(Option<String>, Com
 }
 
 fn fault_hold(fault: &Fault) -> HoldReason {
-    HoldReason::ConfigFault {
-        fault: fault.to_string(),
-        hint: fault.hint.clone(),
-    }
+    HoldReason::ConfigFault { fault: fault.to_string(), hint: fault.hint.clone() }
 }
 
 /// The hold that an unreadable repository becomes.
 pub fn source_hold(repository: &RepositoryUrl, error: &SourceError) -> HoldReason {
     match error {
-        SourceError::Missing { revision, .. } => HoldReason::RevisionMissing {
-            repository: repository.clone(),
-            revision: revision.clone(),
-        },
+        SourceError::Missing { revision, .. } => {
+            HoldReason::RevisionMissing { repository: repository.clone(), revision: revision.clone() }
+        }
         other => HoldReason::SourceUnavailable {
             repository: repository.clone(),
             message: crate::model::error::chain(other),

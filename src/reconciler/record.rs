@@ -34,20 +34,10 @@ impl Recorder {
         let (sender, receiver) = unbounded_channel();
         let (failed, failure) = watch::channel(None);
         let waiting = Arc::new(AtomicUsize::new(0));
-        let writer = Writer {
-            store,
-            instance,
-            clock: world.clock.clone(),
-            waiting: waiting.clone(),
-            failed,
-            events,
-        };
+        let writer =
+            Writer { store, instance, clock: world.clock.clone(), waiting: waiting.clone(), failed, events };
         tokio::spawn(writer.run(receiver));
-        Some(Self {
-            sender,
-            waiting,
-            failure,
-        })
+        Some(Self { sender, waiting, failure })
     }
 
     /// Queues a record.
@@ -99,21 +89,17 @@ impl Writer {
     }
 
     async fn write(&self, batch: &[Entry]) -> Result<(), SourceError> {
-        let (entries, instance, time) = (
-            batch.to_vec(),
-            self.instance.clone(),
-            self.clock.now().as_second(),
-        );
+        let (entries, instance, time) = (batch.to_vec(), self.instance.clone(), self.clock.now().as_second());
         let prepare = move |files: &crate::model::source::FileTree| {
             let current = |path: &str| {
                 let bytes = files.get(path)?.content.bytes().ok()?;
                 String::from_utf8(bytes.to_vec()).ok()
             };
             let commit = ledger::commit(&instance, &entries, &current)?;
-            let edits = commit.edits.into_iter().map(|edit| FileEdit {
-                path: edit.path,
-                content: Some(edit.content),
-            });
+            let edits = commit
+                .edits
+                .into_iter()
+                .map(|edit| FileEdit { path: edit.path, content: Some(edit.content) });
             Some(CommitRequest {
                 message: commit.message,
                 trailers: commit.trailers,
@@ -133,16 +119,9 @@ pub async fn recorded_rollouts(store: &dyn StateStore) -> Result<BTreeMap<Applic
     let files = store.files().await?;
     let mut numbers = BTreeMap::new();
     for (_, file) in files.below("environments") {
-        let text = file
-            .content
-            .bytes()
-            .ok()
-            .and_then(|bytes| std::str::from_utf8(bytes).ok());
+        let text = file.content.bytes().ok().and_then(|bytes| std::str::from_utf8(bytes).ok());
         if let Some(record) = text.and_then(ledger::read) {
-            numbers.insert(
-                ApplicationId::new(record.environment, record.service),
-                record.rollout,
-            );
+            numbers.insert(ApplicationId::new(record.environment, record.service), record.rollout);
         }
     }
     Ok(numbers)

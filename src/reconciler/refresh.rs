@@ -36,10 +36,7 @@ impl Target {
     }
 
     fn plain(wanted: Wanted) -> Self {
-        Self {
-            wanted: Arc::new(wanted),
-            ..Self::held(Vec::new())
-        }
+        Self { wanted: Arc::new(wanted), ..Self::held(Vec::new()) }
     }
 
     fn of(rendered: &RenderedVersion, moves_with_others: bool) -> Self {
@@ -112,19 +109,14 @@ pub(super) fn targets(
     }
     let environments: BTreeSet<&EnvironmentName> =
         heads.keys().map(|application| &application.environment).collect();
-    for environment in environments
-        .into_iter()
-        .filter(|environment| includes(environment))
-    {
+    for environment in environments.into_iter().filter(|environment| includes(environment)) {
         let deployed: BTreeSet<ServiceName> = heads
             .keys()
             .filter(|application| application.environment == *environment)
             .map(|application| application.service.clone())
             .collect();
         for (service, target) in absent(reading, environment, &deployed, &confirmed(environment)) {
-            targets
-                .entry(ApplicationId::new(environment.clone(), service))
-                .or_insert(target);
+            targets.entry(ApplicationId::new(environment.clone(), service)).or_insert(target);
         }
     }
     targets
@@ -137,12 +129,8 @@ fn absent(
     deployed: &BTreeSet<ServiceName>,
     confirmed: &BTreeSet<crate::model::digest::Digest>,
 ) -> BTreeMap<ServiceName, Target> {
-    let all = |target: &dyn Fn() -> Target| {
-        deployed
-            .iter()
-            .map(|service| (service.clone(), target()))
-            .collect()
-    };
+    let all =
+        |target: &dyn Fn() -> Target| deployed.iter().map(|service| (service.clone(), target())).collect();
     if !reading.held.is_empty() {
         return all(&|| Target::held(reading.held.clone()));
     }
@@ -150,16 +138,8 @@ fn absent(
         return all(&|| Target::held(reasons.clone()));
     }
     let wanted = reading.members.get(environment);
-    match guard_environment(&EnvironmentChange {
-        environment,
-        deployed,
-        wanted,
-        confirmed,
-    }) {
-        Ok(gone) => gone
-            .into_iter()
-            .map(|service| (service, Target::plain(Wanted::Removed)))
-            .collect(),
+    match guard_environment(&EnvironmentChange { environment, deployed, wanted, confirmed }) {
+        Ok(gone) => gone.into_iter().map(|service| (service, Target::plain(Wanted::Removed))).collect(),
         Err(hold) => {
             let kept = |service: &&ServiceName| wanted.is_none_or(|wanted| !wanted.contains(*service));
             deployed
@@ -180,10 +160,7 @@ fn moved_applications(reading: &Reading, heads: &Heads<'_>) -> BTreeSet<Applicat
         let wanted = &rendered.application;
         head.deployed.is_some() && (head.namespace != wanted.namespace || head.release != wanted.release)
     };
-    let moved = reading
-        .desired
-        .iter()
-        .filter(|(application, desired)| moves(application, desired));
+    let moved = reading.desired.iter().filter(|(application, desired)| moves(application, desired));
     moved.map(|(application, _)| application.clone()).collect()
 }
 
@@ -198,10 +175,7 @@ impl Claims {
         for (application, target) in targets {
             if let Wanted::Version(wanted) = &*target.wanted {
                 for object in &wanted.set.objects {
-                    claims
-                        .entry(object.id.clone())
-                        .or_default()
-                        .push(application.clone());
+                    claims.entry(object.id.clone()).or_default().push(application.clone());
                 }
             }
         }
@@ -214,13 +188,7 @@ impl Claims {
         application: &ApplicationId,
         ids: impl Iterator<Item = &'a ResourceId>,
     ) -> BTreeMap<ResourceId, ApplicationId> {
-        let other = |id: &ResourceId| {
-            self.0
-                .get(id)?
-                .iter()
-                .find(|owner| *owner != application)
-                .cloned()
-        };
+        let other = |id: &ResourceId| self.0.get(id)?.iter().find(|owner| *owner != application).cloned();
         ids.filter_map(|id| Some((id.clone(), other(id)?))).collect()
     }
 }

@@ -209,10 +209,7 @@ impl Reconciler {
 
     /// Lets running ticks end their step and records reach the state repository.
     async fn finish(&mut self) {
-        tracing::info!(
-            ticks.running = self.ticks.len(),
-            "Stopping: finishing what is in hand"
-        );
+        tracing::info!(ticks.running = self.ticks.len(), "Stopping: finishing what is in hand");
         let rest = async {
             while let Some(result) = self.ticks.join_next().await {
                 self.end_tick(result);
@@ -252,20 +249,13 @@ impl Reconciler {
             .filter_map(|(_, one)| one.wake);
         let next = wakes.chain([self.next_poll]).min().unwrap_or(now);
         let wait = Duration::try_from(next.duration_since(now)).unwrap_or(Duration::ZERO);
-        let wait = if self.mode == RunMode::Once {
-            wait.min(Duration::from_millis(500))
-        } else {
-            wait
-        };
+        let wait = if self.mode == RunMode::Once { wait.min(Duration::from_millis(500)) } else { wait };
         wait.max(Duration::from_millis(1))
     }
 
     fn wake_late(&mut self) {
         let now = self.world.clock.now();
-        let late = self
-            .applications
-            .iter()
-            .filter(|(_, one)| one.wake.is_some_and(|wake| wake <= now));
+        let late = self.applications.iter().filter(|(_, one)| one.wake.is_some_and(|wake| wake <= now));
         let late: Vec<ApplicationId> = late.map(|(id, _)| id.clone()).collect();
         for id in late {
             if let Some(application) = self.applications.get_mut(&id) {
@@ -291,6 +281,7 @@ impl Reconciler {
                     context.clone(),
                     ClusterView {
                         kinds: one.kinds.clone(),
+                        version: one.identity.version.clone(),
                         key: one.live.key().clone(),
                     },
                 )
@@ -315,10 +306,7 @@ impl Reconciler {
     /// The name of the instance, from the config repository; if that was never read, from heads of the default
     /// cluster that came from it.
     async fn find_instance(&mut self, failure: Option<&HoldReason>) {
-        let configured = self
-            .observer
-            .config()
-            .and_then(|config| config.repository.configuration.as_ref());
+        let configured = self.observer.config().and_then(|config| config.repository.configuration.as_ref());
         if let Some(configuration) = configured {
             self.instance = Some(configuration.instance.clone());
             return;
@@ -341,10 +329,7 @@ impl Reconciler {
         let Some(instance) = self.instance.clone() else {
             return;
         };
-        let configured = self
-            .observer
-            .config()
-            .and_then(|config| config.repository.configuration.clone());
+        let configured = self.observer.config().and_then(|config| config.repository.configuration.clone());
         let mut contexts: BTreeSet<Option<String>> = configured
             .iter()
             .flat_map(|configuration| &configuration.environments)
@@ -386,16 +371,12 @@ impl Reconciler {
 
     /// Looks again for what watches do not show: kinds that were not known, and strangers' objects.
     async fn update_cluster(&mut self, context: &Option<String>) {
-        let asks_for_kinds = self
-            .applications
-            .values()
-            .filter(|one| one.context == *context)
-            .any(|one| {
-                one.plan
-                    .iter()
-                    .flat_map(|plan| &plan.holds)
-                    .any(|hold| matches!(hold, HoldReason::KindUnknown { .. }))
-            });
+        let asks_for_kinds = self.applications.values().filter(|one| one.context == *context).any(|one| {
+            one.plan
+                .iter()
+                .flat_map(|plan| &plan.holds)
+                .any(|hold| matches!(hold, HoldReason::KindUnknown { .. }))
+        });
         let Some(state) = self.clusters.get_mut(context) else {
             return;
         };
@@ -413,9 +394,7 @@ impl Reconciler {
             inventory::ROLE_LABEL
         );
         let namespace = Some(self.options.own_namespace.as_str());
-        let mut stream = state
-            .cluster
-            .watch(&GroupKind::new("", "ConfigMap"), None, namespace, &selector);
+        let mut stream = state.cluster.watch(&GroupKind::new("", "ConfigMap"), None, namespace, &selector);
         let events = self.events.clone();
         if self.mode == RunMode::Once {
             return;
@@ -474,28 +453,16 @@ impl Reconciler {
         };
         for (application, stored) in self.clusters.values().flat_map(|cluster| &cluster.heads) {
             let reached = recorded.get(application).copied().unwrap_or(0);
-            for record in stored
-                .head
-                .pending
-                .iter()
-                .filter(|record| record.rollout > reached)
-            {
-                recorder.record(Entry {
-                    application: application.clone(),
-                    record: record.clone(),
-                });
+            for record in stored.head.pending.iter().filter(|record| record.rollout > reached) {
+                recorder.record(Entry { application: application.clone(), record: record.clone() });
             }
         }
     }
 
     /// Joins the reading with the heads: what every application wants from now on.
     fn retarget(&mut self) {
-        let contexts: BTreeSet<Option<String>> = self
-            .clusters
-            .keys()
-            .chain(self.unconnected.keys())
-            .cloned()
-            .collect();
+        let contexts: BTreeSet<Option<String>> =
+            self.clusters.keys().chain(self.unconnected.keys()).cloned().collect();
         let mut all: BTreeMap<ApplicationId, (Option<String>, Target)> = BTreeMap::new();
         for context in contexts {
             for (application, target) in self.targets_of(&context) {
@@ -504,14 +471,10 @@ impl Reconciler {
         }
         self.claims.clear();
         for context in self.clusters.keys() {
-            let own = all
-                .iter()
-                .filter(|(_, (one, _))| one == context)
-                .map(|(id, (_, target))| (id, target));
+            let own = all.iter().filter(|(_, (one, _))| one == context).map(|(id, (_, target))| (id, target));
             self.claims.insert(context.clone(), Claims::new(own));
         }
-        self.applications
-            .retain(|id, _| all.contains_key(id) || self.busy.contains(id));
+        self.applications.retain(|id, _| all.contains_key(id) || self.busy.contains(id));
         for (id, (context, target)) in all {
             self.put_target(id, context, target);
         }
@@ -538,22 +501,11 @@ impl Reconciler {
             .map(|(id, stored)| (id, &stored.head))
             .collect();
         let confirmed = |environment: &EnvironmentName| {
-            let any = ApplicationId::new(
-                environment.clone(),
-                crate::model::name::ServiceName::environment(),
-            );
-            state
-                .commands
-                .get(environment)
-                .map(|one| one.confirmations(&any).plans)
-                .unwrap_or_default()
+            let any = ApplicationId::new(environment.clone(), crate::model::name::ServiceName::environment());
+            state.commands.get(environment).map(|one| one.confirmations(&any).plans).unwrap_or_default()
         };
-        let mut targets = targets(
-            &reading,
-            &heads,
-            &|environment| self.options.includes(environment),
-            &confirmed,
-        );
+        let mut targets =
+            targets(&reading, &heads, &|environment| self.options.includes(environment), &confirmed);
         for (id, why) in state.unreadable.iter().filter(|(id, _)| here(&id.environment)) {
             let hold = HoldReason::InventoryUnreadable { message: why.clone() };
             targets.insert(id.clone(), Target::held(vec![hold]));
@@ -567,12 +519,7 @@ impl Reconciler {
                 let same = application.context == context && application.target.is_same_as(&target);
                 application.context = context;
                 application.target = target;
-                if same
-                    && application
-                        .plan
-                        .as_ref()
-                        .is_some_and(|plan| plan.holds.is_empty())
-                {
+                if same && application.plan.as_ref().is_some_and(|plan| plan.holds.is_empty()) {
                     return;
                 }
             }
@@ -598,19 +545,9 @@ impl Reconciler {
         for (context, state) in &mut self.clusters {
             let mut kinds: BTreeSet<GroupKind> = BTreeSet::new();
             kinds.extend(
-                state
-                    .heads
-                    .values()
-                    .flat_map(|stored| stored.head.objects.keys())
-                    .map(|id| id.kind.clone()),
+                state.heads.values().flat_map(|stored| stored.head.objects.keys()).map(|id| id.kind.clone()),
             );
-            kinds.extend(
-                state
-                    .intents
-                    .values()
-                    .flat_map(|intent| &intent.objects)
-                    .map(|id| id.kind.clone()),
-            );
+            kinds.extend(state.intents.values().flat_map(|intent| &intent.objects).map(|id| id.kind.clone()));
             for application in self.applications.values().filter(|one| one.context == *context) {
                 if let Wanted::Version(wanted) = &*application.target.wanted {
                     kinds.extend(wanted.set.objects.iter().map(|object| object.id.kind.clone()));
@@ -656,14 +593,11 @@ impl Reconciler {
             _ => Vec::new(),
         };
         let claims = self.claims.get(&application.context);
-        let elsewhere = claims
-            .map(|claims| claims.elsewhere(id, named.chain(wanted_ids)))
-            .unwrap_or_default();
+        let elsewhere =
+            claims.map(|claims| claims.elsewhere(id, named.chain(wanted_ids))).unwrap_or_default();
         let commands = state.commands.get(&id.environment);
-        let deployed = head
-            .as_ref()
-            .and_then(|head| head.head.deployed.as_ref())
-            .map(|version| version.digest);
+        let deployed =
+            head.as_ref().and_then(|head| head.head.deployed.as_ref()).map(|version| version.digest);
         let namespace_known = match &**wanted {
             Wanted::Version(wanted) => state.namespaces.contains(&wanted.namespace),
             _ => false,
@@ -686,13 +620,8 @@ impl Reconciler {
             progress: application.progress.clone(),
             wanted_elsewhere: elsewhere,
             suspension: self.suspension(id, application),
-            confirmations: commands
-                .map(|commands| commands.confirmations(id))
-                .unwrap_or_default(),
-            recorded_rollout: self
-                .recorded
-                .as_ref()
-                .map(|recorded| recorded.get(id).copied().unwrap_or(0)),
+            confirmations: commands.map(|commands| commands.confirmations(id)).unwrap_or_default(),
+            recorded_rollout: self.recorded.as_ref().map(|recorded| recorded.get(id).copied().unwrap_or(0)),
             observed: self.observed_holds(application),
             namespace_known,
             keeps_records: self.world.state.is_some(),
@@ -701,11 +630,7 @@ impl Reconciler {
 
     fn suspension(&self, id: &ApplicationId, application: &Application) -> Option<Suspension> {
         let in_git = application.target.suspended_in_git.clone();
-        let in_git = in_git.map(|reason| Suspension {
-            reason,
-            until: None,
-            actor: None,
-        });
+        let in_git = in_git.map(|reason| Suspension { reason, until: None, actor: None });
         let state = self.clusters.get(&application.context)?;
         let commands = state.commands.get(&id.environment)?;
         commands.suspension(id, self.world.clock.now()).or(in_git)
@@ -719,13 +644,7 @@ impl Reconciler {
             | HoldReason::RevisionMissing { repository, .. } => *repository == self.options.config,
             _ => false,
         };
-        self.reading
-            .failures
-            .iter()
-            .filter(|_| !held)
-            .filter(config)
-            .cloned()
-            .collect()
+        self.reading.failures.iter().filter(|_| !held).filter(config).cloned().collect()
     }
 
     fn end_tick(&mut self, result: Result<TickResult, tokio::task::JoinError>) {
@@ -745,10 +664,7 @@ impl Reconciler {
         let recorder = self.recorder.as_ref();
         for record in &result.records {
             if let Some(recorder) = recorder {
-                recorder.record(Entry {
-                    application: id.clone(),
-                    record: record.clone(),
-                });
+                recorder.record(Entry { application: id.clone(), record: record.clone() });
             }
             if let Some(recorded) = &mut self.recorded {
                 recorded.insert(id.clone(), record.rollout);
@@ -826,12 +742,11 @@ impl Reconciler {
         let Wanted::Version(wanted) = &*application.target.wanted else {
             return;
         };
-        let defines = wanted.set.objects.iter().any(|object| {
-            object
-                .id
-                .kind
-                .is("apiextensions.k8s.io", "CustomResourceDefinition")
-        });
+        let defines = wanted
+            .set
+            .objects
+            .iter()
+            .any(|object| object.id.kind.is("apiextensions.k8s.io", "CustomResourceDefinition"));
         if !defines {
             return;
         }
@@ -842,12 +757,7 @@ impl Reconciler {
         if let Some(kinds) = futures::FutureExt::now_or_never(cluster.kinds(false)).and_then(Result::ok) {
             state.kinds = kinds;
         }
-        let kinds: Vec<GroupKind> = wanted
-            .set
-            .objects
-            .iter()
-            .map(|object| object.id.kind.clone())
-            .collect();
+        let kinds: Vec<GroupKind> = wanted.set.objects.iter().map(|object| object.id.kind.clone()).collect();
         state.watch(&kinds);
     }
 
@@ -863,18 +773,9 @@ impl Reconciler {
                 && matches!(&*one.target.wanted, Wanted::Version(_))
         });
         let moving = self.applications.values().any(|one| one.moving);
-        let recording = self
-            .recorder
-            .as_ref()
-            .is_some_and(|recorder| recorder.waiting() > 0);
-        let failing = self
-            .recorder
-            .as_ref()
-            .is_some_and(|recorder| recorder.failure().is_some())
-            || self
-                .applications
-                .values()
-                .any(|one| one.progress.failure.is_some())
+        let recording = self.recorder.as_ref().is_some_and(|recorder| recorder.waiting() > 0);
+        let failing = self.recorder.as_ref().is_some_and(|recorder| recorder.failure().is_some())
+            || self.applications.values().any(|one| one.progress.failure.is_some())
             || unknown;
         if !failing {
             self.failing_since = None;
@@ -890,28 +791,14 @@ impl Reconciler {
         let configured = self.observer.config();
         let environments = configured
             .and_then(|config| config.repository.configuration.as_ref())
-            .map(|configuration| {
-                configuration
-                    .environments
-                    .keys()
-                    .map(ToString::to_string)
-                    .collect()
-            })
+            .map(|configuration| configuration.environments.keys().map(ToString::to_string).collect())
             .unwrap_or_default();
         let judged = !self.applications.is_empty() || configured.is_some();
         let board = Board {
-            instance: self
-                .instance
-                .as_ref()
-                .map(ToString::to_string)
-                .unwrap_or_default(),
+            instance: self.instance.as_ref().map(ToString::to_string).unwrap_or_default(),
             config: configured.map(|config| config.commit.to_string()),
             environments,
-            applications: self
-                .applications
-                .values()
-                .filter_map(|one| one.status.clone())
-                .collect(),
+            applications: self.applications.values().filter_map(|one| one.status.clone()).collect(),
             ready: judged
                 && self.applications.values().all(|one| one.status.is_some())
                 && !self.clusters.is_empty(),
@@ -924,21 +811,14 @@ impl Reconciler {
         let mut failures: Vec<String> = self.reading.failures.iter().map(HoldReason::message).collect();
         failures.extend(self.unconnected.values().map(HoldReason::message));
         if let Some(recorder) = self.recorder.as_ref().filter(|recorder| recorder.waiting() > 0) {
-            let why = recorder
-                .failure()
-                .unwrap_or_else(|| "it did not answer in time".to_owned());
-            failures.push(format!(
-                "{} records are not in the state repository: {why}",
-                recorder.waiting()
-            ));
+            let why = recorder.failure().unwrap_or_else(|| "it did not answer in time".to_owned());
+            failures.push(format!("{} records are not in the state repository: {why}", recorder.waiting()));
         }
         if self.recorded.is_none() {
             failures.push("the state repository cannot be read".to_owned());
         }
-        let unavailable = self
-            .applications
-            .values()
-            .flat_map(|one| one.plan.iter().flat_map(|plan| &plan.holds));
+        let unavailable =
+            self.applications.values().flat_map(|one| one.plan.iter().flat_map(|plan| &plan.holds));
         failures.extend(
             unavailable
                 .filter(|hold| matches!(hold, HoldReason::ApiUnavailable { .. }))
@@ -949,17 +829,9 @@ impl Reconciler {
         Outcome {
             failures,
             board: (**self.board.borrow()).clone(),
-            plans: self
-                .applications
-                .values()
-                .filter_map(|one| one.plan.clone())
-                .collect(),
+            plans: self.applications.values().filter_map(|one| one.plan.clone()).collect(),
             writes: self.writes,
-            details: self
-                .applications
-                .iter()
-                .filter_map(|(id, one)| self.detail(id, one))
-                .collect(),
+            details: self.applications.iter().filter_map(|(id, one)| self.detail(id, one)).collect(),
         }
     }
 
@@ -1000,13 +872,7 @@ fn is_moving(result: &TickResult) -> bool {
 fn say(id: &ApplicationId, application: &mut Application, status: &ApplicationStatus, result: &TickResult) {
     let holds: Vec<&str> = status.holds.iter().map(|hold| hold.message.as_str()).collect();
     let wanted = status.wanted.as_ref().map(describe).unwrap_or_default();
-    let line = format!(
-        "{} {} {} {}",
-        status.sync.as_str(),
-        status.health.as_str(),
-        wanted,
-        holds.join("; ")
-    );
+    let line = format!("{} {} {} {}", status.sync.as_str(), status.health.as_str(), wanted, holds.join("; "));
     if application.said.as_ref() == Some(&line) && result.writes == 0 {
         return;
     }
@@ -1031,14 +897,10 @@ fn connection_hold(context: Option<&str>, error: &inventory::InventoryError) -> 
     use crate::adapters::cluster::ClusterError;
     match (context, error) {
         (Some(context), inventory::InventoryError::Cluster(ClusterError::Unconfigured { .. })) => {
-            HoldReason::ClusterUnknown {
-                cluster: context.to_owned(),
-            }
+            HoldReason::ClusterUnknown { cluster: context.to_owned() }
         }
         (_, inventory::InventoryError::Cluster(error)) => cluster_hold(error),
-        (_, other) => HoldReason::InventoryUnreadable {
-            message: other.to_string(),
-        },
+        (_, other) => HoldReason::InventoryUnreadable { message: other.to_string() },
     }
 }
 

@@ -87,9 +87,7 @@ impl Tick {
             if idle {
                 return self.result(plan, seen, (sets, records, writes));
             }
-            let wrote = self
-                .act(&plan, rendered.as_ref(), &mut sets, &mut records, &mut writes)
-                .await;
+            let wrote = self.act(&plan, rendered.as_ref(), &mut sets, &mut records, &mut writes).await;
             if !wrote {
                 let seen = self.observe().await;
                 let plan = self.decide(&seen);
@@ -124,11 +122,8 @@ impl Tick {
     }
 
     fn is_rollout(&self) -> bool {
-        let deployed = self
-            .head
-            .as_ref()
-            .and_then(|head| head.head.deployed.as_ref())
-            .map(|version| version.digest);
+        let deployed =
+            self.head.as_ref().and_then(|head| head.head.deployed.as_ref()).map(|version| version.digest);
         matches!(&*self.wanted, Wanted::Version(wanted) if deployed != Some(wanted.version.digest))
     }
 
@@ -156,11 +151,7 @@ impl Tick {
 
     /// Looks up the live records of everything that the head, the intent or the wanted set names.
     async fn observe(&self) -> Seen {
-        let mut seen = Seen {
-            complete: true,
-            holds: self.observed.clone(),
-            ..Seen::default()
-        };
+        let mut seen = Seen { complete: true, holds: self.observed.clone(), ..Seen::default() };
         let mut ids: HashSet<&ResourceId> = HashSet::new();
         ids.extend(self.head.iter().flat_map(|head| head.head.objects.keys()));
         ids.extend(self.intent.iter().flat_map(|intent| &intent.objects));
@@ -228,10 +219,7 @@ impl Tick {
                 continue;
             };
             let inside = id.namespace.as_deref() == Some(namespace.as_str());
-            let known = self
-                .head
-                .as_ref()
-                .is_some_and(|head| head.head.objects.contains_key(*id));
+            let known = self.head.as_ref().is_some_and(|head| head.head.objects.contains_key(*id));
             if known || (inside && !seen.namespace_exists) {
                 continue;
             }
@@ -284,19 +272,12 @@ impl Tick {
         self.head = execution.head;
         self.intent = execution.intent;
         self.progress = execution.progress;
-        let deployed = self
-            .head
-            .as_ref()
-            .and_then(|head| head.head.deployed.as_ref())
-            .map(|version| version.digest);
+        let deployed =
+            self.head.as_ref().and_then(|head| head.head.deployed.as_ref()).map(|version| version.digest);
         for packed in execution.sets {
             sets.push(packed);
         }
-        if let Some(packed) = sets
-            .iter()
-            .chain(&self.packed)
-            .find(|packed| Some(packed.digest) == deployed)
-        {
+        if let Some(packed) = sets.iter().chain(&self.packed).find(|packed| Some(packed.digest) == deployed) {
             self.deployed = Some(packed.clone());
         }
         records.extend(execution.records);
@@ -307,11 +288,7 @@ impl Tick {
 /// The hold that a failed call becomes.
 pub(super) fn cluster_hold(error: &ClusterError) -> HoldReason {
     match error {
-        ClusterError::Forbidden { message } => HoldReason::Forbidden {
-            message: message.clone(),
-        },
-        other => HoldReason::ApiUnavailable {
-            message: other.to_string(),
-        },
+        ClusterError::Forbidden { message } => HoldReason::Forbidden { message: message.clone() },
+        other => HoldReason::ApiUnavailable { message: other.to_string() },
     }
 }

@@ -29,10 +29,7 @@ impl HoldTimes {
             let key = (reason.name(), subject(reason));
             let since = self.0.get(&key).copied().unwrap_or(now);
             times.insert(key, since);
-            holds.push(Hold {
-                reason: reason.clone(),
-                since,
-            });
+            holds.push(Hold { reason: reason.clone(), since });
         }
         self.0 = times;
         holds
@@ -87,19 +84,11 @@ impl View<'_> {
             namespace: namespace.unwrap_or("").to_owned(),
             wanted: wanted.cloned(),
             deployed: self.head.and_then(|head| head.deployed.clone()),
-            blocked: self
-                .head
-                .and_then(|head| head.blocked.as_ref())
-                .map(|blocked| blocked.version.clone()),
+            blocked: self.head.and_then(|head| head.blocked.as_ref()).map(|blocked| blocked.version.clone()),
             sync: self.plan.sync,
             health: self.plan.health,
             holds: self.holds.iter().map(HoldStatus::from).collect(),
-            resources: self
-                .plan
-                .resources
-                .iter()
-                .map(|state| self.resource(state))
-                .collect(),
+            resources: self.plan.resources.iter().map(|state| self.resource(state)).collect(),
             suspended: self.suspension.cloned(),
             never_promoted: matches!(self.wanted, Wanted::NeverPromoted),
             notices: self.notices.to_vec(),
@@ -129,11 +118,7 @@ impl View<'_> {
             sync,
             health: state.health.status,
             message,
-            extras: self
-                .live
-                .get(id)
-                .map(|live| live.extras.clone())
-                .unwrap_or_default(),
+            extras: self.live.get(id).map(|live| live.extras.clone()).unwrap_or_default(),
         }
     }
 }

@@ -64,17 +64,11 @@ impl RenderError {
     /// The hold that this error becomes.
     pub fn hold(&self) -> HoldReason {
         match self {
-            Self::Hook { object } => HoldReason::HookUnsupported {
-                object: object.clone(),
-            },
-            Self::NotAllowed { object, line } => HoldReason::NotAllowed {
-                object: object.clone(),
-                line: line.clone(),
-            },
-            other => HoldReason::RenderFailed {
-                message: other.to_string(),
-                hint: other.hint(),
-            },
+            Self::Hook { object } => HoldReason::HookUnsupported { object: object.clone() },
+            Self::NotAllowed { object, line } => {
+                HoldReason::NotAllowed { object: object.clone(), line: line.clone() }
+            }
+            other => HoldReason::RenderFailed { message: other.to_string(), hint: other.hint() },
         }
     }
 }

@@ -40,11 +40,7 @@ mod tests {
         let mut object = json!({"spec": {"containers": [
             {"image": "registry:5000/shop/web:latest"}, {"image": "registry:5000/shop/web@sha256:aa"},
             {"image": "registry:5000/shop/web"}, {"image": "registry:5000/shop/webber:1"}], "image": 3}});
-        set(
-            &mut object,
-            "registry:5000/shop/web",
-            "registry:5000/shop/web:new",
-        );
+        set(&mut object, "registry:5000/shop/web", "registry:5000/shop/web:new");
         let images: Vec<_> = object["spec"]["containers"]
             .as_array()
             .unwrap()

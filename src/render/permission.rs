@@ -15,10 +15,8 @@ pub(super) fn check(input: &RenderInput<'_>, manifest: &Manifest) -> Result<(), 
             .and_then(serde_json::Value::as_str)
             .is_some_and(|text| text.starts_with("moorline.dev/"));
     if own || own_kind || own_type {
-        let message = format!(
-            "{}: {id} lies in moorline's own namespace or is of a type of its own",
-            manifest.source
-        );
+        let message =
+            format!("{}: {id} lies in moorline's own namespace or is of a type of its own", manifest.source);
         let hint = Some("moorline's namespace belongs to moorline alone: choose another".to_owned());
         return Err(RenderError::Broken { message, hint });
     }
@@ -33,8 +31,5 @@ pub(super) fn check(input: &RenderInput<'_>, manifest: &Manifest) -> Result<(), 
         None if allow.cluster_kinds.iter().any(|kind| *kind == *id.kind.kind) => return Ok(()),
         None => format!("allow: {{clusterKinds: [{}]}}", id.kind.kind),
     };
-    Err(RenderError::NotAllowed {
-        object: id.clone(),
-        line,
-    })
+    Err(RenderError::NotAllowed { object: id.clone(), line })
 }

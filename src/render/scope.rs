@@ -17,10 +17,7 @@ pub(super) struct Scopes<'a> {
 
 impl<'a> Scopes<'a> {
     pub(super) fn new(drafts: &[Draft], kinds: Option<&'a KindTable>) -> Self {
-        let rendered = drafts
-            .iter()
-            .filter_map(|draft| defined_kind(&draft.object))
-            .collect();
+        let rendered = drafts.iter().filter_map(|draft| defined_kind(&draft.object)).collect();
         Self { rendered, kinds }
     }
 
@@ -31,10 +28,7 @@ impl<'a> Scopes<'a> {
         let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else {
             return;
         };
-        let has = metadata
-            .get("namespace")
-            .and_then(Value::as_str)
-            .is_some_and(|text| !text.is_empty());
+        let has = metadata.get("namespace").and_then(Value::as_str).is_some_and(|text| !text.is_empty());
         if !namespaced {
             metadata.shift_remove("namespace");
         } else if !has {
@@ -55,10 +49,7 @@ impl<'a> Scopes<'a> {
 
 fn kind_of(object: &Value) -> Option<GroupKind> {
     let version = ApiVersion::parse(object.get("apiVersion")?.as_str()?)?;
-    Some(GroupKind {
-        group: version.group,
-        kind: object.get("kind")?.as_str()?.into(),
-    })
+    Some(GroupKind { group: version.group, kind: object.get("kind")?.as_str()?.into() })
 }
 
 fn defined_kind(object: &Value) -> Option<(GroupKind, bool)> {

@@ -18,17 +18,18 @@ fn render_web(files: &[(&str, &str)]) -> Result<Rendered, RenderError> {
     let config = ConfigRepository::read(&tree);
     let (applications, faults) = config.applications(&tree, &"dev".parse().unwrap());
     assert!(faults.is_empty(), "{faults:?}");
-    let application = applications
-        .iter()
-        .find(|one| one.id.service.as_str() == "web")
-        .unwrap();
+    let application = applications.iter().find(|one| one.id.service.as_str() == "web").unwrap();
     render(&RenderInput {
         instance: &"shop".parse().unwrap(),
         own_namespace: &"moorline".parse().unwrap(),
         application,
+        umbrella: None,
+        folder: &FileTree::default(),
         files: &tree.subtree("k8s/web"),
         code: &WantedCode::default(),
         kinds: None,
+        kubernetes: None,
+        seed: [0; 32],
     })
 }
 
@@ -36,34 +37,17 @@ fn render_web(files: &[(&str, &str)]) -> Result<Rendered, RenderError> {
 fn plain_yaml_gets_its_namespace_and_labels() {
     let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n---\n# nothing\n---\napiVersion: v1\nkind: Namespace\nmetadata: {name: b, namespace: c}\n";
     let rendered = render_web(&[("k8s/web/a.yaml", map)]).unwrap();
-    let ids: Vec<_> = rendered
-        .set
-        .manifests
-        .iter()
-        .map(|one| one.id.to_string())
-        .collect();
+    let ids: Vec<_> = rendered.set.manifests.iter().map(|one| one.id.to_string()).collect();
     assert_eq!(ids, ["Namespace b", "ConfigMap blue-dev/a"]);
-    assert_eq!(
-        rendered.set.manifests[1].object["metadata"]["labels"]["moorline.dev/application"],
-        "dev.web"
-    );
+    assert_eq!(rendered.set.manifests[1].object["metadata"]["labels"]["moorline.dev/application"], "dev.web");
 }
 
 #[test]
 fn flat_and_custom_together_are_a_fault_that_names_both() {
     let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n";
     let error = render_web(&[("k8s/web/a.yaml", map), ("k8s/web/custom/dev/b.yaml", map)]).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "k8s/web/a.yaml and k8s/web/custom/dev/b.yaml are both there"
-    );
-    assert!(
-        render_web(&[
-            ("k8s/web/custom/dev/b.yaml", map),
-            ("k8s/web/custom/rc/c.yaml", "{")
-        ])
-        .is_ok()
-    );
+    assert_eq!(error.to_string(), "k8s/web/a.yaml and k8s/web/custom/dev/b.yaml are both there");
+    assert!(render_web(&[("k8s/web/custom/dev/b.yaml", map), ("k8s/web/custom/rc/c.yaml", "{")]).is_ok());
     assert!(render_web(&[("k8s/web/a.yaml", map), ("k8s/web/custom/rc/c.yaml", "{")]).is_ok());
     assert!(render_web(&[("k8s/web/readme.md", "x")]).is_err());
 }
@@ -72,12 +56,7 @@ fn flat_and_custom_together_are_a_fault_that_names_both() {
 fn the_same_object_twice_is_a_fault() {
     let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n";
     let error = render_web(&[("k8s/web/a.yaml", map), ("k8s/web/b.yaml", map)]).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .contains("rendered twice: by k8s/web/a.yaml and by k8s/web/b.yaml"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("rendered twice: by k8s/web/a.yaml and by k8s/web/b.yaml"), "{error}");
 }
 
 #[test]
@@ -87,16 +66,8 @@ fn hooks_hold_or_are_left_out() {
             "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a, annotations: {{helm.sh/hook: {event}}}}}\n"
         )
     };
-    assert!(matches!(
-        render_web(&[("k8s/web/a.yaml", &hook("pre-install"))]),
-        Err(RenderError::Hook { .. })
-    ));
-    assert!(
-        render_web(&[("k8s/web/a.yaml", &hook("test"))])
-            .unwrap()
-            .notices
-            .is_empty()
-    );
+    assert!(matches!(render_web(&[("k8s/web/a.yaml", &hook("pre-install"))]), Err(RenderError::Hook { .. })));
+    assert!(render_web(&[("k8s/web/a.yaml", &hook("test"))]).unwrap().notices.is_empty());
     let after = render_web(&[("k8s/web/a.yaml", &hook("post-install"))]).unwrap();
     assert_eq!((after.set.manifests.len(), after.notices.len()), (0, 1));
 }

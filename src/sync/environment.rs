@@ -39,18 +39,12 @@ pub fn guard_environment(change: &EnvironmentChange<'_>) -> Result<BTreeSet<Serv
         return Ok(gone);
     }
     if change.wanted.is_none() {
-        let why = format!(
-            "the environment {} is gone from the config repository",
-            change.environment
-        );
+        let why = format!("the environment {} is gone from the config repository", change.environment);
         return Err(HoldReason::EnvironmentShrunk { why, plan });
     }
     let (lost, had) = (gone.len(), change.deployed.len());
     if lost > 1 && lost * 100 > had * SHRINK_PERCENT {
-        let why = format!(
-            "{} would lose {lost} of its {had} applications",
-            change.environment
-        );
+        let why = format!("{} would lose {lost} of its {had} applications", change.environment);
         return Err(HoldReason::EnvironmentShrunk { why, plan });
     }
     Ok(gone)
@@ -104,12 +98,7 @@ mod tests {
         };
         let confirmed = BTreeSet::from([plan]);
         assert_eq!(
-            guard_environment(&EnvironmentChange {
-                confirmed: &confirmed,
-                ..change
-            })
-            .unwrap()
-            .len(),
+            guard_environment(&EnvironmentChange { confirmed: &confirmed, ..change }).unwrap().len(),
             3
         );
         let fewer = services(&["a".to_owned(), "b".to_owned()]);

@@ -48,15 +48,8 @@ pub struct WantedSet {
 impl WantedSet {
     /// Hashes a rendered set.
     pub fn new(set: &RenderedSet, key: &HashKey) -> Self {
-        let objects = set
-            .manifests
-            .iter()
-            .map(|manifest| wanted_object(manifest, key))
-            .collect();
-        Self {
-            digest: set.digest,
-            objects,
-        }
+        let objects = set.manifests.iter().map(|manifest| wanted_object(manifest, key)).collect();
+        Self { digest: set.digest, objects }
     }
 
     /// The object with this identity.
@@ -80,13 +73,10 @@ fn wanted_object(manifest: &Manifest, key: &HashKey) -> WantedObject {
 /// Kinds that hold data, or on which other things depend (RULES §6).
 fn is_protected(manifest: &Manifest) -> bool {
     let kind = &manifest.id.kind;
-    let data = ["PersistentVolume", "PersistentVolumeClaim", "Namespace"]
-        .iter()
-        .any(|name| kind.is("", name))
-        || kind.is("apiextensions.k8s.io", "CustomResourceDefinition");
-    let policy = manifest
-        .object
-        .pointer("/spec/persistentVolumeClaimRetentionPolicy/whenDeleted");
+    let data =
+        ["PersistentVolume", "PersistentVolumeClaim", "Namespace"].iter().any(|name| kind.is("", name))
+            || kind.is("apiextensions.k8s.io", "CustomResourceDefinition");
+    let policy = manifest.object.pointer("/spec/persistentVolumeClaimRetentionPolicy/whenDeleted");
     let deletes_claims = kind.is("apps", "StatefulSet") && policy.is_some_and(|policy| policy == "Delete");
     data || deletes_claims || built_in_scope(kind).is_none()
 }

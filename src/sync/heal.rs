@@ -35,12 +35,7 @@ pub(super) fn heal(facts: &Facts<'_>, reason: ApplyReason, holds: &mut Vec<HoldR
         if is_definition && reason == ApplyReason::Restore && facts.live.contains_key(id) {
             continue;
         }
-        let step = ApplyObject {
-            id: id.clone(),
-            reason,
-            force: true,
-            adopt: false,
-        };
+        let step = ApplyObject { id: id.clone(), reason, force: true, adopt: false };
         groups.entry(install_rank(&id.kind)).or_default().push(step);
     }
     let mut steps = Vec::new();
@@ -51,23 +46,12 @@ pub(super) fn heal(facts: &Facts<'_>, reason: ApplyReason, holds: &mut Vec<HoldR
             labels: head.namespace_labels.clone(),
         });
     }
-    steps.extend(
-        groups
-            .into_values()
-            .map(|objects| Step::Apply { wave: 0, objects }),
-    );
+    steps.extend(groups.into_values().map(|objects| Step::Apply { wave: 0, objects }));
     steps
 }
 
 /// The hold of an object that is being deleted.
 pub(super) fn terminating(facts: &Facts<'_>, id: &ResourceId) -> HoldReason {
-    let finalizers = facts
-        .live
-        .get(id)
-        .and_then(|live| live.terminating.clone())
-        .unwrap_or_default();
-    HoldReason::Terminating {
-        object: id.clone(),
-        finalizers,
-    }
+    let finalizers = facts.live.get(id).and_then(|live| live.terminating.clone()).unwrap_or_default();
+    HoldReason::Terminating { object: id.clone(), finalizers }
 }

@@ -204,19 +204,12 @@ fn is_same_cluster(facts: &Facts<'_>, plan: &mut SyncPlan) -> bool {
         return true;
     }
     let (was, is) = (head.cluster.clone(), facts.cluster.to_owned());
-    plan.holds.push(HoldReason::OtherCluster {
-        was,
-        is,
-        plan: digest,
-    });
+    plan.holds.push(HoldReason::OtherCluster { was, is, plan: digest });
     false
 }
 
 fn decide(facts: &Facts<'_>, plan: &mut SyncPlan) {
-    let deployed = facts
-        .head
-        .and_then(|head| head.deployed.as_ref())
-        .map(|version| version.digest);
+    let deployed = facts.head.and_then(|head| head.deployed.as_ref()).map(|version| version.digest);
     match facts.wanted {
         Wanted::Version(wanted) if deployed == Some(wanted.version.digest) => {
             steady(facts, Some(wanted), plan)
@@ -231,10 +224,7 @@ fn decide(facts: &Facts<'_>, plan: &mut SyncPlan) {
 }
 
 fn blocked(facts: &Facts<'_>) -> Option<Digest> {
-    facts
-        .head
-        .and_then(|head| head.blocked.as_ref())
-        .map(|blocked| blocked.version.digest)
+    facts.head.and_then(|head| head.blocked.as_ref()).map(|blocked| blocked.version.digest)
 }
 
 /// What is wanted is deployed, or nobody can tell what is wanted: keep what is deployed.
@@ -265,17 +255,11 @@ fn prune_leaving(facts: &Facts<'_>, wanted: &WantedVersion, plan: &mut SyncPlan)
     let pruning = prune(facts, Some(&wanted.set));
     let deleted: Vec<ResourceId> = pruning.deletes.iter().map(|delete| delete.id.clone()).collect();
     if !pruning.deletes.is_empty() {
-        plan.steps.push(Step::Delete {
-            objects: pruning.deletes,
-        });
+        plan.steps.push(Step::Delete { objects: pruning.deletes });
     }
     let gone =
         |id: &&ResourceId| deleted.contains(id) || !pruning.leaving.contains(id) && pruning.stop.is_none();
-    let left = head
-        .objects
-        .iter()
-        .filter(|(_, object)| object.leaving)
-        .map(|(id, _)| id);
+    let left = head.objects.iter().filter(|(_, object)| object.leaving).map(|(id, _)| id);
     let objects: Vec<ResourceId> = left.filter(gone).cloned().collect();
     if !objects.is_empty() {
         plan.steps.push(Step::Forget { objects });
@@ -301,10 +285,7 @@ fn stay_blocked(facts: &Facts<'_>, wanted: &WantedVersion, plan: &mut SyncPlan) 
         }
     } else if !deployed && rollout::turned_healthy(facts, wanted) {
         let rollout = rollout::number(facts);
-        plan.steps.push(Step::SwitchHead {
-            rollout,
-            leaving: Vec::new(),
-        });
+        plan.steps.push(Step::SwitchHead { rollout, leaving: Vec::new() });
     }
     plan.sync = SyncStatus::OutOfSync;
 }
@@ -318,16 +299,12 @@ fn remove(facts: &Facts<'_>, plan: &mut SyncPlan) {
     }
     let pruning = prune(facts, None);
     if !pruning.deletes.is_empty() {
-        plan.steps.push(Step::Delete {
-            objects: pruning.deletes,
-        });
+        plan.steps.push(Step::Delete { objects: pruning.deletes });
     }
     plan.holds.extend(pruning.holds);
     plan.holds.extend(pruning.stop);
     if pruning.leaving.is_empty() {
-        plan.steps.push(Step::NoteRemoved {
-            rollout: head.rollout + 1,
-        });
+        plan.steps.push(Step::NoteRemoved { rollout: head.rollout + 1 });
     } else {
         let gone = |id: &&ResourceId| !pruning.leaving.contains(id) && !facts.live.contains_key(id);
         let objects: Vec<ResourceId> = head.objects.keys().filter(gone).cloned().collect();
@@ -346,9 +323,7 @@ fn show_block(facts: &Facts<'_>, plan: &mut SyncPlan) {
         _ => true,
     };
     if is_wanted {
-        plan.holds.push(HoldReason::Blocked {
-            diagnosis: blocked.diagnosis.clone(),
-        });
+        plan.holds.push(HoldReason::Blocked { diagnosis: blocked.diagnosis.clone() });
     }
 }
 
@@ -362,10 +337,7 @@ fn show_failure(facts: &Facts<'_>, plan: &mut SyncPlan) {
     });
     plan.wake = plan.wake.into_iter().chain(contests).min();
     if let Some(rollout) = &progress.rollout
-        && plan
-            .steps
-            .iter()
-            .any(|step| matches!(step, Step::AwaitHealth { .. }))
+        && plan.steps.iter().any(|step| matches!(step, Step::AwaitHealth { .. }))
     {
         let deadline = later(rollout.started, facts.policy().timeout);
         plan.wake = plan.wake.into_iter().chain([deadline]).min();

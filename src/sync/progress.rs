@@ -17,11 +17,8 @@ const CONTEST_WINDOW: Duration = Duration::from_secs(10);
 /// So many times running make it one.
 const CONTEST_COUNT: u32 = 5;
 /// How long a contested object is left alone, rising.
-const CONTEST_PAUSES: [Duration; 3] = [
-    Duration::from_mins(1),
-    Duration::from_mins(5),
-    Duration::from_mins(30),
-];
+const CONTEST_PAUSES: [Duration; 3] =
+    [Duration::from_mins(1), Duration::from_mins(5), Duration::from_mins(30)];
 
 /// An object as the API server answered our apply.
 #[derive(Clone, Debug, PartialEq)]
@@ -106,11 +103,7 @@ pub struct Progress {
 impl Progress {
     /// Begins a rollout, unless this one runs already.
     pub fn begin(&mut self, digest: Digest, number: u64, now: Timestamp) {
-        if self
-            .rollout
-            .as_ref()
-            .is_none_or(|rollout| rollout.digest != digest)
-        {
+        if self.rollout.as_ref().is_none_or(|rollout| rollout.digest != digest) {
             self.clear_failure();
             self.rollout = Some(RolloutProgress {
                 digest,
@@ -131,10 +124,7 @@ impl Progress {
 
     /// Notes a failure and when to try again. Waiting for the API does not use up the rollout's time.
     pub fn fail(&mut self, failure: Failure, retry_after: Option<Duration>, now: Timestamp) {
-        let doubled = BACKOFF
-            .0
-            .saturating_mul(1 << self.attempts.min(16))
-            .min(BACKOFF.1);
+        let doubled = BACKOFF.0.saturating_mul(1 << self.attempts.min(16)).min(BACKOFF.1);
         let wait = retry_after.unwrap_or(doubled).min(BACKOFF.1);
         self.attempts = self.attempts.saturating_add(1);
         if failure.kind == FailureKind::Unavailable
@@ -177,13 +167,7 @@ impl Progress {
         if soon && signature.is_some() && entry.signature == signature {
             entry.count += 1;
         } else {
-            *entry = Heals {
-                last: now,
-                count: 1,
-                signature,
-                pauses: 0,
-                until: None,
-            };
+            *entry = Heals { last: now, count: 1, signature, pauses: 0, until: None };
         }
         entry.last = now;
         if entry.count >= CONTEST_COUNT {
@@ -224,11 +208,7 @@ mod tests {
     }
 
     fn signature(value: &str) -> Option<(String, String, KeyedHash)> {
-        Some((
-            "other".into(),
-            "/data/a".into(),
-            HashKey::new([0; 32]).of_value(&json!(value)),
-        ))
+        Some(("other".into(), "/data/a".into(), HashKey::new([0; 32]).of_value(&json!(value))))
     }
 
     #[test]
@@ -238,10 +218,7 @@ mod tests {
             assert!(progress.contested(&id(), at(round)).is_none(), "{round}");
             progress.note_heal(&id(), signature("x"), at(round));
         }
-        assert_eq!(
-            progress.contested(&id(), at(5)),
-            Some(("/data/a", "other", at(64)))
-        );
+        assert_eq!(progress.contested(&id(), at(5)), Some(("/data/a", "other", at(64))));
         assert!(progress.contested(&id(), at(64)).is_none());
         progress.note_heal(&id(), signature("x"), at(64));
         assert_eq!(progress.contested(&id(), at(65)).unwrap().2, at(64 + 300));
@@ -264,11 +241,7 @@ mod tests {
     fn failures_back_off_and_unavailability_stops_the_clock() {
         let mut progress = Progress::default();
         progress.begin(Digest::of(b"a"), 1, at(0));
-        let failure = |kind| Failure {
-            kind,
-            object: None,
-            message: String::new(),
-        };
+        let failure = |kind| Failure { kind, object: None, message: String::new() };
         progress.fail(failure(FailureKind::UntilTimeout), None, at(10));
         assert_eq!(progress.retry_at, Some(at(11)));
         progress.fail(failure(FailureKind::Unavailable), None, at(11));

@@ -44,9 +44,7 @@ pub(super) fn prune(facts: &Facts<'_>, wanted: Option<&WantedSet>) -> Pruning {
     }
     if !policy.prune {
         pruning.leaving.clone_from(&candidates);
-        pruning
-            .holds
-            .push(HoldReason::PruneDisabled { objects: candidates });
+        pruning.holds.push(HoldReason::PruneDisabled { objects: candidates });
         return pruning;
     }
     let digest = plan_digest(facts, wanted.map(|set| set.digest), &candidates);
@@ -55,16 +53,11 @@ pub(super) fn prune(facts: &Facts<'_>, wanted: Option<&WantedSet>) -> Pruning {
         return pruning;
     }
     if let Some(why) = wanted.and_then(|wanted| shrinks(facts, wanted, &candidates)) {
-        pruning.stop = Some(HoldReason::PruneGuard {
-            why,
-            objects: candidates,
-            plan: digest,
-        });
+        pruning.stop = Some(HoldReason::PruneGuard { why, objects: candidates, plan: digest });
         return pruning;
     }
-    let (guarded, free): (Vec<_>, Vec<_>) = candidates
-        .into_iter()
-        .partition(|id| is_guarded(facts, &policy.prune_kinds, id));
+    let (guarded, free): (Vec<_>, Vec<_>) =
+        candidates.into_iter().partition(|id| is_guarded(facts, &policy.prune_kinds, id));
     if !guarded.is_empty() {
         let plan = plan_digest(facts, wanted.map(|set| set.digest), &guarded);
         if facts.confirmations.plans.contains(&plan) {
@@ -72,11 +65,7 @@ pub(super) fn prune(facts: &Facts<'_>, wanted: Option<&WantedSet>) -> Pruning {
         } else {
             pruning.leaving.clone_from(&guarded);
             let why = "these kinds are never deleted without confirmation".to_owned();
-            pruning.holds.push(HoldReason::PruneGuard {
-                why,
-                objects: guarded,
-                plan,
-            });
+            pruning.holds.push(HoldReason::PruneGuard { why, objects: guarded, plan });
         }
     }
     pruning.deletes.extend(deletes(facts, &free));
@@ -88,15 +77,10 @@ pub(super) fn prune(facts: &Facts<'_>, wanted: Option<&WantedSet>) -> Pruning {
 fn candidates(facts: &Facts<'_>, wanted: Option<&WantedSet>) -> Vec<ResourceId> {
     let gone = |id: &ResourceId| wanted.is_none_or(|set| set.get(id).is_none());
     let inventory = facts.head.iter().flat_map(|head| &head.objects);
-    let mut ids: Vec<ResourceId> = inventory
-        .filter(|(id, object)| gone(id) && !object.keep)
-        .map(|(id, _)| id.clone())
-        .collect();
+    let mut ids: Vec<ResourceId> =
+        inventory.filter(|(id, object)| gone(id) && !object.keep).map(|(id, _)| id.clone()).collect();
     let own_label = |id: &ResourceId| {
-        facts
-            .live
-            .get(id)
-            .is_some_and(|live| live.application.as_ref() == Some(facts.application))
+        facts.live.get(id).is_some_and(|live| live.application.as_ref() == Some(facts.application))
     };
     for id in facts.intent.iter().flat_map(|intent| &intent.objects) {
         let known = facts.head.is_some_and(|head| head.objects.contains_key(id));
@@ -107,13 +91,8 @@ fn candidates(facts: &Facts<'_>, wanted: Option<&WantedSet>) -> Vec<ResourceId> 
     // An object that another application wants, or took over by its label, is handed over.
     ids.retain(|id| {
         let owned = facts.live.get(id).is_some_and(|live| {
-            live.instance
-                .as_deref()
-                .is_none_or(|instance| instance == facts.instance)
-                && live
-                    .application
-                    .as_ref()
-                    .is_none_or(|owner| owner == facts.application)
+            live.instance.as_deref().is_none_or(|instance| instance == facts.instance)
+                && live.application.as_ref().is_none_or(|owner| owner == facts.application)
         });
         owned && !facts.wanted_elsewhere.contains_key(id)
     });
@@ -136,10 +115,7 @@ fn shrinks(facts: &Facts<'_>, wanted: &WantedSet, candidates: &[ResourceId]) -> 
         return Some("the application would lose its last workload".to_owned());
     }
     if lost > 1 && lost * 100 > owned.len() * SHRINK_PERCENT {
-        return Some(format!(
-            "the application would lose {lost} of its {} objects",
-            owned.len()
-        ));
+        return Some(format!("the application would lose {lost} of its {} objects", owned.len()));
     }
     None
 }
@@ -155,16 +131,11 @@ fn deletes(facts: &Facts<'_>, ids: &[ResourceId]) -> Vec<DeleteObject> {
         .iter()
         .filter_map(|id| {
             let live = facts.live.get(id).filter(|live| live.terminating.is_none())?;
-            Some(DeleteObject {
-                id: id.clone(),
-                uid: live.uid.to_string(),
-            })
+            Some(DeleteObject { id: id.clone(), uid: live.uid.to_string() })
         })
         .collect();
     deletes.sort_by(|one, other| {
-        install_rank(&other.id.kind)
-            .cmp(&install_rank(&one.id.kind))
-            .then_with(|| other.id.cmp(&one.id))
+        install_rank(&other.id.kind).cmp(&install_rank(&one.id.kind)).then_with(|| other.id.cmp(&one.id))
     });
     deletes
 }
@@ -177,11 +148,7 @@ pub(super) fn plan_digest(facts: &Facts<'_>, wanted: Option<Digest>, ids: &[Reso
     let mut ids: Vec<&ResourceId> = ids.iter().collect();
     ids.sort();
     for id in ids {
-        let uid = facts
-            .live
-            .get(id)
-            .map(|live| live.uid.to_string())
-            .unwrap_or_default();
+        let uid = facts.live.get(id).map(|live| live.uid.to_string()).unwrap_or_default();
         builder.add(id.to_string().as_bytes()).add(uid.as_bytes());
     }
     builder.finish()

@@ -20,8 +20,7 @@ pub(super) fn rollout(facts: &Facts<'_>, wanted: &WantedVersion, plan: &mut Sync
         plan.holds.extend(obstacles);
         // What is deployed is kept while the new version is held.
         if facts.policy().self_heal && facts.progress.may_try(facts.now) {
-            plan.steps
-                .extend(super::heal::heal(facts, ApplyReason::Heal, &mut plan.holds));
+            plan.steps.extend(super::heal::heal(facts, ApplyReason::Heal, &mut plan.holds));
         }
         return;
     }
@@ -42,24 +41,15 @@ pub(super) fn rollout(facts: &Facts<'_>, wanted: &WantedVersion, plan: &mut Sync
     }
     plan.holds.extend(pruning.holds);
     if !pruning.deletes.is_empty() {
-        plan.steps.push(Step::Delete {
-            objects: pruning.deletes,
-        });
+        plan.steps.push(Step::Delete { objects: pruning.deletes });
     }
-    plan.steps.push(Step::SwitchHead {
-        rollout: number(facts),
-        leaving: pruning.leaving,
-    });
+    plan.steps.push(Step::SwitchHead { rollout: number(facts), leaving: pruning.leaving });
 }
 
 /// The number of the next rollout, above the head's, the intent's and the state repository's.
 pub(super) fn number(facts: &Facts<'_>) -> u64 {
     let head = facts.head.map_or(0, |head| head.rollout);
-    let recorded = if facts.head.is_none() {
-        facts.recorded_rollout.unwrap_or(0)
-    } else {
-        0
-    };
+    let recorded = if facts.head.is_none() { facts.recorded_rollout.unwrap_or(0) } else { 0 };
     head.max(recorded) + 1
 }
 
@@ -77,27 +67,15 @@ fn obstacles(facts: &Facts<'_>, wanted: &WantedVersion, pruning: &Pruning) -> Ve
         .set
         .objects
         .iter()
-        .filter(|object| {
-            object
-                .id
-                .kind
-                .is("apiextensions.k8s.io", "CustomResourceDefinition")
-        })
+        .filter(|object| object.id.kind.is("apiextensions.k8s.io", "CustomResourceDefinition"))
         .collect();
     for object in &wanted.set.objects {
         let served = facts.kinds.serves(&object.id.kind, &object.api_version);
         // A definition in the same set may bring the kind: its plural.group name tells the group.
         let group = format!(".{}", object.id.kind.group);
-        if !served
-            && !defined
-                .iter()
-                .any(|definition| definition.id.name.ends_with(&group))
-        {
+        if !served && !defined.iter().any(|definition| definition.id.name.ends_with(&group)) {
             let api_version = object.api_version.to_string();
-            holds.push(HoldReason::KindUnknown {
-                object: object.id.clone(),
-                api_version,
-            });
+            holds.push(HoldReason::KindUnknown { object: object.id.clone(), api_version });
         }
         if let Some(live) = facts.live.get(&object.id) {
             holds.extend(foreign(facts, wanted, &object.id, live));
@@ -113,41 +91,22 @@ fn foreign(
     id: &ResourceId,
     live: &LiveRecord,
 ) -> Option<HoldReason> {
-    if let Some(instance) = live
-        .instance
-        .as_deref()
-        .filter(|instance| *instance != facts.instance)
-    {
-        return Some(HoldReason::OtherInstance {
-            object: id.clone(),
-            instance: instance.to_owned(),
-        });
+    if let Some(instance) = live.instance.as_deref().filter(|instance| *instance != facts.instance) {
+        return Some(HoldReason::OtherInstance { object: id.clone(), instance: instance.to_owned() });
     }
     let other = facts.wanted_elsewhere.get(id);
-    if let Some(owner) = live
-        .application
-        .as_ref()
-        .filter(|owner| *owner != facts.application)
+    if let Some(owner) = live.application.as_ref().filter(|owner| *owner != facts.application)
         && other == Some(owner)
     {
-        return Some(HoldReason::OtherApplication {
-            object: id.clone(),
-            application: owner.to_string(),
-        });
+        return Some(HoldReason::OtherApplication { object: id.clone(), application: owner.to_string() });
     }
     // Nobody has it yet and two want it: the first by name gets it, so that both decide alike.
     if let Some(owner) = other.filter(|owner| live.application.is_none() && *owner < facts.application) {
-        return Some(HoldReason::OtherApplication {
-            object: id.clone(),
-            application: owner.to_string(),
-        });
+        return Some(HoldReason::OtherApplication { object: id.clone(), application: owner.to_string() });
     }
     let ours = live.application.as_ref() == Some(facts.application) && live.projection.is_some();
     let tool = live.tool.filter(|_| !wanted.adopt && !ours)?;
-    Some(HoldReason::OtherTool {
-        object: id.clone(),
-        tool,
-    })
+    Some(HoldReason::OtherTool { object: id.clone(), tool })
 }
 
 /// A new namespace or release of an application with data, or of several applications at once.
@@ -163,10 +122,7 @@ fn moves(facts: &Facts<'_>, wanted: &WantedVersion) -> Option<HoldReason> {
         return None;
     }
     let mut builder = DigestBuilder::default();
-    builder
-        .add(facts.application.to_string().as_bytes())
-        .add(from.as_bytes())
-        .add(to.as_bytes());
+    builder.add(facts.application.to_string().as_bytes()).add(from.as_bytes()).add(to.as_bytes());
     let plan = builder.finish();
     (!facts.confirmations.plans.contains(&plan)).then_some(HoldReason::Moves { from, to, plan })
 }
@@ -179,11 +135,7 @@ fn failed(facts: &Facts<'_>, wanted: &WantedVersion) -> Option<Step> {
         FailureKind::UntilTimeout => is_late(facts, wanted),
         FailureKind::Unavailable | FailureKind::Held(_) => false,
     };
-    let place = failure
-        .object
-        .as_ref()
-        .map(|object| format!("{object}: "))
-        .unwrap_or_default();
+    let place = failure.object.as_ref().map(|object| format!("{object}: ")).unwrap_or_default();
     ends.then(|| Step::Block {
         rollout: number(facts),
         diagnosis: format!("{place}{}", failure.message),
@@ -198,11 +150,7 @@ fn is_late(facts: &Facts<'_>, wanted: &WantedVersion) -> bool {
 
 /// Whether the running rollout of this process is this one.
 fn is_running(facts: &Facts<'_>, digest: Digest) -> bool {
-    facts
-        .progress
-        .rollout
-        .as_ref()
-        .is_some_and(|rollout| rollout.digest == digest)
+    facts.progress.rollout.as_ref().is_some_and(|rollout| rollout.digest == digest)
 }
 
 /// The namespace, the intent and the dry run.
@@ -212,38 +160,23 @@ fn prepare(facts: &Facts<'_>, wanted: &WantedVersion, plan: &mut SyncPlan) {
         .objects
         .iter()
         .any(|object| object.id.kind.is("", "Namespace") && *object.id.name == *wanted.namespace.as_str());
-    let needs_namespace = set
-        .objects
-        .iter()
-        .any(|object| object.id.namespace.as_deref() == Some(wanted.namespace.as_str()));
+    let needs_namespace =
+        set.objects.iter().any(|object| object.id.namespace.as_deref() == Some(wanted.namespace.as_str()));
     if needs_namespace && !facts.namespace_exists && !renders_namespace {
         plan.steps.push(Step::CreateNamespace {
             namespace: wanted.namespace.clone(),
             labels: wanted.namespace_labels.clone(),
         });
     }
-    let written = facts
-        .intent
-        .is_some_and(|intent| intent.digest == set.digest && intent.rollout == number(facts));
+    let written =
+        facts.intent.is_some_and(|intent| intent.digest == set.digest && intent.rollout == number(facts));
     if !written {
         let slot = facts.head.and_then(|head| head.slot).map_or(Slot::A, Slot::other);
-        plan.steps.push(Step::WriteSet {
-            slot,
-            rollout: number(facts),
-            carried: carried(facts, wanted),
-        });
+        plan.steps.push(Step::WriteSet { slot, rollout: number(facts), carried: carried(facts, wanted) });
     }
-    let changes: Vec<ResourceId> = set
-        .objects
-        .iter()
-        .filter(|object| !is_done(facts, object))
-        .map(|object| object.id.clone())
-        .collect();
-    let rehearsed = facts
-        .progress
-        .rollout
-        .as_ref()
-        .is_some_and(|rollout| rollout.rehearsed);
+    let changes: Vec<ResourceId> =
+        set.objects.iter().filter(|object| !is_done(facts, object)).map(|object| object.id.clone()).collect();
+    let rehearsed = facts.progress.rollout.as_ref().is_some_and(|rollout| rollout.rehearsed);
     let deployed = facts.head.is_some_and(|head| head.deployed.is_some());
     if deployed
         && changes.len() > 1
@@ -264,11 +197,7 @@ fn carried(facts: &Facts<'_>, wanted: &WantedVersion) -> Vec<ResourceId> {
 
 /// Whether an object stands as wanted: applied by this rollout, or unchanged since the last.
 fn is_done(facts: &Facts<'_>, object: &WantedObject) -> bool {
-    let Some(live) = facts
-        .live
-        .get(&object.id)
-        .filter(|live| live.terminating.is_none())
-    else {
+    let Some(live) = facts.live.get(&object.id).filter(|live| live.terminating.is_none()) else {
         return false;
     };
     let Some(projection) = live.projection else {
@@ -281,11 +210,7 @@ fn is_done(facts: &Facts<'_>, object: &WantedObject) -> bool {
     }
     let deployed = facts.head.and_then(|head| head.objects.get(&object.id));
     deployed.is_some_and(|deployed| {
-        let expected = facts
-            .progress
-            .healed
-            .get(&object.id)
-            .unwrap_or(&deployed.projection);
+        let expected = facts.progress.healed.get(&object.id).unwrap_or(&deployed.projection);
         deployed.desired == object.desired && *expected == projection
     })
 }
@@ -302,39 +227,27 @@ fn waves(facts: &Facts<'_>, wanted: &WantedVersion, plan: &mut SyncPlan) -> Vec<
         let group = &objects[start..end];
         let mut applies = Vec::new();
         for object in group.iter().filter(|object| !is_done(facts, object)) {
-            if facts
-                .live
-                .get(&object.id)
-                .is_some_and(|live| live.terminating.is_some())
-            {
+            if facts.live.get(&object.id).is_some_and(|live| live.terminating.is_some()) {
                 plan.holds.push(terminating(facts, &object.id));
             }
             applies.push(apply_step(facts, object));
         }
         let applied_here = !applies.is_empty();
         if applied_here {
-            plan.steps.push(Step::Apply {
-                wave: head.wave,
-                objects: applies,
-            });
+            plan.steps.push(Step::Apply { wave: head.wave, objects: applies });
         }
         let ends_wave = objects.get(end).is_none_or(|next| next.wave != head.wave);
         // Definitions and namespaces (ranks 0 and 1) must be ready before anything that may need them.
         if ends_wave || head.rank <= 1 {
-            let wave_start = objects[..end]
-                .iter()
-                .position(|object| object.wave == head.wave)
-                .unwrap_or(start);
+            let wave_start =
+                objects[..end].iter().position(|object| object.wave == head.wave).unwrap_or(start);
             let pending = plan.steps.iter().any(|step| matches!(step, Step::Apply { .. }));
             let waiting = unhealthy(facts, &objects[wave_start..end]);
             if pending || !waiting.is_empty() {
                 if !pending && first_unhealthy.is_empty() {
                     first_unhealthy.clone_from(&waiting);
                 }
-                plan.steps.push(Step::AwaitHealth {
-                    wave: head.wave,
-                    waiting,
-                });
+                plan.steps.push(Step::AwaitHealth { wave: head.wave, waiting });
             }
         }
         start = end;
@@ -345,12 +258,7 @@ fn waves(facts: &Facts<'_>, wanted: &WantedVersion, plan: &mut SyncPlan) -> Vec<
 fn apply_step(facts: &Facts<'_>, object: &WantedObject) -> ApplyObject {
     let live = facts.live.get(&object.id);
     let adopt = live.is_some_and(|live| live.adoptable);
-    ApplyObject {
-        id: object.id.clone(),
-        reason: ApplyReason::Rollout,
-        force: false,
-        adopt,
-    }
+    ApplyObject { id: object.id.clone(), reason: ApplyReason::Rollout, force: false, adopt }
 }
 
 /// Objects that stand but are not healthy.
@@ -371,16 +279,8 @@ fn hopeless(facts: &Facts<'_>, wanted: &WantedVersion, unhealthy: &[(ResourceId,
     if failed.is_empty() && !late {
         return None;
     }
-    let blamed: Vec<_> = if failed.is_empty() {
-        unhealthy.iter().collect()
-    } else {
-        failed
-    };
-    let words: Vec<String> = blamed
-        .iter()
-        .take(3)
-        .map(|(id, why)| format!("{id}: {why}"))
-        .collect();
+    let blamed: Vec<_> = if failed.is_empty() { unhealthy.iter().collect() } else { failed };
+    let words: Vec<String> = blamed.iter().take(3).map(|(id, why)| format!("{id}: {why}")).collect();
     let suffix = if late {
         format!(" (not healthy within {} s)", wanted.policy.timeout.as_secs())
     } else {
@@ -396,11 +296,7 @@ fn hopeless(facts: &Facts<'_>, wanted: &WantedVersion, unhealthy: &[(ResourceId,
 /// Objects that this process created for a version that failed: they go when the old version is restored. In
 /// doubt (after a restart) they stay.
 pub(super) fn created_by(facts: &Facts<'_>, wanted: &WantedVersion) -> Vec<DeleteObject> {
-    let Some(rollout) = facts
-        .progress
-        .rollout
-        .as_ref()
-        .filter(|one| one.digest == wanted.version.digest)
+    let Some(rollout) = facts.progress.rollout.as_ref().filter(|one| one.digest == wanted.version.digest)
     else {
         return Vec::new();
     };
@@ -415,10 +311,7 @@ pub(super) fn created_by(facts: &Facts<'_>, wanted: &WantedVersion) -> Vec<Delet
         };
         let same = live.uid.as_ref() == applied.uid && live.terminating.is_none();
         if applied.created && same && !object.protected && !object.keep && !deployed(&object.id) {
-            deletes.push(DeleteObject {
-                id: object.id.clone(),
-                uid: applied.uid.clone(),
-            });
+            deletes.push(DeleteObject { id: object.id.clone(), uid: applied.uid.clone() });
         }
     }
     deletes
@@ -427,10 +320,7 @@ pub(super) fn created_by(facts: &Facts<'_>, wanted: &WantedVersion) -> Vec<Delet
 /// Whether a blocked first version became healthy after all.
 pub(super) fn turned_healthy(facts: &Facts<'_>, wanted: &WantedVersion) -> bool {
     let well = |object: &WantedObject| {
-        facts
-            .live
-            .get(&object.id)
-            .is_some_and(|live| live.health.status == HealthStatus::Healthy)
+        facts.live.get(&object.id).is_some_and(|live| live.health.status == HealthStatus::Healthy)
             && is_done(facts, object)
     };
     !wanted.set.objects.is_empty() && wanted.set.objects.iter().all(well)

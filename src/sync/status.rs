@@ -55,10 +55,7 @@ fn state(facts: &Facts<'_>, id: ResourceId, drift: ObjectDrift) -> ResourceState
         || Health::new(HealthStatus::Missing, "is not there"),
         |live: &LiveRecord| live.health.clone(),
     );
-    ResourceState {
-        drift: ResourceDrift { id, drift },
-        health,
-    }
+    ResourceState { drift: ResourceDrift { id, drift }, health }
 }
 
 /// Synced: what is wanted is deployed, and every object is as we applied it.
@@ -73,9 +70,7 @@ pub(super) fn sync_status(facts: &Facts<'_>, resources: &[ResourceState]) -> Syn
         Wanted::Held(_) | Wanted::NeverPromoted => return SyncStatus::Unknown,
         Wanted::Removed => None,
     };
-    let all_in_sync = resources
-        .iter()
-        .all(|state| state.drift.drift == ObjectDrift::InSync);
+    let all_in_sync = resources.iter().all(|state| state.drift.drift == ObjectDrift::InSync);
     if deployed.map(|version| version.digest) == wanted && all_in_sync {
         SyncStatus::Synced
     } else {
@@ -90,20 +85,14 @@ pub(super) fn health_status(facts: &Facts<'_>, resources: &[ResourceState]) -> H
     }
     let deployed = facts.head.is_some_and(|head| head.deployed.is_some());
     if resources.is_empty() {
-        return if deployed {
-            HealthStatus::Healthy
-        } else {
-            HealthStatus::Missing
-        };
+        return if deployed { HealthStatus::Healthy } else { HealthStatus::Missing };
     }
     // What a rollout has not brought there yet is on its way, not missing.
-    let shown = resources
-        .iter()
-        .map(|state| match (&state.drift.drift, state.health.status) {
-            (ObjectDrift::Pending, HealthStatus::Missing) if deployed || facts.progress.rollout.is_some() => {
-                HealthStatus::Progressing
-            }
-            (_, status) => status,
-        });
+    let shown = resources.iter().map(|state| match (&state.drift.drift, state.health.status) {
+        (ObjectDrift::Pending, HealthStatus::Missing) if deployed || facts.progress.rollout.is_some() => {
+            HealthStatus::Progressing
+        }
+        (_, status) => status,
+    });
     shown.max().unwrap_or(HealthStatus::Healthy)
 }

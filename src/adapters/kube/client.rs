@@ -33,50 +33,34 @@ pub(super) struct KubeCluster {
 impl KubeCluster {
     pub(super) fn connect(mut config: kube::Config) -> Result<Self, ClusterError> {
         let agent = concat!("moorline/", env!("CARGO_PKG_VERSION"));
-        config
-            .headers
-            .push((http::header::USER_AGENT, http::HeaderValue::from_static(agent)));
-        let client = Client::try_from(config).map_err(|error| ClusterError::Unconfigured {
-            message: crate::model::error::chain(&error),
-        })?;
-        Ok(Self {
-            client,
-            kinds: RwLock::default(),
-        })
+        config.headers.push((http::header::USER_AGENT, http::HeaderValue::from_static(agent)));
+        let client = Client::try_from(config)
+            .map_err(|error| ClusterError::Unconfigured { message: crate::model::error::chain(&error) })?;
+        Ok(Self { client, kinds: RwLock::default() })
     }
 
     async fn send(&self, request: Request<Vec<u8>>) -> Result<(u16, String), ClusterError> {
         use http_body_util::BodyExt as _;
-        let timeout = || ClusterError::Unavailable {
-            message: "no answer within 60 s".to_owned(),
-            retry_after: None,
-        };
+        let timeout =
+            || ClusterError::Unavailable { message: "no answer within 60 s".to_owned(), retry_after: None };
         let whole = async {
-            let answer = self
-                .client
-                .send(request.map(kube::client::Body::from))
-                .await
-                .map_err(sort)?;
+            let answer = self.client.send(request.map(kube::client::Body::from)).await.map_err(sort)?;
             let status = answer.status().as_u16();
             let body = answer.into_body().collect().await.map_err(sort)?.to_bytes();
-            let text = String::from_utf8(body.into()).map_err(|_| ClusterError::Garbled {
-                message: "not UTF-8".to_owned(),
-            })?;
+            let text = String::from_utf8(body.into())
+                .map_err(|_| ClusterError::Garbled { message: "not UTF-8".to_owned() })?;
             if status < 400 {
                 return Ok((status, text));
             }
             Err(sort(kube::Error::Api(Box::new(status_of(status, &text)))))
         };
-        tokio::time::timeout(REQUEST_TIMEOUT, whole)
-            .await
-            .map_err(|_| timeout())?
+        tokio::time::timeout(REQUEST_TIMEOUT, whole).await.map_err(|_| timeout())?
     }
 
     async fn send_json(&self, request: Request<Vec<u8>>) -> Result<(u16, Value), ClusterError> {
         let (status, text) = self.send(request).await?;
-        let value = serde_json::from_str(&text).map_err(|error| ClusterError::Garbled {
-            message: error.to_string(),
-        })?;
+        let value = serde_json::from_str(&text)
+            .map_err(|error| ClusterError::Garbled { message: error.to_string() })?;
         Ok((status, value))
     }
 
@@ -88,42 +72,26 @@ impl KubeCluster {
         for refresh in [false, true] {
             let table = self.kinds(refresh).await?;
             let Some(info) = table.get(kind) else { continue };
-            let wanted = version
-                .map(|one| one.version.clone())
-                .or_else(|| info.versions.first().cloned());
+            let wanted = version.map(|one| one.version.clone()).or_else(|| info.versions.first().cloned());
             if let Some(version) = wanted.filter(|wanted| info.versions.contains(wanted)) {
-                return Ok((
-                    info.clone(),
-                    ApiVersion {
-                        group: kind.group.clone(),
-                        version,
-                    },
-                ));
+                return Ok((info.clone(), ApiVersion { group: kind.group.clone(), version }));
             }
         }
         let version = version.map_or_else(|| "any version".to_owned(), ToString::to_string);
-        Err(ClusterError::KindUnknown {
-            kind: kind.clone(),
-            version,
-        })
+        Err(ClusterError::KindUnknown { kind: kind.clone(), version })
     }
 
     async fn url(&self, id: &ResourceId, version: Option<&ApiVersion>) -> Result<String, ClusterError> {
         let (info, version) = self.info(&id.kind, version).await?;
         let namespace = id.namespace.as_deref().filter(|_| info.namespaced);
-        Ok(format!(
-            "{}/{}",
-            collection(&info, &version, namespace),
-            encoded(&id.name)
-        ))
+        Ok(format!("{}/{}", collection(&info, &version, namespace), encoded(&id.name)))
     }
 }
 
 /// An error body is a Status; anything else becomes its message.
 fn status_of(code: u16, text: &str) -> kube::core::Status {
-    let parsed: Option<kube::core::Status> = serde_json::from_str(text)
-        .ok()
-        .filter(|status: &kube::core::Status| status.code != 0);
+    let parsed: Option<kube::core::Status> =
+        serde_json::from_str(text).ok().filter(|status: &kube::core::Status| status.code != 0);
     parsed.unwrap_or_else(|| {
         let words: String = text.chars().take(200).collect();
         kube::core::Status::failure(&format!("HTTP {code}: {words}"), "").with_code(code)
@@ -131,19 +99,10 @@ fn status_of(code: u16, text: &str) -> kube::core::Status {
 }
 
 fn collection(info: &KindInfo, version: &ApiVersion, namespace: Option<&str>) -> String {
-    let root = if version.group.is_empty() {
-        "/api".to_owned()
-    } else {
-        format!("/apis/{}", version.group)
-    };
+    let root = if version.group.is_empty() { "/api".to_owned() } else { format!("/apis/{}", version.group) };
     match namespace {
         Some(namespace) => {
-            format!(
-                "{root}/{}/namespaces/{}/{}",
-                version.version,
-                encoded(namespace),
-                info.plural
-            )
+            format!("{root}/{}/namespaces/{}/{}", version.version, encoded(namespace), info.plural)
         }
         None => format!("{root}/{}/{}", version.version, info.plural),
     }
@@ -151,14 +110,8 @@ fn collection(info: &KindInfo, version: &ApiVersion, namespace: Option<&str>) ->
 
 fn request(method: &str, url: &str, media: &str, body: Vec<u8>) -> Result<Request<Vec<u8>>, ClusterError> {
     let builder = Request::builder().method(method).uri(url);
-    let builder = if media.is_empty() {
-        builder
-    } else {
-        builder.header(http::header::CONTENT_TYPE, media)
-    };
-    builder.body(body).map_err(|error| ClusterError::Rejected {
-        message: format!("{url}: {error}"),
-    })
+    let builder = if media.is_empty() { builder } else { builder.header(http::header::CONTENT_TYPE, media) };
+    builder.body(body).map_err(|error| ClusterError::Rejected { message: format!("{url}: {error}") })
 }
 
 /// Percent-encodes what may not stand in a query value.
@@ -175,10 +128,7 @@ fn encoded(text: &str) -> String {
 
 fn identity_of(object: &Value) -> Result<(ResourceId, ApiVersion), ClusterError> {
     let id = ResourceId::of(object);
-    let version = object
-        .get("apiVersion")
-        .and_then(Value::as_str)
-        .and_then(ApiVersion::parse);
+    let version = object.get("apiVersion").and_then(Value::as_str).and_then(ApiVersion::parse);
     id.zip(version).ok_or_else(|| ClusterError::Rejected {
         message: "the object has no apiVersion, kind or name".to_owned(),
     })
@@ -187,18 +137,12 @@ fn identity_of(object: &Value) -> Result<(ResourceId, ApiVersion), ClusterError>
 #[async_trait]
 impl ClusterRead for KubeCluster {
     async fn identity(&self) -> Result<ClusterIdentity, ClusterError> {
-        let (_, namespace) = self
-            .send_json(request("GET", "/api/v1/namespaces/kube-system", "", Vec::new())?)
-            .await?;
-        let (_, version) = self
-            .send_json(request("GET", "/version", "", Vec::new())?)
-            .await?;
+        let (_, namespace) =
+            self.send_json(request("GET", "/api/v1/namespaces/kube-system", "", Vec::new())?).await?;
+        let (_, version) = self.send_json(request("GET", "/version", "", Vec::new())?).await?;
         let text =
             |value: &Value, at: &str| value.pointer(at).and_then(Value::as_str).unwrap_or("").to_owned();
-        Ok(ClusterIdentity {
-            uid: text(&namespace, "/metadata/uid"),
-            version: text(&version, "/gitVersion"),
-        })
+        Ok(ClusterIdentity { uid: text(&namespace, "/metadata/uid"), version: text(&version, "/gitVersion") })
     }
 
     async fn kinds(&self, refresh: bool) -> Result<Arc<KindTable>, ClusterError> {
@@ -254,11 +198,7 @@ impl ClusterRead for KubeCluster {
                 url.push_str(&format!("&continue={}", encoded(&next)));
             }
             let (_, mut page) = self.send_json(request("GET", &url, "", Vec::new())?).await?;
-            next = page
-                .pointer("/metadata/continue")
-                .and_then(Value::as_str)
-                .unwrap_or("")
-                .to_owned();
+            next = page.pointer("/metadata/continue").and_then(Value::as_str).unwrap_or("").to_owned();
             if let Some(Value::Array(items)) = page.get_mut("items").map(Value::take) {
                 objects.extend(items.into_iter().map(|item| with_type(item, kind, &version)));
             }
@@ -280,22 +220,12 @@ impl ClusterRead for KubeCluster {
         let known = self.kinds.try_read().ok().and_then(|kinds| kinds.clone());
         let info = known.and_then(|table| table.get(&kind).cloned());
         let Some(info) = info else {
-            let error = ClusterError::KindUnknown {
-                kind,
-                version: "any version".to_owned(),
-            };
+            let error = ClusterError::KindUnknown { kind, version: "any version".to_owned() };
             return stream::iter([WatchEvent::Failed(error)]).boxed();
         };
-        let version = version
-            .map(|one| one.version.clone())
-            .filter(|one| info.versions.contains(one));
-        let version = version
-            .or_else(|| info.versions.first().cloned())
-            .unwrap_or_else(|| "v1".into());
-        let version = ApiVersion {
-            group: kind.group.clone(),
-            version,
-        };
+        let version = version.map(|one| one.version.clone()).filter(|one| info.versions.contains(one));
+        let version = version.or_else(|| info.versions.first().cloned()).unwrap_or_else(|| "v1".into());
+        let version = ApiVersion { group: kind.group.clone(), version };
         let resource = ApiResource {
             group: kind.group.to_string(),
             version: version.version.to_string(),
@@ -347,9 +277,7 @@ fn translate(
 ) -> WatchEvent {
     let value = |object: DynamicObject| match serde_json::to_value(object) {
         Ok(value) => WatchEvent::Object(Arc::new(with_type(value, kind, version))),
-        Err(error) => WatchEvent::Failed(ClusterError::Garbled {
-            message: error.to_string(),
-        }),
+        Err(error) => WatchEvent::Failed(ClusterError::Garbled { message: error.to_string() }),
     };
     match event {
         Ok(watcher::Event::Init) => WatchEvent::Started,
@@ -364,10 +292,7 @@ fn translate(
             watcher::Error::InitialListFailed(error)
             | watcher::Error::WatchStartFailed(error)
             | watcher::Error::WatchFailed(error) => sort(error),
-            other => ClusterError::Unavailable {
-                message: other.to_string(),
-                retry_after: None,
-            },
+            other => ClusterError::Unavailable { message: other.to_string(), retry_after: None },
         }),
     }
 }
@@ -383,13 +308,9 @@ impl ClusterWrite for KubeCluster {
         }
         // JSON is YAML: the media type names the patch, not the writing.
         let body = object.to_string().into_bytes();
-        let (status, object) = self
-            .send_json(request("PATCH", &url, "application/apply-patch+yaml", body)?)
-            .await?;
-        Ok(Applied {
-            object,
-            created: status == 201,
-        })
+        let (status, object) =
+            self.send_json(request("PATCH", &url, "application/apply-patch+yaml", body)?).await?;
+        Ok(Applied { object, created: status == 201 })
     }
 
     async fn patch(
@@ -400,10 +321,7 @@ impl ClusterWrite for KubeCluster {
     ) -> Result<Value, ClusterError> {
         let url = format!("{}?fieldManager=moorline", self.url(id, version).await?);
         let body = patch.to_string().into_bytes();
-        Ok(self
-            .send_json(request("PATCH", &url, "application/json-patch+json", body)?)
-            .await?
-            .1)
+        Ok(self.send_json(request("PATCH", &url, "application/json-patch+json", body)?).await?.1)
     }
 
     async fn put(&self, object: &Value) -> Result<Value, ClusterError> {
@@ -411,21 +329,11 @@ impl ClusterWrite for KubeCluster {
         let body = object.to_string().into_bytes();
         let replaces = object.pointer("/metadata/resourceVersion").is_some();
         let (info, served) = self.info(&id.kind, Some(&version)).await?;
-        let base = collection(
-            &info,
-            &served,
-            id.namespace.as_deref().filter(|_| info.namespaced),
-        );
-        let (method, url) = if replaces {
-            ("PUT", format!("{base}/{}", encoded(&id.name)))
-        } else {
-            ("POST", base)
-        };
+        let base = collection(&info, &served, id.namespace.as_deref().filter(|_| info.namespaced));
+        let (method, url) =
+            if replaces { ("PUT", format!("{base}/{}", encoded(&id.name))) } else { ("POST", base) };
         let url = format!("{url}?fieldManager=moorline");
-        Ok(self
-            .send_json(request(method, &url, "application/json", body)?)
-            .await?
-            .1)
+        Ok(self.send_json(request(method, &url, "application/json", body)?).await?.1)
     }
 
     async fn delete(
@@ -437,14 +345,7 @@ impl ClusterWrite for KubeCluster {
         let url = self.url(id, version).await?;
         let options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background",
             "preconditions": {"uid": uid}});
-        match self
-            .send(request(
-                "DELETE",
-                &url,
-                "application/json",
-                options.to_string().into_bytes(),
-            )?)
-            .await
+        match self.send(request("DELETE", &url, "application/json", options.to_string().into_bytes())?).await
         {
             Ok(_) => Ok(true),
             Err(ClusterError::Missing { .. }) => Ok(false),

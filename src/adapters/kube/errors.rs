@@ -14,23 +14,15 @@ const MESSAGE_LIMIT: usize = 2000;
 pub(super) fn sort(error: kube::Error) -> ClusterError {
     match error {
         kube::Error::Api(status) => sort_status(&status),
-        kube::Error::SerdeError(error) => ClusterError::Garbled {
-            message: error.to_string(),
-        },
-        other => ClusterError::Unavailable {
-            message: cut(&chain(&other)),
-            retry_after: None,
-        },
+        kube::Error::SerdeError(error) => ClusterError::Garbled { message: error.to_string() },
+        other => ClusterError::Unavailable { message: cut(&chain(&other)), retry_after: None },
     }
 }
 
 fn sort_status(status: &Status) -> ClusterError {
     let message = cut(&status.message);
-    let retry = status
-        .details
-        .as_ref()
-        .map(|details| details.retry_after_seconds)
-        .filter(|seconds| *seconds > 0);
+    let retry =
+        status.details.as_ref().map(|details| details.retry_after_seconds).filter(|seconds| *seconds > 0);
     let retry_after = retry.map(|seconds| Duration::from_secs(u64::from(seconds)));
     let denied = message.contains("admission webhook") || message.contains("ValidatingAdmissionPolicy");
     match status.code {
@@ -40,10 +32,7 @@ fn sort_status(status: &Status) -> ClusterError {
         403 if denied || message.contains("violates PodSecurity") => ClusterError::Rejected { message },
         401 | 403 => ClusterError::Forbidden { message },
         404 => ClusterError::Missing { message },
-        409 if !owners(status).is_empty() => ClusterError::Conflict {
-            owners: owners(status),
-            message,
-        },
+        409 if !owners(status).is_empty() => ClusterError::Conflict { owners: owners(status), message },
         409 => ClusterError::Changed { message },
         408 | 429 | 500.. => ClusterError::Unavailable { message, retry_after },
         _ => ClusterError::Rejected { message },

@@ -69,7 +69,8 @@ type Files = BTreeMap<String, Arc<[u8]>>;
 /// A chart folder: the rules of `.helmignore` apply to the whole tree.
 pub(super) fn from_folder(files: impl IntoIterator<Item = (String, Arc<[u8]>)>) -> Result<Chart, ChartError> {
     let files: Files = files.into_iter().collect();
-    let text = files.get(".helmignore").map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
+    let text =
+        files.get(".helmignore").map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
     let rules = Rules::parse(&text).map_err(ChartError::Ignore)?;
     let mut kept: Vec<(String, Arc<[u8]>)> = Vec::with_capacity(files.len());
     for (path, bytes) in files {
@@ -125,7 +126,9 @@ fn load(files: Vec<(String, Arc<[u8]>)>, depth: usize) -> Result<Chart, ChartErr
             metadata = Some(read);
         }
     }
-    let Some(mut metadata) = metadata else { return Err(ChartError::NoChartFile) };
+    let Some(mut metadata) = metadata else {
+        return Err(ChartError::NoChartFile);
+    };
     let mut parts = Parts::default();
     for (path, bytes) in files {
         parts.add(path, without_mark(&bytes), &mut metadata)?;
@@ -217,7 +220,9 @@ impl Parts {
                     [(name, bytes)] if *name == entry => {
                         archive::unpack(bytes).and_then(|files| load(files, depth + 1))
                     }
-                    _ => Err(ChartError::Archive(format!("error unpacking subchart tar in {parent}: expected {entry}"))),
+                    _ => Err(ChartError::Archive(format!(
+                        "error unpacking subchart tar in {parent}: expected {entry}"
+                    ))),
                 }
             } else {
                 load(files, depth + 1)

@@ -246,7 +246,8 @@ impl Metadata {
 
     /// The value of `.Chart` in Helm 4: Go's field names; Helm 3 has a struct of the same fields.
     pub(crate) fn to_value(&self, name: &str, dependencies: &[Dependency], is_root: bool) -> Map {
-        let texts = |items: &[String]| Value::list(items.iter().map(|item| Value::text(item.as_str())).collect());
+        let texts =
+            |items: &[String]| Value::list(items.iter().map(|item| Value::text(item.as_str())).collect());
         let maintainers = self
             .maintainers
             .iter()
@@ -288,9 +289,10 @@ impl Metadata {
 
 fn dependency_value(dependency: &Dependency) -> Value {
     let tags = dependency.tags.iter().map(|tag| Value::text(tag.as_str())).collect();
-    let imports = dependency.import_values.iter().map(|json| {
-        Value::from_tree(&crate::helm::values::Tree::from_json(json))
-    });
+    let imports = dependency
+        .import_values
+        .iter()
+        .map(|json| Value::from_tree(&crate::helm::values::Tree::from_json(json)));
     Value::Map(Map::from_pairs([
         ("Name", Value::text(dependency.key())),
         ("Version", Value::text(dependency.version.as_str())),

@@ -15,7 +15,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function { special: Special::And, ..Function::variadic("and", &[Any, Any], unreachable_code) },
     Function { special: Special::Or, ..Function::variadic("or", &[Any, Any], unreachable_code) },
     Function::new("not", &[Any], |_, arguments| Ok(Value::Bool(!super::value(arguments, 0).truth()))),
-    Function::variadic("print", &[Any], |machine, arguments| Ok(Value::text(format::sprint(arguments, machine.v3())))),
+    Function::variadic("print", &[Any], |machine, arguments| {
+        Ok(Value::text(format::sprint(arguments, machine.v3())))
+    }),
     Function::variadic("println", &[Any], |machine, arguments| {
         Ok(Value::text(format::sprintln(arguments, machine.v3())))
     }),
@@ -159,10 +161,17 @@ fn index(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
                 let found = pairs.iter().find(|(known, _)| *known == key).map(|(_, text)| text.clone());
                 Value::Text(found.unwrap_or_else(|| Text::from("")))
             }
-            Value::Text(bytes) => Value::Byte(bytes.get(position(machine, key, bytes.len())?).copied().unwrap_or(0)),
+            Value::Text(bytes) => {
+                Value::Byte(bytes.get(position(machine, key, bytes.len())?).copied().unwrap_or(0))
+            }
             other => match other.items() {
                 Some(items) => items.get(position(machine, key, items.len())?).cloned().unwrap_or(Value::Nil),
-                None => return Err(Failure::new(format!("can't index item of type {}", other.type_name(machine.v3())))),
+                None => {
+                    return Err(Failure::new(format!(
+                        "can't index item of type {}",
+                        other.type_name(machine.v3())
+                    )));
+                }
             },
         };
     }
@@ -173,10 +182,9 @@ fn map_key(machine: &Machine<'_>, key: &Value) -> Result<Text, Failure> {
     match key {
         Value::Text(text) => Ok(text.clone()),
         Value::Nil => Err("value is nil; should be of type string".into()),
-        other => Err(Failure::new(format!(
-            "value has type {}; should be string",
-            other.type_name(machine.v3())
-        ))),
+        other => {
+            Err(Failure::new(format!("value has type {}; should be string", other.type_name(machine.v3()))))
+        }
     }
 }
 

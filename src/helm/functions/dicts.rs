@@ -68,7 +68,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("typeIsLike", &[Str, Any], |machine, a| {
         let (wanted, found) = (text(a, 0), type_of(machine, &value(a, 1)));
         Ok(Value::Bool(
-            wanted.bytes() == found.as_bytes() || [b"*".as_slice(), wanted.bytes()].concat() == found.as_bytes(),
+            wanted.bytes() == found.as_bytes()
+                || [b"*".as_slice(), wanted.bytes()].concat() == found.as_bytes(),
         ))
     }),
     Function::new("kindOf", &[Any], |_, a| Ok(Value::text(value(a, 0).kind_name()))),
@@ -88,8 +89,12 @@ pub(super) const VALUES_METHODS: &[Function] = &[
         Some(value) if !matches!(value, Value::Map(_)) => Ok(value),
         _ => {
             let path = text(a, 1);
-            let key = String::from_utf8_lossy(path.rsplit(|byte| *byte == b'.').next().unwrap_or(&[])).into_owned();
-            Err(Failure::new(format!("{} is not a value", crate::helm::value::convert::quote(key.as_bytes()))))
+            let key =
+                String::from_utf8_lossy(path.rsplit(|byte| *byte == b'.').next().unwrap_or(&[])).into_owned();
+            Err(Failure::new(format!(
+                "{} is not a value",
+                crate::helm::value::convert::quote(key.as_bytes())
+            )))
         }
     }),
     Function::new("YAML", &[], |_, a| Ok(Value::text(super::encoding::yaml_text(&value(a, 0))))),
@@ -137,7 +142,8 @@ fn guard_cycle(machine: &mut Machine<'_>, map: &Map, stored: &Value) -> Result<(
 
 fn dict(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     let pairs = arguments.chunks(2).map(|pair| {
-        let key = super::strval(pair.first().unwrap_or(&Value::Nil), machine.compat == crate::helm::Compat::V3_19);
+        let key =
+            super::strval(pair.first().unwrap_or(&Value::Nil), machine.compat == crate::helm::Compat::V3_19);
         (key, pair.get(1).cloned().unwrap_or_else(|| Value::text("")))
     });
     Ok(Value::Map(Map::from_pairs(pairs)))
@@ -177,7 +183,9 @@ fn dig(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
         }
     }
     for (index, name) in names.iter().enumerate() {
-        let Some(step) = current.get(name) else { return Ok(otherwise.clone()) };
+        let Some(step) = current.get(name) else {
+            return Ok(otherwise.clone());
+        };
         if index + 1 == names.len() {
             return Ok(step);
         }
@@ -198,7 +206,13 @@ fn merge_all(machine: &mut Machine<'_>, arguments: &[Value], overwrite: bool) ->
 }
 
 /// mergo's merge of maps: fills empty keys, or overwrites with what is not nil.
-fn merge_maps(machine: &mut Machine<'_>, target: &Map, source: &Map, overwrite: bool, depth: usize) -> Result<(), Failure> {
+fn merge_maps(
+    machine: &mut Machine<'_>,
+    target: &Map,
+    source: &Map,
+    overwrite: bool,
+    depth: usize,
+) -> Result<(), Failure> {
     if target.same(source) || depth > 500 {
         return Ok(());
     }

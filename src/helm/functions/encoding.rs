@@ -23,8 +23,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("b32enc", &[Str], |_, a| Ok(Value::text(digest::base32_encode(&text(a, 0))))),
     Function::new("b32dec", &[Str], |_, a| Ok(Value::text(digest::base32_decode(&text(a, 0))))),
     Function::new("sha1sum", &[Str], |_, a| Ok(Value::text(hex(&digest::sha1(&text(a, 0)))))),
-    Function::new("sha256sum", &[Str], |_, a| Ok(Value::text(hex(&sha2::Sha256::digest(text(a, 0).bytes()))))),
-    Function::new("sha512sum", &[Str], |_, a| Ok(Value::text(hex(&sha2::Sha512::digest(text(a, 0).bytes()))))),
+    Function::new("sha256sum", &[Str], |_, a| {
+        Ok(Value::text(hex(&sha2::Sha256::digest(text(a, 0).bytes()))))
+    }),
+    Function::new("sha512sum", &[Str], |_, a| {
+        Ok(Value::text(hex(&sha2::Sha512::digest(text(a, 0).bytes()))))
+    }),
     Function::new("adler32sum", &[Str], |_, a| Ok(Value::text(digest::adler32(&text(a, 0)).to_string()))),
     Function::new("toYaml", &[Any], |machine, a| {
         let text = yaml_text(&value(a, 0));
@@ -42,10 +46,16 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("fromYamlArray", &[Str], from_yaml_array),
     Function::new("toJson", &[Any], |_, a| to_json(a, Style { escape_html: true, pretty: false }, false)),
     Function::new("mustToJson", &[Any], |_, a| to_json(a, Style { escape_html: true, pretty: false }, true)),
-    Function::new("toPrettyJson", &[Any], |_, a| to_json(a, Style { escape_html: true, pretty: true }, false)),
-    Function::new("mustToPrettyJson", &[Any], |_, a| to_json(a, Style { escape_html: true, pretty: true }, true)),
+    Function::new("toPrettyJson", &[Any], |_, a| {
+        to_json(a, Style { escape_html: true, pretty: true }, false)
+    }),
+    Function::new("mustToPrettyJson", &[Any], |_, a| {
+        to_json(a, Style { escape_html: true, pretty: true }, true)
+    }),
     Function::new("toRawJson", &[Any], |_, a| to_json(a, Style { escape_html: false, pretty: false }, true)),
-    Function::new("mustToRawJson", &[Any], |_, a| to_json(a, Style { escape_html: false, pretty: false }, true)),
+    Function::new("mustToRawJson", &[Any], |_, a| {
+        to_json(a, Style { escape_html: false, pretty: false }, true)
+    }),
     Function::new("fromJson", &[Str], |_, a| {
         let read = json::read(&text(a, 0)).and_then(|value| object_only(value, "map[string]interface {}"));
         Ok(read.unwrap_or_else(|message| Value::Map(Map::from_pairs([("Error", Value::text(message))]))))
@@ -60,7 +70,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(read.unwrap_or_else(|message| Value::list(vec![Value::text(message)])))
     }),
     Function::new("toToml", &[Any], |machine, a| {
-        Ok(Value::text(toml::write(&value(a, 0), machine.v3()).unwrap_or_else(|message| message.into_bytes())))
+        Ok(Value::text(
+            toml::write(&value(a, 0), machine.v3()).unwrap_or_else(|message| message.into_bytes()),
+        ))
     }),
     Function::new("mustToToml", &[Any], |machine, a| {
         toml::write(&value(a, 0), machine.v3()).map(Value::text).map_err(Failure::new)
@@ -81,9 +93,8 @@ fn base64_decode(text: &[u8]) -> Vec<u8> {
     let clean: Vec<u8> = text.iter().copied().filter(|byte| !matches!(byte, b'\n' | b'\r')).collect();
     match STANDARD.decode(&clean) {
         Ok(bytes) => bytes,
-        Err(_) => digest::base64_lenient(text).unwrap_or_else(|offset| {
-            format!("illegal base64 data at input byte {offset}").into_bytes()
-        }),
+        Err(_) => digest::base64_lenient(text)
+            .unwrap_or_else(|offset| format!("illegal base64 data at input byte {offset}").into_bytes()),
     }
 }
 

@@ -14,9 +14,7 @@ pub(super) const METHODS: &[Function] = &[
     Function::new("Get", &[Str], |_, a| Ok(Value::Text(file(a).unwrap_or_else(|| Text::from(""))))),
     Function::new("GetBytes", &[Str], |_, a| Ok(Value::Bytes(file(a).unwrap_or_else(|| Text::from(""))))),
     Function::new("Glob", &[Str], find),
-    Function::new("AsConfig", &[], |_, a| {
-        Ok(as_map(a, |bytes| Value::Text(bytes.clone())))
-    }),
+    Function::new("AsConfig", &[], |_, a| Ok(as_map(a, |bytes| Value::Text(bytes.clone())))),
     Function::new("AsSecrets", &[], |_, a| {
         Ok(as_map(a, |bytes| Value::text(crate::helm::value::convert::base64_standard(bytes))))
     }),
@@ -73,7 +71,9 @@ fn as_map(arguments: &[Value], content: fn(&Text) -> Value) -> Value {
 }
 
 fn lines(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
-    let Some(content) = file(arguments) else { return Ok(Value::Texts(Rc::new(Vec::new()))) };
+    let Some(content) = file(arguments) else {
+        return Ok(Value::Texts(Rc::new(Vec::new())));
+    };
     if content.is_empty() {
         if machine.compat < Compat::V4_3 {
             return Err("runtime error: index out of range [-1]".into());

@@ -30,7 +30,9 @@ fn write_value(out: &mut Vec<u8>, value: &Value, style: Style, level: usize) -> 
         Value::Byte(number) => out.extend_from_slice(number.to_string().as_bytes()),
         Value::Float(number) => match convert::float_json(*number) {
             Some(text) => out.extend_from_slice(text.as_bytes()),
-            None => return Err(format!("json: unsupported value: {}", convert::float_general(*number))),
+            None => {
+                return Err(format!("json: unsupported value: {}", convert::float_general(*number)));
+            }
         },
         Value::Text(text) => write_text(out, text, style.escape_html),
         Value::Bytes(bytes) => write_text(out, convert::base64_standard(bytes).as_bytes(), style.escape_html),
@@ -73,7 +75,12 @@ fn new_line(out: &mut Vec<u8>, style: Style, level: usize) {
     }
 }
 
-fn write_pairs(out: &mut Vec<u8>, pairs: Vec<(Text, Value)>, style: Style, level: usize) -> Result<(), String> {
+fn write_pairs(
+    out: &mut Vec<u8>,
+    pairs: Vec<(Text, Value)>,
+    style: Style,
+    level: usize,
+) -> Result<(), String> {
     if pairs.is_empty() {
         out.extend_from_slice(b"{}");
         return Ok(());

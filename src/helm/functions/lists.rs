@@ -16,7 +16,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("mustLast", &[Any], |m, a| end_of(m, a, "last", |items| items.last())),
     Function::new("rest", &[Any], |m, a| part(m, a, "rest", |items| items.get(1..))),
     Function::new("mustRest", &[Any], |m, a| part(m, a, "rest", |items| items.get(1..))),
-    Function::new("initial", &[Any], |m, a| part(m, a, "initial", |items| items.split_last().map(|(_, rest)| rest))),
+    Function::new("initial", &[Any], |m, a| {
+        part(m, a, "initial", |items| items.split_last().map(|(_, rest)| rest))
+    }),
     Function::new("mustInitial", &[Any], |m, a| {
         part(m, a, "initial", |items| items.split_last().map(|(_, rest)| rest))
     }),
@@ -65,7 +67,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
         }
         Ok(numbered(split(&text(a, 2), &text(a, 0), usize::try_from(count).unwrap_or(usize::MAX))))
     }),
-    Function::new("splitList", &[Str, Str], |_, a| Ok(Value::texts(split(&text(a, 1), &text(a, 0), usize::MAX)))),
+    Function::new("splitList", &[Str, Str], |_, a| {
+        Ok(Value::texts(split(&text(a, 1), &text(a, 0), usize::MAX)))
+    }),
     Function::variadic("default", &[Any, Any], |_, a| {
         let given = a.get(1).filter(|given| !is_empty(given)).cloned();
         Ok(given.unwrap_or_else(|| value(a, 0)))
@@ -166,7 +170,9 @@ fn concat(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
             None if matches!(list, Value::Nil) => {
                 return Err("reflect: call of reflect.Value.Type on zero Value".into());
             }
-            None => return Err(Failure::new(format!("Cannot concat type {} as list", list.kind_name()))),
+            None => {
+                return Err(Failure::new(format!("Cannot concat type {} as list", list.kind_name())));
+            }
         }
     }
     machine.charge(all.len() as u64 / 8)?;
@@ -226,7 +232,8 @@ fn slice(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     if length == 0 {
         return Ok(Value::Nil);
     }
-    let bound = |index: usize, otherwise: i64| arguments.get(index).map_or(otherwise, super::numbers::to_int64);
+    let bound =
+        |index: usize, otherwise: i64| arguments.get(index).map_or(otherwise, super::numbers::to_int64);
     let end = i64::try_from(length).unwrap_or(i64::MAX);
     let (from, to) = (bound(1, 0), bound(2, end));
     let cut = usize::try_from(from).ok().zip(usize::try_from(to).ok());

@@ -20,7 +20,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
         let shown = String::from_utf8_lossy(&shown).into_owned();
         Ok(Value::Int64(i64::from_str_radix(&shown, 8).unwrap_or(0)))
     }),
-    Function::variadic("add", &[Any], |_, a| Ok(Value::Int64(a.iter().map(to_int64).fold(0, i64::wrapping_add)))),
+    Function::variadic("add", &[Any], |_, a| {
+        Ok(Value::Int64(a.iter().map(to_int64).fold(0, i64::wrapping_add)))
+    }),
     Function::new("add1", &[Any], |_, a| Ok(Value::Int64(to_int64(&value(a, 0)).wrapping_add(1)))),
     Function::new("sub", &[Any, Any], |_, a| {
         Ok(Value::Int64(to_int64(&value(a, 0)).wrapping_sub(to_int64(&value(a, 1)))))
@@ -30,9 +32,15 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::variadic("mul", &[Any, Any], |_, a| {
         Ok(Value::Int64(a.iter().map(to_int64).reduce(i64::wrapping_mul).unwrap_or(0)))
     }),
-    Function::variadic("max", &[Any, Any], |_, a| Ok(Value::Int64(a.iter().map(to_int64).max().unwrap_or(0)))),
-    Function::variadic("biggest", &[Any, Any], |_, a| Ok(Value::Int64(a.iter().map(to_int64).max().unwrap_or(0)))),
-    Function::variadic("min", &[Any, Any], |_, a| Ok(Value::Int64(a.iter().map(to_int64).min().unwrap_or(0)))),
+    Function::variadic("max", &[Any, Any], |_, a| {
+        Ok(Value::Int64(a.iter().map(to_int64).max().unwrap_or(0)))
+    }),
+    Function::variadic("biggest", &[Any, Any], |_, a| {
+        Ok(Value::Int64(a.iter().map(to_int64).max().unwrap_or(0)))
+    }),
+    Function::variadic("min", &[Any, Any], |_, a| {
+        Ok(Value::Int64(a.iter().map(to_int64).min().unwrap_or(0)))
+    }),
     Function::variadic("maxf", &[Any, Any], |_, a| Ok(Value::Float(extreme(a, |new, best| new > best)))),
     Function::variadic("minf", &[Any, Any], |_, a| Ok(Value::Float(extreme(a, |new, best| new < best)))),
     Function::variadic("addf", &[Any], |_, a| {
@@ -194,7 +202,10 @@ fn sequence(_: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     if (down && step < 0) || (!down && step > 0) {
         while if down { number > stop } else { number < stop } {
             if shown.len() >= MOST {
-                return Err(Failure::limit(crate::helm::failure::Limit::Size, format!("more than {MOST} numbers")));
+                return Err(Failure::limit(
+                    crate::helm::failure::Limit::Size,
+                    format!("more than {MOST} numbers"),
+                ));
             }
             shown.push(number.to_string());
             number = number.wrapping_add(step);

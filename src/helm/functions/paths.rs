@@ -86,12 +86,16 @@ fn unescape(text: &[u8], plus: bool) -> Result<Vec<u8>, String> {
     while let Some(byte) = text.get(index) {
         match byte {
             b'%' => {
-                let digits = text.get(index + 1..index + 3).and_then(|digits| std::str::from_utf8(digits).ok());
+                let digits =
+                    text.get(index + 1..index + 3).and_then(|digits| std::str::from_utf8(digits).ok());
                 match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
                     Some(byte) => out.push(byte),
                     None => {
                         let shown = text.get(index..(index + 3).min(text.len())).unwrap_or(&[]);
-                        return Err(format!("invalid URL escape {}", crate::helm::value::convert::quote(shown)));
+                        return Err(format!(
+                            "invalid URL escape {}",
+                            crate::helm::value::convert::quote(shown)
+                        ));
                     }
                 }
                 index += 3;
@@ -221,12 +225,16 @@ fn escape_path(path: &[u8]) -> Vec<u8> {
 }
 
 fn url_join(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
-    let Value::Map(parts) = value(arguments, 0) else { return Ok(Value::text("")) };
+    let Value::Map(parts) = value(arguments, 0) else {
+        return Ok(Value::text(""));
+    };
     let part = |name: &str| -> Result<Vec<u8>, Failure> {
         match parts.get(name.as_bytes()) {
             None => Ok(Vec::new()),
             Some(Value::Text(text)) => Ok(text.to_vec()),
-            Some(Value::Nil) => Err(Failure::new(format!("unable to parse {name} key, must be of type string, but <nil> found"))),
+            Some(Value::Nil) => Err(Failure::new(format!(
+                "unable to parse {name} key, must be of type string, but <nil> found"
+            ))),
             Some(other) => Err(Failure::new(format!(
                 "unable to parse {name} key, must be of type string, but {} found",
                 other.type_name(machine.v3())

@@ -26,7 +26,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("regexReplaceAll", &[Str, Str, Str], |machine, a| replace(machine, a, true, true)),
     Function::new("mustRegexReplaceAll", &[Str, Str, Str], |machine, a| replace(machine, a, false, true)),
     Function::new("regexReplaceAllLiteral", &[Str, Str, Str], |machine, a| replace(machine, a, true, false)),
-    Function::new("mustRegexReplaceAllLiteral", &[Str, Str, Str], |machine, a| replace(machine, a, false, false)),
+    Function::new("mustRegexReplaceAllLiteral", &[Str, Str, Str], |machine, a| {
+        replace(machine, a, false, false)
+    }),
     Function::new("regexSplit", &[Str, Str, Int], |machine, a| split(machine, a, true)),
     Function::new("mustRegexSplit", &[Str, Str, Int], |machine, a| split(machine, a, false)),
     Function::new("regexQuoteMeta", &[Str], |_, a| Ok(Value::text(quote_meta(&text(a, 0))))),
@@ -47,12 +49,13 @@ impl Machine<'_> {
             return Err(Failure::limit(Limit::Size, message));
         }
         let translated = translate(&pattern.lossy());
-        let regex = RegexBuilder::new(&translated)
-            .size_limit(4 << 20)
-            .nest_limit(200)
-            .build()
-            .map(Rc::new)
-            .map_err(|_| Failure::new(format!("error parsing regexp: {}", explain(&pattern.lossy()))))?;
+        let regex =
+            RegexBuilder::new(&translated)
+                .size_limit(4 << 20)
+                .nest_limit(200)
+                .build()
+                .map(Rc::new)
+                .map_err(|_| Failure::new(format!("error parsing regexp: {}", explain(&pattern.lossy()))))?;
         self.regexes.0.insert(pattern.clone(), Rc::clone(&regex));
         Ok(regex)
     }
@@ -158,7 +161,9 @@ fn explain(pattern: &str) -> String {
         match character {
             '\\' => match characters.next() {
                 None => return "trailing backslash at end of expression: ``".to_owned(),
-                Some((_, escaped)) if escaped.is_ascii_alphabetic() && !"AzbBdDsSwWpPQEaftnrvxC".contains(escaped) => {
+                Some((_, escaped))
+                    if escaped.is_ascii_alphabetic() && !"AzbBdDsSwWpPQEaftnrvxC".contains(escaped) =>
+                {
                     return format!("invalid escape sequence: `\\{escaped}`");
                 }
                 Some((_, escaped)) if matches!(escaped, '1'..='9') => {
@@ -186,7 +191,8 @@ fn explain(pattern: &str) -> String {
                 let rest = pattern.get(index..).unwrap_or("");
                 let body = rest.get(1..).unwrap_or("");
                 let skip = usize::from(body.starts_with('^'));
-                let offset = if body.get(skip..).is_some_and(|body| body.starts_with(']')) { skip + 1 } else { skip };
+                let offset =
+                    if body.get(skip..).is_some_and(|body| body.starts_with(']')) { skip + 1 } else { skip };
                 let Some(close) = body.get(offset..).and_then(|body| body.find(']')) else {
                     return format!("missing closing ]: `{rest}`");
                 };
@@ -259,7 +265,8 @@ fn find_all(machine: &mut Machine<'_>, arguments: &[Value], panics: bool) -> Out
     let subject = text(arguments, 1);
     machine.charge(subject.len() as u64 / 8)?;
     let found = matches(&regex, &subject, limit(int(arguments, 2)));
-    let found = found.iter().map(|(start, end)| Text::from(subject.get(*start..*end).unwrap_or(&[]))).collect();
+    let found =
+        found.iter().map(|(start, end)| Text::from(subject.get(*start..*end).unwrap_or(&[]))).collect();
     Ok(Value::texts(found))
 }
 

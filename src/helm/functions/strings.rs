@@ -33,7 +33,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(Value::text(text(a, 0).lossy().chars().filter(|c| !is_space(*c)).collect::<String>()))
     }),
     Function::new("trunc", &[Int, Str], |_, a| Ok(Value::text(trunc(int(a, 0), &text(a, 1))))),
-    Function::new("abbrev", &[Int, Str], |_, a| Ok(Value::text(words::abbreviate(&text(a, 1), 0, int(a, 0))))),
+    Function::new("abbrev", &[Int, Str], |_, a| {
+        Ok(Value::text(words::abbreviate(&text(a, 1), 0, int(a, 0))))
+    }),
     Function::new("abbrevboth", &[Int, Int, Str], |_, a| {
         let (left, right) = (int(a, 0), int(a, 1));
         if right < 4 || left > 0 && right < 7 {
@@ -42,7 +44,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(Value::text(words::abbreviate(&text(a, 2), left, right)))
     }),
     Function::new("initials", &[Str], |_, a| Ok(Value::text(words::initials(&text(a, 0))))),
-    Function::new("wrap", &[Int, Str], |_, a| Ok(Value::text(words::wrap(&text(a, 1), int(a, 0), b"\n", false)))),
+    Function::new("wrap", &[Int, Str], |_, a| {
+        Ok(Value::text(words::wrap(&text(a, 1), int(a, 0), b"\n", false)))
+    }),
     Function::new("wrapWith", &[Int, Str, Str], |_, a| {
         Ok(Value::text(words::wrap(&text(a, 2), int(a, 0), &text(a, 1), true)))
     }),
@@ -184,12 +188,14 @@ fn substr(_: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     } else {
         (start, end)
     };
-    let cut = usize::try_from(from).ok().zip(usize::try_from(to).ok()).and_then(|(from, to)| text.get(from..to));
+    let cut =
+        usize::try_from(from).ok().zip(usize::try_from(to).ok()).and_then(|(from, to)| text.get(from..to));
     match cut {
         Some(cut) => Ok(Value::text(cut)),
-        None if to < 0 || to > length => {
-            Err(Failure::new(format!("runtime error: slice bounds out of range [:{to}]{}", with_length(to, length))))
-        }
+        None if to < 0 || to > length => Err(Failure::new(format!(
+            "runtime error: slice bounds out of range [:{to}]{}",
+            with_length(to, length)
+        ))),
         None => Err(Failure::new(format!("runtime error: slice bounds out of range [{from}:{to}]"))),
     }
 }

@@ -90,7 +90,9 @@ impl Writer {
     fn value(&mut self, value: &Value) -> Result<(), String> {
         match value {
             Value::Bool(flag) => self.out.extend_from_slice(if *flag { b"true" } else { b"false" }),
-            Value::Int(number) | Value::Int64(number) => self.out.extend_from_slice(number.to_string().as_bytes()),
+            Value::Int(number) | Value::Int64(number) => {
+                self.out.extend_from_slice(number.to_string().as_bytes())
+            }
             Value::Uint64(number) => self.out.extend_from_slice(number.to_string().as_bytes()),
             Value::Byte(number) => self.out.extend_from_slice(number.to_string().as_bytes()),
             Value::Float(number) => self.float(*number),
@@ -109,9 +111,9 @@ impl Writer {
             }
             Value::Nil => return Err("toml: cannot encode array with nil element".to_owned()),
             other => {
-                let items = other.items().ok_or_else(|| {
-                    format!("toml: unsupported type: {}", other.type_name(self.compat_v3))
-                })?;
+                let items = other
+                    .items()
+                    .ok_or_else(|| format!("toml: unsupported type: {}", other.type_name(self.compat_v3)))?;
                 self.out.push(b'[');
                 for (index, item) in items.iter().enumerate() {
                     if index > 0 {
@@ -144,7 +146,8 @@ fn with_point(text: &str) -> String {
 }
 
 fn key_text(key: &[u8]) -> String {
-    let bare = !key.is_empty() && key.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+    let bare =
+        !key.is_empty() && key.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
     if bare { String::from_utf8_lossy(key).into_owned() } else { quoted(key) }
 }
 

@@ -230,7 +230,9 @@ impl<'t> Frame<'t, '_, '_> {
         let quoted = crate::helm::value::convert::quote(&self.template.name);
         let place = Place { template: source.clone().into_owned(), line, column };
         Failure {
-            message: format!("template: {source}:{line}:{column}: executing {quoted} at <{context}>: {message}"),
+            message: format!(
+                "template: {source}:{line}:{column}: executing {quoted} at <{context}>: {message}"
+            ),
             executed: true,
             limit: inner.as_ref().and_then(Failure::limit_hit),
             place: inner.as_ref().and_then(|inner| inner.place.clone()).or(Some(place)),
@@ -341,7 +343,12 @@ impl<'t> Frame<'t, '_, '_> {
             Value::Map(map) => {
                 for (key, item) in map.entries() {
                     ran = true;
-                    if self.iteration(branch, mark, Slot::plain(Value::Text(key)), Slot { value: item, boxed: true })? {
+                    if self.iteration(
+                        branch,
+                        mark,
+                        Slot::plain(Value::Text(key)),
+                        Slot { value: item, boxed: true },
+                    )? {
                         break;
                     }
                 }
@@ -383,7 +390,8 @@ impl<'t> Frame<'t, '_, '_> {
             _ => {
                 let Some(items) = value.items() else {
                     let shown = super::format::display(&value, self.machine.v3());
-                    return self.fail(format!("range can't iterate over {}", String::from_utf8_lossy(&shown)));
+                    return self
+                        .fail(format!("range can't iterate over {}", String::from_utf8_lossy(&shown)));
                 };
                 let boxed = matches!(value, Value::List(_));
                 for (index, item) in items.into_iter().enumerate() {
@@ -565,7 +573,9 @@ impl<'t> Frame<'t, '_, '_> {
         last: Option<Slot>,
     ) -> Run<Slot> {
         let mut receiver = receiver;
-        let Some((final_name, path)) = names.split_last() else { return Ok(receiver) };
+        let Some((final_name, path)) = names.split_last() else {
+            return Ok(receiver);
+        };
         for name in path {
             receiver = self.field(dot, name, node, &[], None, receiver)?;
         }
@@ -591,7 +601,14 @@ impl<'t> Frame<'t, '_, '_> {
                 if map.kind() == crate::helm::value::MapKind::Values
                     && let Some(method) = functions::values_method(name)
                 {
-                    return self.call(dot, method, Some(receiver.value.clone()), At::Operand(node), arguments, last);
+                    return self.call(
+                        dot,
+                        method,
+                        Some(receiver.value.clone()),
+                        At::Operand(node),
+                        arguments,
+                        last,
+                    );
                 }
                 if with_arguments {
                     return self.fail(format!("{} is not a method but has arguments", name.lossy()));
@@ -636,8 +653,7 @@ impl<'t> Frame<'t, '_, '_> {
     }
 
     fn no_field(&self, name: &Text, receiver: &Slot) -> Run<Slot> {
-        let kind =
-            if receiver.boxed { "interface {}" } else { receiver.value.type_name(self.machine.v3()) };
+        let kind = if receiver.boxed { "interface {}" } else { receiver.value.type_name(self.machine.v3()) };
         self.fail(format!("can't evaluate field {} in type {kind}", name.lossy()))
     }
 
@@ -685,7 +701,8 @@ impl<'t> Frame<'t, '_, '_> {
         if function.variadic {
             let least = function.fixed();
             if all < least {
-                return self.fail(format!("wrong number of args for {name}: want at least {least} got {given}"));
+                return self
+                    .fail(format!("wrong number of args for {name}: want at least {least} got {given}"));
             }
         } else if all != function.parameters.len() {
             let want = function.parameters.len();
@@ -757,11 +774,15 @@ impl<'t> Frame<'t, '_, '_> {
             (Type::Any | Type::Text, OperandKind::Text { text, .. }) => Ok(Value::Text(text.clone())),
             (Type::Any, OperandKind::Number(number)) => self.ideal(number),
             (Type::Int, OperandKind::Number(Number { integer: Some(value), .. })) => Ok(Value::Int(*value)),
-            (Type::Int64, OperandKind::Number(Number { integer: Some(value), .. })) => Ok(Value::Int64(*value)),
+            (Type::Int64, OperandKind::Number(Number { integer: Some(value), .. })) => {
+                Ok(Value::Int64(*value))
+            }
             (Type::Float, OperandKind::Number(Number { float: Some(value), .. })) => Ok(Value::Float(*value)),
             (Type::Bool, _) => self.fail(format!("expected bool; found {}", operand.printed())),
             (Type::Text, _) => self.fail(format!("expected string; found {}", operand.printed())),
-            (Type::Int | Type::Int64, _) => self.fail(format!("expected integer; found {}", operand.printed())),
+            (Type::Int | Type::Int64, _) => {
+                self.fail(format!("expected integer; found {}", operand.printed()))
+            }
             (Type::Float, _) => self.fail(format!("expected float; found {}", operand.printed())),
             (other, _) => {
                 self.fail(format!("can't handle {} for arg of type {}", operand.printed(), other.name()))

@@ -134,7 +134,8 @@ impl Formatter<'_> {
     }
 
     fn number(&mut self) -> Option<usize> {
-        let digits = self.format.get(self.position..)?.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let digits =
+            self.format.get(self.position..)?.iter().take_while(|byte| byte.is_ascii_digit()).count();
         if digits == 0 {
             return None;
         }
@@ -305,7 +306,9 @@ impl Printer<'_> {
     fn value(&mut self, value: &Value, verb: char, depth: usize) {
         match value {
             Value::Nil => self.pad(b"<nil>"),
-            Value::Bool(flag) if matches!(verb, 't' | 'v') => self.pad(if *flag { b"true" } else { b"false" }),
+            Value::Bool(flag) if matches!(verb, 't' | 'v') => {
+                self.pad(if *flag { b"true" } else { b"false" })
+            }
             Value::Int(number) | Value::Int64(number) => {
                 self.integer(value, number.unsigned_abs(), *number < 0, verb);
             }
@@ -341,7 +344,11 @@ impl Printer<'_> {
         }
         for (index, item) in items.iter().enumerate() {
             if index > 0 {
-                self.out.extend_from_slice(if self.flags.sharp_v { b", ".as_slice() } else { b" ".as_slice() });
+                self.out.extend_from_slice(if self.flags.sharp_v {
+                    b", ".as_slice()
+                } else {
+                    b" ".as_slice()
+                });
             }
             self.element(item, verb, depth);
         }
@@ -371,7 +378,11 @@ impl Printer<'_> {
         }
         for (index, (key, item)) in entries.enumerate() {
             if index > 0 {
-                self.out.extend_from_slice(if self.flags.sharp_v { b", ".as_slice() } else { b" ".as_slice() });
+                self.out.extend_from_slice(if self.flags.sharp_v {
+                    b", ".as_slice()
+                } else {
+                    b" ".as_slice()
+                });
             }
             self.element(&Value::Text(key), verb, depth);
             self.out.push(b':');
@@ -448,7 +459,9 @@ impl Printer<'_> {
     }
 
     fn truncated<'t>(&self, text: &'t [u8]) -> &'t [u8] {
-        let Some(precision) = self.flags.precision else { return text };
+        let Some(precision) = self.flags.precision else {
+            return text;
+        };
         let end = text
             .iter()
             .enumerate()
@@ -603,7 +616,11 @@ fn general_form(number: f64, precision: usize) -> String {
     let rounded = exponent_form(number, precision - 1);
     let exponent: i32 = rounded.split_once('e').and_then(|(_, exponent)| exponent.parse().ok()).unwrap_or(0);
     let strip = |text: &str| {
-        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text.to_owned() }
+        if text.contains('.') {
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        } else {
+            text.to_owned()
+        }
     };
     if exponent < -4 || exponent >= i32::try_from(precision).unwrap_or(i32::MAX) {
         let (mantissa, exponent) = rounded.split_once('e').unwrap_or((&rounded, "+00"));
@@ -637,7 +654,11 @@ mod tests {
             ("%.1s", Value::text("éa"), "é"),
             ("%c%%", Value::Int(65), "A%"),
             ("%t", Value::Bool(true), "true"),
-            ("%v", Value::Map(Map::from_pairs([("b", Value::Int(1)), ("a", Value::Nil)])), "map[a:<nil> b:1]"),
+            (
+                "%v",
+                Value::Map(Map::from_pairs([("b", Value::Int(1)), ("a", Value::Nil)])),
+                "map[a:<nil> b:1]",
+            ),
             ("%T", Value::list(vec![]), "[]interface {}"),
             ("%", Value::Int(1), "%!(NOVERB)%!(EXTRA int=1)"),
             ("%d %d", Value::Int(1), "1 %!d(MISSING)"),

@@ -34,7 +34,9 @@ pub(super) fn number(text: &str) -> Result<Number, String> {
     } else {
         let value = if hexadecimal { hex_float(&plain) } else { plain.parse::<f64>().ok() };
         let looks_like = plain.contains(['.', 'e', 'E', 'p', 'P']);
-        if let Some(value) = value.filter(|value| value.is_finite() && plain.contains(|c: char| c.is_ascii_digit())) {
+        if let Some(value) =
+            value.filter(|value| value.is_finite() && plain.contains(|c: char| c.is_ascii_digit()))
+        {
             if !looks_like {
                 return Err(format!("integer overflow: {}", convert::quote(text.as_bytes())));
             }

@@ -81,7 +81,12 @@ enum Statement {
 impl Parser<'_> {
     fn token(&self, index: usize) -> Token {
         let last = self.tokens.len().saturating_sub(1);
-        self.tokens.get(index.min(last)).cloned().unwrap_or(Token { kind: Kind::End, start: 0, end: 0, line: 1 })
+        self.tokens.get(index.min(last)).cloned().unwrap_or(Token {
+            kind: Kind::End,
+            start: 0,
+            end: 0,
+            line: 1,
+        })
     }
 
     fn next(&mut self) -> Token {
@@ -132,8 +137,17 @@ impl Parser<'_> {
         match token.kind {
             Kind::End => "EOF".to_owned(),
             Kind::Error => self.error.clone().unwrap_or_default(),
-            Kind::Nil | Kind::Block | Kind::Break | Kind::Continue | Kind::Define | Kind::Else
-            | Kind::EndKeyword | Kind::If | Kind::Range | Kind::Template | Kind::With => {
+            Kind::Nil
+            | Kind::Block
+            | Kind::Break
+            | Kind::Continue
+            | Kind::Define
+            | Kind::Else
+            | Kind::EndKeyword
+            | Kind::If
+            | Kind::Range
+            | Kind::Template
+            | Kind::With => {
                 format!("<{}>", self.value_text(token))
             }
             _ => {
@@ -153,8 +167,11 @@ impl Parser<'_> {
             let mut extra = String::new();
             if self.action_line != 0 && self.action_line != token.line {
                 let started = format!("started at {}:{}", self.source.name.lossy(), self.action_line);
-                extra =
-                    if message.ends_with(" action") { format!(" {started}") } else { format!(" in action {started}") };
+                extra = if message.ends_with(" action") {
+                    format!(" {started}")
+                } else {
+                    format!(" in action {started}")
+                };
             }
             return self.fail(format!("{message}{extra}"));
         }
@@ -309,7 +326,11 @@ impl Parser<'_> {
         if self.ranges == 0 {
             return self.fail(format!("{word} outside {{{{range}}}}"));
         }
-        Ok(Statement::Node(if kind == Kind::Break { Node::Break(position) } else { Node::Continue(position) }))
+        Ok(Statement::Node(if kind == Kind::Break {
+            Node::Break(position)
+        } else {
+            Node::Continue(position)
+        }))
     }
 
     fn otherwise(&mut self) -> Parse<Statement> {
@@ -397,8 +418,12 @@ impl Parser<'_> {
 
     fn pipeline(&mut self, context: &str, end: Kind) -> Parse<Pipe> {
         let start = self.peek_word();
-        let mut pipe =
-            Pipe { position: offset(start.start), assigns: false, variables: Vec::new(), commands: Vec::new() };
+        let mut pipe = Pipe {
+            position: offset(start.start),
+            assigns: false,
+            variables: Vec::new(),
+            commands: Vec::new(),
+        };
         self.declarations(&mut pipe, context)?;
         loop {
             let token = self.peek_word();
@@ -408,8 +433,18 @@ impl Parser<'_> {
                     self.check_pipeline(&pipe, context)?;
                     return Ok(pipe);
                 }
-                Kind::Bool | Kind::CharConstant | Kind::Complex | Kind::Dot | Kind::Field | Kind::Identifier
-                | Kind::Number | Kind::Nil | Kind::RawString | Kind::String | Kind::Variable | Kind::LeftParen => {
+                Kind::Bool
+                | Kind::CharConstant
+                | Kind::Complex
+                | Kind::Dot
+                | Kind::Field
+                | Kind::Identifier
+                | Kind::Number
+                | Kind::Nil
+                | Kind::RawString
+                | Kind::String
+                | Kind::Variable
+                | Kind::LeftParen => {
                     let command = self.command()?;
                     pipe.commands.push(command);
                 }
@@ -552,7 +587,8 @@ impl Parser<'_> {
                 match functions::find(&name, self.compat) {
                     Some(function) => OperandKind::Function(function),
                     None => {
-                        return self.fail(format!("function {} not defined", convert::quote(name.as_bytes())));
+                        return self
+                            .fail(format!("function {} not defined", convert::quote(name.as_bytes())));
                     }
                 }
             }

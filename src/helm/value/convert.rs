@@ -124,9 +124,18 @@ pub(crate) fn is_printable(character: char) -> bool {
         ' '..='~' => true,
         '\0'..='\u{A0}' | '\u{AD}' => false,
         _ if character.is_whitespace() || character.is_control() => false,
-        '\u{600}'..='\u{605}' | '\u{61C}' | '\u{6DD}' | '\u{70F}' | '\u{180E}' | '\u{200B}'..='\u{200F}'
-        | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}'
-        | '\u{E000}'..='\u{F8FF}' | '\u{E0000}'..='\u{10FFFF}' => false,
+        '\u{600}'..='\u{605}'
+        | '\u{61C}'
+        | '\u{6DD}'
+        | '\u{70F}'
+        | '\u{180E}'
+        | '\u{200B}'..='\u{200F}'
+        | '\u{2028}'..='\u{202E}'
+        | '\u{2060}'..='\u{206F}'
+        | '\u{FEFF}'
+        | '\u{FFF9}'..='\u{FFFB}'
+        | '\u{E000}'..='\u{F8FF}'
+        | '\u{E0000}'..='\u{10FFFF}' => false,
         _ => code & 0xFFFE != 0xFFFE && !(0xFDD0..=0xFDEF).contains(&code),
     }
 }

@@ -117,11 +117,9 @@ impl Object {
                 files.iter().map(|(path, bytes)| (path.clone(), Value::Bytes(bytes.clone()))),
             )),
             Self::VersionSet(versions) => Value::Texts(Rc::new(versions.to_vec())),
-            Self::Record(record) => Value::Map(super::Map::from_pairs(
-                record.fields.iter().enumerate().map(|(index, (name, value))| {
-                    (*record.json_names.get(index).unwrap_or(name), value.clone())
-                }),
-            )),
+            Self::Record(record) => Value::Map(super::Map::from_pairs(record.fields.iter().enumerate().map(
+                |(index, (name, value))| (*record.json_names.get(index).unwrap_or(name), value.clone()),
+            ))),
             Self::Version(version) => Value::text(version.to_string()),
             Self::Time(moment) => Value::text(moment.rfc3339_nano()),
             Self::Duration(nanoseconds) => Value::Int64(*nanoseconds),

@@ -72,7 +72,9 @@ impl Parser<'_> {
 
     fn key(&mut self, map: &mut TreeMap, depth: usize) -> Result<(), SetError> {
         if depth > DEPTH {
-            return Err(SetError(format!("value name nested level is greater than maximum supported nested level of {DEPTH}")));
+            return Err(SetError(format!(
+                "value name nested level is greater than maximum supported nested level of {DEPTH}"
+            )));
         }
         let stops: &[u8] = if self.kind == SetKind::Literal { b"=[." } else { b"=[,." };
         let (key, stop) = self.until(stops);
@@ -121,22 +123,28 @@ impl Parser<'_> {
         if stop.is_none() {
             return Err(SetError("error parsing index: EOF".to_owned()));
         }
-        digits
-            .parse::<usize>()
-            .map_err(|_| SetError(format!("error parsing index: strconv.Atoi: parsing {digits:?}: invalid syntax")))
+        digits.parse::<usize>().map_err(|_| {
+            SetError(format!("error parsing index: strconv.Atoi: parsing {digits:?}: invalid syntax"))
+        })
     }
 
     fn list_item(&mut self, list: &mut Vec<Tree>, index: usize, depth: usize) -> Result<(), SetError> {
         if index > LARGEST_INDEX {
-            return Err(SetError(format!("index of {index} is greater than maximum supported index of {LARGEST_INDEX}")));
+            return Err(SetError(format!(
+                "index of {index} is greater than maximum supported index of {LARGEST_INDEX}"
+            )));
         }
         if depth > DEPTH {
-            return Err(SetError(format!("value name nested level is greater than maximum supported nested level of {DEPTH}")));
+            return Err(SetError(format!(
+                "value name nested level is greater than maximum supported nested level of {DEPTH}"
+            )));
         }
         if list.len() <= index {
             list.resize(index + 1, Tree::Null);
         }
-        let Some(slot) = list.get_mut(index) else { return Ok(()) };
+        let Some(slot) = list.get_mut(index) else {
+            return Ok(());
+        };
         let (rest, stop) = self.until(b"[.=");
         if !rest.is_empty() {
             return Err(SetError(format!(

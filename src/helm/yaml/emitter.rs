@@ -161,7 +161,9 @@ impl Emitter {
             Value::Int(value) | Value::Int64(value) => self.plain_text(value.to_string().as_bytes(), place),
             Value::Uint64(value) => self.plain_text(value.to_string().as_bytes(), place),
             Value::Byte(value) => self.plain_text(value.to_string().as_bytes(), place),
-            Value::Float(value) if value.is_finite() => self.plain_text(number_text(*value).as_bytes(), place),
+            Value::Float(value) if value.is_finite() => {
+                self.plain_text(number_text(*value).as_bytes(), place)
+            }
             Value::Float(_) => self.failed = true,
             Value::Text(text) => self.string(text, place),
             Value::Bytes(bytes) => self.string(convert::base64_standard(bytes).as_bytes(), place),
@@ -283,7 +285,8 @@ impl Emitter {
         let mut index = 0;
         while let Some(byte) = text.get(index) {
             if *byte == b' ' {
-                if breaks_allowed && !spaces && self.column > BEST_WIDTH && text.get(index + 1) != Some(&b' ') {
+                if breaks_allowed && !spaces && self.column > BEST_WIDTH && text.get(index + 1) != Some(&b' ')
+                {
                     self.write_indent();
                     index += 1;
                 } else {
@@ -360,7 +363,12 @@ impl Emitter {
                 index += self.write_escape(text, index);
                 spaces = false;
             } else if *byte == b' ' {
-                if breaks_allowed && !spaces && self.column > BEST_WIDTH && index > 0 && index + 1 < text.len() {
+                if breaks_allowed
+                    && !spaces
+                    && self.column > BEST_WIDTH
+                    && index > 0
+                    && index + 1 < text.len()
+                {
                     self.write_indent();
                     if text.get(index + 1) == Some(&b' ') {
                         self.put(b'\\');
@@ -473,7 +481,11 @@ pub(super) fn number_text(value: f64) -> String {
             return (value as i64).to_string();
         }
         if (0.0..1.844_674_407_370_955_2e19).contains(&value) {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and inside the range")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "whole and inside the range"
+            )]
             return (value as u64).to_string();
         }
     }
@@ -501,7 +513,11 @@ fn break_width(text: &[u8], index: usize) -> usize {
     match text.get(index) {
         Some(b'\n' | b'\r') => 1,
         Some(0xC2) if text.get(index + 1) == Some(&0x85) => 2,
-        Some(0xE2) if text.get(index + 1) == Some(&0x80) && matches!(text.get(index + 2), Some(0xA8 | 0xA9)) => 3,
+        Some(0xE2)
+            if text.get(index + 1) == Some(&0x80) && matches!(text.get(index + 2), Some(0xA8 | 0xA9)) =>
+        {
+            3
+        }
         _ => 0,
     }
 }
@@ -539,7 +555,8 @@ fn analyze(text: &[u8]) -> Analysis {
         let followed = is_blank_or_end(text, index + width);
         indicators |= match byte {
             b'#' if index == 0 => true,
-            b',' | b'[' | b']' | b'{' | b'}' | b'&' | b'*' | b'!' | b'|' | b'>' | b'\'' | b'"' | b'%' | b'@' | b'`'
+            b',' | b'[' | b']' | b'{' | b'}' | b'&' | b'*' | b'!' | b'|' | b'>' | b'\'' | b'"' | b'%'
+            | b'@' | b'`'
                 if index == 0 =>
             {
                 true
@@ -614,8 +631,7 @@ fn naturally_less(left: &[u8], right: &[u8]) -> bool {
         (false, false) => {}
     }
     let zero = *first == '0' || *second == '0';
-    let leading = zero
-        && left.iter().take(shared).rev().take_while(|c| c.is_numeric()).any(|c| *c != '0');
+    let leading = zero && left.iter().take(shared).rev().take_while(|c| c.is_numeric()).any(|c| *c != '0');
     let number = |digits: &[char]| {
         let tail: Vec<char> = digits.iter().skip(shared).take_while(|c| c.is_numeric()).copied().collect();
         let value = tail.iter().fold(i64::from(leading), |sum, digit| {

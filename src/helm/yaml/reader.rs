@@ -241,7 +241,11 @@ impl<'a> Reader<'a> {
         let mut anchors = Anchors { known: FxHashMap::default(), open: Vec::new() };
         let empty = matches!(
             self.scanner.peek()?.kind,
-            Kind::VersionDirective(..) | Kind::TagDirective(..) | Kind::DocumentStart | Kind::DocumentEnd | Kind::StreamEnd
+            Kind::VersionDirective(..)
+                | Kind::TagDirective(..)
+                | Kind::DocumentStart
+                | Kind::DocumentEnd
+                | Kind::StreamEnd
         );
         let node = if empty { N::null() } else { self.node(&mut anchors, true, false, 0)? };
         if self.peek_is(&[Kind::DocumentEnd])? {
@@ -373,7 +377,9 @@ impl<'a> Reader<'a> {
             Kind::BlockEntry if indentless => self.sequence(anchors, false, depth, start),
             Kind::Scalar(..) => {
                 let token = self.scanner.next()?;
-                let Kind::Scalar(text, plain) = token.kind else { return Ok(N::null()) };
+                let Kind::Scalar(text, plain) = token.kind else {
+                    return Ok(N::null());
+                };
                 scalar(properties.tag.as_deref(), text, plain, token.start)
             }
             Kind::FlowSequenceStart => self.flow_sequence(anchors, depth),
@@ -415,7 +421,9 @@ impl<'a> Reader<'a> {
                     return Ok(N::list(items));
                 }
                 _ if !delimited => return Ok(N::list(items)),
-                _ => return Err(parser_error(token.start, start, "did not find expected '-' indicator")),
+                _ => {
+                    return Err(parser_error(token.start, start, "did not find expected '-' indicator"));
+                }
             }
         }
     }
@@ -512,7 +520,12 @@ impl<'a> Reader<'a> {
         Ok(N::map(pairs))
     }
 
-    fn flow_value<N: Build>(&mut self, anchors: &mut Anchors<'a, N>, end: &Kind<'_>, depth: usize) -> Read<N> {
+    fn flow_value<N: Build>(
+        &mut self,
+        anchors: &mut Anchors<'a, N>,
+        end: &Kind<'_>,
+        depth: usize,
+    ) -> Read<N> {
         if !self.peek_is(&[Kind::Value])? {
             return Ok(N::null());
         }
@@ -540,7 +553,11 @@ impl<'a> Reader<'a> {
         }
         if let Kind::Scalar(text, plain) = &token.kind {
             self.scanner.next()?;
-            return if *plain { plain_key(text, token.start) } else { Ok((Some(Text::from(&**text)), token.start)) };
+            return if *plain {
+                plain_key(text, token.start)
+            } else {
+                Ok((Some(Text::from(&**text)), token.start))
+            };
         }
         let key = if let Kind::Alias(name) = token.kind {
             self.scanner.next()?;
@@ -560,7 +577,9 @@ impl<'a> Reader<'a> {
         (key, mark): (Option<Text>, Mark),
         value: N,
     ) -> Read<()> {
-        let Some(key) = key else { return merge(pairs, &value, mark) };
+        let Some(key) = key else {
+            return merge(pairs, &value, mark);
+        };
         if self.strict && pairs.iter().any(|(known, _)| *known == key) {
             let message = format!("key {:?} already set in map", key.lossy());
             let helm = format!("yaml: unmarshal errors:\n  line {}: {message}", mark.line + 1);
@@ -650,7 +669,9 @@ fn tagged<N: Build>(tag: &[u8], text: Cow<'_, [u8]>, mark: Mark) -> Read<N> {
             Ok(bytes) => Ok(N::text(Cow::Owned(bytes))),
             Err(_) => Err(plain_error(mark, "!!binary value contains invalid base64 data".to_owned())),
         },
-        ("!!bool", Resolved::Bool(_)) | ("!!int", Resolved::Int(_) | Resolved::Uint(_)) | ("!!null", Resolved::Null)
+        ("!!bool", Resolved::Bool(_))
+        | ("!!int", Resolved::Int(_) | Resolved::Uint(_))
+        | ("!!null", Resolved::Null)
         | ("!!float", Resolved::Float(_)) => scalar(None, text, true, mark),
         ("!!float", Resolved::Int(value)) => {
             #[expect(clippy::cast_precision_loss, reason = "the tag asks for a float")]

@@ -216,7 +216,9 @@ impl<'a> Scanner<'a> {
             if !self.tokens.is_empty() {
                 let mut pending = false;
                 for index in 0..self.keys.len() {
-                    let Some(key) = self.keys.get(index).copied() else { break };
+                    let Some(key) = self.keys.get(index).copied() else {
+                        break;
+                    };
                     if key.number == self.parsed && key.possible && self.key_is_valid(index)? {
                         pending = true;
                         break;
@@ -231,7 +233,9 @@ impl<'a> Scanner<'a> {
     }
 
     fn key_is_valid(&mut self, index: usize) -> Scan<bool> {
-        let Some(key) = self.keys.get(index).copied() else { return Ok(false) };
+        let Some(key) = self.keys.get(index).copied() else {
+            return Ok(false);
+        };
         if !key.possible {
             return Ok(false);
         }
@@ -300,7 +304,9 @@ impl<'a> Scanner<'a> {
             if self.position == 0 && self.input.starts_with(b"\xEF\xBB\xBF") {
                 self.position = 3;
             }
-            while self.byte(0) == b' ' || (self.byte(0) == b'\t' && (self.flow_level > 0 || !self.key_allowed)) {
+            while self.byte(0) == b' '
+                || (self.byte(0) == b'\t' && (self.flow_level > 0 || !self.key_allowed))
+            {
                 self.position += 1;
             }
             if self.byte(0) == b'#' {
@@ -330,8 +336,12 @@ impl<'a> Scanner<'a> {
             return Ok(());
         }
         let required = self.flow_level == 0 && self.indent == self.column_signed();
-        let key =
-            SimpleKey { possible: true, required, number: self.parsed + self.tokens.len(), mark: self.mark() };
+        let key = SimpleKey {
+            possible: true,
+            required,
+            number: self.parsed + self.tokens.len(),
+            mark: self.mark(),
+        };
         self.remove_key()?;
         if let Some(slot) = self.keys.last_mut() {
             *slot = key;
@@ -373,7 +383,9 @@ impl<'a> Scanner<'a> {
         self.check_depth()?;
         let token = Token { kind, start: mark, end: mark };
         match number {
-            Some(number) => self.tokens.insert(number.saturating_sub(self.parsed).min(self.tokens.len()), token),
+            Some(number) => {
+                self.tokens.insert(number.saturating_sub(self.parsed).min(self.tokens.len()), token)
+            }
             None => self.tokens.push_back(token),
         }
         Ok(())
@@ -497,7 +509,8 @@ impl<'a> Scanner<'a> {
         while self.byte(0).is_ascii_alphanumeric() || matches!(self.byte(0), b'_' | b'-') {
             self.position += 1;
         }
-        let ends = self.is_blankz(0) || matches!(self.byte(0), b'?' | b':' | b',' | b']' | b'}' | b'%' | b'@' | b'`');
+        let ends = self.is_blankz(0)
+            || matches!(self.byte(0), b'?' | b':' | b',' | b']' | b'}' | b'%' | b'@' | b'`');
         if self.position == from || !ends {
             return self.error(start, "did not find expected alphabetic or numeric character");
         }
@@ -620,7 +633,9 @@ impl<'a> Scanner<'a> {
         loop {
             match self.byte(0) {
                 b'%' => {
-                    let digits = std::str::from_utf8(self.input.get(self.position + 1..self.position + 3).unwrap_or(&[]));
+                    let digits = std::str::from_utf8(
+                        self.input.get(self.position + 1..self.position + 3).unwrap_or(&[]),
+                    );
                     let Some(byte) = digits.ok().and_then(|text| u8::from_str_radix(text, 16).ok()) else {
                         return self.error(start, "did not find URI escaped octet");
                     };
@@ -658,9 +673,9 @@ impl<'a> Scanner<'a> {
                 let suffix = self.scan_tag_uri(Vec::new(), start)?;
                 (handle, suffix)
             } else {
-                let suffix = self.scan_tag_uri(handle, start).or_else(|error| {
-                    if self.is_blankz(0) { Ok(Vec::new()) } else { Err(error) }
-                })?;
+                let suffix = self
+                    .scan_tag_uri(handle, start)
+                    .or_else(|error| if self.is_blankz(0) { Ok(Vec::new()) } else { Err(error) })?;
                 if suffix.is_empty() { (Vec::new(), b"!".to_vec()) } else { (b"!".to_vec(), suffix) }
             }
         };
@@ -792,7 +807,8 @@ impl<'a> Scanner<'a> {
     fn simple_quoted(&mut self, single: bool) -> Option<&'a [u8]> {
         let rest = self.input.get(self.position..)?;
         let length = rest.iter().position(|byte| {
-            matches!(byte, b'\n' | b'\r' | 0x80..) || if single { *byte == b'\'' } else { matches!(byte, b'"' | b'\\') }
+            matches!(byte, b'\n' | b'\r' | 0x80..)
+                || if single { *byte == b'\'' } else { matches!(byte, b'"' | b'\\') }
         })?;
         let quote = if single { b'\'' } else { b'"' };
         if rest.get(length) != Some(&quote) || (single && rest.get(length + 1) == Some(&b'\'')) {
@@ -1015,9 +1031,10 @@ fn check_characters(input: &[u8]) -> Scan<bool> {
         let line = input.get(..offset).unwrap_or(&[]).iter().filter(|byte| **byte == b'\n').count() + 1;
         Err(YamlError::at(line, 1, problem, format!("yaml: {problem}")))
     };
-    if let Some(offset) = input.iter().position(|byte| {
-        (*byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r')) || *byte == 0x7F
-    }) {
+    if let Some(offset) = input
+        .iter()
+        .position(|byte| (*byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r')) || *byte == 0x7F)
+    {
         return fail(offset, "control characters are not allowed");
     }
     if input.is_ascii() {
@@ -1025,9 +1042,7 @@ fn check_characters(input: &[u8]) -> Scan<bool> {
     }
     match std::str::from_utf8(input) {
         Ok(text) => {
-            let refused = |character: char| {
-                matches!(character, '\u{80}'..='\u{84}' | '\u{86}'..='\u{9F}' | '\u{FFFE}' | '\u{FFFF}')
-            };
+            let refused = |character: char| matches!(character, '\u{80}'..='\u{84}' | '\u{86}'..='\u{9F}' | '\u{FFFE}' | '\u{FFFF}');
             match text.char_indices().find(|(_, character)| refused(*character)) {
                 Some((offset, _)) => fail(offset, "control characters are not allowed"),
                 None => Ok(false),

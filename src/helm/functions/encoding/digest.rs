@@ -22,16 +22,15 @@ pub(super) fn base32_encode(bytes: &[u8]) -> String {
 /// Base32 back to bytes, or Go's message.
 pub(super) fn base32_decode(text: &[u8]) -> Vec<u8> {
     let illegal = |offset: usize| format!("illegal base32 data at input byte {offset}").into_bytes();
-    let clean: Vec<(usize, u8)> = text
-        .iter()
-        .copied()
-        .filter(|byte| !matches!(byte, b'\n' | b'\r'))
-        .enumerate()
-        .collect();
+    let clean: Vec<(usize, u8)> =
+        text.iter().copied().filter(|byte| !matches!(byte, b'\n' | b'\r')).enumerate().collect();
     let mut out = Vec::new();
     for block in clean.chunks(8) {
         if block.len() < 8 {
-            let bad = block.iter().find(|(_, byte)| digit32(*byte).is_none()).map_or(clean.len(), |(index, _)| *index);
+            let bad = block
+                .iter()
+                .find(|(_, byte)| digit32(*byte).is_none())
+                .map_or(clean.len(), |(index, _)| *index);
             return illegal(bad);
         }
         let digits: Vec<u64> = block.iter().map_while(|(_, byte)| digit32(*byte)).collect();
@@ -127,7 +126,8 @@ pub(super) fn sha1(bytes: &[u8]) -> [u8; 20] {
             *word = bytes.iter().fold(0, |word, byte| word << 8 | u32::from(*byte));
         }
         for index in 16..80 {
-            words[index] = (words[index - 3] ^ words[index - 8] ^ words[index - 14] ^ words[index - 16]).rotate_left(1);
+            words[index] =
+                (words[index - 3] ^ words[index - 8] ^ words[index - 14] ^ words[index - 16]).rotate_left(1);
         }
         let [mut a, mut b, mut c, mut d, mut e] = state;
         for (index, word) in words.iter().enumerate() {

@@ -92,7 +92,9 @@ fn difference(left: &[u8], right: &[u8]) -> Vec<u8> {
     let mut borrow = 0_i8;
     let mut right = right.iter().rev();
     for digit in left.iter().rev() {
-        let mut value = i8::try_from(*digit).unwrap_or(0) - borrow - right.next().map_or(0, |digit| i8::try_from(*digit).unwrap_or(0));
+        let mut value = i8::try_from(*digit).unwrap_or(0)
+            - borrow
+            - right.next().map_or(0, |digit| i8::try_from(*digit).unwrap_or(0));
         borrow = i8::from(value < 0);
         if value < 0 {
             value += 10;
@@ -173,11 +175,8 @@ pub(super) fn divide(left: &Decimal, right: &Decimal) -> Option<Decimal> {
         rest.push(digit);
         let mut times = 0;
         while compare(&rest, &denominator) != std::cmp::Ordering::Less {
-            let padded = if rest.len() < denominator.len() {
-                rest.clone()
-            } else {
-                difference(&rest, &denominator)
-            };
+            let padded =
+                if rest.len() < denominator.len() { rest.clone() } else { difference(&rest, &denominator) };
             rest = padded.into_iter().skip_while(|digit| *digit == 0).collect();
             times += 1;
         }
@@ -187,7 +186,10 @@ pub(super) fn divide(left: &Decimal, right: &Decimal) -> Option<Decimal> {
     if last >= 5 {
         quotient = sum(&quotient, &[1]);
     }
-    Some(Decimal { negative: left.negative != right.negative, digits: quotient, decimals: PRECISION }.trimmed())
+    Some(
+        Decimal { negative: left.negative != right.negative, digits: quotient, decimals: PRECISION }
+            .trimmed(),
+    )
 }
 
 #[cfg(test)]
@@ -199,8 +201,14 @@ mod tests {
         let number = |value: f64| Decimal::from_float(value).expect("finite");
         assert_eq!(add(&number(0.1), &number(0.2)).expect("sum").to_float().to_string(), "0.3");
         assert_eq!(subtract(&number(0.3), &number(0.5)).expect("difference").to_float().to_string(), "-0.2");
-        assert_eq!(multiply(&number(1000.0), &number(-1.5)).expect("product").to_float().to_string(), "-1500");
-        assert_eq!(divide(&number(10.0), &number(3.0)).expect("quotient").to_float().to_string(), "3.3333333333333335");
+        assert_eq!(
+            multiply(&number(1000.0), &number(-1.5)).expect("product").to_float().to_string(),
+            "-1500"
+        );
+        assert_eq!(
+            divide(&number(10.0), &number(3.0)).expect("quotient").to_float().to_string(),
+            "3.3333333333333335"
+        );
         assert!(divide(&number(1.0), &number(0.0)).is_none());
     }
 }

@@ -40,7 +40,8 @@ impl Constraint {
         }
         let mut alternatives = Vec::new();
         for alternative in expand_hyphens(text).split("||") {
-            let parts = split_parts(alternative).ok_or_else(|| format!("improper constraint: {alternative}"))?;
+            let parts =
+                split_parts(alternative).ok_or_else(|| format!("improper constraint: {alternative}"))?;
             let parts: Result<Vec<Part>, String> = parts.iter().map(|part| Part::parse(part)).collect();
             alternatives.push(parts?);
         }
@@ -84,11 +85,13 @@ fn split_parts(text: &str) -> Option<Vec<String>> {
         return None;
     }
     while !rest.is_empty() {
-        let operator_end = rest.find(|c: char| !matches!(c, '=' | '!' | '<' | '>' | '~' | '^')).unwrap_or(rest.len());
+        let operator_end =
+            rest.find(|c: char| !matches!(c, '=' | '!' | '<' | '>' | '~' | '^')).unwrap_or(rest.len());
         let operator = rest.get(..operator_end)?;
         let after = rest.get(operator_end..)?.trim_start();
-        let version_end =
-            after.find(|c: char| c == ',' || c.is_whitespace() || matches!(c, '=' | '!' | '<' | '>' | '~' | '^')).unwrap_or(after.len());
+        let version_end = after
+            .find(|c: char| c == ',' || c.is_whitespace() || matches!(c, '=' | '!' | '<' | '>' | '~' | '^'))
+            .unwrap_or(after.len());
         let version = after.get(..version_end)?;
         if version.is_empty() {
             return None;
@@ -137,7 +140,9 @@ impl Part {
         if wild(numbers.first()) {
             let version = Version::parse(&plain).map_err(|_| "constraint parser error".to_owned())?;
             let operator = if matches!(operator, Operator::Any) { Operator::GreaterEqual } else { operator };
-            return Ok(Self { operator, version, minor_dirty: true, patch_dirty: true, dirty: true }.starred());
+            return Ok(
+                Self { operator, version, minor_dirty: true, patch_dirty: true, dirty: true }.starred()
+            );
         }
         let version = Version::parse(&plain).map_err(|_| {
             if version.bytes().next().is_some_and(|byte| byte.is_ascii_digit() || byte == b'v') {
@@ -151,14 +156,20 @@ impl Part {
 
     /// `*` alone accepts every release.
     fn starred(mut self) -> Self {
-        if matches!(self.operator, Operator::GreaterEqual | Operator::Equal | Operator::Tilde | Operator::Caret) {
+        if matches!(
+            self.operator,
+            Operator::GreaterEqual | Operator::Equal | Operator::Tilde | Operator::Caret
+        ) {
             self.operator = Operator::GreaterEqual;
         }
         self
     }
 
     fn allows(&self, version: &Version) -> bool {
-        if !version.prerelease.is_empty() && self.version.prerelease.is_empty() && self.operator != Operator::NotEqual {
+        if !version.prerelease.is_empty()
+            && self.version.prerelease.is_empty()
+            && self.operator != Operator::NotEqual
+        {
             return false;
         }
         match self.operator {
