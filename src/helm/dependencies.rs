@@ -115,11 +115,11 @@ impl Instance {
                 };
                 let path = format!("{}.{child}", dependency.key());
                 let Some(Value::Map(table)) = at_path(&Value::Map(values.clone()), &path) else { continue };
-                coalesce_tables(&imports, &nested(&parent, table), true);
+                coalesce_tables(&imports, &nested(&parent, table), true, compat);
             }
         }
         let merged = deep_copy(&values);
-        coalesce_tables(&merged, &imports, true);
+        coalesce_tables(&merged, &imports, true, compat);
         *self.imported.borrow_mut() = Some(merged);
         Ok(())
     }
