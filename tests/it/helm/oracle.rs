@@ -9,10 +9,12 @@ use super::{chart, first_difference, fleet, folder, golden, members, read_folder
 
 /// The binaries that are there, with what they speak.
 fn binaries() -> Vec<(String, Compat, u8)> {
-    [("MOORLINE_HELM4", Compat::V4_3, 4), ("MOORLINE_HELM3", Compat::V3_19, 3)]
+    let known: Vec<(String, Compat, u8)> = [("MOORLINE_HELM4", Compat::V4_3, 4), ("MOORLINE_HELM3", Compat::V3_19, 3)]
         .into_iter()
         .filter_map(|(name, compat, version)| std::env::var(name).ok().map(|path| (path, compat, version)))
-        .collect()
+        .collect();
+    assert!(!known.is_empty(), "set MOORLINE_HELM4 and MOORLINE_HELM3 to helm binaries");
+    known
 }
 
 fn helm(binary: &str, home: &Path, arguments: &[&str]) -> Vec<u8> {
