@@ -1,1 +1,3 @@
 //! The quick tier's integration tests: one binary.
+
+mod helm;
