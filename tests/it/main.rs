@@ -1,3 +1,6 @@
-//! The quick tier's integration tests: one binary.
+//! The quick tier's integration tests: one binary, no real parts.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should say where")]
 
+mod architecture;
 mod helm;
+mod reconciler;

@@ -222,27 +222,33 @@ impl Inner {
             object["metadata"]["generation"] = json!(if same_spec { generation } else { generation + 1 });
         }
         control(&id, &mut object);
-        self.objects.insert(id.clone(), object.clone());
-        self.tell(&id, &WatchEvent::Object(Arc::new(object.clone())), &object);
+        let old = self.objects.insert(id.clone(), object.clone());
+        self.tell(&id, &WatchEvent::Object(Arc::new(object.clone())), &object, old.as_ref());
         object
     }
 
     fn drop_object(&mut self, id: &ResourceId) {
         if let Some(object) = self.objects.remove(id) {
             self.version += 1;
-            self.tell(id, &WatchEvent::Gone(id.clone()), &object);
+            self.tell(id, &WatchEvent::Gone(id.clone()), &object, None);
         }
     }
 
-    fn tell(&mut self, id: &ResourceId, event: &WatchEvent, object: &Value) {
+    /// Tells watchers; one whose selector no longer matches hears that the object is gone.
+    fn tell(&mut self, id: &ResourceId, event: &WatchEvent, object: &Value, old: Option<&Value>) {
         self.watchers.retain(|watcher| !watcher.sender.is_closed());
         for watcher in &self.watchers {
             let here = watcher
                 .namespace
                 .as_deref()
                 .is_none_or(|namespace| id.namespace.as_deref() == Some(namespace));
-            if watcher.kind == id.kind && here && selects(&watcher.selector, object) {
+            if watcher.kind != id.kind || !here {
+                continue;
+            }
+            if selects(&watcher.selector, object) {
                 let _ = watcher.sender.send(event.clone());
+            } else if old.is_some_and(|old| selects(&watcher.selector, old)) {
+                let _ = watcher.sender.send(WatchEvent::Gone(id.clone()));
             }
         }
     }
