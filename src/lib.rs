@@ -8,4 +8,6 @@ pub mod helm;
 pub mod ledger;
 pub mod model;
 pub mod render;
+pub mod server;
 pub mod sync;
+pub mod telemetry;

@@ -1,1 +1,2 @@
 //! The quick tier's integration tests: one binary.
+mod server;

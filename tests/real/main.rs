@@ -8,6 +8,7 @@
 )]
 mod parts;
 
+mod dashboard;
 mod git_sources;
 mod git_state;
 mod parts_work;
