@@ -18,4 +18,4 @@ pub use document::parse_duration;
 pub use environment::{ConfigRepository, Environment, Pin};
 pub use nearest::nearest;
 pub use service::{Allow, ChartSource, ManifestSource, Service};
-pub use umbrella::Umbrella;
+pub use umbrella::{Umbrella, UnusableChart, chart_of};

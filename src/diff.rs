@@ -12,5 +12,5 @@ pub use adoption::{Adoption, adoption, tracked_by};
 pub use compare::{changed_fields, without_ignored};
 pub use extras::extra_fields;
 pub use managed::{FIELD_MANAGER, Owner, owner_of};
-pub use projection::{observe, observe_full};
+pub use projection::observe;
 pub use redact::redacted;

@@ -1,1 +1,65 @@
-//! The chart engine: charts and values in, the bytes of `helm template` out.
+//! The chart engine: what `helm template` does, in process, as a pure function.
+//!
+//! A [`Chart`] is read once from bytes, is immutable and may be shared by threads. A render takes
+//! a chart and a [`RenderInput`] and returns documents: no file, clock, network or environment is
+//! touched; time, entropy and answers to `lookup` are arguments.
+//!
+//! ```
+//! use moorline::helm::{Chart, RenderInput, Values};
+//!
+//! let files: Vec<(String, std::sync::Arc<[u8]>)> = vec![
+//!     ("Chart.yaml".to_owned(), b"apiVersion: v2\nname: shop\nversion: 1.0.0\n"[..].into()),
+//!     ("values.yaml".to_owned(), b"colour: blue\n"[..].into()),
+//!     (
+//!         "templates/settings.yaml".to_owned(),
+//!         b"kind: ConfigMap\napiVersion: v1\nmetadata:\n  name: {{ .Release.Name }}\ndata:\n  colour: {{ .Values.colour }}\n"[..].into(),
+//!     ),
+//! ];
+//! let chart = Chart::from_files(files)?;
+//! let input = RenderInput {
+//!     release: "blog".to_owned(),
+//!     layers: vec![Values::parse(b"colour: red")?],
+//!     ..RenderInput::default()
+//! };
+//! let rendered = chart.render(&input)?;
+//! assert_eq!(rendered.documents[0].object["data"]["colour"], "red");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod capabilities;
+mod chart;
+mod dependencies;
+mod failure;
+pub(crate) mod functions;
+mod limits;
+mod lookup;
+mod output;
+mod render;
+mod template;
+pub(crate) mod value;
+mod values;
+mod yaml;
+
+pub use capabilities::Capabilities;
+pub use chart::{Chart, ChartError, Dependency};
+pub use dependencies::enabled_dependencies;
+pub use failure::Limit;
+pub use limits::RenderLimits;
+pub use lookup::{Lookup, Lookups};
+pub use output::{Document, Hook, Rendered};
+pub use render::{Member, RenderError, RenderFault, RenderInput};
+pub use values::Values;
+pub use values::set::{SetError, SetKind};
+pub use yaml::{YamlError, YamlLimits, parse_documents, parse_documents_within, to_string as to_yaml};
+
+/// Whose bytes and messages to produce.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Compat {
+    /// helm 3.19
+    V3_19,
+    /// helm 4.1
+    V4_1,
+    /// helm 4.3
+    #[default]
+    V4_3,
+}

@@ -100,7 +100,8 @@ pub fn commit(
         let content = write(instance, entry);
         edits.retain(|edit| edit.path != path);
         edits.push(RecordEdit { path, content });
-        trailers.push(("Moorline-Operation".to_owned(), entry.record.operation(instance, &entry.application)));
+        trailers
+            .push(("Moorline-Operation".to_owned(), entry.record.operation(instance, &entry.application)));
         trailers.push(("Moorline-Service".to_owned(), entry.application.to_string()));
         lines.push(line(entry));
     }
@@ -203,7 +204,8 @@ mod tests {
               image: shop/web:1
               config: 89abcdef0123456789abcdef0123456789abcdef
               digest: sha256:6ee0eb490ff832101cf82a3d387c35f29e4230be786978f7acf9e811febf6723
-        "#]].assert_eq(&text);
+        "#]]
+        .assert_eq(&text);
         assert_eq!(read(&text).unwrap().rollout, 3);
         assert_eq!(commit(&instance, &[entry(3), entry(2)], &|_| Some(text.clone())), None);
         let later = commit(&instance, &[entry(3), entry(4), entry(5)], &|_| Some(text.clone())).unwrap();

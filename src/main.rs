@@ -1,2 +1,7 @@
-//! Parses arguments and dispatches to one command.
-fn main() {}
+//! Parses arguments and runs one command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    moorline::cli::main()
+}

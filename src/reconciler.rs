@@ -12,14 +12,16 @@ pub mod inventory;
 pub mod live;
 pub mod observe;
 pub mod record;
+mod refresh;
 mod run;
+mod tick;
 pub mod view;
 
 use crate::model::name::{ApplicationId, EnvironmentName, NamespaceName};
 use crate::model::source::RepositoryUrl;
 use std::time::Duration;
 
-pub use run::{Outcome, RunMode, run};
+pub use run::{ApplicationDetail, Outcome, RunMode, run};
 
 /// Everything that can wake the reconciler.
 #[derive(Debug)]
@@ -51,6 +53,10 @@ pub struct Options {
     pub poll: Duration,
     /// Decide and write nothing.
     pub dry_run: bool,
+    /// A revision of the config repository other than its branch's head.
+    pub revision: Option<String>,
+    /// Keep what explains: fields that others set.
+    pub explain: bool,
 }
 
 impl Options {

@@ -1,6 +1,7 @@
 //! An application and its files → the ordered manifests that are applied: charts and plain YAML rendered, the
 //! image of the wanted commit set, namespaces and labels filled in, and what may not be written refused.
 
+mod chart;
 mod error;
 mod image;
 mod permission;
@@ -13,12 +14,11 @@ use serde_json::{Value, json};
 
 pub use error::RenderError;
 
-use crate::desired::{Application, Origin};
+use crate::desired::{Application, Origin, Umbrella};
+use crate::helm;
 use crate::model::digest::{Digest, DigestBuilder};
 use crate::model::kinds::KindTable;
-use crate::model::manifest::{
-    APPLICATION_LABEL, HookPhase, INSTANCE_LABEL, Manifest, RenderedSet,
-};
+use crate::model::manifest::{APPLICATION_LABEL, HookPhase, INSTANCE_LABEL, Manifest, RenderedSet};
 use crate::model::name::{InstanceName, NamespaceName};
 use crate::model::policy::Hooks;
 use crate::model::source::{CommitSha, FileTree};
@@ -43,13 +43,21 @@ pub struct RenderInput<'a> {
     pub own_namespace: &'a NamespaceName,
     /// The application.
     pub application: &'a Application,
-    /// The files that hold its chart or manifests: the umbrella's folder, a folder of the code repository, or
+    /// The umbrella of its environment, where its folder is one.
+    pub umbrella: Option<&'a Umbrella>,
+    /// The folder of its environment.
+    pub folder: &'a FileTree,
+    /// The files that hold its chart or manifests: the environment's folder, a folder of the code repository, or
     /// a folder of plain YAML.
     pub files: &'a FileTree,
     /// The wanted commit.
     pub code: &'a WantedCode,
     /// What the cluster serves, where it is reachable.
     pub kinds: Option<&'a KindTable>,
+    /// The version of the cluster, as `v1.37.2`.
+    pub kubernetes: Option<&'a str>,
+    /// Where random values of charts come from: the same for the same application and instance, and secret.
+    pub seed: [u8; 32],
 }
 
 /// The result of rendering.
@@ -80,7 +88,18 @@ impl RenderInput<'_> {
         builder.add(self.instance.as_str().as_bytes());
         builder.add(format!("{:?}", self.application).as_bytes());
         builder.add(format!("{:?}", self.code).as_bytes());
-        builder.add(self.files.digest().hex().as_bytes());
+        let files = match (&self.application.origin, self.umbrella) {
+            (Origin::Dependency { key }, Some(umbrella)) => umbrella.inputs(self.files, Some(key)),
+            _ => self.files.digest(),
+        };
+        builder.add(files.hex().as_bytes());
+        if let (Origin::Chart { .. }, Some(umbrella)) = (&self.application.origin, self.umbrella) {
+            builder.add(
+                umbrella.inputs(self.folder, Some(self.application.id.service.as_str())).hex().as_bytes(),
+            );
+        }
+        builder.add(self.kubernetes.unwrap_or("").as_bytes());
+        builder.add(&self.seed);
         if let Some(kinds) = self.kinds {
             builder.add(kinds.api_versions().join(",").as_bytes());
         }
@@ -93,13 +112,25 @@ pub fn render(input: &RenderInput<'_>) -> Result<Rendered, RenderError> {
     let application = input.application;
     let drafts = match &application.origin {
         Origin::Manifests(source) => plain::read(input.files, &source.path, &application.id.environment)?,
-        Origin::Environment => plain::read_environment(input.files, &application.id.environment)?,
-        Origin::Dependency { .. } | Origin::Chart { .. } => Vec::new(),
+        Origin::Environment => {
+            let mut drafts = match input.umbrella.filter(|umbrella| umbrella.has_own_templates()) {
+                Some(_) => chart::drafts(chart::render(input)?),
+                None => Vec::new(),
+            };
+            drafts.extend(plain::read_environment(input.files, &application.id.environment)?);
+            drafts
+        }
+        Origin::Dependency { .. } | Origin::Chart { .. } => chart::drafts(chart::render(input)?),
     };
     let image = application.image.as_ref().zip(input.code.commit);
     let reference = image.map(|(image, commit)| image.reference(commit, input.code.digest.as_deref()));
     let (manifests, notices) = finish(input, drafts, reference.as_deref())?;
     Ok(Rendered { set: RenderedSet::new(manifests), chart: None, image: reference, notices })
+}
+
+/// Renders an application as Helm's own documents, before anything is filled in; nothing for plain YAML.
+pub fn render_as_helm(input: &RenderInput<'_>) -> Result<helm::Rendered, RenderError> {
+    chart::render(input)
 }
 
 /// Turns documents into manifests.
@@ -148,7 +179,9 @@ fn labelled(manifest: Manifest, input: &RenderInput<'_>) -> Result<Manifest, Ren
     let metadata = object.get_mut("metadata").and_then(Value::as_object_mut);
     if let Some(metadata) = metadata {
         // What the API server itself writes does not belong in a manifest.
-        for field in ["creationTimestamp", "managedFields", "resourceVersion", "uid", "generation", "selfLink"] {
+        for field in
+            ["creationTimestamp", "managedFields", "resourceVersion", "uid", "generation", "selfLink"]
+        {
             metadata.shift_remove(field);
         }
         let labels = metadata.entry("labels").or_insert_with(|| json!({}));

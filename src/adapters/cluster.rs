@@ -139,7 +139,8 @@ pub trait ClusterRead: Send + Sync {
     async fn kinds(&self, refresh: bool) -> Result<Arc<KindTable>, ClusterError>;
 
     /// One object, in a version or the preferred one.
-    async fn get(&self, id: &ResourceId, version: Option<&ApiVersion>) -> Result<Option<Value>, ClusterError>;
+    async fn get(&self, id: &ResourceId, version: Option<&ApiVersion>)
+    -> Result<Option<Value>, ClusterError>;
 
     /// All objects of a kind, in one namespace or all, that match a label selector.
     async fn list(

@@ -81,14 +81,8 @@ impl Git {
         drop(rustls::crypto::ring::default_provider().install_default());
         let credentials = Credentials::new(settings.credentials)?;
         let network = Network::new(http::client()?, credentials, settings.limits);
-        let shared = Shared {
-            data_directory: settings.data_directory,
-            network,
-            fetching: Mutex::default(),
-        };
-        Ok(Self {
-            shared: Arc::new(shared),
-        })
+        let shared = Shared { data_directory: settings.data_directory, network, fetching: Mutex::default() };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// The state repository, written on one branch.
@@ -101,11 +95,7 @@ impl Git {
     }
 
     fn fetching(&self, repository: &RepositoryUrl) -> Arc<tokio::sync::Mutex<()>> {
-        let mut fetching = self
-            .shared
-            .fetching
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut fetching = self.shared.fetching.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(fetching.entry(repository.clone()).or_default())
     }
 
@@ -140,10 +130,7 @@ impl Git {
             Ok(())
         })
         .await?;
-        self.shared
-            .network
-            .fetch(repository, address, &mirror, reference, commit)
-            .await
+        self.shared.network.fetch(repository, address, &mirror, reference, commit).await
     }
 
     async fn read(

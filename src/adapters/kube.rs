@@ -30,7 +30,9 @@ impl KubeClusters {
     }
 
     async fn config(&self, context: Option<&str>) -> Result<kube::Config, ClusterError> {
-        let unconfigured = |error: &dyn std::error::Error| ClusterError::Unconfigured { message: crate::model::error::chain(error) };
+        let unconfigured = |error: &dyn std::error::Error| ClusterError::Unconfigured {
+            message: crate::model::error::chain(error),
+        };
         let file = match &self.kubeconfig {
             Some(path) => Kubeconfig::read_from(path),
             None => Kubeconfig::read(),
@@ -41,7 +43,9 @@ impl KubeClusters {
             Err(error) => return kube::Config::incluster().map_err(|_| unconfigured(&error)),
         };
         let wanted = context.map(str::to_owned).or_else(|| self.context.clone());
-        if let Some(wanted) = wanted.as_ref().filter(|wanted| !file.contexts.iter().any(|one| one.name == **wanted)) {
+        if let Some(wanted) =
+            wanted.as_ref().filter(|wanted| !file.contexts.iter().any(|one| one.name == **wanted))
+        {
             let known: Vec<&str> = file.contexts.iter().map(|one| one.name.as_str()).collect();
             let message = format!("it has no context {wanted:?} (it has: {})", known.join(", "));
             return Err(ClusterError::Unconfigured { message });

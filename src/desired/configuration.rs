@@ -82,25 +82,15 @@ pub struct SyncSettings {
 }
 
 /// The keys of `sync:`.
-pub(super) const SYNC_KEYS: &[&str] = &[
-    "selfHeal",
-    "prune",
-    "timeout",
-    "onFailure",
-    "extras",
-    "hooks",
-    "pruneKinds",
-    "ignore",
-];
+pub(super) const SYNC_KEYS: &[&str] =
+    &["selfHeal", "prune", "timeout", "onFailure", "extras", "hooks", "pruneKinds", "ignore"];
 
 impl SyncSettings {
     /// Reads `sync:`.
     pub(super) fn read(node: &Node<'_>) -> Self {
         let fields = node.fields(SYNC_KEYS);
         let list = |key: &str| {
-            fields
-                .get(key)
-                .map(|node| node.items().iter().filter_map(Node::text).collect::<Vec<_>>())
+            fields.get(key).map(|node| node.items().iter().filter_map(Node::text).collect::<Vec<_>>())
         };
         Self {
             self_heal: fields.get("selfHeal").and_then(Node::boolean),
@@ -141,31 +131,18 @@ fn read_ignore(node: &Node<'_>) -> Vec<IgnoreRule> {
         let fields = node.fields(&["kind", "name", "fields"]);
         let kind = fields.get("kind").and_then(Node::text);
         let pointers = fields.get("fields").map(Node::items).unwrap_or_default();
-        let checked = pointers
-            .iter()
-            .filter_map(|node| node.parse_with(parse_pointer))
-            .collect::<Vec<_>>();
+        let checked = pointers.iter().filter_map(|node| node.parse_with(parse_pointer)).collect::<Vec<_>>();
         if kind.is_none() || pointers.is_empty() {
             node.fault("an ignore rule needs `kind` and `fields`", None);
         }
-        Some(IgnoreRule {
-            kind: kind?,
-            name: fields.get("name").and_then(Node::text),
-            fields: checked,
-        })
+        Some(IgnoreRule { kind: kind?, name: fields.get("name").and_then(Node::text), fields: checked })
     };
     node.items().iter().filter_map(read).collect()
 }
 
 fn parse_pointer(text: &str) -> Result<String, String> {
-    let protected = [
-        "/apiVersion",
-        "/kind",
-        "/metadata",
-        "/metadata/name",
-        "/metadata/namespace",
-        "/metadata/labels",
-    ];
+    let protected =
+        ["/apiVersion", "/kind", "/metadata", "/metadata/name", "/metadata/namespace", "/metadata/labels"];
     if !text.starts_with('/') || text.len() < 2 {
         return Err(format!("`{text}` is not a JSON pointer such as /spec/replicas"));
     }
@@ -200,17 +177,13 @@ fn read_configuration(root: &Node<'_>) -> Option<Configuration> {
     let fields = root.fields(&["version", "name", "environments", "defaults"]);
     match fields.get("version").and_then(Node::raw_text) {
         Some(version) if version == "1" => {}
-        Some(version) => root.fault(
-            format!("version {version} is not known"),
-            Some("write version: 1".to_owned()),
-        ),
+        Some(version) => {
+            root.fault(format!("version {version} is not known"), Some("write version: 1".to_owned()))
+        }
         None => root.fault("`version` is missing", Some("write version: 1".to_owned())),
     }
     let Some(name) = fields.get("name") else {
-        root.fault(
-            "`name` is missing",
-            Some("name this instance, for example name: shop".to_owned()),
-        );
+        root.fault("`name` is missing", Some("name this instance, for example name: shop".to_owned()));
         return None;
     };
     let instance = name.parse();
@@ -225,31 +198,14 @@ fn read_configuration(root: &Node<'_>) -> Option<Configuration> {
             Err(error) => node.fault(error.to_string(), None),
         }
     }
-    check_from(
-        &fields.get("environments").map(Node::entries).unwrap_or_default(),
-        &environments,
-    );
-    Some(Configuration {
-        instance: instance?,
-        environments,
-        defaults,
-    })
+    check_from(&fields.get("environments").map(Node::entries).unwrap_or_default(), &environments);
+    Some(Configuration { instance: instance?, environments, defaults })
 }
 
 fn read_environment(node: &Node<'_>, _name: &EnvironmentName) -> EnvironmentSettings {
-    let fields = node.fields(&[
-        "branch",
-        "from",
-        "cluster",
-        "namespace",
-        "revision",
-        "suspend",
-        "sync",
-    ]);
+    let fields = node.fields(&["branch", "from", "cluster", "namespace", "revision", "suspend", "sync"]);
     let reference = |key: &str| {
-        fields
-            .get(key)
-            .and_then(|node| node.raw_text().and_then(|text| checked_reference(node, text)))
+        fields.get(key).and_then(|node| node.raw_text().and_then(|text| checked_reference(node, text)))
     };
     EnvironmentSettings {
         branch: reference("branch"),
@@ -274,10 +230,7 @@ pub(super) fn checked_reference(node: &Node<'_>, text: String) -> Option<String>
         || text.contains("@{")
         || text.chars().any(odd);
     if bad {
-        node.fault(
-            format!("`{text}` is not the name of a branch, tag or commit"),
-            None,
-        );
+        node.fault(format!("`{text}` is not the name of a branch, tag or commit"), None);
         return None;
     }
     Some(text)
@@ -286,16 +239,11 @@ pub(super) fn checked_reference(node: &Node<'_>, text: String) -> Option<String>
 fn check_from(entries: &[(String, Node<'_>)], environments: &IndexMap<EnvironmentName, EnvironmentSettings>) {
     let known: Vec<&str> = environments.keys().map(EnvironmentName::as_str).collect();
     for (key, node) in entries {
-        let from = environments
-            .iter()
-            .find(|(name, _)| name.as_str() == key)
-            .and_then(|(_, one)| one.from.as_ref());
+        let from =
+            environments.iter().find(|(name, _)| name.as_str() == key).and_then(|(_, one)| one.from.as_ref());
         if let Some(from) = from.filter(|from| !environments.contains_key(*from)) {
             let hint = super::nearest(from.as_str(), &known).map(|near| format!("did you mean `{near}`?"));
-            node.fault(
-                format!("`from` names the environment {from}, which does not exist"),
-                hint,
-            );
+            node.fault(format!("`from` names the environment {from}, which does not exist"), hint);
         }
     }
 }
@@ -304,22 +252,13 @@ fn read_defaults(node: &Node<'_>) -> Defaults {
     let fields = node.fields(&["namespace", "release", "namespaceLabels", "sync"]);
     let standard = Defaults::default();
     let pattern = |key: &str, otherwise: String| {
-        fields
-            .get(key)
-            .and_then(|node| node.parse_with(checked_pattern))
-            .unwrap_or(otherwise)
+        fields.get(key).and_then(|node| node.parse_with(checked_pattern)).unwrap_or(otherwise)
     };
-    let labels = fields
-        .get("namespaceLabels")
-        .map(Node::entries)
-        .unwrap_or_default();
+    let labels = fields.get("namespaceLabels").map(Node::entries).unwrap_or_default();
     Defaults {
         namespace: pattern("namespace", standard.namespace),
         release: pattern("release", standard.release),
-        namespace_labels: labels
-            .into_iter()
-            .filter_map(|(key, node)| Some((key, node.text()?)))
-            .collect(),
+        namespace_labels: labels.into_iter().filter_map(|(key, node)| Some((key, node.text()?))).collect(),
         sync: fields.get("sync").map(SyncSettings::read).unwrap_or_default(),
     }
 }
@@ -333,9 +272,7 @@ pub(super) fn checked_pattern(text: &str) -> Result<String, String> {
         };
         let word = &rest[start + 1..start + end];
         if !matches!(word, "team" | "environment" | "service") {
-            return Err(format!(
-                "`{{{word}}}` is not known: use {{team}}, {{environment}} or {{service}}"
-            ));
+            return Err(format!("`{{{word}}}` is not known: use {{team}}, {{environment}} or {{service}}"));
         }
         rest = &rest[start + end + 1..];
     }

@@ -45,14 +45,7 @@ impl Document {
             }
             Err((line, column, message)) => {
                 let scope = document.scope.clone();
-                let fault = Fault {
-                    file: file.to_owned(),
-                    line,
-                    column,
-                    message,
-                    hint: None,
-                    scope,
-                };
+                let fault = Fault { file: file.to_owned(), line, column, message, hint: None, scope };
                 document.faults.borrow_mut().push(fault);
             }
         }
@@ -63,17 +56,12 @@ impl Document {
         let whole = |message: String| (0, 0, message);
         let bytes = content.content.bytes().map_err(|why| whole(why.to_owned()))?;
         if bytes.len() > FILE_LIMIT {
-            return Err(whole(format!(
-                "has {} bytes; the limit is {FILE_LIMIT}",
-                bytes.len()
-            )));
+            return Err(whole(format!("has {} bytes; the limit is {FILE_LIMIT}", bytes.len())));
         }
         let text = std::str::from_utf8(bytes).map_err(|_| whole("is not UTF-8 text".to_owned()))?;
         let positions = Positions::read(text)?;
         let value = serde_yaml::from_str(text).map_err(|error| {
-            let (line, column) = error
-                .location()
-                .map_or((0, 0), |place| (place.line(), place.column()));
+            let (line, column) = error.location().map_or((0, 0), |place| (place.line(), place.column()));
             (line, column, first_part(&error.to_string()))
         })?;
         Ok((value, positions))
@@ -81,11 +69,7 @@ impl Document {
 
     /// The root of the document.
     pub(super) fn root(&self) -> Node<'_> {
-        Node {
-            document: self,
-            value: &self.value,
-            path: String::new(),
-        }
+        Node { document: self, value: &self.value, path: String::new() }
     }
 
     /// All faults found so far.
@@ -96,14 +80,7 @@ impl Document {
     fn fault(&self, path: &str, message: String, hint: Option<String>, scope: Option<FaultScope>) {
         let (line, column) = self.positions.of(path);
         let scope = scope.unwrap_or_else(|| self.scope.clone());
-        let fault = Fault {
-            file: self.file.clone(),
-            line,
-            column,
-            message,
-            hint,
-            scope,
-        };
+        let fault = Fault { file: self.file.clone(), line, column, message, hint, scope };
         self.faults.borrow_mut().push(fault);
     }
 }
@@ -155,8 +132,7 @@ impl<'a> Node<'a> {
                         || format!("known keys: {}", known.join(", ")),
                         |near| format!("did you mean `{near}`?"),
                     );
-                    self.document
-                        .fault(&node.path, format!("unknown key `{key}`"), Some(hint), None);
+                    self.document.fault(&node.path, format!("unknown key `{key}`"), Some(hint), None);
                 }
             }
         }
@@ -183,14 +159,7 @@ impl<'a> Node<'a> {
                 }
             };
             let path = child(&self.path, &key);
-            entries.push((
-                key,
-                Node {
-                    document: self.document,
-                    value,
-                    path,
-                },
-            ));
+            entries.push((key, Node { document: self.document, value, path }));
         }
         entries
     }
@@ -215,12 +184,9 @@ impl<'a> Node<'a> {
     pub(super) fn raw_text(&self) -> Option<String> {
         match self.value {
             Value::String(text) => Some(text.clone()),
-            Value::Number(_) | Value::Bool(_) => self
-                .document
-                .positions
-                .scalars
-                .get(&self.path)
-                .map(|scalar| scalar.text.clone()),
+            Value::Number(_) | Value::Bool(_) => {
+                self.document.positions.scalars.get(&self.path).map(|scalar| scalar.text.clone())
+            }
             other => {
                 self.fault(format!("expected a text, found {}", kind_of(other)), None);
                 None
@@ -412,11 +378,7 @@ impl Positions {
                 _ => {}
             }
             if levels.len() > DEPTH_LIMIT {
-                return Err((
-                    place.0,
-                    place.1,
-                    format!("is nested deeper than {DEPTH_LIMIT} levels"),
-                ));
+                return Err((place.0, place.1, format!("is nested deeper than {DEPTH_LIMIT} levels")));
             }
         }
         Ok(positions)
@@ -444,12 +406,7 @@ impl Positions {
             },
         };
         if let Some(text) = scalar {
-            self.scalars.insert(
-                path.clone(),
-                Scalar {
-                    text: text.to_owned(),
-                },
-            );
+            self.scalars.insert(path.clone(), Scalar { text: text.to_owned() });
         }
         path
     }
@@ -460,11 +417,7 @@ mod tests {
     use super::*;
 
     fn document(text: &str) -> Document {
-        Document::parse(
-            "moorline.yaml",
-            &File::of_bytes(text.as_bytes()),
-            FaultScope::Everything,
-        )
+        Document::parse("moorline.yaml", &File::of_bytes(text.as_bytes()), FaultScope::Everything)
     }
 
     #[test]
@@ -481,13 +434,7 @@ mod tests {
 
     #[test]
     fn broken_yaml_is_one_fault_with_a_place() {
-        for text in [
-            "a: [1\nb: 2\n",
-            "a: 1\na: 2\n",
-            "\t- x",
-            "a: &x [*x]",
-            "&a [&b [*a]]",
-        ] {
+        for text in ["a: [1\nb: 2\n", "a: 1\na: 2\n", "\t- x", "a: &x [*x]", "&a [&b [*a]]"] {
             let faults = document(text).into_faults();
             assert_eq!(faults.len(), 1, "{text:?}: {faults:?}");
         }
@@ -498,17 +445,10 @@ mod tests {
         let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
         for level in 1..12 {
             let previous = format!("*a{}", level - 1);
-            bomb.push_str(&format!(
-                "a{level}: &a{level} [{}]\n",
-                [previous.as_str(); 10].join(", ")
-            ));
+            bomb.push_str(&format!("a{level}: &a{level} [{}]\n", [previous.as_str(); 10].join(", ")));
         }
         assert_eq!(document(&bomb).into_faults().len(), 1);
-        assert!(
-            document(&"[".repeat(100)).into_faults()[0]
-                .message
-                .contains("deeper than 32")
-        );
+        assert!(document(&"[".repeat(100)).into_faults()[0].message.contains("deeper than 32"));
         assert_eq!(document(&"[".repeat(5000)).into_faults().len(), 1);
         let large = "a".repeat(FILE_LIMIT + 1);
         assert!(document(&large).into_faults()[0].message.contains("limit"));

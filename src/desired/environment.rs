@@ -70,12 +70,7 @@ impl ConfigRepository {
             }
             report_unlisted_folders(tree, configuration, &mut faults);
         }
-        let mut repository = Self {
-            configuration,
-            services,
-            environments,
-            faults,
-        };
+        let mut repository = Self { configuration, services, environments, faults };
         let mut more = Vec::new();
         for name in repository.environments.keys() {
             let (_, faults) = repository.applications(tree, name);
@@ -94,12 +89,7 @@ impl ConfigRepository {
         else {
             return (Vec::new(), faults);
         };
-        let resolver = Resolver {
-            configuration,
-            environment,
-            services: &self.services,
-            tree,
-        };
+        let resolver = Resolver { configuration, environment, services: &self.services, tree };
         let mut applications = Vec::new();
         for service in &environment.members {
             match resolver.resolve(service) {
@@ -140,22 +130,11 @@ fn plain_fault(file: &str, message: &str, hint: Option<String>, scope: Option<Fa
         // A file that belongs to nothing holds nothing: the reserved name cannot be an application of its own.
         FaultScope::Service(ServiceName::environment())
     });
-    Fault {
-        file: file.to_owned(),
-        line: 0,
-        column: 0,
-        message: message.to_owned(),
-        hint,
-        scope,
-    }
+    Fault { file: file.to_owned(), line: 0, column: 0, message: message.to_owned(), hint, scope }
 }
 
 fn report_unlisted_folders(tree: &FileTree, configuration: &Configuration, faults: &mut Vec<Fault>) {
-    let known: Vec<&str> = configuration
-        .environments
-        .keys()
-        .map(EnvironmentName::as_str)
-        .collect();
+    let known: Vec<&str> = configuration.environments.keys().map(EnvironmentName::as_str).collect();
     for folder in tree.children("environments") {
         if tree.has_folder(&format!("environments/{folder}")) && !known.contains(&folder) {
             let hint = nearest(folder, &known).map_or_else(
@@ -163,12 +142,7 @@ fn report_unlisted_folders(tree: &FileTree, configuration: &Configuration, fault
                 |near| format!("did you mean environments/{near}?"),
             );
             let file = format!("environments/{folder}");
-            faults.push(plain_fault(
-                &file,
-                "is not an environment of moorline.yaml",
-                Some(hint),
-                None,
-            ));
+            faults.push(plain_fault(&file, "is not an environment of moorline.yaml", Some(hint), None));
         }
     }
 }
@@ -210,14 +184,7 @@ impl Environment {
             members.insert(ServiceName::environment());
         }
         let pins = read_pins(name, &folder, &members, faults);
-        Self {
-            name: name.clone(),
-            settings: settings.clone(),
-            folder,
-            umbrella,
-            members,
-            pins,
-        }
+        Self { name: name.clone(), settings: settings.clone(), folder, umbrella, members, pins }
     }
 }
 
@@ -250,10 +217,8 @@ fn layered_services(
                     Ok(_) => "belongs to no service and no dependency".to_owned(),
                     Err(error) => error.to_string(),
                 };
-                let scope = stem
-                    .parse()
-                    .ok()
-                    .map(|service| FaultScope::Application(environment.clone(), service));
+                let scope =
+                    stem.parse().ok().map(|service| FaultScope::Application(environment.clone(), service));
                 faults.push(plain_fault(&file, &message, Some(hint), scope));
             }
         }
@@ -279,11 +244,9 @@ fn read_pins(
         let Some(service) = member else {
             let hint = nearest(&key, &known).map(|near| format!("did you mean `{near}`?"));
             // A pin for nothing holds nothing else: narrow the fault to the name that it pins.
-            let scope = key
-                .parse()
-                .map_or(FaultScope::Environment(environment.clone()), |name| {
-                    FaultScope::Application(environment.clone(), name)
-                });
+            let scope = key.parse().map_or(FaultScope::Environment(environment.clone()), |name| {
+                FaultScope::Application(environment.clone(), name)
+            });
             node.fault_in(scope, format!("{key} is pinned but not in {environment}"), hint);
             continue;
         };
@@ -381,12 +344,8 @@ impl Resolver<'_> {
         let umbrella = self.environment.umbrella.as_ref();
         let dependency = umbrella.is_some_and(|umbrella| umbrella.names(name.as_str()));
         match (&service.chart, &service.manifests, dependency) {
-            (None, None, true) => Ok(Origin::Dependency {
-                key: name.to_string(),
-            }),
-            (Some(chart), None, false) => Ok(Origin::Chart {
-                path: chart.path.clone(),
-            }),
+            (None, None, true) => Ok(Origin::Dependency { key: name.to_string() }),
+            (Some(chart), None, false) => Ok(Origin::Chart { path: chart.path.clone() }),
             (None, Some(manifests), false) => Ok(Origin::Manifests(manifests.clone())),
             (None, None, false) => Err(self.fault(
                 name,
@@ -432,20 +391,13 @@ impl Resolver<'_> {
             return Ok(namespace.clone());
         }
         let Some(text) = self.fill(&self.configuration.defaults.namespace, name, service) else {
-            let what = if name.is_environment() {
-                "the umbrella's own objects have"
-            } else {
-                "it has"
-            };
+            let what = if name.is_environment() { "the umbrella's own objects have" } else { "it has" };
             let message = format!("{what} no team, so the namespace pattern does not apply");
-            let hint = format!(
-                "set environments.{}.namespace in {CONFIGURATION_FILE}",
-                self.environment.name
-            );
+            let hint =
+                format!("set environments.{}.namespace in {CONFIGURATION_FILE}", self.environment.name);
             return Err(self.fault(name, &message, Some(hint)));
         };
-        text.parse()
-            .map_err(|error| self.fault(name, &format!("its namespace: {error}"), None))
+        text.parse().map_err(|error| self.fault(name, &format!("its namespace: {error}"), None))
     }
 
     fn namespace_labels(&self, service: &Service) -> BTreeMap<String, String> {
@@ -457,13 +409,8 @@ impl Resolver<'_> {
     }
 
     fn release(&self, name: &ServiceName, service: &Service) -> Result<String, Fault> {
-        let pattern = service
-            .release
-            .as_deref()
-            .unwrap_or(&self.configuration.defaults.release);
-        let release = self
-            .fill(pattern, name, service)
-            .unwrap_or_else(|| name.to_string());
+        let pattern = service.release.as_deref().unwrap_or(&self.configuration.defaults.release);
+        let release = self.fill(pattern, name, service).unwrap_or_else(|| name.to_string());
         // Helm: a release name is at most 53 characters (pkg/chart/common/util/validate_release_name).
         let label = |text: &str| text.parse::<NamespaceName>().is_ok() && text.len() <= 53;
         if release.split('.').all(label) && release.len() <= 53 {
@@ -480,18 +427,11 @@ impl Resolver<'_> {
         let code = service.code.as_ref()?;
         let pin = self.environment.pins.get(name);
         let revision = match (pin, &self.environment.settings.branch) {
-            (Some(pin), _) => CodeRevision::Pinned {
-                commit: pin.commit,
-                digest: pin.digest.clone(),
-            },
+            (Some(pin), _) => CodeRevision::Pinned { commit: pin.commit, digest: pin.digest.clone() },
             (None, Some(branch)) => CodeRevision::Branch(branch.clone()),
             (None, None) => CodeRevision::NeverPromoted,
         };
-        Some(Code {
-            repository: code.repository.clone(),
-            path: code.path.clone(),
-            revision,
-        })
+        Some(Code { repository: code.repository.clone(), path: code.path.clone(), revision })
     }
 
     fn layers(&self, name: &ServiceName, origin: &Origin) -> Vec<Layer> {
@@ -503,18 +443,10 @@ impl Resolver<'_> {
         let mut layers = Vec::new();
         let mut add = |file: String, content: Option<&File>, under: Option<String>| {
             if let Some(content) = content {
-                layers.push(Layer {
-                    file,
-                    under,
-                    content: content.clone(),
-                });
+                layers.push(Layer { file, under, content: content.clone() });
             }
         };
-        add(
-            "base/values.yaml".to_owned(),
-            self.tree.get("base/values.yaml"),
-            None,
-        );
+        add("base/values.yaml".to_owned(), self.tree.get("base/values.yaml"), None);
         let own = format!("base/{name}.yaml");
         if key.is_some() {
             add(own.clone(), self.tree.get(&own), key.clone());
@@ -523,11 +455,7 @@ impl Resolver<'_> {
         add(values.clone(), self.environment.folder.get("values.yaml"), None);
         let layer = format!("{name}.yaml");
         if key.is_some() {
-            add(
-                format!("environments/{environment}/{layer}"),
-                self.environment.folder.get(&layer),
-                key,
-            );
+            add(format!("environments/{environment}/{layer}"), self.environment.folder.get(&layer), key);
         }
         layers
     }

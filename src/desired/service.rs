@@ -113,10 +113,7 @@ impl Service {
 fn read_service(root: &Node<'_>) -> Service {
     let fields = root.fields(SERVICE_KEYS);
     if fields.get("team").is_none() {
-        root.fault(
-            "`team` is missing",
-            Some("name the team that owns this service".to_owned()),
-        );
+        root.fault("`team` is missing", Some("name the team that owns this service".to_owned()));
     }
     let service = Service {
         team: fields.get("team").and_then(Node::parse),
@@ -125,9 +122,7 @@ fn read_service(root: &Node<'_>) -> Service {
         manifests: fields.get("manifests").and_then(read_manifests),
         image: fields.get("image").and_then(read_image),
         namespace: fields.get("namespace").and_then(Node::parse),
-        release: fields
-            .get("release")
-            .and_then(|node| node.parse_with(checked_pattern)),
+        release: fields.get("release").and_then(|node| node.parse_with(checked_pattern)),
         sync: fields.get("sync").map(SyncSettings::read).unwrap_or_default(),
         suspend: fields.get("suspend").and_then(Node::text),
         adopt: fields.get("adopt").and_then(Node::boolean).unwrap_or(false),
@@ -138,10 +133,7 @@ fn read_service(root: &Node<'_>) -> Service {
         chart.fault("a chart in a code repository needs `code`", Some(hint));
     }
     if let (Some(node), Some(_)) = (fields.get("manifests"), &service.chart) {
-        node.fault(
-            "a service has either `chart` or `manifests`",
-            Some("remove one of them".to_owned()),
-        );
+        node.fault("a service has either `chart` or `manifests`", Some("remove one of them".to_owned()));
     }
     service
 }
@@ -153,51 +145,36 @@ fn read_code(node: &Node<'_>) -> Option<CodeSource> {
     }
     Some(CodeSource {
         repository: fields.get("repository")?.parse()?,
-        path: fields
-            .get("path")
-            .map_or(Some(RepositoryPath::default()), Node::parse)?,
+        path: fields.get("path").map_or(Some(RepositoryPath::default()), Node::parse)?,
     })
 }
 
 fn read_chart(node: &Node<'_>) -> Option<ChartSource> {
     let fields = node.fields(&["path"]);
     if fields.get("path").is_none() {
-        node.fault(
-            "`path` is missing",
-            Some("the folder of the chart in the code repository".to_owned()),
-        );
+        node.fault("`path` is missing", Some("the folder of the chart in the code repository".to_owned()));
     }
-    Some(ChartSource {
-        path: fields.get("path")?.parse()?,
-    })
+    Some(ChartSource { path: fields.get("path")?.parse()? })
 }
 
 fn read_manifests(node: &Node<'_>) -> Option<ManifestSource> {
     let fields = node.fields(&["repository", "branch", "path"]);
     if fields.get("path").is_none() {
-        node.fault(
-            "`path` is missing",
-            Some("the folder that holds the YAML files".to_owned()),
-        );
+        node.fault("`path` is missing", Some("the folder that holds the YAML files".to_owned()));
     }
     let repository = match fields.get("repository") {
         Some(node) => Some(node.parse()?),
         None => None,
     };
-    let branch = fields
-        .get("branch")
-        .and_then(|node| node.raw_text().and_then(|text| checked_reference(node, text)));
+    let branch =
+        fields.get("branch").and_then(|node| node.raw_text().and_then(|text| checked_reference(node, text)));
     if let Some(node) = fields.get("branch").filter(|_| repository.is_none()) {
         node.fault(
             "`branch` needs `repository`: without one, manifests come from the config repository at its revision",
             Some("remove `branch`, or name the repository".to_owned()),
         );
     }
-    Some(ManifestSource {
-        repository,
-        branch,
-        path: fields.get("path")?.parse()?,
-    })
+    Some(ManifestSource { repository, branch, path: fields.get("path")?.parse()? })
 }
 
 fn read_image(node: &Node<'_>) -> Option<ImageSource> {
@@ -205,19 +182,11 @@ fn read_image(node: &Node<'_>) -> Option<ImageSource> {
     if fields.get("repository").is_none() {
         node.fault("`repository` is missing", None);
     }
-    let values = fields
-        .get("values")
-        .map(|node| node.fields(&["repository", "tag", "digest"]));
-    let path = |key: &str| {
-        values
-            .as_ref()
-            .and_then(|fields| fields.get(key)?.parse_with(checked_value_path))
-    };
+    let values = fields.get("values").map(|node| node.fields(&["repository", "tag", "digest"]));
+    let path = |key: &str| values.as_ref().and_then(|fields| fields.get(key)?.parse_with(checked_value_path));
     Some(ImageSource {
         repository: fields.get("repository")?.parse_with(checked_image)?,
-        tag: fields
-            .get("tag")
-            .map_or(Some("{commit}".to_owned()), |node| node.parse_with(checked_tag))?,
+        tag: fields.get("tag").map_or(Some("{commit}".to_owned()), |node| node.parse_with(checked_tag))?,
         repository_value: path("repository"),
         tag_value: path("tag"),
         digest_value: path("digest"),
@@ -225,10 +194,7 @@ fn read_image(node: &Node<'_>) -> Option<ImageSource> {
 }
 
 fn checked_image(text: &str) -> Result<String, String> {
-    let tagged = text
-        .rsplit('/')
-        .next()
-        .is_some_and(|last| last.contains([':', '@']));
+    let tagged = text.rsplit('/').next().is_some_and(|last| last.contains([':', '@']));
     let plain = |char: char| char.is_ascii_alphanumeric() || "._-/:".contains(char);
     match (tagged, !text.is_empty() && text.chars().all(plain)) {
         (true, _) => Err(format!("`{text}` has a tag or digest: name the repository alone")),
@@ -243,17 +209,13 @@ fn checked_tag(text: &str) -> Result<String, String> {
     if rest.chars().all(plain) && !text.is_empty() {
         Ok(text.to_owned())
     } else {
-        Err(format!(
-            "`{text}` is not a tag: letters, digits, '.', '_', '-' and {{commit}}"
-        ))
+        Err(format!("`{text}` is not a tag: letters, digits, '.', '_', '-' and {{commit}}"))
     }
 }
 
 fn checked_value_path(text: &str) -> Result<String, String> {
     let plain = |char: char| char.is_ascii_alphanumeric() || "_-".contains(char);
-    let parts = text
-        .split('.')
-        .all(|part| !part.is_empty() && part.chars().all(plain));
+    let parts = text.split('.').all(|part| !part.is_empty() && part.chars().all(plain));
     if parts {
         Ok(text.to_owned())
     } else {
@@ -264,10 +226,7 @@ fn checked_value_path(text: &str) -> Result<String, String> {
 fn read_allow(node: &Node<'_>) -> Allow {
     let fields = node.fields(&["namespaces", "clusterKinds", "lookup"]);
     let texts = |key: &str| {
-        fields
-            .get(key)
-            .map(|node| node.items().iter().filter_map(Node::text).collect())
-            .unwrap_or_default()
+        fields.get(key).map(|node| node.items().iter().filter_map(Node::text).collect()).unwrap_or_default()
     };
     let lookups = fields.get("lookup").map(Node::items).unwrap_or_default();
     let lookup = lookups.iter().filter_map(|node| {
@@ -278,9 +237,5 @@ fn read_allow(node: &Node<'_>) -> Allow {
         let text = |key: &str| fields.get(key).and_then(Node::text);
         Some((text("kind")?, text("namespace"), text("name")))
     });
-    Allow {
-        namespaces: texts("namespaces"),
-        cluster_kinds: texts("clusterKinds"),
-        lookup: lookup.collect(),
-    }
+    Allow { namespaces: texts("namespaces"), cluster_kinds: texts("clusterKinds"), lookup: lookup.collect() }
 }

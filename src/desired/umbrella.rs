@@ -1,35 +1,270 @@
-//! An environment's folder as a Helm umbrella chart.
+//! An environment's folder as a Helm umbrella chart: which of its dependencies are applications.
 
-use crate::model::fault::Fault;
+use std::collections::BTreeSet;
+
+use crate::helm::{Chart, ChartError, Dependency, Values, enabled_dependencies};
+use crate::model::digest::{Digest, DigestBuilder};
+use crate::model::fault::{Fault, FaultScope};
 use crate::model::name::EnvironmentName;
-use crate::model::source::FileTree;
+use crate::model::source::{File, FileContent, FileTree};
 
-/// The umbrella.
+/// Files that Helm reads at the root of a chart; all other YAML files there are layers of services.
+const CHART_FILES: [&str; 4] = ["Chart.yaml", "values.yaml", "requirements.yaml", "Chart.lock"];
+
+/// The umbrella of an environment.
 #[derive(Clone, Debug)]
-pub struct Umbrella {}
+pub struct Umbrella {
+    chart: Chart,
+    applications: BTreeSet<String>,
+    declared: BTreeSet<String>,
+    own_templates: bool,
+}
 
 impl Umbrella {
+    /// Reads the folder; absent if it is no chart, or one that cannot be used.
     pub(super) fn read(
-        _name: &EnvironmentName,
-        _folder: &FileTree,
-        _tree: &FileTree,
-        _faults: &mut Vec<Fault>,
+        name: &EnvironmentName,
+        folder: &FileTree,
+        tree: &FileTree,
+        faults: &mut Vec<Fault>,
     ) -> Option<Self> {
-        None
+        let reporter = Reporter { environment: name };
+        if folder.get("Chart.yaml").is_none() {
+            for stray in ["charts", "templates"] {
+                if folder.has_folder(stray) {
+                    let hint = Some("add Chart.yaml, or remove the folder".to_owned());
+                    faults.push(reporter.whole(stray, "needs a Chart.yaml beside it", hint));
+                }
+            }
+            return None;
+        }
+        let chart = match chart_of(folder) {
+            Ok(chart) => chart,
+            Err(why) => {
+                faults.push(reporter.of_chart(why));
+                return None;
+            }
+        };
+        for unlisted in chart.unlisted() {
+            let message = "is not a dependency of Chart.yaml".to_owned();
+            let hint = Some(format!("list {unlisted} under dependencies, or remove the folder"));
+            faults.push(reporter.whole(&format!("charts/{unlisted}"), &message, hint));
+        }
+        let layers = layers(name, folder, tree, &chart, faults);
+        let enabled = match enabled_dependencies(&chart, &layers) {
+            Ok(enabled) => enabled,
+            Err(error) => {
+                faults.push(reporter.whole("Chart.yaml", &error.to_string(), None));
+                return None;
+            }
+        };
+        let is_library =
+            |dependency: &Dependency| chart.dependency_chart(dependency).is_some_and(Chart::is_library);
+        let enabled = |dependency: &&Dependency| {
+            enabled.iter().any(|key| key == dependency.key()) && !is_library(dependency)
+        };
+        let applications: BTreeSet<String> = chart
+            .dependencies()
+            .iter()
+            .filter(enabled)
+            .map(|dependency| dependency.key().to_owned())
+            .collect();
+        for missing in chart.missing_dependencies() {
+            if applications.contains(missing.key()) {
+                faults.push(reporter.missing(missing));
+            }
+        }
+        let declared = chart.dependencies().iter().map(|dependency| dependency.key().to_owned()).collect();
+        let own_templates =
+            folder.has_folder("crds") || folder.below("templates").any(|(path, _)| is_template(path));
+        Some(Self { chart, applications, declared, own_templates })
     }
 
-    /// Keys of dependencies that are applications.
-    pub fn applications(&self) -> Vec<String> {
-        Vec::new()
+    /// An umbrella for environments whose folder is no chart: charts of code repositories are put into it.
+    pub fn plain(environment: &EnvironmentName) -> Result<Chart, ChartError> {
+        let text = format!("apiVersion: v2\nname: {environment}\nversion: 0.0.0\n");
+        Chart::from_files([("Chart.yaml".to_owned(), text.as_bytes().into())])
     }
 
-    /// Whether a dependency has this key.
-    pub fn names(&self, _key: &str) -> bool {
-        false
+    /// The chart.
+    pub fn chart(&self) -> &Chart {
+        &self.chart
+    }
+
+    /// Keys of dependencies that are applications: switched on, and no libraries.
+    pub fn applications(&self) -> impl Iterator<Item = &str> {
+        self.applications.iter().map(String::as_str)
+    }
+
+    /// Whether a dependency has this key, switched on or not.
+    pub fn names(&self, key: &str) -> bool {
+        self.declared.contains(key)
     }
 
     /// Whether the umbrella has templates of its own.
     pub fn has_own_templates(&self) -> bool {
-        false
+        self.own_templates
+    }
+
+    /// The digest of what an application can see of the umbrella's folder: neither other services' layers nor
+    /// other dependencies' charts. `key` is absent for the umbrella's own templates.
+    pub fn inputs(&self, folder: &FileTree, key: Option<&str>) -> Digest {
+        let mut builder = DigestBuilder::default();
+        for (path, file) in folder.iter().filter(|(path, _)| self.sees(path, key)) {
+            builder.add(path.as_bytes()).add(file.id.as_bytes());
+        }
+        builder.finish()
+    }
+
+    fn sees(&self, path: &str, key: Option<&str>) -> bool {
+        let Some(key) = key else {
+            return !path.starts_with("charts/");
+        };
+        match path.split_once('/') {
+            None => CHART_FILES.contains(&path) || !path.ends_with(".yaml") || path == format!("{key}.yaml"),
+            Some(("charts", rest)) => {
+                let entry = rest.split('/').next().unwrap_or(rest);
+                !self.applications.iter().any(|other| other != key && self.is_chart_of(entry, other))
+                    || self.is_chart_of(entry, key)
+            }
+            Some(("manifests", _)) => false,
+            Some(_) => true,
+        }
+    }
+
+    /// Whether an entry of `charts/` is the folder or archive of a dependency.
+    fn is_chart_of(&self, entry: &str, key: &str) -> bool {
+        let dependency = self.chart.dependencies().iter().find(|dependency| dependency.key() == key);
+        let Some(name) = dependency.map(|dependency| dependency.name.as_str()) else {
+            return false;
+        };
+        entry == name
+            || entry.strip_prefix(name).is_some_and(|rest| rest.starts_with('-') && rest.ends_with(".tgz"))
+    }
+}
+
+fn is_template(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    !name.starts_with('_') && !name.starts_with('.') && name != "NOTES.txt"
+}
+
+/// Why a folder is no usable chart.
+#[derive(Debug)]
+pub enum UnusableChart {
+    /// A file has no bytes to read.
+    File(String, &'static str),
+    /// The engine refuses it.
+    Chart(ChartError),
+}
+
+/// The files of a folder as a chart. Links, submodules and LFS pointers are faults, never left out silently.
+pub fn chart_of(folder: &FileTree) -> Result<Chart, UnusableChart> {
+    let mut files = Vec::with_capacity(folder.len());
+    for (path, file) in folder.iter() {
+        match &file.content {
+            FileContent::Bytes(bytes) => files.push((path.to_owned(), bytes.clone())),
+            other => {
+                let why = other.bytes().err().unwrap_or("cannot be read");
+                return Err(UnusableChart::File(path.to_owned(), why));
+            }
+        }
+    }
+    Chart::from_files(files).map_err(UnusableChart::Chart)
+}
+
+/// All layers of an environment, in Helm's order, for conditions and tags. A layer that cannot be read is a
+/// fault of the service it belongs to, or of the environment.
+fn layers(
+    name: &EnvironmentName,
+    folder: &FileTree,
+    tree: &FileTree,
+    chart: &Chart,
+    faults: &mut Vec<Fault>,
+) -> Vec<Values> {
+    let keys: Vec<&str> = chart.dependencies().iter().map(Dependency::key).collect();
+    let mut layers = Vec::new();
+    let mut add = |path: String, file: Option<&File>, key: Option<&str>| {
+        let Some(file) = file else { return };
+        let scope = match key.map(str::parse) {
+            Some(Ok(service)) => FaultScope::Application(name.clone(), service),
+            _ => FaultScope::Environment(name.clone()),
+        };
+        match read_layer(&path, file, scope) {
+            Ok(values) => layers.push(match key {
+                Some(key) => values.under(key),
+                None => values,
+            }),
+            Err(fault) => faults.push(*fault),
+        }
+    };
+    add("base/values.yaml".to_owned(), tree.get("base/values.yaml"), None);
+    for key in &keys {
+        let path = format!("base/{key}.yaml");
+        add(path.clone(), tree.get(&path), Some(key));
+    }
+    add(format!("environments/{name}/values.yaml"), folder.get("values.yaml"), None);
+    for key in &keys {
+        let file = format!("{key}.yaml");
+        add(format!("environments/{name}/{file}"), folder.get(&file), Some(key));
+    }
+    layers
+}
+
+/// Parses one layer with the engine's reader; duplicate keys are a fault.
+pub(super) fn read_layer(path: &str, file: &File, scope: FaultScope) -> Result<Values, Box<Fault>> {
+    let fault = |line, column, message: String| {
+        let (file, scope) = (path.to_owned(), scope.clone());
+        Box::new(Fault { file, line, column, message, hint: None, scope })
+    };
+    let bytes = file.content.bytes().map_err(|why| fault(0, 0, why.to_owned()))?;
+    Values::parse_strict(bytes).map_err(|error| fault(error.line, error.column, error.message.clone()))
+}
+
+struct Reporter<'a> {
+    environment: &'a EnvironmentName,
+}
+
+impl Reporter<'_> {
+    fn whole(&self, file: &str, message: &str, hint: Option<String>) -> Fault {
+        let scope = FaultScope::Environment(self.environment.clone());
+        let file = format!("environments/{}/{file}", self.environment);
+        Fault { file, line: 0, column: 0, message: message.to_owned(), hint, scope }
+    }
+
+    fn of_chart(&self, why: UnusableChart) -> Fault {
+        match why {
+            UnusableChart::File(path, why) => self.whole(&path, why, None),
+            UnusableChart::Chart(error) => match error.place() {
+                Some((file, line, column)) => {
+                    Fault { line, column, ..self.whole(file, &error.to_string(), None) }
+                }
+                None => self.whole("Chart.yaml", &error.to_string(), None),
+            },
+        }
+    }
+
+    fn missing(&self, dependency: &Dependency) -> Fault {
+        let (key, name) = (dependency.key(), &dependency.name);
+        let (message, hint) = if dependency.repository.is_empty() {
+            (
+                format!("the dependency {name} is neither in charts/ nor has a repository"),
+                format!(
+                    "vendor the chart into environments/{}/charts/{name}, or remove the dependency",
+                    self.environment
+                ),
+            )
+        } else {
+            (
+                format!(
+                    "the dependency {name} is not in charts/, and moorline does not fetch from chart repositories yet"
+                ),
+                format!("run `helm dependency build environments/{}` and commit charts/", self.environment),
+            )
+        };
+        let scope = match key.parse() {
+            Ok(service) => FaultScope::Application(self.environment.clone(), service),
+            Err(_) => FaultScope::Environment(self.environment.clone()),
+        };
+        Fault { scope, ..self.whole("Chart.yaml", &message, Some(hint)) }
     }
 }

@@ -29,7 +29,9 @@ pub struct Adoption {
 /// Whether `kubectl apply` has fields on an object that [`adoption`] would take over.
 pub(super) fn is_adoptable(object: &Value) -> bool {
     entries(object).any(|entry| {
-        ADOPTED_MANAGERS.contains(&entry.manager) && entry.operation == "Update" && entry.subresource.is_none()
+        ADOPTED_MANAGERS.contains(&entry.manager)
+            && entry.operation == "Update"
+            && entry.subresource.is_none()
     })
 }
 
@@ -58,15 +60,15 @@ pub fn adoption(object: &Value, api_version: &str) -> Option<Adoption> {
     for entry in entries(object) {
         if entry.is_ours() {
             merge(&mut ours, entry.fields);
-        } else if ADOPTED_MANAGERS.contains(&entry.manager) && entry.operation == "Update" && entry.subresource.is_none() {
+        } else if ADOPTED_MANAGERS.contains(&entry.manager)
+            && entry.operation == "Update"
+            && entry.subresource.is_none()
+        {
             merge(&mut ours, &named(entry.fields, &last, ""));
         }
     }
-    let mut kept: Vec<Value> = list
-        .iter()
-        .filter(|entry| !foreign(entry) && !is_ours(entry))
-        .cloned()
-        .collect();
+    let mut kept: Vec<Value> =
+        list.iter().filter(|entry| !foreign(entry) && !is_ours(entry)).cloned().collect();
     if !ours.is_empty() {
         kept.push(json!({"manager": FIELD_MANAGER, "operation": "Apply", "apiVersion": api_version,
             "fieldsType": "FieldsV1", "fieldsV1": ours}));
@@ -100,7 +102,9 @@ fn named(fields: &Map<String, Value>, last: &Value, path: &str) -> Map<String, V
         if NEVER.contains(&here.as_str()) {
             continue;
         }
-        let Some(value) = super::managed::descend(last, &step) else { continue };
+        let Some(value) = super::managed::descend(last, &step) else {
+            continue;
+        };
         let inner = inner.as_object().map(|inner| named(inner, value, &here)).unwrap_or_default();
         part.insert(key.clone(), Value::Object(inner));
     }
@@ -159,8 +163,14 @@ mod tests {
 
     #[test]
     fn other_tools_are_recognised() {
-        assert_eq!(tracked_by(&json!({"metadata": {"annotations": {"meta.helm.sh/release-name": "x"}}})), Some("Helm"));
-        assert_eq!(tracked_by(&json!({"metadata": {"labels": {"kustomize.toolkit.fluxcd.io/name": "x"}}})), Some("Flux"));
+        assert_eq!(
+            tracked_by(&json!({"metadata": {"annotations": {"meta.helm.sh/release-name": "x"}}})),
+            Some("Helm")
+        );
+        assert_eq!(
+            tracked_by(&json!({"metadata": {"labels": {"kustomize.toolkit.fluxcd.io/name": "x"}}})),
+            Some("Flux")
+        );
         assert_eq!(tracked_by(&json!({"metadata": {"labels": {"app.kubernetes.io/instance": "x"}}})), None);
     }
 }

@@ -10,7 +10,8 @@ use crate::model::resource::ResourceId;
 const DEPTH_LIMIT: usize = 64;
 
 /// The keys by which items of Kubernetes' lists are told apart, most telling first.
-const ITEM_KEYS: [&str; 8] = ["name", "containerPort", "port", "mountPath", "devicePath", "key", "ip", "type"];
+const ITEM_KEYS: [&str; 8] =
+    ["name", "containerPort", "port", "mountPath", "devicePath", "key", "ip", "type"];
 
 /// Paths of the manifest's leaves whose live value is absent or another. Quantities that mean the same are the
 /// same.
@@ -20,7 +21,13 @@ pub fn changed_fields(desired: &Value, live: &Value) -> Vec<String> {
     changed
 }
 
-fn compare(desired: &Value, live: Option<&Value>, path: &mut String, depth: usize, changed: &mut Vec<String>) {
+fn compare(
+    desired: &Value,
+    live: Option<&Value>,
+    path: &mut String,
+    depth: usize,
+    changed: &mut Vec<String>,
+) {
     if depth > DEPTH_LIMIT {
         return;
     }
@@ -36,14 +43,24 @@ fn compare(desired: &Value, live: Option<&Value>, path: &mut String, depth: usiz
             }
         }
         (Value::Object(wanted), None) if wanted.is_empty() => {}
-        (Value::Array(wanted), Some(Value::Array(there))) => compare_lists(wanted, there, path, depth, changed),
+        (Value::Array(wanted), Some(Value::Array(there))) => {
+            compare_lists(wanted, there, path, depth, changed)
+        }
         (_, Some(live)) if same_scalar(desired, live) => {}
         _ => changed.push(path.clone()),
     }
 }
 
-fn compare_lists(wanted: &[Value], there: &[Value], path: &mut String, depth: usize, changed: &mut Vec<String>) {
-    let key = ITEM_KEYS.into_iter().find(|key| !wanted.is_empty() && wanted.iter().all(|item| item.get(*key).is_some()));
+fn compare_lists(
+    wanted: &[Value],
+    there: &[Value],
+    path: &mut String,
+    depth: usize,
+    changed: &mut Vec<String>,
+) {
+    let key = ITEM_KEYS
+        .into_iter()
+        .find(|key| !wanted.is_empty() && wanted.iter().all(|item| item.get(*key).is_some()));
     let Some(key) = key else {
         let same = wanted.len() == there.len()
             && wanted.iter().zip(there).all(|(wanted, there)| {
@@ -117,7 +134,9 @@ pub fn without_ignored(id: &ResourceId, object: &Value, rules: &[IgnoreRule]) ->
 }
 
 fn remove(object: &mut Value, pointer: &str) {
-    let Some((parent, last)) = pointer.rsplit_once('/') else { return };
+    let Some((parent, last)) = pointer.rsplit_once('/') else {
+        return;
+    };
     let key = last.replace("~1", "/").replace("~0", "~");
     match object.pointer_mut(parent) {
         Some(Value::Object(map)) => {
@@ -154,8 +173,13 @@ mod tests {
 
     #[test]
     fn ignored_fields_are_left_out() {
-        let id = ResourceId::of(&json!({"apiVersion": "v1", "kind": "X", "metadata": {"name": "n"}})).unwrap();
-        let rule = IgnoreRule { kind: "X".into(), name: None, fields: vec!["/spec/a~1b".into(), "/spec/list/0".into(), "/nope/x".into()] };
+        let id =
+            ResourceId::of(&json!({"apiVersion": "v1", "kind": "X", "metadata": {"name": "n"}})).unwrap();
+        let rule = IgnoreRule {
+            kind: "X".into(),
+            name: None,
+            fields: vec!["/spec/a~1b".into(), "/spec/list/0".into(), "/nope/x".into()],
+        };
         let object = without_ignored(&id, &json!({"spec": {"a/b": 1, "c": 2, "list": [1, 2]}}), &[rule]);
         assert_eq!(object, json!({"spec": {"c": 2, "list": [2]}}));
     }

@@ -12,7 +12,8 @@ const LIMIT: usize = 100;
 
 /// Fields outside status that another manager holds and we do not.
 pub fn extra_fields(object: &Value) -> Vec<ExtraField> {
-    let ours: HashSet<String> = own_entry(object).map(|entry| leaves(entry.fields)).unwrap_or_default().into_iter().collect();
+    let ours: HashSet<String> =
+        own_entry(object).map(|entry| leaves(entry.fields)).unwrap_or_default().into_iter().collect();
     let mut extras = Vec::new();
     for entry in entries(object).filter(|entry| !entry.is_ours()) {
         for field in leaves(entry.fields) {

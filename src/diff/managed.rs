@@ -76,7 +76,10 @@ pub(super) fn descend<'a>(value: &'a Value, step: &Step<'_>) -> Option<&'a Value
         Step::Field(name) => value.get(*name),
         Step::Key(keys, _) => {
             let keys = keys.as_object()?;
-            value.as_array()?.iter().find(|item| keys.iter().all(|(key, wanted)| key_matches(item, key, wanted)))
+            value
+                .as_array()?
+                .iter()
+                .find(|item| keys.iter().all(|(key, wanted)| key_matches(item, key, wanted)))
         }
         Step::Member(member, _) => value.as_array()?.iter().find(|item| *item == member),
         Step::Index(index) => value.as_array()?.get(*index),
@@ -161,7 +164,9 @@ pub struct Owner {
 /// [`super::changed_fields`].
 pub fn owner_of(object: &Value, path: &str) -> Option<Owner> {
     let holds = |entry: &Entry<'_>| {
-        leaves(entry.fields).iter().any(|leaf| leaf == path || leaf.starts_with(path) || path.starts_with(leaf.as_str()))
+        leaves(entry.fields)
+            .iter()
+            .any(|leaf| leaf == path || leaf.starts_with(path) || path.starts_with(leaf.as_str()))
     };
     let mut others: Vec<_> = entries(object).filter(|entry| !entry.is_ours() && holds(entry)).collect();
     others.sort_by_key(|entry| entry.time);

@@ -4,7 +4,6 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::adoption::{is_adoptable, tracked_by};
-use super::extras::extra_fields;
 use super::managed::{own_entry, visit};
 use crate::health;
 use crate::model::digest::{HashKey, KeyedHash};
@@ -41,21 +40,17 @@ pub fn observe(object: &Value, key: &HashKey, now: Timestamp) -> Option<Observed
     Some(Observed { id, record })
 }
 
-/// Reads a live object with its foreign fields and its body, for people who asked.
-pub fn observe_full(object: Value, key: &HashKey, now: Timestamp) -> Option<Observed> {
-    let mut observed = observe(&object, key, now)?;
-    observed.record.extras = extra_fields(&object);
-    observed.record.body = Some(object.into());
-    Some(observed)
-}
-
 /// The keyed hash of our managedFields entry and the values it names.
 fn projection(object: &Value, key: &HashKey) -> KeyedHash {
     let mut hasher = key.hasher();
-    let Some(own) = own_entry(object) else { return hasher.finish() };
+    let Some(own) = own_entry(object) else {
+        return hasher.finish();
+    };
     hasher.bytes(b'v', own.api_version.as_bytes());
     let mut fields: Vec<(String, Option<&Value>)> = Vec::new();
-    visit(own.fields, Some(object), &mut String::new(), &mut |path, value| fields.push((path.to_owned(), value)));
+    visit(own.fields, Some(object), &mut String::new(), &mut |path, value| {
+        fields.push((path.to_owned(), value))
+    });
     fields.sort_unstable_by(|one, other| one.0.cmp(&other.0));
     for (path, value) in fields {
         hasher.bytes(b'p', path.as_bytes());
@@ -107,6 +102,9 @@ mod tests {
     fn an_object_that_others_made_has_no_projection() {
         let foreign = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a",
             "managedFields": [{"manager": "kubectl", "operation": "Update", "fieldsV1": {"f:data": {}}}]}});
-        assert_eq!(observe(&foreign, &HashKey::new([1; 32]), Timestamp::UNIX_EPOCH).unwrap().record.projection, None);
+        assert_eq!(
+            observe(&foreign, &HashKey::new([1; 32]), Timestamp::UNIX_EPOCH).unwrap().record.projection,
+            None
+        );
     }
 }

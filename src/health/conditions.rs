@@ -15,7 +15,8 @@ pub(super) fn condition<'a>(object: &'a Value, name: &str) -> Option<&'a Value> 
 
 /// A condition's message, else its reason.
 pub(super) fn message_of(condition: &Value) -> String {
-    let words = text(condition, "/message").filter(|text| !text.is_empty()).or_else(|| text(condition, "/reason"));
+    let words =
+        text(condition, "/message").filter(|text| !text.is_empty()).or_else(|| text(condition, "/reason"));
     words.unwrap_or("no reason given").chars().take(500).collect()
 }
 
@@ -47,7 +48,8 @@ pub(super) fn api_service(object: &Value, _now: Timestamp) -> Health {
 
 /// Able to scale; missing metrics at the start are no failure.
 pub(super) fn horizontal_pod_autoscaler(object: &Value, _now: Timestamp) -> Health {
-    const FAILURES: [&str; 4] = ["FailedGetScale", "FailedUpdateScale", "InvalidSelector", "InvalidMetricSourceType"];
+    const FAILURES: [&str; 4] =
+        ["FailedGetScale", "FailedUpdateScale", "InvalidSelector", "InvalidMetricSourceType"];
     let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
     let failure = conditions.into_iter().flatten().find(|condition| {
         text(condition, "/status") == Some("False")
@@ -76,7 +78,9 @@ pub(super) fn any_kind(object: &Value) -> Health {
         return Health::progressing(message_of(reconciling));
     }
     for name in ["Ready", "Available"] {
-        let Some(one) = condition(object, name) else { continue };
+        let Some(one) = condition(object, name) else {
+            continue;
+        };
         // A condition about an older spec says nothing of this one.
         let observed = one.pointer("/observedGeneration").and_then(Value::as_i64);
         let generation = object.pointer("/metadata/generation").and_then(Value::as_i64);

@@ -22,11 +22,14 @@ pub(super) fn deployment(object: &Value, _now: Timestamp) -> Health {
     }
     let wanted = object.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1);
     let [updated, total, available] =
-        ["/status/updatedReplicas", "/status/replicas", "/status/availableReplicas"].map(|at| number(object, at));
+        ["/status/updatedReplicas", "/status/replicas", "/status/availableReplicas"]
+            .map(|at| number(object, at));
     if object.pointer("/spec/paused") == Some(&Value::Bool(true)) && updated < wanted {
         return Health::new(HealthStatus::Suspended, "the rollout is paused");
     }
-    if let Some(failure) = condition(object, "ReplicaFailure").filter(|one| text(one, "/status") == Some("True")) {
+    if let Some(failure) =
+        condition(object, "ReplicaFailure").filter(|one| text(one, "/status") == Some("True"))
+    {
         return Health::degraded(format!("pods cannot be created: {}", message_of(failure)));
     }
     if updated < wanted {
@@ -90,7 +93,9 @@ pub(super) fn replica_set(object: &Value, _now: Timestamp) -> Health {
     if is_unreported(object) {
         return Health::progressing(UNSEEN);
     }
-    if let Some(failure) = condition(object, "ReplicaFailure").filter(|one| text(one, "/status") == Some("True")) {
+    if let Some(failure) =
+        condition(object, "ReplicaFailure").filter(|one| text(one, "/status") == Some("True"))
+    {
         return Health::degraded(format!("pods cannot be created: {}", message_of(failure)));
     }
     let wanted = object.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1);
@@ -174,7 +179,8 @@ pub(super) fn container_trouble(pod: &Value) -> Option<String> {
     let statuses = lists.iter().filter_map(|at| pod.pointer(at)?.as_array()).flatten();
     for status in statuses {
         let name = text(status, "/name").unwrap_or("?");
-        let Some(reason) = text(status, "/state/waiting/reason").filter(|reason| WAITING.contains(reason)) else {
+        let Some(reason) = text(status, "/state/waiting/reason").filter(|reason| WAITING.contains(reason))
+        else {
             continue;
         };
         let mut words = match reason {

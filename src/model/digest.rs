@@ -139,6 +139,11 @@ impl fmt::Debug for HashKey {
 pub struct KeyedHash([u8; 16]);
 
 impl KeyedHash {
+    /// The raw sixteen bytes.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
     /// Eight hex digits for people.
     pub fn short(&self) -> String {
         hex(&self.0[..4])
@@ -268,12 +273,10 @@ fn write_canonical(value: &Value, text: &mut String) {
 
 fn hex(bytes: &[u8]) -> String {
     use fmt::Write as _;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
@@ -318,13 +321,7 @@ mod tests {
         let back = key.of_value(&json!({"b": [true, null], "a": 1}));
         assert_eq!(forth, back);
         assert_ne!(forth, key.of_value(&json!({"a": "1", "b": [true, null]})));
-        assert_ne!(
-            forth,
-            HashKey::new([8; 32]).of_value(&json!({"a": 1, "b": [true, null]}))
-        );
-        assert_eq!(
-            canonical_json(&json!({"b": {"d": 1, "c": 2}, "a": []})),
-            r#"{"a":[],"b":{"c":2,"d":1}}"#
-        );
+        assert_ne!(forth, HashKey::new([8; 32]).of_value(&json!({"a": 1, "b": [true, null]})));
+        assert_eq!(canonical_json(&json!({"b": {"d": 1, "c": 2}, "a": []})), r#"{"a":[],"b":{"c":2,"d":1}}"#);
     }
 }

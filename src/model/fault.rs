@@ -51,11 +51,7 @@ impl fmt::Display for Fault {
         if self.line == 0 {
             write!(formatter, "{}: {}", self.file, self.message)
         } else {
-            write!(
-                formatter,
-                "{}:{}:{}: {}",
-                self.file, self.line, self.column, self.message
-            )
+            write!(formatter, "{}:{}:{}: {}", self.file, self.line, self.column, self.message)
         }
     }
 }

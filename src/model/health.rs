@@ -61,18 +61,11 @@ impl Health {
 
     /// Failed for good: the object itself says that it stopped trying.
     pub fn failed(message: impl Into<String>) -> Self {
-        Self {
-            is_final: true,
-            ..Self::new(HealthStatus::Degraded, message)
-        }
+        Self { is_final: true, ..Self::new(HealthStatus::Degraded, message) }
     }
 
     /// Any status with a message.
     pub fn new(status: HealthStatus, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            message: message.into(),
-            is_final: false,
-        }
+        Self { status, message: message.into(), is_final: false }
     }
 }

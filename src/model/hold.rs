@@ -298,19 +298,10 @@ impl HoldReason {
             Self::OtherTool { object, tool } => format!(
                 "{object} is tracked by {tool}; set adopt: true in the services file to take it over, and stop {tool}"
             ),
-            Self::FieldConflict {
-                object,
-                field,
-                manager,
-            } => {
+            Self::FieldConflict { object, field, manager } => {
                 format!("{field} of {object} is owned by {manager:?}; remove it from Git or from {manager:?}")
             }
-            Self::Contested {
-                object,
-                field,
-                manager,
-                until,
-            } => format!(
+            Self::Contested { object, field, manager, until } => format!(
                 "\"moorline\" and {manager:?} both keep writing {field} of {object}; next try at {until}"
             ),
             Self::Blocked { diagnosis } => format!(
@@ -318,17 +309,10 @@ impl HoldReason {
             ),
             Self::Retrying { message, until } => format!("{message}; next try at {until}"),
             Self::PruneGuard { why, objects, plan } => {
-                format!(
-                    "{why}: {}; `moorline confirm … {plan}` deletes them",
-                    listed(objects)
-                )
+                format!("{why}: {}; `moorline confirm … {plan}` deletes them", listed(objects))
             }
             Self::PruneDisabled { objects } => {
-                format!(
-                    "sync.prune is off and {} left Git: {}",
-                    count(objects.len()),
-                    listed(objects)
-                )
+                format!("sync.prune is off and {} left Git: {}", count(objects.len()), listed(objects))
             }
             Self::EnvironmentShrunk { why, plan } => {
                 format!("{why}; `moorline confirm … {plan}` deletes them")
@@ -340,10 +324,7 @@ impl HoldReason {
                 format!("{object} is being deleted")
             }
             Self::Terminating { object, finalizers } => {
-                format!(
-                    "{object} is being deleted and waits for its finalizers {}",
-                    finalizers.join(", ")
-                )
+                format!("{object} is being deleted and waits for its finalizers {}", finalizers.join(", "))
             }
             Self::StateUnavailable { message } => {
                 format!("the state repository cannot be read, so the first rollout waits: {message}")
@@ -364,21 +345,12 @@ fn with_hint(message: &str, hint: Option<&str>) -> String {
 }
 
 fn count(number: usize) -> String {
-    if number == 1 {
-        "1 object".to_owned()
-    } else {
-        format!("{number} objects")
-    }
+    if number == 1 { "1 object".to_owned() } else { format!("{number} objects") }
 }
 
 fn listed(objects: &[ResourceId]) -> String {
     const SHOWN: usize = 5;
-    let mut text = objects
-        .iter()
-        .take(SHOWN)
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(", ");
+    let mut text = objects.iter().take(SHOWN).map(ToString::to_string).collect::<Vec<_>>().join(", ");
     if objects.len() > SHOWN {
         text.push_str(&format!(" and {} more", objects.len() - SHOWN));
     }

@@ -90,7 +90,10 @@ const CLUSTER_SCOPED: &[(&str, &[&str])] = &[
     ("rbac.authorization.k8s.io", &["ClusterRole", "ClusterRoleBinding"]),
     ("resource.k8s.io", &["DeviceClass", "ResourceSlice"]),
     ("scheduling.k8s.io", &["PriorityClass"]),
-    ("storage.k8s.io", &["CSIDriver", "CSINode", "StorageClass", "VolumeAttachment", "VolumeAttributesClass"]),
+    (
+        "storage.k8s.io",
+        &["CSIDriver", "CSINode", "StorageClass", "VolumeAttachment", "VolumeAttributesClass"],
+    ),
 ];
 
 /// Groups of Kubernetes itself.
@@ -102,7 +105,9 @@ pub fn built_in_scope(kind: &GroupKind) -> Option<bool> {
     if listed.is_some_and(|(_, kinds)| kinds.contains(&&*kind.kind)) {
         return Some(false);
     }
-    let own = BUILT_IN.contains(&&*kind.group) || listed.is_some() || kind.group.ends_with(".k8s.io") && is_core_group(&kind.group);
+    let own = BUILT_IN.contains(&&*kind.group)
+        || listed.is_some()
+        || kind.group.ends_with(".k8s.io") && is_core_group(&kind.group);
     own.then_some(true)
 }
 

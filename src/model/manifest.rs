@@ -84,35 +84,23 @@ pub enum HookPhase {
 impl Manifest {
     /// Reads an object's identity and annotations.
     pub fn parse(object: Value, source: &str) -> Result<Self, InvalidManifest> {
-        let missing = |field| InvalidManifest::Missing {
-            source_file: source.to_owned(),
-            field,
-        };
+        let missing = |field| InvalidManifest::Missing { source_file: source.to_owned(), field };
         let invalid = |field, value: &str| InvalidManifest::Invalid {
             source_file: source.to_owned(),
             field,
             value: value.chars().take(80).collect(),
         };
         if !object.is_object() {
-            return Err(InvalidManifest::NotAMap {
-                source_file: source.to_owned(),
-            });
+            return Err(InvalidManifest::NotAMap { source_file: source.to_owned() });
         }
-        let text = |pointer: &str| {
-            object
-                .pointer(pointer)
-                .and_then(Value::as_str)
-                .filter(|text| !text.is_empty())
-        };
+        let text =
+            |pointer: &str| object.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
         let version = text("/apiVersion").ok_or_else(|| missing("apiVersion"))?;
         let api_version = ApiVersion::parse(version).ok_or_else(|| invalid("apiVersion", version))?;
         let kind = text("/kind").ok_or_else(|| missing("kind"))?;
         let name = text("/metadata/name").ok_or_else(|| missing("metadata.name"))?;
-        let plain = |part: &str| {
-            !part
-                .chars()
-                .any(|char| matches!(char, '/' | '%' | '|') || char.is_control())
-        };
+        let plain =
+            |part: &str| !part.chars().any(|char| matches!(char, '/' | '%' | '|') || char.is_control());
         if !kind.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return Err(invalid("kind", kind));
         }
@@ -124,10 +112,7 @@ impl Manifest {
             return Err(invalid("metadata.namespace", namespace));
         }
         let id = ResourceId {
-            kind: GroupKind {
-                group: api_version.group.clone(),
-                kind: kind.into(),
-            },
+            kind: GroupKind { group: api_version.group.clone(), kind: kind.into() },
             namespace: namespace.map(Into::into),
             name: name.into(),
         };
@@ -136,14 +121,7 @@ impl Manifest {
             None => 0,
         };
         let keep = keeps(&object);
-        Ok(Self {
-            id,
-            api_version,
-            source: source.into(),
-            wave,
-            keep,
-            object: Arc::new(object),
-        })
+        Ok(Self { id, api_version, source: source.into(), wave, keep, object: Arc::new(object) })
     }
 
     /// The digest of the object, independent of the order of its keys.
@@ -175,10 +153,8 @@ pub fn label<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
 /// Whether annotations of Argo CD, Helm or Flux forbid pruning.
 pub fn keeps(object: &Value) -> bool {
     let options = annotation(object, "argocd.argoproj.io/sync-options").unwrap_or("");
-    let option = options
-        .split(',')
-        .map(str::trim)
-        .any(|option| matches!(option, "Prune=false" | "Delete=false"));
+    let option =
+        options.split(',').map(str::trim).any(|option| matches!(option, "Prune=false" | "Delete=false"));
     option
         || annotation(object, "helm.sh/resource-policy").is_some_and(|policy| policy.trim() == "keep")
         || annotation(object, "kustomize.toolkit.fluxcd.io/prune")
@@ -195,12 +171,7 @@ fn hook_of(object: &Value) -> Option<HookPhase> {
         _ => HookPhase::Other,
     };
     let phases: Vec<_> = events.split(',').map(phase_of).collect();
-    let worst = [
-        HookPhase::Before,
-        HookPhase::After,
-        HookPhase::Other,
-        HookPhase::Test,
-    ];
+    let worst = [HookPhase::Before, HookPhase::After, HookPhase::Other, HookPhase::Test];
     worst.into_iter().find(|phase| phases.contains(phase))
 }
 
@@ -224,10 +195,7 @@ impl RenderedSet {
         for manifest in &manifests {
             builder.add(canonical_json(&manifest.object).as_bytes());
         }
-        Self {
-            manifests: manifests.into(),
-            digest: builder.finish(),
-        }
+        Self { manifests: manifests.into(), digest: builder.finish() }
     }
 
     /// The manifest of an object.
@@ -335,21 +303,8 @@ mod tests {
             manifest(object("Service", "-1")),
             manifest(object("CustomResourceDefinition", "0")),
         ]);
-        let kinds: Vec<_> = set
-            .manifests
-            .iter()
-            .map(|manifest| manifest.id.kind.kind.to_string())
-            .collect();
-        assert_eq!(
-            kinds,
-            [
-                "Service",
-                "CustomResourceDefinition",
-                "Deployment",
-                "Zed",
-                "ConfigMap"
-            ]
-        );
+        let kinds: Vec<_> = set.manifests.iter().map(|manifest| manifest.id.kind.kind.to_string()).collect();
+        assert_eq!(kinds, ["Service", "CustomResourceDefinition", "Deployment", "Zed", "ConfigMap"]);
     }
 
     #[test]

@@ -44,15 +44,8 @@ pub enum InvalidName {
 }
 
 /// Service names that mean something else in a config repository.
-pub const RESERVED_SERVICES: [&str; 7] = [
-    "environment",
-    "values",
-    "versions",
-    "Chart",
-    "requirements",
-    "global",
-    "bom",
-];
+pub const RESERVED_SERVICES: [&str; 7] =
+    ["environment", "values", "versions", "Chart", "requirements", "global", "bom"];
 
 /// The longest DNS label (RFC 1123), also the longest label value of Kubernetes.
 pub const LABEL_LIMIT: usize = 63;
@@ -63,23 +56,14 @@ fn check_label(what: &'static str, text: &str) -> Result<(), InvalidName> {
     }
     let shown = || text.chars().take(80).collect::<String>();
     if text.len() > LABEL_LIMIT {
-        return Err(InvalidName::TooLong {
-            what,
-            name: shown(),
-            length: text.len(),
-            limit: LABEL_LIMIT,
-        });
+        return Err(InvalidName::TooLong { what, name: shown(), length: text.len(), limit: LABEL_LIMIT });
     }
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let bytes = text.as_bytes();
     let inside = bytes.iter().all(|byte| plain(*byte) || *byte == b'-');
     let ends =
         bytes.first().is_some_and(|byte| plain(*byte)) && bytes.last().is_some_and(|byte| plain(*byte));
-    if inside && ends {
-        Ok(())
-    } else {
-        Err(InvalidName::NotALabel { what, name: shown() })
-    }
+    if inside && ends { Ok(()) } else { Err(InvalidName::NotALabel { what, name: shown() }) }
 }
 
 macro_rules! name_type {
@@ -165,9 +149,7 @@ impl ServiceName {
     /// Parses a name that a person gave to a service: reserved words are refused.
     pub fn parse_given(text: &str) -> Result<Self, InvalidName> {
         if RESERVED_SERVICES.contains(&text) {
-            return Err(InvalidName::Reserved {
-                name: text.to_owned(),
-            });
+            return Err(InvalidName::Reserved { name: text.to_owned() });
         }
         text.parse()
     }
@@ -196,10 +178,7 @@ impl ApplicationId {
     /// Reads the value of the label `moorline.dev/application`.
     pub fn from_label(text: &str) -> Option<Self> {
         let (environment, service) = text.split_once('.')?;
-        Some(Self {
-            environment: environment.parse().ok()?,
-            service: service.parse().ok()?,
-        })
+        Some(Self { environment: environment.parse().ok()?, service: service.parse().ok()? })
     }
 }
 
@@ -219,18 +198,7 @@ mod tests {
             assert!(good.parse::<EnvironmentName>().is_ok(), "{good}");
         }
         let long = "a".repeat(64);
-        for bad in [
-            "",
-            "-a",
-            "a-",
-            "A",
-            "a.b",
-            "a/b",
-            "../a",
-            "a b",
-            "é",
-            long.as_str(),
-        ] {
+        for bad in ["", "-a", "a-", "A", "a.b", "a/b", "../a", "a b", "é", long.as_str()] {
             assert!(bad.parse::<EnvironmentName>().is_err(), "{bad}");
         }
     }

@@ -18,10 +18,7 @@ pub struct GroupKind {
 impl GroupKind {
     /// Puts a group and a kind together.
     pub fn new(group: &str, kind: &str) -> Self {
-        Self {
-            group: group.into(),
-            kind: kind.into(),
-        }
+        Self { group: group.into(), kind: kind.into() }
     }
 
     /// Whether this is the kind given.
@@ -54,14 +51,10 @@ impl ApiVersion {
     pub fn parse(text: &str) -> Option<Self> {
         let (group, version) = text.rsplit_once('/').unwrap_or(("", text));
         let plain = |part: &str| {
-            part.bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-')
+            part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-')
         };
         let fits = !version.is_empty() && plain(version) && plain(group) && text.len() <= 253;
-        fits.then(|| Self {
-            group: group.into(),
-            version: version.into(),
-        })
+        fits.then(|| Self { group: group.into(), version: version.into() })
     }
 }
 
@@ -93,15 +86,9 @@ impl ResourceId {
         let kind = object.get("kind")?.as_str()?;
         let metadata = object.get("metadata")?;
         let name = metadata.get("name")?.as_str()?;
-        let namespace = metadata
-            .get("namespace")
-            .and_then(Value::as_str)
-            .filter(|text| !text.is_empty());
+        let namespace = metadata.get("namespace").and_then(Value::as_str).filter(|text| !text.is_empty());
         Some(Self {
-            kind: GroupKind {
-                group: version.group,
-                kind: kind.into(),
-            },
+            kind: GroupKind { group: version.group, kind: kind.into() },
             namespace: namespace.map(Into::into),
             name: name.into(),
         })
@@ -121,10 +108,8 @@ impl fmt::Display for ResourceId {
 impl serde::Serialize for ResourceId {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let namespace = self.namespace.as_deref().unwrap_or("");
-        serializer.collect_str(&format_args!(
-            "{}|{}|{namespace}|{}",
-            self.kind.group, self.kind.kind, self.name
-        ))
+        serializer
+            .collect_str(&format_args!("{}|{}|{namespace}|{}", self.kind.group, self.kind.kind, self.name))
     }
 }
 

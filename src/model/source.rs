@@ -114,8 +114,7 @@ impl RepositoryUrl {
 }
 
 fn is_scp_like(text: &str) -> bool {
-    text.split_once(':')
-        .is_some_and(|(host, _)| !host.contains('/') && !host.is_empty())
+    text.split_once(':').is_some_and(|(host, _)| !host.contains('/') && !host.is_empty())
 }
 
 impl FromStr for RepositoryUrl {
@@ -147,9 +146,8 @@ impl FromStr for RepositoryUrl {
 }
 
 fn check_authority(authority: &str) -> Result<(), InvalidRepositoryUrl> {
-    let (user, host) = authority
-        .rsplit_once('@')
-        .map_or((None, authority), |(user, host)| (Some(user), host));
+    let (user, host) =
+        authority.rsplit_once('@').map_or((None, authority), |(user, host)| (Some(user), host));
     if host.starts_with('-') || user.is_some_and(|user| user.starts_with('-')) {
         return Err(InvalidRepositoryUrl::LeadingDash);
     }
@@ -211,17 +209,12 @@ impl FromStr for RepositoryPath {
     type Err = InvalidPath;
 
     fn from_str(text: &str) -> Result<Self, InvalidPath> {
-        let refuse = |why| InvalidPath {
-            path: text.chars().take(120).collect(),
-            why,
-        };
+        let refuse = |why| InvalidPath { path: text.chars().take(120).collect(), why };
         if text.len() > 4096 {
             return Err(refuse("is longer than 4096 bytes"));
         }
         if text.starts_with('/') {
-            return Err(refuse(
-                "is absolute; paths are relative to the root of the repository",
-            ));
+            return Err(refuse("is absolute; paths are relative to the root of the repository"));
         }
         if text.chars().any(|char| char.is_control() || char == '\\') {
             return Err(refuse("contains a control character or a backslash"));
@@ -338,11 +331,7 @@ impl FileTree {
 
     /// The files below a folder, with paths relative to it. The empty folder is the whole tree.
     pub fn below<'a>(&'a self, folder: &str) -> impl Iterator<Item = (&'a str, &'a File)> + use<'a> {
-        let prefix = if folder.is_empty() {
-            String::new()
-        } else {
-            format!("{folder}/")
-        };
+        let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
         let start = prefix.clone();
         self.files
             .range(start..)
@@ -355,12 +344,7 @@ impl FileTree {
 
     /// A copy of the files below a folder.
     pub fn subtree(&self, folder: &str) -> Self {
-        Self {
-            files: self
-                .below(folder)
-                .map(|(path, file)| (path.to_owned(), file.clone()))
-                .collect(),
-        }
+        Self { files: self.below(folder).map(|(path, file)| (path.to_owned(), file.clone())).collect() }
     }
 
     /// Whether a folder has any file below it.
@@ -370,10 +354,8 @@ impl FileTree {
 
     /// The names directly below a folder, files and folders, each once.
     pub fn children(&self, folder: &str) -> Vec<&str> {
-        let mut names: Vec<&str> = self
-            .below(folder)
-            .map(|(path, _)| path.split('/').next().unwrap_or(path))
-            .collect();
+        let mut names: Vec<&str> =
+            self.below(folder).map(|(path, _)| path.split('/').next().unwrap_or(path)).collect();
         names.dedup();
         names
     }
@@ -393,10 +375,7 @@ impl File {
     pub fn of_bytes(bytes: &[u8]) -> Self {
         let digest = Digest::of(bytes).hex();
         let id = digest[..40].parse().unwrap_or(CommitSha([0; 20]));
-        Self {
-            id,
-            content: FileContent::Bytes(bytes.into()),
-        }
+        Self { id, content: FileContent::Bytes(bytes.into()) }
     }
 }
 
@@ -417,16 +396,7 @@ mod tests {
 
     #[test]
     fn paths_stay_inside() {
-        for bad in [
-            "/etc/passwd",
-            "../x",
-            "a/../../b",
-            "a/..",
-            ".git/config",
-            "a/.GIT/x",
-            "a\\b",
-            "a\nb",
-        ] {
+        for bad in ["/etc/passwd", "../x", "a/../../b", "a/..", ".git/config", "a/.GIT/x", "a\\b", "a\nb"] {
             assert!(bad.parse::<RepositoryPath>().is_err(), "{bad}");
         }
         for (text, path) in [("./a//b/", "a/b"), (".", ""), ("", ""), ("a/..b", "a/..b")] {
@@ -479,10 +449,6 @@ mod tests {
         let text = "0123456789abcdef0123456789abcdef01234567";
         assert_eq!(text.parse::<CommitSha>().unwrap().to_string(), text);
         assert!("0123".parse::<CommitSha>().is_err());
-        assert!(
-            "+123456789abcdef0123456789abcdef01234567"
-                .parse::<CommitSha>()
-                .is_err()
-        );
+        assert!("+123456789abcdef0123456789abcdef01234567".parse::<CommitSha>().is_err());
     }
 }

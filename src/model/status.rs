@@ -89,7 +89,7 @@ impl From<&Hold> for HoldStatus {
 }
 
 /// A moment of everything: what the dashboard and the API read.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Board {
     /// The instance; empty until the config repository was read.
     pub instance: String,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -24,8 +24,8 @@ use crate::model::name::{ApplicationId, InstanceName, NamespaceName};
 use crate::model::record::{Record, RecordOutcome};
 use crate::model::resource::ResourceId;
 use crate::sync::{
-    AppliedObject, ApplyObject, ApplyReason, DeleteObject, Failure, FailureKind, Progress, Step, SyncPlan, Wanted,
-    WantedVersion,
+    AppliedObject, ApplyObject, ApplyReason, DeleteObject, Failure, FailureKind, Progress, Step, SyncPlan,
+    Wanted, WantedVersion,
 };
 
 /// So many objects of one step are applied at once.
@@ -158,7 +158,9 @@ impl Execution<'_> {
     }
 
     async fn write_set(&mut self, stored: Option<StoredSet>) -> Result<(), Stop> {
-        let (Some(stored), Some(rendered)) = (stored, self.rendered) else { return Err(Stop::Waiting) };
+        let (Some(stored), Some(rendered)) = (stored, self.rendered) else {
+            return Err(Stop::Waiting);
+        };
         let packed = PackedSet::pack(rendered);
         let place = SetPlace { namespace: self.namespace, instance: self.instance, stored: &stored };
         self.writes += 1;
@@ -172,16 +174,18 @@ impl Execution<'_> {
     }
 
     async fn dry_run(&mut self, objects: &[ResourceId]) -> Result<(), Stop> {
-        let Some(rendered) = self.rendered else { return Err(Stop::Waiting) };
+        let Some(rendered) = self.rendered else {
+            return Err(Stop::Waiting);
+        };
         self.begin();
         let options = ApplyOptions { force: true, dry_run: true };
         let cluster = self.cluster;
-        let manifests: Vec<_> = objects.iter().filter_map(|id| rendered.get(id)).collect();
-        let answers: Vec<_> = futures::stream::iter(manifests)
-            .map(|manifest| async move { (manifest.id.clone(), cluster.apply(&manifest.object, options).await) })
-            .buffered(PARALLEL)
-            .collect()
-            .await;
+        let mut calls = Vec::new();
+        for manifest in objects.iter().filter_map(|id| rendered.get(id)) {
+            let call = async move { (manifest.id.clone(), cluster.apply(&manifest.object, options).await) };
+            calls.push(call.boxed());
+        }
+        let answers: Vec<_> = futures::stream::iter(calls).buffered(PARALLEL).collect().await;
         for (id, answer) in answers {
             match answer {
                 // A kind or namespace that this very rollout brings is not there yet.
@@ -207,22 +211,21 @@ impl Execution<'_> {
             self.begin();
         }
         let deployed = self.deployed_set(objects)?;
-        let mut jobs = Vec::new();
-        for object in objects {
-            let from = if object.reason == ApplyReason::Rollout { self.rendered } else { deployed.as_ref() };
-            let Some(manifest) = from.and_then(|set| set.get(&object.id)) else { continue };
-            jobs.push((object, manifest.clone()));
-        }
         let (cluster, live) = (self.cluster, self.live);
-        let deployed_ref = deployed.as_ref();
-        let answers: Vec<_> = futures::stream::iter(jobs)
-            .map(|(object, manifest)| async move {
-                let answer = apply_one(cluster, object, &manifest.object, deployed_ref).await;
+        let before = deployed.as_ref();
+        let mut calls = Vec::new();
+        for object in objects {
+            let from = if object.reason == ApplyReason::Rollout { self.rendered } else { before };
+            let Some(manifest) = from.and_then(|set| set.get(&object.id)).cloned() else {
+                continue;
+            };
+            let call = async move {
+                let answer = apply_one(cluster, object, &manifest.object, before).await;
                 (object, manifest, answer)
-            })
-            .buffer_unordered(PARALLEL)
-            .collect()
-            .await;
+            };
+            calls.push(call.boxed());
+        }
+        let answers: Vec<_> = futures::stream::iter(calls).buffer_unordered(PARALLEL).collect().await;
         self.writes += answers.len();
         let mut failure = None;
         for (object, manifest, answer) in answers {
@@ -246,10 +249,12 @@ impl Execution<'_> {
             if !needed {
                 return Ok(None);
             }
-            let digest = self.head.as_ref().and_then(|head| head.head.deployed.as_ref()).map(|one| one.digest);
+            let digest =
+                self.head.as_ref().and_then(|head| head.head.deployed.as_ref()).map(|one| one.digest);
             if let Some(digest) = digest {
                 let reason = HoldReason::SetMissing { digest };
-                let failure = Failure { kind: FailureKind::Held(reason), object: None, message: String::new() };
+                let failure =
+                    Failure { kind: FailureKind::Held(reason), object: None, message: String::new() };
                 self.progress.fail(failure, None, self.now);
             }
             return Err(Stop::Failed);
@@ -259,7 +264,8 @@ impl Execution<'_> {
             Err(_) if !needed => Ok(None),
             Err(error) => {
                 let reason = HoldReason::InventoryUnreadable { message: error.to_string() };
-                let failure = Failure { kind: FailureKind::Held(reason), object: None, message: String::new() };
+                let failure =
+                    Failure { kind: FailureKind::Held(reason), object: None, message: String::new() };
                 self.progress.fail(failure, None, self.now);
                 Err(Stop::Failed)
             }
@@ -268,7 +274,9 @@ impl Execution<'_> {
 
     fn note_applied(&mut self, object: &ApplyObject, manifest: &Value, applied: Applied, live: &LiveIndex) {
         let before = live.get(&object.id);
-        let Some(record) = live.learn(&applied.object) else { return };
+        let Some(record) = live.learn(&applied.object) else {
+            return;
+        };
         let projection = record.projection.unwrap_or_default();
         live.expect(&object.id, projection);
         let version = applied.object.get("apiVersion").and_then(Value::as_str).unwrap_or("");
@@ -319,7 +327,9 @@ impl Execution<'_> {
         let before = self.head.as_ref().map(|stored| &stored.head);
         let mut objects = BTreeMap::new();
         for object in &wanted.set.objects {
-            let Some(entry) = self.head_object(object, before) else { return Err(Stop::Waiting) };
+            let Some(entry) = self.head_object(object, before) else {
+                return Err(Stop::Waiting);
+            };
             objects.insert(object.id.clone(), entry);
         }
         for id in leaving {
@@ -355,7 +365,8 @@ impl Execution<'_> {
         head.deployed = Some(wanted.version.clone());
         head.previous = previous;
         head.inputs = Some(wanted.inputs);
-        head.slot = self.intent.as_ref().map(|intent| intent.slot).or_else(|| before.and_then(|head| head.slot));
+        head.slot =
+            self.intent.as_ref().map(|intent| intent.slot).or_else(|| before.and_then(|head| head.slot));
         head.objects = objects;
         head.pending = self.pending(&record);
         self.store_head(application, head).await?;
@@ -420,7 +431,8 @@ impl Execution<'_> {
     ) -> Result<(), Stop> {
         let wanted = self.wanted_version()?;
         let details = diagnose::diagnose(self.cluster, suspects, self.now).await;
-        let diagnosis = if details.is_empty() { diagnosis.to_owned() } else { format!("{diagnosis}: {details}") };
+        let diagnosis =
+            if details.is_empty() { diagnosis.to_owned() } else { format!("{diagnosis}: {details}") };
         let blocked = Blocked { version: wanted.version.clone(), diagnosis, since: self.now };
         let before = self.head.as_ref().map(|stored| stored.head.clone());
         let deployed = before.as_ref().and_then(|head| head.deployed.clone());
@@ -446,7 +458,9 @@ impl Execution<'_> {
     }
 
     async fn note_removed(&mut self, application: &ApplicationId, rollout: u64) -> Result<(), Stop> {
-        let Some(before) = self.head.as_ref().map(|stored| stored.head.clone()) else { return Ok(()) };
+        let Some(before) = self.head.as_ref().map(|stored| stored.head.clone()) else {
+            return Ok(());
+        };
         let record = Record {
             rollout,
             outcome: RecordOutcome::Removed,
@@ -482,8 +496,14 @@ impl Execution<'_> {
         }
     }
 
-    async fn change_head(&mut self, application: &ApplicationId, change: impl FnOnce(&mut Head)) -> Result<(), Stop> {
-        let Some(mut head) = self.head.as_ref().map(|stored| stored.head.clone()) else { return Ok(()) };
+    async fn change_head(
+        &mut self,
+        application: &ApplicationId,
+        change: impl FnOnce(&mut Head),
+    ) -> Result<(), Stop> {
+        let Some(mut head) = self.head.as_ref().map(|stored| stored.head.clone()) else {
+            return Ok(());
+        };
         change(&mut head);
         self.store_head(application, head).await
     }
@@ -491,7 +511,8 @@ impl Execution<'_> {
     async fn store_head(&mut self, application: &ApplicationId, head: Head) -> Result<(), Stop> {
         let version = self.head.as_ref().map(|stored| stored.resource_version.clone());
         self.writes += 1;
-        match inventory::write_head(self.cluster, self.namespace, application, head, version.as_deref()).await {
+        match inventory::write_head(self.cluster, self.namespace, application, head, version.as_deref()).await
+        {
             Ok(stored) => {
                 self.head = Some(stored);
                 Ok(())
@@ -547,7 +568,9 @@ fn sort(error: &ClusterError, object: Option<&ResourceId>) -> (FailureKind, Opti
     let kind = match error {
         ClusterError::Unavailable { retry_after, .. } => return (FailureKind::Unavailable, *retry_after),
         ClusterError::Garbled { .. } | ClusterError::Unconfigured { .. } => FailureKind::Unavailable,
-        ClusterError::Forbidden { message } => FailureKind::Held(HoldReason::Forbidden { message: message.clone() }),
+        ClusterError::Forbidden { message } => {
+            FailureKind::Held(HoldReason::Forbidden { message: message.clone() })
+        }
         ClusterError::Quota { .. }
         | ClusterError::Changed { .. }
         | ClusterError::Missing { .. }
@@ -578,7 +601,8 @@ async fn apply_one(
     match cluster.apply(manifest, options).await {
         Err(ClusterError::Conflict { owners, message }) => {
             let ours = deployed.and_then(|set| set.get(&object.id));
-            let all_ours = ours.is_some_and(|before| owners.iter().all(|owner| names_field(&before.object, owner)));
+            let all_ours =
+                ours.is_some_and(|before| owners.iter().all(|owner| names_field(&before.object, owner)));
             if !all_ours {
                 return Err(ClusterError::Conflict { owners, message });
             }
@@ -596,7 +620,9 @@ async fn apply_one(
 
 /// Takes over the fields of `kubectl apply`, with the one write that it needs.
 async fn adopt(cluster: &dyn ClusterWrite, id: &ResourceId, manifest: &Value) -> Result<(), ClusterError> {
-    let Some(live) = cluster.get(id, None).await? else { return Ok(()) };
+    let Some(live) = cluster.get(id, None).await? else {
+        return Ok(());
+    };
     let version = manifest.get("apiVersion").and_then(Value::as_str).unwrap_or("");
     if let Some(adoption) = diff::adoption(&live, version) {
         cluster.patch(id, None, &adoption.patch).await?;
@@ -614,7 +640,9 @@ fn names_field(manifest: &Value, owner: &FieldOwner) -> bool {
         if let Some(item) = item {
             let quoted = item.split('"').nth(1);
             let found = here.as_array().into_iter().flatten().find(|one| {
-                quoted.is_some_and(|quoted| one.as_object().is_some_and(|map| map.values().any(|value| value == quoted)))
+                quoted.is_some_and(|quoted| {
+                    one.as_object().is_some_and(|map| map.values().any(|value| value == quoted))
+                })
             });
             let Some(found) = found else { return false };
             here = found;

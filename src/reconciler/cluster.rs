@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::commands::{self, Commands};
-use super::inventory::{self, Inventory, InventoryError, PackedSet};
+use super::inventory::{self, Inventory, InventoryError, PackedSet, ROLE_LABEL};
 use super::live::{LiveIndex, Watches};
 use super::{Event, Options};
 use crate::adapters::World;
@@ -68,8 +68,9 @@ impl ClusterState {
             None => make_key(world, options, instance, &*cluster).await?,
         };
         let inventory = inventory::read_all(&*cluster, namespace, instance).await?;
-        let live = LiveIndex::new(key, world.clock.clone());
-        let selector = format!("{INSTANCE_LABEL}={instance}");
+        let live = LiveIndex::new(key, world.clock.clone(), options.explain);
+        // The inventory's own objects carry a role and are read on their own.
+        let selector = format!("{INSTANCE_LABEL}={instance},!{ROLE_LABEL}");
         let watches = Watches::new(live.clone(), cluster.clone(), selector, events);
         let mut state = Self {
             contact: Arc::new(FirstContact::new(cluster.clone(), live.clone())),
@@ -210,7 +211,8 @@ impl FirstContact {
             return Ok(list.get(id).cloned());
         }
         let objects = self.cluster.list(&id.kind, None, id.namespace.as_deref(), None).await?;
-        let list: BTreeMap<ResourceId, LiveRecord> = objects.iter().filter_map(|object| self.observe(object)).collect();
+        let list: BTreeMap<ResourceId, LiveRecord> =
+            objects.iter().filter_map(|object| self.observe(object)).collect();
         let found = list.get(id).cloned();
         lists.insert(key, Arc::new(list));
         Ok(found)

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::inventory::ROLE_LABEL;
 use crate::adapters::cluster::{ClusterError, ClusterRead, ClusterWrite};
 use crate::model::inventory::{Suspension, commands_name};
 use crate::model::manifest::INSTANCE_LABEL;
@@ -107,7 +108,7 @@ pub async fn make(
     environment: &EnvironmentName,
 ) -> Result<(), ClusterError> {
     let metadata = json!({"name": commands_name(instance, environment), "namespace": namespace.as_str(),
-        "labels": {INSTANCE_LABEL: instance.as_str(), "moorline.dev/role": "commands"}});
+        "labels": {INSTANCE_LABEL: instance.as_str(), ROLE_LABEL: "commands"}});
     match cluster.put(&json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})).await {
         Err(ClusterError::Changed { .. }) => Ok(()),
         other => other.map(drop),
@@ -130,7 +131,9 @@ pub async fn leave(
     let has_data = there.get("data").is_some_and(Value::is_object);
     let has_key = there.pointer(&format!("/data/{key}")).is_some();
     let patch = match value {
-        Some(value) if has_data => json!([{"op": "add", "path": format!("/data/{key}"), "value": value.to_string()}]),
+        Some(value) if has_data => {
+            json!([{"op": "add", "path": format!("/data/{key}"), "value": value.to_string()}])
+        }
         Some(value) => json!([{"op": "add", "path": "/data", "value": {key: value.to_string()}}]),
         None if has_key => json!([{"op": "remove", "path": format!("/data/{key}")}]),
         None => return Ok(()),
@@ -151,7 +154,8 @@ mod tests {
             "broken": "{"}});
         let commands = Commands::read(&object);
         let application = |name: &str| ApplicationId::new("dev".parse().unwrap(), name.parse().unwrap());
-        let (before, after) = ("2025-12-31T00:00:00Z".parse().unwrap(), "2026-01-02T00:00:00Z".parse().unwrap());
+        let (before, after) =
+            ("2025-12-31T00:00:00Z".parse().unwrap(), "2026-01-02T00:00:00Z".parse().unwrap());
         assert_eq!(commands.suspension(&application("web"), after).unwrap().reason, "mine");
         assert_eq!(commands.suspension(&application("api"), before).unwrap().reason, "all");
         assert_eq!(commands.suspension(&application("api"), after), None);

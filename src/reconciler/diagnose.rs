@@ -41,7 +41,9 @@ async fn diagnose_one(cluster: &dyn ClusterRead, suspect: &ResourceId, now: Time
         .map(|(pod, health)| (pod, health.message))
         .collect();
     // The newest pod is the one of the version that was just tried.
-    troubled.sort_by_key(|(pod, _)| pod.pointer("/metadata/creationTimestamp").and_then(Value::as_str).map(str::to_owned));
+    troubled.sort_by_key(|(pod, _)| {
+        pod.pointer("/metadata/creationTimestamp").and_then(Value::as_str).map(str::to_owned)
+    });
     let (pod, trouble) = troubled.pop()?;
     let name = pod.pointer("/metadata/name")?.as_str()?;
     let mut words = format!("pod {name}: {trouble}");
@@ -61,7 +63,8 @@ async fn diagnose_one(cluster: &dyn ClusterRead, suspect: &ResourceId, now: Time
 /// The label selector of a workload.
 fn selector(object: &Value) -> Option<String> {
     let labels = object.pointer("/spec/selector/matchLabels")?.as_object()?;
-    let parts: Vec<String> = labels.iter().filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?))).collect();
+    let parts: Vec<String> =
+        labels.iter().filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?))).collect();
     (!parts.is_empty()).then(|| parts.join(","))
 }
 
@@ -69,7 +72,8 @@ fn crashed_container(pod: &Value) -> Option<&str> {
     let lists = ["/status/initContainerStatuses", "/status/containerStatuses"];
     let mut statuses = lists.iter().filter_map(|at| pod.pointer(at)?.as_array()).flatten();
     let crashed = statuses.find(|status| {
-        status.pointer("/lastState/terminated").is_some() || status.pointer("/state/terminated/exitCode").is_some_and(|code| code != 0)
+        status.pointer("/lastState/terminated").is_some()
+            || status.pointer("/state/terminated/exitCode").is_some_and(|code| code != 0)
     })?;
     crashed.get("name")?.as_str()
 }

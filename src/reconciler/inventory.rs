@@ -20,7 +20,7 @@ use crate::model::name::{ApplicationId, InstanceName, NamespaceName};
 use crate::model::resource::{GroupKind, ResourceId};
 
 /// What an object of the inventory is.
-const ROLE_LABEL: &str = "moorline.dev/role";
+pub const ROLE_LABEL: &str = "moorline.dev/role";
 /// The type of the Secrets that hold sets.
 const SET_TYPE: &str = "moorline.dev/set";
 /// The most bytes of a set in one Secret, before base64 (RULES §3: under 900 KiB).
@@ -80,8 +80,10 @@ impl PackedSet {
 
     /// Unpacks the manifests; a set whose digest is another than the one it carries is refused.
     pub fn unpack(&self) -> Result<RenderedSet, InventoryError> {
-        let unreadable =
-            |why: String| InventoryError::Unreadable { object: format!("the set {}", self.digest.short()), why };
+        let unreadable = |why: String| InventoryError::Unreadable {
+            object: format!("the set {}", self.digest.short()),
+            why,
+        };
         let mut text = String::new();
         let mut decoder = GzDecoder::new(&*self.bytes).take(SET_LIMIT);
         decoder.read_to_string(&mut text).map_err(|error| unreadable(error.to_string()))?;
@@ -151,6 +153,21 @@ pub async fn read_heads(
     Ok(inventory)
 }
 
+/// The instance whose heads came from a config repository; absent if there is none, or more than one.
+pub async fn find_instance(
+    cluster: &dyn ClusterRead,
+    namespace: &NamespaceName,
+    config: &str,
+) -> Result<Option<InstanceName>, ClusterError> {
+    let selector = format!("{ROLE_LABEL}=head");
+    let objects = cluster.list(&config_map(), None, Some(namespace.as_str()), Some(&selector)).await?;
+    let heads = objects.iter().filter_map(|object| decode_head(object).ok()).map(|stored| stored.head);
+    let instances: std::collections::BTreeSet<InstanceName> =
+        heads.filter(|head| head.config == config).map(|head| head.instance).collect();
+    let mut instances = instances.into_iter();
+    Ok(instances.next().filter(|_| instances.next().is_none()))
+}
+
 /// Reads heads and sets.
 pub async fn read_all(
     cluster: &dyn ClusterRead,
@@ -190,8 +207,10 @@ pub async fn write_head(
     if let Some(version) = resource_version {
         metadata["resourceVersion"] = json!(version);
     }
-    let text = serde_json::to_string(&head).map_err(|error| ClusterError::Rejected { message: error.to_string() })?;
-    let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"head": text}});
+    let text = serde_json::to_string(&head)
+        .map_err(|error| ClusterError::Rejected { message: error.to_string() })?;
+    let object =
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"head": text}});
     let stored = cluster.put(&object).await?;
     let version = stored.pointer("/metadata/resourceVersion").and_then(Value::as_str).unwrap_or("");
     Ok(StoredHead { head, resource_version: version.to_owned() })
@@ -227,7 +246,9 @@ pub async fn write_set(
 
 /// Replaces an object that is there already, whatever its version: the slot belongs to us.
 async fn replace(cluster: &dyn ClusterWrite, mut object: Value) -> Result<(), ClusterError> {
-    let Some(id) = ResourceId::of(&object) else { return Ok(()) };
+    let Some(id) = ResourceId::of(&object) else {
+        return Ok(());
+    };
     let there = cluster.get(&id, None).await?;
     if let Some(version) = there.as_ref().and_then(|there| there.pointer("/metadata/resourceVersion")) {
         object["metadata"]["resourceVersion"] = version.clone();
@@ -237,10 +258,9 @@ async fn replace(cluster: &dyn ClusterWrite, mut object: Value) -> Result<(), Cl
 
 fn encode_set(place: &SetPlace<'_>, packed: &PackedSet) -> Vec<Value> {
     let stored = place.stored;
-    let parts: Vec<&[u8]> = if packed.bytes.is_empty() { vec![&[]] } else { packed.bytes.chunks(PART_BYTES).collect() };
+    let parts: Vec<&[u8]> =
+        if packed.bytes.is_empty() { vec![&[]] } else { packed.bytes.chunks(PART_BYTES).collect() };
     let count = parts.len();
-    let objects: Vec<String> = stored.objects.iter().map(|id| id.to_string()).collect();
-    drop(objects);
     let encode = |(index, bytes): (usize, &&[u8])| {
         let name = set_name(place.instance, &stored.application, stored.slot, index + 1);
         let mut metadata = metadata(name, place.namespace, place.instance, Some(&stored.application), "set");
@@ -307,7 +327,8 @@ fn decode_sets(secrets: &[Value]) -> Vec<(StoredSet, PackedSet)> {
         let (rollout, digest, count) = (first.rollout, first.digest, first.count);
         let belongs = |part: &&Part| part.rollout == rollout && part.digest == digest && part.count == count;
         let own: Vec<&Part> = parts.iter().filter(belongs).collect();
-        let complete = own.len() == count && own.iter().enumerate().all(|(index, part)| part.number == index + 1);
+        let complete =
+            own.len() == count && own.iter().enumerate().all(|(index, part)| part.number == index + 1);
         if !complete {
             continue;
         }
@@ -331,9 +352,11 @@ pub async fn remove(
     instance: &InstanceName,
     application: &ApplicationId,
 ) -> Result<(), ClusterError> {
-    let of_application = |role: &str| format!("{},{APPLICATION_LABEL}={}", selector(instance, role), application.label());
+    let of_application =
+        |role: &str| format!("{},{APPLICATION_LABEL}={}", selector(instance, role), application.label());
     for (kind, role) in [(secret(), "set"), (config_map(), "head")] {
-        let objects = cluster.list(&kind, None, Some(namespace.as_str()), Some(&of_application(role))).await?;
+        let objects =
+            cluster.list(&kind, None, Some(namespace.as_str()), Some(&of_application(role))).await?;
         for object in objects {
             let uid = object.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or("");
             if let Some(id) = ResourceId::of(&object) {
@@ -350,7 +373,9 @@ pub async fn read_key(
     namespace: &NamespaceName,
     instance: &InstanceName,
 ) -> Result<Option<HashKey>, InventoryError> {
-    let Some(object) = cluster.get(&key_id(namespace, instance), None).await? else { return Ok(None) };
+    let Some(object) = cluster.get(&key_id(namespace, instance), None).await? else {
+        return Ok(None);
+    };
     let text = object.pointer("/data/fingerprints").and_then(Value::as_str).unwrap_or("");
     let bytes = BASE64.decode(text).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
     let unreadable = || InventoryError::Unreadable {
@@ -369,8 +394,7 @@ pub async fn make_key(
 ) -> Result<HashKey, InventoryError> {
     let metadata = metadata(format!("{instance}.keys"), namespace, instance, None, "keys");
     let data = json!({"fingerprints": BASE64.encode(key.expose())});
-    let object =
-        json!({"apiVersion": "v1", "kind": "Secret", "type": "moorline.dev/keys", "metadata": metadata, "data": data});
+    let object = json!({"apiVersion": "v1", "kind": "Secret", "type": "moorline.dev/keys", "metadata": metadata, "data": data});
     match cluster.put(&object).await {
         Ok(_) => Ok(key),
         Err(ClusterError::Changed { .. }) => {
@@ -413,7 +437,10 @@ mod tests {
     fn encode(set: &RenderedSet) -> Vec<Value> {
         let (namespace, instance) = ("moorline".parse().unwrap(), "shop".parse().unwrap());
         let stored = stored(set);
-        encode_set(&SetPlace { namespace: &namespace, instance: &instance, stored: &stored }, &PackedSet::pack(set))
+        encode_set(
+            &SetPlace { namespace: &namespace, instance: &instance, stored: &stored },
+            &PackedSet::pack(set),
+        )
     }
 
     #[test]

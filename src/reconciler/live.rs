@@ -50,12 +50,13 @@ pub struct LiveIndex {
     inner: Arc<Mutex<Inner>>,
     key: HashKey,
     clock: Arc<dyn Clock>,
+    explain: bool,
 }
 
 impl LiveIndex {
-    /// An empty index.
-    pub fn new(key: HashKey, clock: Arc<dyn Clock>) -> Self {
-        Self { inner: Arc::default(), key, clock }
+    /// An empty index; `explain` keeps the fields that others set.
+    pub fn new(key: HashKey, clock: Arc<dyn Clock>, explain: bool) -> Self {
+        Self { inner: Arc::default(), key, clock, explain }
     }
 
     /// The key of the fingerprints.
@@ -76,7 +77,9 @@ impl LiveIndex {
     /// Whether a kind was read in full; the failure that keeps it from being read.
     pub fn readiness(&self, kind: &GroupKind) -> Result<bool, ClusterError> {
         let inner = self.lock();
-        let Some(state) = inner.kinds.get(kind) else { return Ok(false) };
+        let Some(state) = inner.kinds.get(kind) else {
+            return Ok(false);
+        };
         match &state.failure {
             Some(failure) if !state.listed => Err(failure.clone()),
             _ => Ok(state.listed),
@@ -141,7 +144,11 @@ impl LiveIndex {
         let state = inner.kinds.entry(id.kind.clone()).or_default();
         state.failure = None;
         let round = state.round;
-        let differs = inner.expected.get(&id).is_some_and(|expected| record.projection.as_ref() != Some(expected));
+        let differs =
+            inner.expected.get(&id).is_some_and(|expected| record.projection.as_ref() != Some(expected));
+        if self.explain {
+            record.extras = diff::extra_fields(object);
+        }
         if differs {
             record.body = Some(object.clone());
         }

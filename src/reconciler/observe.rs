@@ -7,17 +7,18 @@ use std::sync::Arc;
 use futures::StreamExt as _;
 
 use super::Options;
+use super::inventory::PackedSet;
 use crate::adapters::World;
 use crate::adapters::sources::SourceError;
 use crate::desired::{Application, CodeRevision, ConfigRepository, Origin};
-use crate::model::digest::Digest;
+use crate::model::digest::{Digest, HashKey};
 use crate::model::fault::Fault;
 use crate::model::hold::HoldReason;
 use crate::model::kinds::KindTable;
-use crate::model::manifest::RenderedSet;
 use crate::model::name::{ApplicationId, EnvironmentName, ServiceName};
 use crate::model::source::{CommitSha, FileTree, References, RepositoryPath, RepositoryUrl};
 use crate::render::{self, RenderInput, Rendered, WantedCode};
+use crate::sync::WantedSet;
 
 /// So many repositories are asked at once.
 const PARALLEL: usize = 16;
@@ -56,15 +57,49 @@ pub struct RenderedVersion {
     /// The digest of all inputs.
     pub inputs: Digest,
     /// The result.
-    pub rendered: Arc<Rendered>,
+    pub rendered: Arc<PackedRendering>,
 }
 
-impl RenderedVersion {
-    /// The rendered set.
-    pub fn set(&self) -> &RenderedSet {
-        &self.rendered.set
+/// The result of rendering, packed: what is kept of it while nothing is done with it.
+#[derive(Clone, Debug)]
+pub struct PackedRendering {
+    /// The objects without their bodies.
+    pub set: Arc<WantedSet>,
+    /// The bodies.
+    pub packed: PackedSet,
+    /// The chart as `name-version`.
+    pub chart: Option<String>,
+    /// The image reference.
+    pub image: Option<String>,
+    /// What a person should know.
+    pub notices: Vec<String>,
+}
+
+impl PackedRendering {
+    fn pack(rendered: &Rendered, key: &HashKey) -> Self {
+        Self {
+            set: Arc::new(WantedSet::new(&rendered.set, key)),
+            packed: PackedSet::pack(&rendered.set),
+            chart: rendered.chart.clone(),
+            image: rendered.image.clone(),
+            notices: rendered.notices.clone(),
+        }
     }
 }
+
+/// What rendering has to know of an environment's cluster.
+#[derive(Clone)]
+pub struct ClusterView {
+    /// What it serves.
+    pub kinds: Arc<KindTable>,
+    /// Its version, as `v1.37.2`.
+    pub version: String,
+    /// The key of the fingerprints.
+    pub key: HashKey,
+}
+
+/// The view of the cluster behind a context; absent if there is none.
+pub type ClusterViews<'a> = dyn Fn(Option<&str>) -> Option<ClusterView> + Sync + 'a;
 
 /// The environments of a reading, and what each of their applications wants.
 #[derive(Clone, Debug, Default)]
@@ -94,7 +129,7 @@ pub struct Observer {
     references: HashMap<RepositoryUrl, Result<References, Arc<SourceError>>>,
     trees: HashMap<TreeKey, (CommitSha, FileTree)>,
     paths: HashMap<ApplicationId, (CommitSha, Digest)>,
-    memo: HashMap<ApplicationId, (Digest, Result<Arc<Rendered>, HoldReason>)>,
+    memo: HashMap<ApplicationId, (Digest, Result<Arc<PackedRendering>, HoldReason>)>,
 }
 
 impl Observer {
@@ -124,7 +159,8 @@ impl Observer {
     /// Reads the config repository at its branch, or at a revision.
     pub async fn read_config(&mut self, revision: Option<&str>) -> Result<(), HoldReason> {
         let url = self.options.config.clone();
-        let references = self.world.sources.references(&url).await.map_err(|error| source_hold(&url, &error))?;
+        let references =
+            self.world.sources.references(&url).await.map_err(|error| source_hold(&url, &error))?;
         let (reference, commit) = self.config_commit(&references, revision)?;
         self.references.insert(url.clone(), Ok(references));
         if self.config.as_ref().is_some_and(|config| config.commit == commit) {
@@ -174,25 +210,32 @@ impl Observer {
             let answer = sources.references(&url).await.map_err(Arc::new);
             (url, answer)
         };
-        let answers: Vec<_> = futures::stream::iter(repositories.into_iter().map(ask)).buffer_unordered(PARALLEL).collect().await;
+        let answers: Vec<_> = futures::stream::iter(repositories.into_iter().map(ask))
+            .buffer_unordered(PARALLEL)
+            .collect()
+            .await;
         self.references.extend(answers);
     }
 
-    /// Reads everything and renders what changed. `kinds` tells what an environment's cluster serves.
+    /// Reads the heads of code repositories and the files that the environments name, and renders what changed.
+    /// The config repository is taken as last read; `failure` is why it could not be read anew.
     pub async fn read(
         &mut self,
+        failure: Option<HoldReason>,
         deployed: &BTreeMap<ApplicationId, CommitSha>,
-        kinds: &(dyn Fn(Option<&str>) -> Option<Arc<KindTable>> + Sync),
+        views: &ClusterViews<'_>,
     ) -> Reading {
         let mut reading = Reading::default();
-        if let Err(hold) = self.read_config(None).await {
+        if let Some(hold) = failure {
             reading.failures.push(hold.clone());
             if self.config.is_none() {
                 reading.held.push(hold);
             }
         }
-        let Some(config) = self.config.clone() else { return reading };
-        self.read_environments(&config, deployed, kinds, &mut reading).await;
+        let Some(config) = self.config.clone() else {
+            return reading;
+        };
+        self.read_environments(&config, deployed, views, &mut reading).await;
         reading
     }
 
@@ -200,14 +243,15 @@ impl Observer {
         &mut self,
         config: &ConfigState,
         deployed: &BTreeMap<ApplicationId, CommitSha>,
-        kinds: &(dyn Fn(Option<&str>) -> Option<Arc<KindTable>> + Sync),
+        views: &ClusterViews<'_>,
         reading: &mut Reading,
     ) {
         let repository = &config.repository;
         if repository.configuration.is_none() {
-            let faults = repository.faults.iter().filter(|fault| {
-                matches!(fault.scope, crate::model::fault::FaultScope::Everything)
-            });
+            let faults = repository
+                .faults
+                .iter()
+                .filter(|fault| matches!(fault.scope, crate::model::fault::FaultScope::Everything));
             reading.held.extend(faults.map(fault_hold));
             return;
         }
@@ -234,34 +278,43 @@ impl Observer {
                     reading.desired.insert(id, Desired::NeverPromoted);
                 }
                 Err(hold) => {
-                    if matches!(hold, HoldReason::SourceUnavailable { .. } | HoldReason::RevisionMissing { .. }) {
+                    if matches!(
+                        hold,
+                        HoldReason::SourceUnavailable { .. } | HoldReason::RevisionMissing { .. }
+                    ) {
                         reading.failures.push(hold.clone());
                     }
                     reading.desired.insert(id, Desired::Held(vec![hold]));
                 }
             }
         }
-        self.render_changed(prepared, kinds, reading);
+        self.render_changed(prepared, views, reading);
     }
 
     /// The config repository for an environment: another revision if it asks for one.
-    async fn environment_at(&self, config: &ConfigState, name: &EnvironmentName) -> Result<ConfigState, HoldReason> {
+    async fn environment_at(
+        &self,
+        config: &ConfigState,
+        name: &EnvironmentName,
+    ) -> Result<ConfigState, HoldReason> {
         let settings = &config.repository.environments[name].settings;
-        let Some(revision) = &settings.revision else { return Ok(config.clone()) };
+        let Some(revision) = &settings.revision else {
+            return Ok(config.clone());
+        };
         let url = &self.options.config;
         let references = match self.references.get(url) {
             Some(Ok(references)) => references,
             _ => return Ok(config.clone()),
         };
-        let (reference, commit) = resolve(references, revision).ok_or_else(|| HoldReason::RevisionMissing {
-            repository: url.clone(),
-            revision: revision.clone(),
+        let (reference, commit) = resolve(references, revision).ok_or_else(|| {
+            HoldReason::RevisionMissing { repository: url.clone(), revision: revision.clone() }
         })?;
         if commit == config.commit {
             return Ok(config.clone());
         }
         let root = RepositoryPath::default();
-        let tree = self.world.sources.tree(url, reference.as_deref(), commit, &root, Some(&config.tree)).await;
+        let tree =
+            self.world.sources.tree(url, reference.as_deref(), commit, &root, Some(&config.tree)).await;
         let mut tree = tree.map_err(|error| source_hold(url, &error))?;
         // The environments themselves are described by the main revision alone.
         if let Some(file) = config.tree.get("moorline.yaml") {
@@ -296,8 +349,12 @@ impl Observer {
         }
         let (applications, _) = repository.applications(&config.tree, name);
         for service in members_and_faulty(repository, name, &members) {
-            let holds: Vec<HoldReason> =
-                repository.faults.iter().filter(|fault| fault.holds(name, &service)).map(fault_hold).collect();
+            let holds: Vec<HoldReason> = repository
+                .faults
+                .iter()
+                .filter(|fault| fault.holds(name, &service))
+                .map(fault_hold)
+                .collect();
             let id = ApplicationId::new(name.clone(), service.clone());
             let application = applications.iter().find(|application| application.id == id);
             match application.filter(|_| holds.is_empty()) {
@@ -328,17 +385,21 @@ impl Observer {
             Some((repository, CodeRevision::Branch(branch))) => {
                 let head = self.head_of(repository, branch)?;
                 reference = Some(format!("refs/heads/{branch}"));
-                let commit = self.effective_commit(&application, reference.as_deref(), head, deployed).await?;
+                let commit =
+                    self.effective_commit(&application, reference.as_deref(), head, deployed).await?;
                 WantedCode { commit: Some(commit), digest: None }
             }
         };
         let files = self.files_of(&application, config, &code, reference.as_deref()).await?;
-        Ok(Some(Prepared { application: Arc::new(application), code, config: config.commit, files }))
+        let source = config.repository.clone();
+        Ok(Some(Prepared { application: Arc::new(application), code, config: config.commit, source, files }))
     }
 
     fn head_of(&self, repository: &RepositoryUrl, branch: &str) -> Result<CommitSha, HoldReason> {
-        let missing =
-            || HoldReason::RevisionMissing { repository: repository.clone(), revision: format!("branch {branch}") };
+        let missing = || HoldReason::RevisionMissing {
+            repository: repository.clone(),
+            revision: format!("branch {branch}"),
+        };
         match self.references.get(repository) {
             Some(Ok(references)) => references.branches.get(branch).copied().ok_or_else(missing),
             Some(Err(error)) => Err(source_hold(repository, error)),
@@ -372,7 +433,8 @@ impl Observer {
         if known.is_some_and(|(commit, _)| commit == head) {
             return Ok(head);
         }
-        let digest = digest_at(head, reference).await.map_err(|error| source_hold(&code.repository, &error))?;
+        let digest =
+            digest_at(head, reference).await.map_err(|error| source_hold(&code.repository, &error))?;
         let commit = known.filter(|(_, before)| *before == digest).map_or(head, |(commit, _)| commit);
         self.paths.insert(application.id.clone(), (commit, digest));
         Ok(commit)
@@ -436,32 +498,42 @@ impl Observer {
     }
 
     /// Renders every application whose inputs changed, side by side.
-    fn render_changed(
-        &mut self,
-        prepared: Vec<Prepared>,
-        kinds: &(dyn Fn(Option<&str>) -> Option<Arc<KindTable>> + Sync),
-        reading: &mut Reading,
-    ) {
+    fn render_changed(&mut self, prepared: Vec<Prepared>, views: &ClusterViews<'_>, reading: &mut Reading) {
         use rayon::prelude::*;
-        let (Some(config), options) = (&self.config, &self.options) else { return };
-        let Some(configuration) = &config.repository.configuration else { return };
-        let memo = &self.memo;
+        let (Some(config), options) = (&self.config, &self.options) else {
+            return;
+        };
+        let Some(configuration) = &config.repository.configuration else {
+            return;
+        };
+        let (memo, nothing) = (&self.memo, FileTree::default());
         let results: Vec<_> = prepared
             .into_par_iter()
             .map(|one| {
-                let kinds = kinds(one.application.cluster.as_deref());
+                let view = views(one.application.cluster.as_deref());
+                let environment = one.source.environments.get(&one.application.id.environment);
                 let input = RenderInput {
                     instance: &configuration.instance,
                     own_namespace: &options.own_namespace,
                     application: &one.application,
+                    umbrella: environment.and_then(|environment| environment.umbrella.as_ref()),
+                    folder: environment.map_or(&nothing, |environment| &environment.folder),
                     files: &one.files,
                     code: &one.code,
-                    kinds: kinds.as_deref(),
+                    kinds: view.as_ref().map(|view| &*view.kinds),
+                    kubernetes: view.as_ref().map(|view| view.version.as_str()),
+                    seed: view.as_ref().map_or([0; 32], |view| seed(&view.key, &one.application.id)),
                 };
                 let inputs = input.digest();
                 let known = memo.get(&one.application.id).filter(|(digest, _)| *digest == inputs);
                 let result = known.map_or_else(
-                    || render::render(&input).map(Arc::new).map_err(|error| error.hold()),
+                    || {
+                        // Without a cluster nothing is compared with it: any key will do.
+                        let key =
+                            view.as_ref().map_or_else(|| HashKey::new([0; 32]), |view| view.key.clone());
+                        let rendered = render::render(&input).map_err(|error| error.hold())?;
+                        Ok(Arc::new(PackedRendering::pack(&rendered, &key)))
+                    },
                     |(_, result)| result.clone(),
                 );
                 (one, inputs, result)
@@ -490,7 +562,19 @@ struct Prepared {
     application: Arc<Application>,
     code: WantedCode,
     config: CommitSha,
+    source: Arc<ConfigRepository>,
     files: FileTree,
+}
+
+/// Random values of charts: secret, because the key is, and the same at every render of an application.
+fn seed(key: &HashKey, application: &ApplicationId) -> [u8; 32] {
+    let mut seed = [0; 32];
+    for (half, tag) in seed.chunks_exact_mut(16).zip([b'0', b'1']) {
+        let mut hasher = key.hasher();
+        hasher.bytes(tag, application.to_string().as_bytes());
+        half.copy_from_slice(hasher.finish().as_bytes());
+    }
+    seed
 }
 
 /// Services that are in an environment, and those that a fault keeps from being in it.

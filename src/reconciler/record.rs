@@ -34,7 +34,8 @@ impl Recorder {
         let (sender, receiver) = unbounded_channel();
         let (failed, failure) = watch::channel(None);
         let waiting = Arc::new(AtomicUsize::new(0));
-        let writer = Writer { store, instance, clock: world.clock.clone(), waiting: waiting.clone(), failed, events };
+        let writer =
+            Writer { store, instance, clock: world.clock.clone(), waiting: waiting.clone(), failed, events };
         tokio::spawn(writer.run(receiver));
         Some(Self { sender, waiting, failure })
     }
@@ -95,8 +96,16 @@ impl Writer {
                 String::from_utf8(bytes.to_vec()).ok()
             };
             let commit = ledger::commit(&instance, &entries, &current)?;
-            let edits = commit.edits.into_iter().map(|edit| FileEdit { path: edit.path, content: Some(edit.content) });
-            Some(CommitRequest { message: commit.message, trailers: commit.trailers, edits: edits.collect(), time })
+            let edits = commit
+                .edits
+                .into_iter()
+                .map(|edit| FileEdit { path: edit.path, content: Some(edit.content) });
+            Some(CommitRequest {
+                message: commit.message,
+                trailers: commit.trailers,
+                edits: edits.collect(),
+                time,
+            })
         };
         if let Some(commit) = self.store.commit(&prepare).await? {
             tracing::info!(records.count = batch.len(), state.commit = %commit, "Recorded {} rollouts", batch.len());

@@ -40,9 +40,9 @@ impl HoldTimes {
 fn subject(reason: &HoldReason) -> String {
     match reason {
         HoldReason::Contested { object, field, .. } => format!("{object} {field}"),
-        HoldReason::Retrying { .. } | HoldReason::ApiUnavailable { .. } | HoldReason::SourceUnavailable { .. } => {
-            String::new()
-        }
+        HoldReason::Retrying { .. }
+        | HoldReason::ApiUnavailable { .. }
+        | HoldReason::SourceUnavailable { .. } => String::new(),
         other => other.message(),
     }
 }
@@ -105,7 +105,11 @@ impl View<'_> {
             ObjectDrift::Pending => (SyncStatus::OutOfSync, "is not applied yet"),
         };
         let health = &state.health.message;
-        let message = if words.is_empty() || health.is_empty() { format!("{words}{health}") } else { format!("{words}; {health}") };
+        let message = if words.is_empty() || health.is_empty() {
+            format!("{words}{health}")
+        } else {
+            format!("{words}; {health}")
+        };
         ResourceStatus {
             group: id.kind.group.to_string(),
             kind: id.kind.kind.to_string(),

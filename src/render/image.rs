@@ -41,7 +41,20 @@ mod tests {
             {"image": "registry:5000/shop/web:latest"}, {"image": "registry:5000/shop/web@sha256:aa"},
             {"image": "registry:5000/shop/web"}, {"image": "registry:5000/shop/webber:1"}], "image": 3}});
         set(&mut object, "registry:5000/shop/web", "registry:5000/shop/web:new");
-        let images: Vec<_> = object["spec"]["containers"].as_array().unwrap().iter().map(|one| one["image"].as_str().unwrap()).collect();
-        assert_eq!(images, ["registry:5000/shop/web:new", "registry:5000/shop/web:new", "registry:5000/shop/web:new", "registry:5000/shop/webber:1"]);
+        let images: Vec<_> = object["spec"]["containers"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["image"].as_str().unwrap())
+            .collect();
+        assert_eq!(
+            images,
+            [
+                "registry:5000/shop/web:new",
+                "registry:5000/shop/web:new",
+                "registry:5000/shop/web:new",
+                "registry:5000/shop/webber:1"
+            ]
+        );
     }
 }

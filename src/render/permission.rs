@@ -9,9 +9,14 @@ pub(super) fn check(input: &RenderInput<'_>, manifest: &Manifest) -> Result<(), 
     let own = id.namespace.as_deref() == Some(input.own_namespace.as_str());
     let own_kind = &*id.kind.group == "moorline.dev" || id.kind.group.ends_with(".moorline.dev");
     let own_type = manifest.is_secret()
-        && manifest.object.get("type").and_then(serde_json::Value::as_str).is_some_and(|text| text.starts_with("moorline.dev/"));
+        && manifest
+            .object
+            .get("type")
+            .and_then(serde_json::Value::as_str)
+            .is_some_and(|text| text.starts_with("moorline.dev/"));
     if own || own_kind || own_type {
-        let message = format!("{}: {id} lies in moorline's own namespace or is of a type of its own", manifest.source);
+        let message =
+            format!("{}: {id} lies in moorline's own namespace or is of a type of its own", manifest.source);
         let hint = Some("moorline's namespace belongs to moorline alone: choose another".to_owned());
         return Err(RenderError::Broken { message, hint });
     }

@@ -1,6 +1,5 @@
 //! Plain YAML: flat, or one folder per environment.
 
-use serde::Deserialize as _;
 use serde_json::Value;
 
 use super::{Draft, RenderError};
@@ -34,12 +33,16 @@ pub(super) fn read(
             hint: Some(format!("put manifests into {path}/ or {path}/{custom}/")),
         });
     }
-    let (base, files) = if own.is_empty() { (path.to_string(), flat) } else { (format!("{path}/{custom}"), own) };
+    let (base, files) =
+        if own.is_empty() { (path.to_string(), flat) } else { (format!("{path}/{custom}"), own) };
     read_files(&base, &files)
 }
 
 /// Reads the `manifests/` of an environment's folder.
-pub(super) fn read_environment(folder: &FileTree, environment: &EnvironmentName) -> Result<Vec<Draft>, RenderError> {
+pub(super) fn read_environment(
+    folder: &FileTree,
+    environment: &EnvironmentName,
+) -> Result<Vec<Draft>, RenderError> {
     let files: Vec<_> = folder.below("manifests").filter(|(file, _)| is_manifest(file)).collect();
     read_files(&format!("environments/{environment}/manifests"), &files)
 }
@@ -71,18 +74,24 @@ fn read_documents(source: &str, file: &File) -> Result<Vec<Value>, RenderError> 
     if bytes.len() > FILE_LIMIT {
         return Err(broken(format!("{source} has {} bytes; the limit is {FILE_LIMIT}", bytes.len())));
     }
+    let documents = crate::helm::parse_documents(bytes)
+        .map_err(|error| broken(format!("{source}:{}:{}: {}", error.line, error.column, error.message)))?;
     let mut objects = Vec::new();
-    for document in serde_yaml::Deserializer::from_slice(bytes) {
-        let value = Value::deserialize(document).map_err(|error| broken(format!("{source}: {error}")))?;
-        match value {
+    for document in documents {
+        match document {
             Value::Null => {}
-            list if list.get("kind").and_then(Value::as_str) == Some("List") && list.get("apiVersion") == Some(&Value::from("v1")) => {
-                if let Some(items) = list.get("items").and_then(Value::as_array) {
-                    objects.extend(items.iter().cloned());
-                }
+            list if is_list(&list) => {
+                let items = list.get("items").and_then(Value::as_array);
+                objects.extend(items.into_iter().flatten().cloned());
             }
             object => objects.push(object),
         }
     }
     Ok(objects)
+}
+
+/// A `v1/List` stands for its items.
+fn is_list(object: &Value) -> bool {
+    let text = |key: &str| object.get(key).and_then(Value::as_str);
+    text("kind") == Some("List") && text("apiVersion") == Some("v1")
 }

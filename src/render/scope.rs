@@ -25,7 +25,9 @@ impl<'a> Scopes<'a> {
     pub(super) fn fill_namespace(&self, object: &mut Value, namespace: &NamespaceName) {
         let Some(kind) = kind_of(object) else { return };
         let namespaced = self.is_namespaced(&kind);
-        let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else { return };
+        let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else {
+            return;
+        };
         let has = metadata.get("namespace").and_then(Value::as_str).is_some_and(|text| !text.is_empty());
         if !namespaced {
             metadata.shift_remove("namespace");

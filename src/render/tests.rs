@@ -3,7 +3,10 @@ use crate::desired::ConfigRepository;
 
 fn environment_files(files: &[(&str, &str)]) -> FileTree {
     let base = [
-        ("moorline.yaml", "version: 1\nname: shop\nenvironments: {dev: {branch: dev, namespace: platform}}\n"),
+        (
+            "moorline.yaml",
+            "version: 1\nname: shop\nenvironments: {dev: {branch: dev, namespace: platform}}\n",
+        ),
         ("services/web.yaml", "team: blue\nmanifests: {path: k8s/web}\n"),
         ("environments/dev/web.yaml", ""),
     ];
@@ -20,9 +23,13 @@ fn render_web(files: &[(&str, &str)]) -> Result<Rendered, RenderError> {
         instance: &"shop".parse().unwrap(),
         own_namespace: &"moorline".parse().unwrap(),
         application,
+        umbrella: None,
+        folder: &FileTree::default(),
         files: &tree.subtree("k8s/web"),
         code: &WantedCode::default(),
         kinds: None,
+        kubernetes: None,
+        seed: [0; 32],
     })
 }
 
@@ -54,7 +61,11 @@ fn the_same_object_twice_is_a_fault() {
 
 #[test]
 fn hooks_hold_or_are_left_out() {
-    let hook = |event: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a, annotations: {{helm.sh/hook: {event}}}}}\n");
+    let hook = |event: &str| {
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a, annotations: {{helm.sh/hook: {event}}}}}\n"
+        )
+    };
     assert!(matches!(render_web(&[("k8s/web/a.yaml", &hook("pre-install"))]), Err(RenderError::Hook { .. })));
     assert!(render_web(&[("k8s/web/a.yaml", &hook("test"))]).unwrap().notices.is_empty());
     let after = render_web(&[("k8s/web/a.yaml", &hook("post-install"))]).unwrap();

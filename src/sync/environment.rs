@@ -87,12 +87,27 @@ mod tests {
         let environment = "dev".parse().unwrap();
         let deployed = services(&["a".to_owned(), "b".to_owned(), "c".to_owned()]);
         let none = BTreeSet::new();
-        let change = EnvironmentChange { environment: &environment, deployed: &deployed, wanted: None, confirmed: &none };
-        let Err(HoldReason::EnvironmentShrunk { plan, .. }) = guard_environment(&change) else { panic!("not held") };
+        let change = EnvironmentChange {
+            environment: &environment,
+            deployed: &deployed,
+            wanted: None,
+            confirmed: &none,
+        };
+        let Err(HoldReason::EnvironmentShrunk { plan, .. }) = guard_environment(&change) else {
+            panic!("not held")
+        };
         let confirmed = BTreeSet::from([plan]);
-        assert_eq!(guard_environment(&EnvironmentChange { confirmed: &confirmed, ..change }).unwrap().len(), 3);
+        assert_eq!(
+            guard_environment(&EnvironmentChange { confirmed: &confirmed, ..change }).unwrap().len(),
+            3
+        );
         let fewer = services(&["a".to_owned(), "b".to_owned()]);
-        let other = EnvironmentChange { environment: &environment, deployed: &fewer, wanted: None, confirmed: &confirmed };
+        let other = EnvironmentChange {
+            environment: &environment,
+            deployed: &fewer,
+            wanted: None,
+            confirmed: &confirmed,
+        };
         assert!(guard_environment(&other).is_err());
     }
 }

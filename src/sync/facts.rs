@@ -73,8 +73,9 @@ fn wanted_object(manifest: &Manifest, key: &HashKey) -> WantedObject {
 /// Kinds that hold data, or on which other things depend (RULES §6).
 fn is_protected(manifest: &Manifest) -> bool {
     let kind = &manifest.id.kind;
-    let data = ["PersistentVolume", "PersistentVolumeClaim", "Namespace"].iter().any(|name| kind.is("", name))
-        || kind.is("apiextensions.k8s.io", "CustomResourceDefinition");
+    let data =
+        ["PersistentVolume", "PersistentVolumeClaim", "Namespace"].iter().any(|name| kind.is("", name))
+            || kind.is("apiextensions.k8s.io", "CustomResourceDefinition");
     let policy = manifest.object.pointer("/spec/persistentVolumeClaimRetentionPolicy/whenDeleted");
     let deletes_claims = kind.is("apps", "StatefulSet") && policy.is_some_and(|policy| policy == "Delete");
     data || deletes_claims || built_in_scope(kind).is_none()
@@ -149,7 +150,7 @@ pub struct Facts<'a> {
     pub kinds: &'a KindTable,
     /// The uid of kube-system.
     pub cluster: &'a str,
-    /// Whether the namespace of the wanted version exists.
+    /// Whether the namespace of the wanted version, or of what is deployed, exists.
     pub namespace_exists: bool,
     /// Why nothing may be written.
     pub suspension: Option<&'a Suspension>,

@@ -38,7 +38,16 @@ pub(super) fn heal(facts: &Facts<'_>, reason: ApplyReason, holds: &mut Vec<HoldR
         let step = ApplyObject { id: id.clone(), reason, force: true, adopt: false };
         groups.entry(install_rank(&id.kind)).or_default().push(step);
     }
-    groups.into_values().map(|objects| Step::Apply { wave: 0, objects }).collect()
+    let mut steps = Vec::new();
+    let inside = |step: &ApplyObject| step.id.namespace.as_deref() == Some(head.namespace.as_str());
+    if !facts.namespace_exists && groups.values().flatten().any(inside) {
+        steps.push(Step::CreateNamespace {
+            namespace: head.namespace.clone(),
+            labels: head.namespace_labels.clone(),
+        });
+    }
+    steps.extend(groups.into_values().map(|objects| Step::Apply { wave: 0, objects }));
+    steps
 }
 
 /// The hold of an object that is being deleted.

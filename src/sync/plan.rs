@@ -193,7 +193,9 @@ pub fn plan(facts: &Facts<'_>) -> SyncPlan {
 
 /// A context that leads to another cluster than before is a trap, not a move.
 fn is_same_cluster(facts: &Facts<'_>, plan: &mut SyncPlan) -> bool {
-    let Some(head) = facts.head.filter(|head| head.cluster != facts.cluster) else { return true };
+    let Some(head) = facts.head.filter(|head| head.cluster != facts.cluster) else {
+        return true;
+    };
     let mut builder = DigestBuilder::default();
     builder.add(facts.application.to_string().as_bytes());
     builder.add(head.cluster.as_bytes()).add(facts.cluster.as_bytes());
@@ -209,7 +211,9 @@ fn is_same_cluster(facts: &Facts<'_>, plan: &mut SyncPlan) -> bool {
 fn decide(facts: &Facts<'_>, plan: &mut SyncPlan) {
     let deployed = facts.head.and_then(|head| head.deployed.as_ref()).map(|version| version.digest);
     match facts.wanted {
-        Wanted::Version(wanted) if deployed == Some(wanted.version.digest) => steady(facts, Some(wanted), plan),
+        Wanted::Version(wanted) if deployed == Some(wanted.version.digest) => {
+            steady(facts, Some(wanted), plan)
+        }
         Wanted::Version(wanted) => match blocked(facts) {
             Some(digest) if digest == wanted.version.digest => stay_blocked(facts, wanted, plan),
             _ => rollout(facts, wanted, plan),
@@ -253,9 +257,8 @@ fn prune_leaving(facts: &Facts<'_>, wanted: &WantedVersion, plan: &mut SyncPlan)
     if !pruning.deletes.is_empty() {
         plan.steps.push(Step::Delete { objects: pruning.deletes });
     }
-    let gone = |id: &&ResourceId| {
-        deleted.contains(id) || !pruning.leaving.contains(id) && pruning.stop.is_none()
-    };
+    let gone =
+        |id: &&ResourceId| deleted.contains(id) || !pruning.leaving.contains(id) && pruning.stop.is_none();
     let left = head.objects.iter().filter(|(_, object)| object.leaving).map(|(id, _)| id);
     let objects: Vec<ResourceId> = left.filter(gone).cloned().collect();
     if !objects.is_empty() {
@@ -312,7 +315,9 @@ fn remove(facts: &Facts<'_>, plan: &mut SyncPlan) {
 }
 
 fn show_block(facts: &Facts<'_>, plan: &mut SyncPlan) {
-    let Some(blocked) = facts.head.and_then(|head| head.blocked.as_ref()) else { return };
+    let Some(blocked) = facts.head.and_then(|head| head.blocked.as_ref()) else {
+        return;
+    };
     let is_wanted = match facts.wanted {
         Wanted::Version(wanted) => wanted.version.digest == blocked.version.digest,
         _ => true,

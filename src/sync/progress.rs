@@ -17,7 +17,8 @@ const CONTEST_WINDOW: Duration = Duration::from_secs(10);
 /// So many times running make it one.
 const CONTEST_COUNT: u32 = 5;
 /// How long a contested object is left alone, rising.
-const CONTEST_PAUSES: [Duration; 3] = [Duration::from_mins(1), Duration::from_mins(5), Duration::from_mins(30)];
+const CONTEST_PAUSES: [Duration; 3] =
+    [Duration::from_mins(1), Duration::from_mins(5), Duration::from_mins(30)];
 
 /// An object as the API server answered our apply.
 #[derive(Clone, Debug, PartialEq)]
@@ -104,8 +105,13 @@ impl Progress {
     pub fn begin(&mut self, digest: Digest, number: u64, now: Timestamp) {
         if self.rollout.as_ref().is_none_or(|rollout| rollout.digest != digest) {
             self.clear_failure();
-            self.rollout =
-                Some(RolloutProgress { digest, number, started: now, applied: BTreeMap::new(), rehearsed: false });
+            self.rollout = Some(RolloutProgress {
+                digest,
+                number,
+                started: now,
+                applied: BTreeMap::new(),
+                rehearsed: false,
+            });
         }
     }
 

@@ -59,7 +59,9 @@ fn obstacles(facts: &Facts<'_>, wanted: &WantedVersion, pruning: &Pruning) -> Ve
     holds.extend(pruning.stop.clone());
     holds.extend(moves(facts, wanted));
     if facts.head.is_none() && facts.recorded_rollout.is_none() {
-        holds.push(HoldReason::StateUnavailable { message: "the number of its last rollout stands there".to_owned() });
+        holds.push(HoldReason::StateUnavailable {
+            message: "the number of its last rollout stands there".to_owned(),
+        });
     }
     let defined: Vec<_> = wanted
         .set
@@ -154,9 +156,10 @@ fn is_running(facts: &Facts<'_>, digest: Digest) -> bool {
 /// The namespace, the intent and the dry run.
 fn prepare(facts: &Facts<'_>, wanted: &WantedVersion, plan: &mut SyncPlan) {
     let set = &wanted.set;
-    let renders_namespace = set.objects.iter().any(|object| {
-        object.id.kind.is("", "Namespace") && *object.id.name == *wanted.namespace.as_str()
-    });
+    let renders_namespace = set
+        .objects
+        .iter()
+        .any(|object| object.id.kind.is("", "Namespace") && *object.id.name == *wanted.namespace.as_str());
     let needs_namespace =
         set.objects.iter().any(|object| object.id.namespace.as_deref() == Some(wanted.namespace.as_str()));
     if needs_namespace && !facts.namespace_exists && !renders_namespace {
@@ -165,7 +168,8 @@ fn prepare(facts: &Facts<'_>, wanted: &WantedVersion, plan: &mut SyncPlan) {
             labels: wanted.namespace_labels.clone(),
         });
     }
-    let written = facts.intent.is_some_and(|intent| intent.digest == set.digest && intent.rollout == number(facts));
+    let written =
+        facts.intent.is_some_and(|intent| intent.digest == set.digest && intent.rollout == number(facts));
     if !written {
         let slot = facts.head.and_then(|head| head.slot).map_or(Slot::A, Slot::other);
         plan.steps.push(Step::WriteSet { slot, rollout: number(facts), carried: carried(facts, wanted) });
@@ -174,7 +178,11 @@ fn prepare(facts: &Facts<'_>, wanted: &WantedVersion, plan: &mut SyncPlan) {
         set.objects.iter().filter(|object| !is_done(facts, object)).map(|object| object.id.clone()).collect();
     let rehearsed = facts.progress.rollout.as_ref().is_some_and(|rollout| rollout.rehearsed);
     let deployed = facts.head.is_some_and(|head| head.deployed.is_some());
-    if deployed && changes.len() > 1 && !(rehearsed && is_running(facts, set.digest)) && facts.namespace_exists {
+    if deployed
+        && changes.len() > 1
+        && !(rehearsed && is_running(facts, set.digest))
+        && facts.namespace_exists
+    {
         plan.steps.push(Step::DryRun { objects: changes });
     }
 }
@@ -189,8 +197,12 @@ fn carried(facts: &Facts<'_>, wanted: &WantedVersion) -> Vec<ResourceId> {
 
 /// Whether an object stands as wanted: applied by this rollout, or unchanged since the last.
 fn is_done(facts: &Facts<'_>, object: &WantedObject) -> bool {
-    let Some(live) = facts.live.get(&object.id).filter(|live| live.terminating.is_none()) else { return false };
-    let Some(projection) = live.projection else { return false };
+    let Some(live) = facts.live.get(&object.id).filter(|live| live.terminating.is_none()) else {
+        return false;
+    };
+    let Some(projection) = live.projection else {
+        return false;
+    };
     let running = facts.progress.rollout.as_ref();
     let applied = running.and_then(|rollout| rollout.applied.get(&object.id));
     if let Some(applied) = applied.filter(|applied| applied.desired == object.desired) {
@@ -227,7 +239,8 @@ fn waves(facts: &Facts<'_>, wanted: &WantedVersion, plan: &mut SyncPlan) -> Vec<
         let ends_wave = objects.get(end).is_none_or(|next| next.wave != head.wave);
         // Definitions and namespaces (ranks 0 and 1) must be ready before anything that may need them.
         if ends_wave || head.rank <= 1 {
-            let wave_start = objects[..end].iter().position(|object| object.wave == head.wave).unwrap_or(start);
+            let wave_start =
+                objects[..end].iter().position(|object| object.wave == head.wave).unwrap_or(start);
             let pending = plan.steps.iter().any(|step| matches!(step, Step::Apply { .. }));
             let waiting = unhealthy(facts, &objects[wave_start..end]);
             if pending || !waiting.is_empty() {
@@ -268,7 +281,11 @@ fn hopeless(facts: &Facts<'_>, wanted: &WantedVersion, unhealthy: &[(ResourceId,
     }
     let blamed: Vec<_> = if failed.is_empty() { unhealthy.iter().collect() } else { failed };
     let words: Vec<String> = blamed.iter().take(3).map(|(id, why)| format!("{id}: {why}")).collect();
-    let suffix = if late { format!(" (not healthy within {} s)", wanted.policy.timeout.as_secs()) } else { String::new() };
+    let suffix = if late {
+        format!(" (not healthy within {} s)", wanted.policy.timeout.as_secs())
+    } else {
+        String::new()
+    };
     Some(Step::Block {
         rollout: number(facts),
         diagnosis: format!("{}{suffix}", words.join("; ")),
@@ -279,14 +296,19 @@ fn hopeless(facts: &Facts<'_>, wanted: &WantedVersion, unhealthy: &[(ResourceId,
 /// Objects that this process created for a version that failed: they go when the old version is restored. In
 /// doubt (after a restart) they stay.
 pub(super) fn created_by(facts: &Facts<'_>, wanted: &WantedVersion) -> Vec<DeleteObject> {
-    let Some(rollout) = facts.progress.rollout.as_ref().filter(|one| one.digest == wanted.version.digest) else {
+    let Some(rollout) = facts.progress.rollout.as_ref().filter(|one| one.digest == wanted.version.digest)
+    else {
         return Vec::new();
     };
     let deployed = |id: &ResourceId| facts.head.is_some_and(|head| head.objects.contains_key(id));
     let mut deletes: Vec<DeleteObject> = Vec::new();
     for object in wanted.set.objects.iter().rev() {
-        let Some(applied) = rollout.applied.get(&object.id) else { continue };
-        let Some(live) = facts.live.get(&object.id) else { continue };
+        let Some(applied) = rollout.applied.get(&object.id) else {
+            continue;
+        };
+        let Some(live) = facts.live.get(&object.id) else {
+            continue;
+        };
         let same = live.uid.as_ref() == applied.uid && live.terminating.is_none();
         if applied.created && same && !object.protected && !object.keep && !deployed(&object.id) {
             deletes.push(DeleteObject { id: object.id.clone(), uid: applied.uid.clone() });

@@ -12,12 +12,7 @@ use crate::parts::git_ssh::GitSsh;
 
 pub(crate) fn git(data_directory: &Path, credentials: Vec<CredentialEntry>) -> Git {
     let data_directory = data_directory.join("data");
-    Git::new(GitSettings {
-        data_directory,
-        credentials,
-        limits: Limits::default(),
-    })
-    .unwrap()
+    Git::new(GitSettings { data_directory, credentials, limits: Limits::default() }).unwrap()
 }
 
 pub(crate) fn password(folder: &Path, prefix: &str, token: &str) -> CredentialEntry {
@@ -54,14 +49,7 @@ async fn tree(
     reference: Option<&str>,
     commit: &str,
 ) -> Result<FileTree, SourceError> {
-    git.tree(
-        &url(repository),
-        reference,
-        sha(commit),
-        &RepositoryPath::default(),
-        None,
-    )
-    .await
+    git.tree(&url(repository), reference, sha(commit), &RepositoryPath::default(), None).await
 }
 
 fn paths(tree: &FileTree) -> Vec<&str> {
@@ -70,12 +58,7 @@ fn paths(tree: &FileTree) -> Vec<&str> {
 
 /// How many objects the only mirror has.
 fn mirrored_objects(folder: &Path) -> usize {
-    let mirror = std::fs::read_dir(folder.join("data/mirrors"))
-        .unwrap()
-        .next()
-        .unwrap()
-        .unwrap()
-        .path();
+    let mirror = std::fs::read_dir(folder.join("data/mirrors")).unwrap().next().unwrap().unwrap().path();
     let counted = std::process::Command::new("git")
         .arg("-C")
         .arg(mirror)
@@ -83,12 +66,7 @@ fn mirrored_objects(folder: &Path) -> usize {
         .output()
         .unwrap();
     let counted = String::from_utf8(counted.stdout).unwrap();
-    counted
-        .lines()
-        .find_map(|line| line.strip_prefix("in-pack: "))
-        .unwrap()
-        .parse()
-        .unwrap()
+    counted.lines().find_map(|line| line.strip_prefix("in-pack: ")).unwrap().parse().unwrap()
 }
 
 #[tokio::test]
@@ -96,13 +74,8 @@ fn mirrored_objects(folder: &Path) -> usize {
 async fn over_http_only_what_moved_is_fetched() {
     let folder = tempfile::tempdir().unwrap();
     let repository = BareRepository::create(&folder.path().join("shop.git"));
-    let files: Vec<(String, String)> = (0..40)
-        .map(|n| (format!("d/{n}"), format!("content {n}")))
-        .collect();
-    let files: Vec<_> = files
-        .iter()
-        .map(|(path, content)| (path.as_str(), content.as_str()))
-        .collect();
+    let files: Vec<(String, String)> = (0..40).map(|n| (format!("d/{n}"), format!("content {n}"))).collect();
+    let files: Vec<_> = files.iter().map(|(path, content)| (path.as_str(), content.as_str())).collect();
     let first = repository.commit("main", &files);
     repository.commit("main", &[("d/0", "changed")]);
     let third = repository.commit("main", &[("d/0", "again")]);
@@ -116,10 +89,7 @@ async fn over_http_only_what_moved_is_fetched() {
     assert_eq!(references.head_branch.as_deref(), Some("main"));
     assert_eq!(references.branches, [("main".to_owned(), sha(&third))].into());
     assert_eq!(references.tags, [("v1".to_owned(), sha(&first))].into());
-    let listing = [
-        "GET /shop.git/info/refs?service=git-upload-pack",
-        "POST /shop.git/git-upload-pack",
-    ];
+    let listing = ["GET /shop.git/info/refs?service=git-upload-pack", "POST /shop.git/git-upload-pack"];
     assert_eq!(server.requests(), listing);
     git.references(&url(&remote)).await.unwrap();
     assert_eq!(server.requests()[2..], listing[1..], "one request from then on");
@@ -129,11 +99,7 @@ async fn over_http_only_what_moved_is_fetched() {
     assert_eq!(mirrored_objects(folder.path()), 43);
     let asked = server.requests().len();
     tree(&git, &remote, None, &third).await.unwrap();
-    assert_eq!(
-        server.requests().len(),
-        asked,
-        "what is there is not asked for again"
-    );
+    assert_eq!(server.requests().len(), asked, "what is there is not asked for again");
 
     let fourth = repository.commit("main", &[("d/1", "new")]);
     tree(&git, &remote, None, &fourth).await.unwrap();
@@ -143,14 +109,7 @@ async fn over_http_only_what_moved_is_fetched() {
 
     // A commit that is no branch's head any more: a pin.
     assert_eq!(
-        tree(&git, &remote, None, &first)
-            .await
-            .unwrap()
-            .get("d/0")
-            .unwrap()
-            .content
-            .bytes()
-            .unwrap()[..],
+        tree(&git, &remote, None, &first).await.unwrap().get("d/0").unwrap().content.bytes().unwrap()[..],
         *b"content 0"
     );
 }
@@ -169,25 +128,14 @@ async fn branches_may_be_forced_and_vanish() {
     repository.commit("unrelated", &[("b", "2")]);
     let unrelated = repository.commit("unrelated", &[("b", "3")]);
     repository.git(&["update-ref", "refs/heads/main", &unrelated]);
-    assert_eq!(
-        git.references(&url(&remote)).await.unwrap().branches["main"],
-        sha(&unrelated)
-    );
-    assert_eq!(
-        paths(&tree(&git, &remote, None, &unrelated).await.unwrap()),
-        ["b"]
-    );
+    assert_eq!(git.references(&url(&remote)).await.unwrap().branches["main"], sha(&unrelated));
+    assert_eq!(paths(&tree(&git, &remote, None, &unrelated).await.unwrap()), ["b"]);
 
     repository.git(&["update-ref", "-d", "refs/heads/unrelated"]);
     assert_eq!(git.references(&url(&remote)).await.unwrap().branches.len(), 1);
     let never = "0123456789012345678901234567890123456789";
-    let error = tree(&git, &remote, Some("refs/heads/main"), never)
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(&error, SourceError::Missing { revision, .. } if revision == never),
-        "{error}"
-    );
+    let error = tree(&git, &remote, Some("refs/heads/main"), never).await.unwrap_err();
+    assert!(matches!(&error, SourceError::Missing { revision, .. } if revision == never), "{error}");
 
     std::fs::remove_dir_all(repository.path()).unwrap();
     let error = git.references(&url(&remote)).await.unwrap_err();
@@ -208,10 +156,7 @@ async fn an_empty_repository_has_no_branch() {
     let ssh = GitSsh::start_with_old_protocol();
     let git = git(folder.path(), vec![ssh_key(&ssh, repository.path())]);
     for remote in [http.url("empty.git"), ssh.url(repository.path())] {
-        assert!(
-            git.references(&url(&remote)).await.unwrap().branches.is_empty(),
-            "{remote}"
-        );
+        assert!(git.references(&url(&remote)).await.unwrap().branches.is_empty(), "{remote}");
     }
 }
 
@@ -219,12 +164,7 @@ async fn an_empty_repository_has_no_branch() {
 #[ignore = "needs the real parts: tests/run"]
 async fn a_token_goes_to_its_prefix_and_nowhere_else() {
     let folder = tempfile::tempdir().unwrap();
-    for name in [
-        "team/shop.git",
-        "other/shop.git",
-        "team/moved/team/shop.git",
-        "elsewhere/team/shop.git",
-    ] {
+    for name in ["team/shop.git", "other/shop.git", "team/moved/team/shop.git", "elsewhere/team/shop.git"] {
         BareRepository::create(&folder.path().join(name)).commit("main", &[("a", "1")]);
     }
     let server = GitHttp::start_with_token(folder.path(), "robot", "secret");
@@ -234,10 +174,8 @@ async fn a_token_goes_to_its_prefix_and_nowhere_else() {
     let shop = url(&server.url("team/shop.git"));
     assert!(team.references(&shop).await.is_ok());
     // The user may stand in the address; the password never does.
-    let unnamed = CredentialEntry {
-        username: None,
-        ..password(folder.path(), &server.url("team"), "secret")
-    };
+    let unnamed =
+        CredentialEntry { username: None, ..password(folder.path(), &server.url("team"), "secret") };
     let named = url(&server.url("team/shop.git").replace("://", "://robot@"));
     assert!(git(folder.path(), vec![unnamed]).references(&named).await.is_ok());
     for (git, repository) in [
@@ -247,32 +185,15 @@ async fn a_token_goes_to_its_prefix_and_nowhere_else() {
     ] {
         let error = git.references(&url(&server.url(repository))).await.unwrap_err();
         assert!(matches!(&error, SourceError::Denied { .. }), "{error}");
-        assert!(
-            error.to_string().contains("401") && !error.to_string().contains("secret"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("401") && !error.to_string().contains("secret"), "{error}");
     }
 
     // The same host may name another path, which then has the credentials of that path.
-    server.prepare(
-        "/team/shop.git/info/refs",
-        Mishap::Redirect("/team/moved".to_owned()),
-    );
-    assert!(
-        git_with(&server.url("team"), "secret")
-            .references(&shop)
-            .await
-            .is_ok()
-    );
+    server.prepare("/team/shop.git/info/refs", Mishap::Redirect("/team/moved".to_owned()));
+    assert!(git_with(&server.url("team"), "secret").references(&shop).await.is_ok());
     let requests = server.requests();
-    assert_eq!(
-        requests.last().unwrap(),
-        "POST /team/moved/team/shop.git/git-upload-pack"
-    );
-    server.prepare(
-        "/team/shop.git/info/refs",
-        Mishap::Redirect("/elsewhere".to_owned()),
-    );
+    assert_eq!(requests.last().unwrap(), "POST /team/moved/team/shop.git/git-upload-pack");
+    server.prepare("/team/shop.git/info/refs", Mishap::Redirect("/elsewhere".to_owned()));
     let fresh = git_with(&server.url("team"), "secret");
     let error = fresh.references(&shop).await.unwrap_err();
     assert!(error.to_string().contains("401"), "{error}");
@@ -280,15 +201,9 @@ async fn a_token_goes_to_its_prefix_and_nowhere_else() {
     // Another host gets nothing at all.
     let stranger = GitHttp::start(folder.path());
     let elsewhere = stranger.url("");
-    server.prepare(
-        "/team/shop.git/info/refs",
-        Mishap::Redirect(elsewhere.trim_end_matches('/').to_owned()),
-    );
+    server.prepare("/team/shop.git/info/refs", Mishap::Redirect(elsewhere.trim_end_matches('/').to_owned()));
     let error = fresh.references(&shop).await.unwrap_err();
-    assert!(
-        error.to_string().contains("redirects to http://127.0.0.1:"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("redirects to http://127.0.0.1:"), "{error}");
     assert_eq!(stranger.requests(), Vec::<String>::new());
 }
 
@@ -304,30 +219,18 @@ async fn passing_failures_are_told_from_lasting_ones() {
     for mishap in [Mishap::Unavailable, Mishap::TooManyRequests, Mishap::LostAnswer] {
         server.prepare("upload-pack", mishap.clone());
         let error = git.references(&remote).await.unwrap_err();
-        assert!(
-            matches!(error, SourceError::Unreachable { .. }),
-            "{mishap:?}: {error}"
-        );
+        assert!(matches!(error, SourceError::Unreachable { .. }), "{mishap:?}: {error}");
     }
     server.prepare("POST", Mishap::Unavailable);
     server.prepare("/git-upload-pack", Mishap::Unavailable);
     assert!(tree(&git, remote.as_str(), None, &commit).await.is_err());
-    assert_eq!(
-        paths(&tree(&git, remote.as_str(), None, &commit).await.unwrap()),
-        ["a"]
-    );
+    assert_eq!(paths(&tree(&git, remote.as_str(), None, &commit).await.unwrap()), ["a"]);
 
     let nothing = url(&server.url("nothing.git"));
-    assert!(matches!(
-        git.references(&nothing).await.unwrap_err(),
-        SourceError::Missing { .. }
-    ));
+    assert!(matches!(git.references(&nothing).await.unwrap_err(), SourceError::Missing { .. }));
     let gone = url(&server.url("shop.git"));
     drop(server);
-    assert!(matches!(
-        git.references(&gone).await.unwrap_err(),
-        SourceError::Unreachable { .. }
-    ));
+    assert!(matches!(git.references(&gone).await.unwrap_err(), SourceError::Unreachable { .. }));
 }
 
 #[tokio::test]
@@ -341,21 +244,12 @@ async fn a_broken_mirror_is_made_again() {
     let remote = server.url("shop.git");
     tree(&git, &remote, None, &commit).await.unwrap();
     let mirrors = folder.path().join("data/mirrors");
-    let mirror = std::fs::read_dir(&mirrors)
-        .unwrap()
-        .next()
-        .unwrap()
-        .unwrap()
-        .path();
+    let mirror = std::fs::read_dir(&mirrors).unwrap().next().unwrap().unwrap().path();
     std::fs::write(mirror.join("HEAD"), "").unwrap();
     assert_eq!(paths(&tree(&git, &remote, None, &commit).await.unwrap()), ["a"]);
     std::fs::remove_dir_all(&mirrors).unwrap();
     assert_eq!(paths(&tree(&git, &remote, None, &commit).await.unwrap()), ["a"]);
-    assert_eq!(
-        std::fs::read_dir(&mirrors).unwrap().count(),
-        1,
-        "nothing unfinished is left"
-    );
+    assert_eq!(std::fs::read_dir(&mirrors).unwrap().count(), 1, "nothing unfinished is left");
 }
 
 #[tokio::test]
@@ -371,11 +265,7 @@ async fn many_readers_share_one_fetch_and_one_data_directory() {
     for read in futures::future::join_all(readers).await {
         assert_eq!(paths(&read.unwrap()), ["a"]);
     }
-    let fetches = server
-        .requests()
-        .iter()
-        .filter(|request| request.starts_with("POST"))
-        .count();
+    let fetches = server.requests().iter().filter(|request| request.starts_with("POST")).count();
     assert!(fetches <= 2, "one for each of the two: {fetches}");
 }
 
@@ -390,33 +280,15 @@ async fn over_http_with_the_old_protocol() {
     let server = GitHttp::start_with_old_protocol(folder.path());
     let git = git(folder.path(), vec![]);
     let remote = server.url("shop.git");
-    assert_eq!(
-        git.references(&url(&remote)).await.unwrap().branches["main"],
-        sha(&third)
-    );
-    tree(&git, &remote, Some("refs/heads/main"), &third)
-        .await
-        .unwrap();
+    assert_eq!(git.references(&url(&remote)).await.unwrap().branches["main"], sha(&third));
+    tree(&git, &remote, Some("refs/heads/main"), &third).await.unwrap();
     assert_eq!(mirrored_objects(folder.path()), 3);
     let fourth = repository.commit("main", &[("a", "4"), ("b", "5")]);
-    assert_eq!(
-        paths(
-            &tree(&git, &remote, Some("refs/heads/main"), &fourth)
-                .await
-                .unwrap()
-        ),
-        ["a", "b"]
-    );
+    assert_eq!(paths(&tree(&git, &remote, Some("refs/heads/main"), &fourth).await.unwrap()), ["a", "b"]);
     // Only what a reference points to is served; the rest comes with all of its history.
-    tree(&git, &remote, Some("refs/heads/main"), &first)
-        .await
-        .unwrap();
+    tree(&git, &remote, Some("refs/heads/main"), &first).await.unwrap();
     tree(&git, &remote, None, &second).await.unwrap();
-    assert!(
-        tree(&git, &remote, Some("refs/heads/gone"), &"0".repeat(40))
-            .await
-            .is_err()
-    );
+    assert!(tree(&git, &remote, Some("refs/heads/gone"), &"0".repeat(40)).await.is_err());
 }
 
 #[tokio::test]
@@ -433,25 +305,13 @@ async fn over_ssh_with_either_protocol() {
         let references = git.references(&url(&remote)).await.unwrap();
         assert_eq!(references.branches["main"], sha(&second));
         assert_eq!(references.head_branch.as_deref(), Some("main"));
-        assert_eq!(
-            paths(
-                &tree(&git, &remote, Some("refs/heads/main"), &second)
-                    .await
-                    .unwrap()
-            ),
-            ["a"]
-        );
+        assert_eq!(paths(&tree(&git, &remote, Some("refs/heads/main"), &second).await.unwrap()), ["a"]);
         assert_eq!(mirrored_objects(&data), 3, "version {name}: no history");
-        let pinned = tree(&git, &remote, Some("refs/heads/main"), &first)
-            .await
-            .unwrap();
+        let pinned = tree(&git, &remote, Some("refs/heads/main"), &first).await.unwrap();
         assert_eq!(pinned.get("a").unwrap().content.bytes().unwrap()[..], *b"1");
         let absent = server.url(&folder.path().join("absent.git"));
         let entry = ssh_key(&server, &folder.path().join("absent.git"));
-        let error = self::git(&data, vec![entry])
-            .references(&url(&absent))
-            .await
-            .unwrap_err();
+        let error = self::git(&data, vec![entry]).references(&url(&absent)).await.unwrap_err();
         assert!(matches!(&error, SourceError::Missing { .. }), "{error}");
     }
 }
@@ -468,32 +328,17 @@ async fn ssh_trusts_only_known_hosts_and_its_own_key() {
     std::fs::write(&nobody, "").unwrap();
     for (entries, message) in [
         (vec![], "no entry of `credentials` has a key"),
+        (vec![CredentialEntry { ssh_key_file: Some(server.stranger_key()), ..good.clone() }], "does not let"),
         (
-            vec![CredentialEntry {
-                ssh_key_file: Some(server.stranger_key()),
-                ..good.clone()
-            }],
-            "does not let",
-        ),
-        (
-            vec![CredentialEntry {
-                known_hosts_file: Some(server.other_known_hosts()),
-                ..good.clone()
-            }],
+            vec![CredentialEntry { known_hosts_file: Some(server.other_known_hosts()), ..good.clone() }],
             "somebody may be in between",
         ),
         (
-            vec![CredentialEntry {
-                known_hosts_file: Some(nobody),
-                ..good.clone()
-            }],
+            vec![CredentialEntry { known_hosts_file: Some(nobody), ..good.clone() }],
             "is not known: add its key",
         ),
         (
-            vec![CredentialEntry {
-                ssh_key_file: Some("/nonexistent".into()),
-                ..good.clone()
-            }],
+            vec![CredentialEntry { ssh_key_file: Some("/nonexistent".into()), ..good.clone() }],
             "the key /nonexistent cannot be used",
         ),
     ] {

@@ -2,10 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its support too")]
 
-#[allow(
-    dead_code,
-    reason = "a part is offered whole, whatever the tests of the day use of it"
-)]
+#[allow(dead_code, reason = "a part is offered whole, whatever the tests of the day use of it")]
 mod parts;
 
 mod dashboard;

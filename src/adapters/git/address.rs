@@ -52,21 +52,14 @@ impl Address {
     pub(super) fn parse(repository: &RepositoryUrl) -> Result<Self, InvalidAddress> {
         let text = repository.as_str();
         if !text.contains("://") {
-            return if repository.is_local() {
-                Ok(Self::Local(text.into()))
-            } else {
-                scp_like(text)
-            };
+            return if repository.is_local() { Ok(Self::Local(text.into())) } else { scp_like(text) };
         }
         let url = Url::parse(text).map_err(|_| InvalidAddress::NotAnUrl)?;
         if url.query().is_some() || url.fragment().is_some() {
             return Err(InvalidAddress::Query);
         }
         match url.scheme() {
-            "file" => url
-                .to_file_path()
-                .map(Self::Local)
-                .map_err(|()| InvalidAddress::NotAnUrl),
+            "file" => url.to_file_path().map(Self::Local).map_err(|()| InvalidAddress::NotAnUrl),
             "ssh" => ssh(&url),
             _ => Ok(Self::Http(url)),
         }
@@ -74,16 +67,10 @@ impl Address {
 }
 
 fn ssh(url: &Url) -> Result<Address, InvalidAddress> {
-    let host = url
-        .host_str()
-        .filter(|host| !host.is_empty())
-        .ok_or(InvalidAddress::NoHost)?;
+    let host = url.host_str().filter(|host| !host.is_empty()).ok_or(InvalidAddress::NoHost)?;
     let path = percent_decoded(url.path()).ok_or(InvalidAddress::Ambiguous)?;
     // `/~user/x` is below that user's home, as Git has it.
-    let path = path
-        .strip_prefix('/')
-        .filter(|path| path.starts_with('~'))
-        .unwrap_or(&path);
+    let path = path.strip_prefix('/').filter(|path| path.starts_with('~')).unwrap_or(&path);
     let user = percent_decoded(url.username()).ok_or(InvalidAddress::Ambiguous)?;
     checked(SshAddress {
         user: Some(user).filter(|user| !user.is_empty()),
@@ -95,9 +82,8 @@ fn ssh(url: &Url) -> Result<Address, InvalidAddress> {
 
 fn scp_like(text: &str) -> Result<Address, InvalidAddress> {
     let (authority, path) = text.split_once(':').ok_or(InvalidAddress::NotAnUrl)?;
-    let (user, host) = authority
-        .rsplit_once('@')
-        .map_or((None, authority), |(user, host)| (Some(user), host));
+    let (user, host) =
+        authority.rsplit_once('@').map_or((None, authority), |(user, host)| (Some(user), host));
     if host.is_empty() || path.is_empty() {
         return Err(InvalidAddress::NoHost);
     }
@@ -165,14 +151,8 @@ mod tests {
         assert_eq!(parse("file:///srv/a%20b"), Ok(Address::Local("/srv/a b".into())));
         assert!(matches!(parse("https://h/a"), Ok(Address::Http(_))));
         let git = Some("git".to_owned());
-        assert_eq!(
-            ssh_parts("git@H:g/r.git"),
-            (git.clone(), "h".into(), 22, "g/r.git".into())
-        );
-        assert_eq!(
-            ssh_parts("ssh://git@h:2222/g/r"),
-            (git, "h".into(), 2222, "/g/r".into())
-        );
+        assert_eq!(ssh_parts("git@H:g/r.git"), (git.clone(), "h".into(), 22, "g/r.git".into()));
+        assert_eq!(ssh_parts("ssh://git@h:2222/g/r"), (git, "h".into(), 2222, "/g/r".into()));
         assert_eq!(ssh_parts("ssh://h/~me/r"), (None, "h".into(), 22, "~me/r".into()));
     }
 

@@ -98,11 +98,7 @@ impl Conversation {
     /// The next packet; an answer that ends before it is a failure. A server's refusal is one too.
     pub(super) async fn packet(&mut self) -> Result<Packet, SourceError> {
         loop {
-            if let Some(packet) = self
-                .decoder
-                .next()
-                .map_err(|error| denied(&self.repository, error))?
-            {
+            if let Some(packet) = self.decoder.next().map_err(|error| denied(&self.repository, error))? {
                 return match packet.line().strip_prefix("ERR ") {
                     Some(refusal) => Err(self.refusal(refusal)),
                     None => Ok(packet),
@@ -116,10 +112,7 @@ impl Conversation {
             self.received = self.received.saturating_add(piece.len());
             if self.received > self.limit {
                 let limit = self.limit >> 20;
-                return Err(denied(
-                    &self.repository,
-                    format!("the answer passes the limit of {limit} MiB"),
-                ));
+                return Err(denied(&self.repository, format!("the answer passes the limit of {limit} MiB")));
             }
             self.decoder.feed(&piece);
         }
@@ -164,10 +157,7 @@ impl Conversation {
             Dialect::Version2(capabilities) => capabilities,
         };
         if let Some(format) = other_object_format(capabilities) {
-            return Err(denied(
-                &self.repository,
-                format!("the object format {format} is not supported"),
-            ));
+            return Err(denied(&self.repository, format!("the object format {format} is not supported")));
         }
         Ok(dialect)
     }
@@ -177,9 +167,7 @@ impl Conversation {
         let mut packet = first;
         while packet != Packet::Flush {
             if packet.line() != "version 1" {
-                advertisement
-                    .add(packet.line())
-                    .map_err(|error| self.misunderstood(error))?;
+                advertisement.add(packet.line()).map_err(|error| self.misunderstood(error))?;
             }
             packet = self.packet().await?;
         }
@@ -205,12 +193,7 @@ impl Conversation {
 /// Whether a server's words mean that there is no such repository.
 pub(super) fn absent(reason: &str) -> bool {
     let reason = reason.to_ascii_lowercase();
-    [
-        "not found",
-        "does not exist",
-        "does not appear to be a git repository",
-        "no such file or directory",
-    ]
-    .iter()
-    .any(|words| reason.contains(words))
+    ["not found", "does not exist", "does not appear to be a git repository", "no such file or directory"]
+        .iter()
+        .any(|words| reason.contains(words))
 }

@@ -75,10 +75,9 @@ impl Credentials {
         let mut checked: Vec<(Place, CredentialEntry)> = Vec::new();
         for entry in entries {
             let prefix = entry.prefix.clone();
-            let repository: RepositoryUrl = prefix.parse().map_err(|source| InvalidCredential::Prefix {
-                prefix: prefix.clone(),
-                source,
-            })?;
+            let repository: RepositoryUrl = prefix
+                .parse()
+                .map_err(|source| InvalidCredential::Prefix { prefix: prefix.clone(), source })?;
             let place = Address::parse(&repository).ok().as_ref().and_then(Place::of);
             let place = place.ok_or_else(|| InvalidCredential::Incomparable(prefix.clone()))?;
             let needs = match (place.scheme.as_str(), &entry.password_file, &entry.ssh_key_file) {
@@ -94,9 +93,7 @@ impl Credentials {
             }
             checked.push((place, entry));
         }
-        Ok(Self {
-            entries: checked.into(),
-        })
+        Ok(Self { entries: checked.into() })
     }
 
     /// The entry for a URL of HTTP; each request asks anew, so that nothing follows a redirect.
@@ -121,13 +118,8 @@ impl Credentials {
 impl CredentialEntry {
     /// Reads the password or token.
     pub(super) fn password(&self) -> std::io::Result<SecretString> {
-        let path = self
-            .password_file
-            .as_deref()
-            .unwrap_or_else(|| std::path::Path::new(""));
-        Ok(std::fs::read_to_string(path)?
-            .trim_end_matches(['\n', '\r'])
-            .into())
+        let path = self.password_file.as_deref().unwrap_or_else(|| std::path::Path::new(""));
+        Ok(std::fs::read_to_string(path)?.trim_end_matches(['\n', '\r']).into())
     }
 }
 
@@ -165,10 +157,7 @@ impl Place {
 }
 
 fn segments(path: &str) -> Vec<String> {
-    path.split('/')
-        .filter(|segment| !segment.is_empty())
-        .map(str::to_owned)
-        .collect()
+    path.split('/').filter(|segment| !segment.is_empty()).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -211,50 +200,20 @@ mod tests {
         ])
         .unwrap();
         for (address, expected) in [
-            (
-                "https://git.example.com/other/a",
-                Some("https://git.example.com/"),
-            ),
-            (
-                "https://git.example.com/teammates/a",
-                Some("https://git.example.com/"),
-            ),
-            (
-                "https://git.example.com/team/a",
-                Some("https://git.example.com/team"),
-            ),
-            (
-                "https://GIT.example.com:443/team//a",
-                Some("https://git.example.com/team"),
-            ),
-            (
-                "https://git.example.com/team/state.git",
-                Some("https://git.example.com/team/state.git"),
-            ),
-            (
-                "https://git.example.com/team/x/../../other",
-                Some("https://git.example.com/"),
-            ),
-            (
-                "https://git.example.com/other/%2e%2e/team/a",
-                Some("https://git.example.com/team"),
-            ),
-            (
-                "https://git.example.com:8443/team/a",
-                Some("https://git.example.com:8443/team"),
-            ),
+            ("https://git.example.com/other/a", Some("https://git.example.com/")),
+            ("https://git.example.com/teammates/a", Some("https://git.example.com/")),
+            ("https://git.example.com/team/a", Some("https://git.example.com/team")),
+            ("https://GIT.example.com:443/team//a", Some("https://git.example.com/team")),
+            ("https://git.example.com/team/state.git", Some("https://git.example.com/team/state.git")),
+            ("https://git.example.com/team/x/../../other", Some("https://git.example.com/")),
+            ("https://git.example.com/other/%2e%2e/team/a", Some("https://git.example.com/team")),
+            ("https://git.example.com:8443/team/a", Some("https://git.example.com:8443/team")),
             ("https://git.example.com:8443/a", None),
             ("http://git.example.com/team/a", None),
             ("https://git.example.com.evil.org/team/a", None),
             ("https://git.example.com@evil.org/team/a", None),
-            (
-                "git@git.example.com:team/a.git",
-                Some("ssh://git.example.com/team"),
-            ),
-            (
-                "ssh://git@git.example.com:22/team/a",
-                Some("ssh://git.example.com/team"),
-            ),
+            ("git@git.example.com:team/a.git", Some("ssh://git.example.com/team")),
+            ("ssh://git@git.example.com:22/team/a", Some("ssh://git.example.com/team")),
             ("ssh://git@git.example.com:23/team/a", None),
         ] {
             assert_eq!(found(&credentials, address).as_deref(), expected, "{address}");
@@ -263,38 +222,17 @@ mod tests {
 
     #[test]
     fn unusable_entries_are_refused() {
-        let both = CredentialEntry {
-            ssh_key_file: Some("key".into()),
-            ..password("https://h/")
-        };
+        let both = CredentialEntry { ssh_key_file: Some("key".into()), ..password("https://h/") };
         for (entry, message) in [
-            (
-                password(""),
-                "the credential prefix \"\" is not the beginning of a repository's address",
-            ),
-            (
-                password("/srv"),
-                "the credential prefix \"/srv\" has no scheme, host and path to compare with",
-            ),
-            (
-                password("ssh://h/a"),
-                "the credential for \"ssh://h/a\" needs sshKeyFile and no passwordFile",
-            ),
-            (
-                key("https://h/a"),
-                "the credential for \"https://h/a\" needs passwordFile and no sshKeyFile",
-            ),
-            (
-                both,
-                "the credential for \"https://h/\" needs passwordFile and no sshKeyFile",
-            ),
+            (password(""), "the credential prefix \"\" is not the beginning of a repository's address"),
+            (password("/srv"), "the credential prefix \"/srv\" has no scheme, host and path to compare with"),
+            (password("ssh://h/a"), "the credential for \"ssh://h/a\" needs sshKeyFile and no passwordFile"),
+            (key("https://h/a"), "the credential for \"https://h/a\" needs passwordFile and no sshKeyFile"),
+            (both, "the credential for \"https://h/\" needs passwordFile and no sshKeyFile"),
         ] {
             assert_eq!(Credentials::new(vec![entry]).unwrap_err().to_string(), message);
         }
         let twice = Credentials::new(vec![password("https://h/a"), password("https://h:443/a/")]);
-        assert_eq!(
-            twice.unwrap_err().to_string(),
-            "there are two credentials for \"https://h:443/a/\""
-        );
+        assert_eq!(twice.unwrap_err().to_string(), "there are two credentials for \"https://h:443/a/\"");
     }
 }

@@ -75,18 +75,11 @@ impl Http {
                 continue;
             }
             check(&answer, repository)?;
-            check_kind(
-                &answer,
-                repository,
-                &format!("application/x-{}-advertisement", service.name()),
-            )?;
+            check_kind(&answer, repository, &format!("application/x-{}-advertisement", service.name()))?;
             http.answer = Some(answer);
             return Ok(http);
         }
-        Err(denied(
-            repository,
-            "the server sends us from one address to the next",
-        ))
+        Err(denied(repository, "the server sends us from one address to the next"))
     }
 
     /// The address that the server has led us to.
@@ -114,10 +107,7 @@ impl Http {
         let Some(answer) = &mut self.answer else {
             return Ok(None);
         };
-        answer
-            .chunk()
-            .await
-            .map_err(|error| transport(&self.repository, error))
+        answer.chunk().await.map_err(|error| transport(&self.repository, error))
     }
 
     async fn ask(
@@ -137,10 +127,7 @@ impl Http {
         if let Some(authorization) = self.authorization(url)? {
             request = request.header(AUTHORIZATION, authorization);
         }
-        request
-            .send()
-            .await
-            .map_err(|error| transport(&self.repository, error))
+        request.send().await.map_err(|error| transport(&self.repository, error))
     }
 
     fn authorization(&self, url: &Url) -> Result<Option<HeaderValue>, SourceError> {
@@ -175,21 +162,11 @@ fn transport(repository: &RepositoryUrl, error: reqwest::Error) -> SourceError {
 
 /// The new base, if it is on the same host: nothing of ours goes to another one.
 fn redirected(from: &Url, answer: &Response, repository: &RepositoryUrl) -> Result<Url, SourceError> {
-    let location = answer
-        .headers()
-        .get(LOCATION)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let mut next = from
-        .join(location)
-        .map_err(|_| denied(repository, "the server redirects to no valid address"))?;
-    let origin = |url: &Url| {
-        (
-            url.scheme().to_owned(),
-            url.host_str().map(str::to_owned),
-            url.port_or_known_default(),
-        )
-    };
+    let location = answer.headers().get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut next =
+        from.join(location).map_err(|_| denied(repository, "the server redirects to no valid address"))?;
+    let origin =
+        |url: &Url| (url.scheme().to_owned(), url.host_str().map(str::to_owned), url.port_or_known_default());
     if origin(&next) != origin(from) {
         let place = next.origin().ascii_serialization();
         return Err(denied(
@@ -224,10 +201,7 @@ fn check(answer: &Response, repository: &RepositoryUrl) -> Result<(), SourceErro
 
 fn busy(answer: &Response) -> String {
     let status = answer.status();
-    let after = answer
-        .headers()
-        .get(RETRY_AFTER)
-        .and_then(|value| value.to_str().ok());
+    let after = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
     after.map_or_else(
         || format!("the server answered {status}"),
         |after| format!("the server answered {status}, to be tried again after {after} s"),
@@ -235,16 +209,9 @@ fn busy(answer: &Response) -> String {
 }
 
 fn check_kind(answer: &Response, repository: &RepositoryUrl, kind: &str) -> Result<(), SourceError> {
-    let given = answer
-        .headers()
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
+    let given = answer.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if given.split(';').next().is_some_and(|given| given.trim() == kind) {
         return Ok(());
     }
-    Err(denied(
-        repository,
-        format!("the server answered with {given:?}: no Git repository is served there"),
-    ))
+    Err(denied(repository, format!("the server answered with {given:?}: no Git repository is served there")))
 }

@@ -33,19 +33,13 @@ pub(super) fn references(repository: &RepositoryUrl, path: &Path) -> Result<Refe
             continue;
         };
         if let Some(branch) = name.strip_prefix("refs/heads/") {
-            references
-                .branches
-                .insert(branch.to_owned(), commit_sha(object.id()));
+            references.branches.insert(branch.to_owned(), commit_sha(object.id()));
         } else if let Some(tag) = name.strip_prefix("refs/tags/") {
             references.tags.insert(tag.to_owned(), commit_sha(object.id()));
         }
     }
     let head = opened.find_reference("HEAD").map_err(failed)?;
-    let symbolic = head
-        .symbolic_target_bytes()
-        .and_then(|name| std::str::from_utf8(name).ok());
-    references.head_branch = symbolic
-        .and_then(|name| name.strip_prefix("refs/heads/"))
-        .map(str::to_owned);
+    let symbolic = head.symbolic_target_bytes().and_then(|name| std::str::from_utf8(name).ok());
+    references.head_branch = symbolic.and_then(|name| name.strip_prefix("refs/heads/")).map(str::to_owned);
     Ok(references)
 }

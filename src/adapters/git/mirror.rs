@@ -51,13 +51,8 @@ impl Mirror {
             .take(40)
             .collect();
         let digest = Digest::of(repository.as_str().as_bytes()).hex();
-        let path = data_directory
-            .join("mirrors")
-            .join(format!("{name}-{}.git", &digest[..16]));
-        Self {
-            path,
-            repository: repository.clone(),
-        }
+        let path = data_directory.join("mirrors").join(format!("{name}-{}.git", &digest[..16]));
+        Self { path, repository: repository.clone() }
     }
 
     /// Opens it, making it first if need be.
@@ -73,10 +68,7 @@ impl Mirror {
         fs::create_dir_all(parent)?;
         let unfinished = self.temporary_name();
         let mut options = RepositoryInitOptions::new();
-        Repository::init_opts(
-            &unfinished,
-            options.bare(true).no_reinit(true).external_template(false),
-        )?;
+        Repository::init_opts(&unfinished, options.bare(true).no_reinit(true).external_template(false))?;
         if let Err(error) = fs::rename(&unfinished, &self.path) {
             fs::remove_dir_all(&unfinished)?;
             // Another process was quicker: its mirror is as good.

@@ -27,9 +27,7 @@ impl Packet {
     /// The content as a line of text without its end; empty for the other kinds and for what is not text.
     pub(super) fn line(&self) -> &str {
         match self {
-            Self::Data(bytes) => std::str::from_utf8(bytes)
-                .unwrap_or_default()
-                .trim_end_matches('\n'),
+            Self::Data(bytes) => std::str::from_utf8(bytes).unwrap_or_default().trim_end_matches('\n'),
             Self::Flush | Self::Delimiter | Self::ResponseEnd => "",
         }
     }
@@ -146,10 +144,7 @@ mod tests {
             assert_eq!(decode(&request, piece).unwrap(), whole);
         }
         assert_eq!(whole[0].line(), "command=ls-refs");
-        assert_eq!(
-            whole[3..],
-            [Packet::Flush, Packet::ResponseEnd, Packet::Data(Bytes::new())]
-        );
+        assert_eq!(whole[3..], [Packet::Flush, Packet::ResponseEnd, Packet::Data(Bytes::new())]);
     }
 
     #[test]
@@ -159,9 +154,6 @@ mod tests {
         }
         assert_eq!(band(Bytes::new()), Err(MalformedPacket));
         assert_eq!(band(Bytes::from_static(b"\x04x")), Err(MalformedPacket));
-        assert_eq!(
-            band(Bytes::from_static(b"\x03no \n")),
-            Ok(Band::Fatal("no".into()))
-        );
+        assert_eq!(band(Bytes::from_static(b"\x03no \n")), Ok(Band::Fatal("no".into())));
     }
 }

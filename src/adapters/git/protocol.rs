@@ -31,15 +31,11 @@ pub(super) struct UnexpectedLine;
 impl Advertisement {
     /// Takes one line of the list; the first one carries the abilities behind a zero byte.
     pub(super) fn add(&mut self, line: &str) -> Result<(), UnexpectedLine> {
-        let (line, capabilities) = line
-            .split_once('\0')
-            .map_or((line, None), |(line, rest)| (line, Some(rest)));
+        let (line, capabilities) =
+            line.split_once('\0').map_or((line, None), |(line, rest)| (line, Some(rest)));
         if let Some(capabilities) = capabilities {
-            self.capabilities = capabilities
-                .split(' ')
-                .filter(|word| !word.is_empty())
-                .map(str::to_owned)
-                .collect();
+            self.capabilities =
+                capabilities.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect();
         }
         let (object, name) = line.split_once(' ').ok_or(UnexpectedLine)?;
         // `.have` lines name objects of other repositories, `capabilities^{}` stands where there is no reference,
@@ -63,10 +59,7 @@ impl Advertisement {
         for (name, object) in &self.references {
             add_reference(&mut references, name, *object);
         }
-        let head = self
-            .capabilities
-            .iter()
-            .find_map(|word| word.strip_prefix("symref=HEAD:refs/heads/"));
+        let head = self.capabilities.iter().find_map(|word| word.strip_prefix("symref=HEAD:refs/heads/"));
         references.head_branch = head.map(str::to_owned);
         references
     }
@@ -77,17 +70,13 @@ fn add_reference(references: &mut References, name: &str, object: CommitSha) {
         references.branches.insert(branch.to_owned(), object);
     } else if let Some(tag) = name.strip_prefix("refs/tags/") {
         // The peeled line follows the tag's own and replaces it.
-        references
-            .tags
-            .insert(tag.trim_end_matches("^{}").to_owned(), object);
+        references.tags.insert(tag.trim_end_matches("^{}").to_owned(), object);
     }
 }
 
 /// Whether the objects are named in another way than the one that we can read.
 pub(super) fn other_object_format(capabilities: &[String]) -> Option<&str> {
-    let format = capabilities
-        .iter()
-        .find_map(|word| word.strip_prefix("object-format="))?;
+    let format = capabilities.iter().find_map(|word| word.strip_prefix("object-format="))?;
     (format != "sha1").then_some(format)
 }
 
@@ -103,10 +92,7 @@ pub(super) fn list_request(capabilities: &[String]) -> Vec<u8> {
     request.extend_from_slice(DELIMITER);
     append_line("peel", &mut request);
     append_line("symrefs", &mut request);
-    if capabilities
-        .iter()
-        .any(|line| line.starts_with("ls-refs=") && line.contains("unborn"))
-    {
+    if capabilities.iter().any(|line| line.starts_with("ls-refs=") && line.contains("unborn")) {
         append_line("unborn", &mut request);
     }
     for prefix in ["HEAD", "refs/heads/", "refs/tags/"] {
@@ -119,10 +105,7 @@ pub(super) fn list_request(capabilities: &[String]) -> Vec<u8> {
 /// Takes one line of the answer to [`list_request`].
 pub(super) fn add_listed(references: &mut References, line: &str) -> Result<(), UnexpectedLine> {
     let mut words = line.split(' ');
-    let (object, name) = (
-        words.next().ok_or(UnexpectedLine)?,
-        words.next().ok_or(UnexpectedLine)?,
-    );
+    let (object, name) = (words.next().ok_or(UnexpectedLine)?, words.next().ok_or(UnexpectedLine)?);
     let mut object: Option<CommitSha> = match object {
         "unborn" => None,
         hex => Some(hex.parse().map_err(|_| UnexpectedLine)?),
@@ -158,9 +141,7 @@ const THIN: &str = "thin-pack";
 
 /// Asks a server of version 2 for a commit.
 pub(super) fn fetch_request(fetch: Fetch<'_>, capabilities: &[String]) -> Vec<u8> {
-    let can_shallow = capabilities
-        .iter()
-        .any(|line| line.starts_with("fetch=") && line.contains("shallow"));
+    let can_shallow = capabilities.iter().any(|line| line.starts_with("fetch=") && line.contains("shallow"));
     let mut request = Vec::new();
     append_line("command=fetch", &mut request);
     append_line(&agent(), &mut request);
@@ -183,13 +164,7 @@ pub(super) fn fetch_request_version_0(fetch: Fetch<'_>, server: &Advertisement) 
     let can_shallow = server.can("shallow");
     let mut first = format!("want {}", fetch.want);
     // One host refuses whoever does not ask for acknowledgements in detail; they are skipped all the same.
-    for word in [
-        "multi_ack_detailed",
-        "side-band-64k",
-        "ofs-delta",
-        "no-progress",
-        THIN,
-    ] {
+    for word in ["multi_ack_detailed", "side-band-64k", "ofs-delta", "no-progress", THIN] {
         if server.can(word) {
             first.push(' ');
             first.push_str(word);
@@ -262,11 +237,7 @@ pub(super) fn push_verdict(report: &[String]) -> Result<(), String> {
             _ => {}
         }
     }
-    if accepted {
-        Ok(())
-    } else {
-        Err("the server did not say that it moved the branch".to_owned())
-    }
+    if accepted { Ok(()) } else { Err("the server did not say that it moved the branch".to_owned()) }
 }
 
 #[cfg(test)]
@@ -320,19 +291,11 @@ mod tests {
     #[test]
     fn an_empty_repository_has_no_references() {
         let mut advertisement = Advertisement::default();
-        advertisement
-            .add(&format!("{} capabilities^{{}}\0report-status", "0".repeat(40)))
-            .unwrap();
+        advertisement.add(&format!("{} capabilities^{{}}\0report-status", "0".repeat(40))).unwrap();
         assert_eq!(advertisement.to_references(), References::default());
         let mut listed = References::default();
         add_listed(&mut listed, "unborn HEAD symref-target:refs/heads/main").unwrap();
-        assert_eq!(
-            listed,
-            References {
-                head_branch: Some("main".to_owned()),
-                ..References::default()
-            }
-        );
+        assert_eq!(listed, References { head_branch: Some("main".to_owned()), ..References::default() });
     }
 
     #[test]
@@ -341,20 +304,13 @@ mod tests {
             assert!(Advertisement::default().add(line).is_err(), "{line}");
             assert!(add_listed(&mut References::default(), line).is_err(), "{line}");
         }
-        assert_eq!(
-            other_object_format(&["object-format=sha256".to_owned()]),
-            Some("sha256")
-        );
+        assert_eq!(other_object_format(&["object-format=sha256".to_owned()]), Some("sha256"));
     }
 
     #[test]
     fn have_is_only_said_where_missing_history_can_be() {
         let have = [commit(B)];
-        let fetch = Fetch {
-            want: commit(A),
-            have: &have,
-            shallow: true,
-        };
+        let fetch = Fetch { want: commit(A), have: &have, shallow: true };
         let text = |request: Vec<u8>| String::from_utf8(request).unwrap();
         let with = text(fetch_request(fetch, &["fetch=shallow wait-for-done".to_owned()]));
         assert!(
@@ -373,10 +329,7 @@ mod tests {
         let verdict =
             |lines: &[&str]| push_verdict(&lines.iter().map(ToString::to_string).collect::<Vec<_>>());
         assert_eq!(verdict(&["unpack ok", "ok refs/heads/main"]), Ok(()));
-        assert_eq!(
-            verdict(&["unpack ok", "ng refs/heads/main fetch first"]),
-            Err("fetch first".to_owned())
-        );
+        assert_eq!(verdict(&["unpack ok", "ng refs/heads/main fetch first"]), Err("fetch first".to_owned()));
         assert_eq!(
             verdict(&["unpack disk full", "ng refs/heads/main unpacker error"]),
             Err("disk full".to_owned())

@@ -50,12 +50,7 @@ struct Begun {
 
 impl Network {
     pub(super) fn new(client: reqwest::Client, credentials: Credentials, limits: Limits) -> Self {
-        Self {
-            client,
-            credentials,
-            limits,
-            known: Mutex::default(),
-        }
+        Self { client, credentials, limits, known: Mutex::default() }
     }
 
     /// Begins a conversation in which the server speaks first.
@@ -71,9 +66,9 @@ impl Network {
                 let http = Http::open(&self.client, &self.credentials, repository, base, service).await?;
                 Wire::Http(Box::new(http))
             }
-            Address::Ssh(address) => Wire::Ssh(Box::new(
-                Ssh::open(&self.credentials, repository, address, service).await?,
-            )),
+            Address::Ssh(address) => {
+                Wire::Ssh(Box::new(Ssh::open(&self.credentials, repository, address, service).await?))
+            }
         };
         Ok(Conversation::new(repository, wire))
     }
@@ -83,26 +78,15 @@ impl Network {
         if let Some(known) = self.known().get(repository).cloned() {
             let http = Http::resume(&self.client, &self.credentials, repository, &known.base, service);
             let conversation = Conversation::new(repository, Wire::Http(Box::new(http)));
-            return Ok(Begun {
-                conversation,
-                dialect: Dialect::Version2(known.capabilities),
-                resumed: true,
-            });
+            return Ok(Begun { conversation, dialect: Dialect::Version2(known.capabilities), resumed: true });
         }
         let mut conversation = self.open(repository, address, service).await?;
         let dialect = conversation.greeting().await?;
         if let (Some(base), Dialect::Version2(capabilities)) = (conversation.base(), &dialect) {
-            let known = Known {
-                base: base.clone(),
-                capabilities: capabilities.clone(),
-            };
+            let known = Known { base: base.clone(), capabilities: capabilities.clone() };
             self.known().insert(repository.clone(), known);
         }
-        Ok(Begun {
-            conversation,
-            dialect,
-            resumed: false,
-        })
+        Ok(Begun { conversation, dialect, resumed: false })
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, HashMap<RepositoryUrl, Known>> {
@@ -150,11 +134,7 @@ impl Network {
             let mirror = mirror.clone();
             blocking(repository, move || mirror.complete_commits()).await?
         };
-        let fetch = Fetch {
-            want: commit,
-            have: &have,
-            shallow: true,
-        };
+        let fetch = Fetch { want: commit, have: &have, shallow: true };
         let fetching = async {
             let begun = self.begin(repository, address).await?;
             let resumed = begun.resumed;
@@ -198,18 +178,12 @@ impl Network {
 }
 
 async fn list(begun: Begun) -> Result<References, SourceError> {
-    let Begun {
-        mut conversation,
-        dialect,
-        ..
-    } = begun;
+    let Begun { mut conversation, dialect, .. } = begun;
     let capabilities = match dialect {
         Dialect::Version0(advertisement) => return Ok(advertisement.to_references()),
         Dialect::Version2(capabilities) => capabilities,
     };
-    conversation
-        .send_for_list(protocol::list_request(&capabilities))
-        .await?;
+    conversation.send_for_list(protocol::list_request(&capabilities)).await?;
     let mut references = References::default();
     loop {
         let packet = conversation.packet().await?;
@@ -227,12 +201,7 @@ async fn in_time<T>(
     work: impl Future<Output = Result<T, SourceError>>,
 ) -> Result<T, SourceError> {
     let ended = tokio::time::timeout(longest, work).await;
-    ended.map_err(|_| {
-        unreachable(
-            repository,
-            format!("no end after {} minutes", longest.as_secs() / 60),
-        )
-    })?
+    ended.map_err(|_| unreachable(repository, format!("no end after {} minutes", longest.as_secs() / 60)))?
 }
 
 /// What to ask a server of version 0 for: it may serve only what its references point to.
@@ -243,16 +212,9 @@ fn version_0_fetch<'a>(
     fetch: Fetch<'a>,
 ) -> Result<Fetch<'a>, SourceError> {
     if !server.can("side-band-64k") {
-        return Err(denied(
-            repository,
-            "the server is too old: it cannot send a pack in bands",
-        ));
+        return Err(denied(repository, "the server is too old: it cannot send a pack in bands"));
     }
-    let served = [
-        "allow-tip-sha1-in-want",
-        "allow-reachable-sha1-in-want",
-        "allow-any-sha1-in-want",
-    ];
+    let served = ["allow-tip-sha1-in-want", "allow-reachable-sha1-in-want", "allow-any-sha1-in-want"];
     if server.references.values().any(|object| *object == fetch.want)
         || served.iter().any(|word| server.can(word))
     {
@@ -262,11 +224,7 @@ fn version_0_fetch<'a>(
     let tip = reference
         .and_then(|name| server.references.get(name))
         .ok_or_else(|| missing(repository, fetch.want))?;
-    Ok(Fetch {
-        want: *tip,
-        have: &[],
-        shallow: false,
-    })
+    Ok(Fetch { want: *tip, have: &[], shallow: false })
 }
 
 /// Passes the pack on to the mirror while it arrives.
@@ -283,9 +241,7 @@ async fn receive(
     };
     let passed = pass_on(conversation, first, &sender).await;
     drop(sender);
-    let written = writing
-        .await
-        .map_err(|error| super::failure::mirror(repository, error))?;
+    let written = writing.await.map_err(|error| super::failure::mirror(repository, error))?;
     // A writer that failed is why the passing on did, too.
     written?;
     passed
@@ -314,16 +270,8 @@ async fn pack_beginning(conversation: &mut Conversation) -> Result<bytes::Bytes,
     loop {
         let packet = conversation.packet().await?;
         let Packet::Data(content) = &packet else { continue };
-        let heading = [
-            "shallow",
-            "unshallow",
-            "NAK",
-            "ACK",
-            "acknowledgments",
-            "packfile",
-            "wanted-refs",
-            "ready",
-        ];
+        let heading =
+            ["shallow", "unshallow", "NAK", "ACK", "acknowledgments", "packfile", "wanted-refs", "ready"];
         if heading.iter().any(|word| packet.line().starts_with(word)) {
             continue;
         }
@@ -342,7 +290,5 @@ pub(super) async fn blocking<T: Send + 'static>(
     repository: &RepositoryUrl,
     work: impl FnOnce() -> Result<T, SourceError> + Send + 'static,
 ) -> Result<T, SourceError> {
-    spawn_blocking(work)
-        .await
-        .map_err(|error| unreachable(repository, error))?
+    spawn_blocking(work).await.map_err(|error| unreachable(repository, error))?
 }

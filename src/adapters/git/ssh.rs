@@ -33,10 +33,7 @@ pub(super) struct Ssh {
 
 impl std::fmt::Debug for Ssh {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("Ssh")
-            .field("repository", &self.repository)
-            .finish_non_exhaustive()
+        formatter.debug_struct("Ssh").field("repository", &self.repository).finish_non_exhaustive()
     }
 }
 
@@ -118,11 +115,7 @@ impl Ssh {
         let complaint = self.complaint.trim();
         denied(
             &self.repository,
-            if complaint.is_empty() {
-                "the server refused the command"
-            } else {
-                complaint
-            },
+            if complaint.is_empty() { "the server refused the command" } else { complaint },
         )
     }
 }
@@ -137,9 +130,7 @@ async fn start(
         // Many servers do not accept it, and then speak version 0.
         channel.set_env(false, "GIT_PROTOCOL", "version=2").await?;
     }
-    channel
-        .exec(false, format!("{} {}", service.name(), quoted(path)))
-        .await?;
+    channel.exec(false, format!("{} {}", service.name(), quoted(path))).await?;
     Ok(channel)
 }
 
@@ -149,42 +140,26 @@ async fn connect(
     entry: &CredentialEntry,
 ) -> Result<Handle<KnownHost>, SourceError> {
     let path = entry.ssh_key_file.clone().unwrap_or_default();
-    let key = load_secret_key(&path, None).map_err(|error| {
-        denied(
-            repository,
-            format!("the key {} cannot be used: {error}", path.display()),
-        )
-    })?;
+    let key = load_secret_key(&path, None)
+        .map_err(|error| denied(repository, format!("the key {} cannot be used: {error}", path.display())))?;
     let known = known_keys(address, entry)
         .map_err(|error| denied(repository, format!("the known hosts cannot be read: {error}")))?;
-    let place = entry
-        .known_hosts_file
-        .as_ref()
-        .map_or("~/.ssh/known_hosts".into(), |path| path.to_string_lossy());
+    let place =
+        entry.known_hosts_file.as_ref().map_or("~/.ssh/known_hosts".into(), |path| path.to_string_lossy());
     if known.is_empty() {
         let host = &address.host;
-        return Err(denied(
-            repository,
-            format!("the host {host} is not known: add its key to {place}"),
-        ));
+        return Err(denied(repository, format!("the host {host} is not known: add its key to {place}")));
     }
     let algorithms = algorithms(&known);
-    let preferred = Preferred {
-        key: Cow::Owned(algorithms),
-        ..Preferred::default()
-    };
+    let preferred = Preferred { key: Cow::Owned(algorithms), ..Preferred::default() };
     let config = client::Config {
         preferred,
         keepalive_interval: Some(SILENCE / 2),
         nodelay: true,
         ..client::Config::default()
     };
-    let connected = client::connect(
-        Arc::new(config),
-        (address.host.as_str(), address.port),
-        KnownHost { known },
-    )
-    .await;
+    let connected =
+        client::connect(Arc::new(config), (address.host.as_str(), address.port), KnownHost { known }).await;
     let mut connection = connected.map_err(|error| match error {
         russh::Error::UnknownKey | russh::Error::NoCommonAlgo { .. } => denied(
             repository,
@@ -192,29 +167,15 @@ async fn connect(
         ),
         error => unreachable(repository, error),
     })?;
-    let user = address
-        .user
-        .as_deref()
-        .or(entry.username.as_deref())
-        .unwrap_or("git");
+    let user = address.user.as_deref().or(entry.username.as_deref()).unwrap_or("git");
     let failed = |error: russh::Error| unreachable(repository, error);
-    let hash = connection
-        .best_supported_rsa_hash()
-        .await
-        .map_err(failed)?
-        .flatten();
+    let hash = connection.best_supported_rsa_hash().await.map_err(failed)?.flatten();
     let key = PrivateKeyWithHashAlg::new(Arc::new(key), hash);
-    let answer = connection
-        .authenticate_publickey(user, key)
-        .await
-        .map_err(failed)?;
+    let answer = connection.authenticate_publickey(user, key).await.map_err(failed)?;
     if !answer.success() {
         return Err(denied(
             repository,
-            format!(
-                "the server does not let {user} in with the key {}",
-                path.display()
-            ),
+            format!("the server does not let {user} in with the key {}", path.display()),
         ));
     }
     Ok(connection)
@@ -233,9 +194,9 @@ fn algorithms(known: &[PublicKey]) -> Vec<Algorithm> {
     let mut algorithms = Vec::new();
     for key in known {
         let wanted = match key.algorithm() {
-            Algorithm::Rsa { .. } => [HashAlg::Sha512, HashAlg::Sha256]
-                .map(|hash| Algorithm::Rsa { hash: Some(hash) })
-                .to_vec(),
+            Algorithm::Rsa { .. } => {
+                [HashAlg::Sha512, HashAlg::Sha256].map(|hash| Algorithm::Rsa { hash: Some(hash) }).to_vec()
+            }
             other => vec![other],
         };
         for algorithm in wanted {
@@ -277,11 +238,9 @@ mod tests {
 
     #[test]
     fn a_path_is_one_word_whatever_is_in_it() {
-        for (path, word) in [
-            ("/a b.git", "'/a b.git'"),
-            ("a'; rm -rf '", r"'a'\''; rm -rf '\'''"),
-            ("$(x)", "'$(x)'"),
-        ] {
+        for (path, word) in
+            [("/a b.git", "'/a b.git'"), ("a'; rm -rf '", r"'a'\''; rm -rf '\'''"), ("$(x)", "'$(x)'")]
+        {
             assert_eq!(quoted(path), word);
         }
     }

@@ -50,12 +50,7 @@ struct Prepared {
 
 impl GitState {
     pub(super) fn new(git: Git, repository: RepositoryUrl, branch: &str) -> Self {
-        Self {
-            git,
-            repository,
-            branch: branch.to_owned(),
-            last: Mutex::default(),
-        }
+        Self { git, repository, branch: branch.to_owned(), last: Mutex::default() }
     }
 
     /// The newest head of the branch; none if the repository is empty. A branch that is gone is not empty.
@@ -83,15 +78,10 @@ impl GitState {
         };
         if !matches!(address, Address::Local(_)) {
             let reference = format!("refs/heads/{}", self.branch);
-            self.git
-                .ensure(&self.repository, address, Some(&reference), head)
-                .await?;
+            self.git.ensure(&self.repository, address, Some(&reference), head).await?;
         }
         let root = RepositoryPath::default();
-        let files = self
-            .git
-            .read(&self.repository, address, head, &root, previous.as_deref())
-            .await?;
+        let files = self.git.read(&self.repository, address, head, &root, previous.as_deref()).await?;
         let files = Arc::new(files);
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((head, Arc::clone(&files)));
         Ok(files)
@@ -206,22 +196,12 @@ impl GitState {
             let references = blocking(&self.repository, move || local::references(&url, &path)).await?;
             return Ok((self.head(&references)?, Meeting::Local));
         }
-        let mut conversation = self
-            .git
-            .shared
-            .network
-            .open(&self.repository, address, Service::ReceivePack)
-            .await?;
+        let mut conversation =
+            self.git.shared.network.open(&self.repository, address, Service::ReceivePack).await?;
         let Dialect::Version0(server) = conversation.greeting().await? else {
-            return Err(denied(
-                &self.repository,
-                "the server takes pushes in no way that we know",
-            ));
+            return Err(denied(&self.repository, "the server takes pushes in no way that we know"));
         };
-        Ok((
-            self.head(&server.to_references())?,
-            Meeting::Remote(Box::new(conversation), server),
-        ))
+        Ok((self.head(&server.to_references())?, Meeting::Remote(Box::new(conversation), server)))
     }
 }
 
@@ -261,10 +241,9 @@ impl StateStore for GitState {
                 (_, Meeting::Remote(conversation, server)) => {
                     self.push(conversation, server, head, &prepared).await
                 }
-                (_, Meeting::Local) => Err(denied(
-                    &self.repository,
-                    "a remote repository was met as a local one",
-                )),
+                (_, Meeting::Local) => {
+                    Err(denied(&self.repository, "a remote repository was met as a local one"))
+                }
             };
             match pushed {
                 Ok(Pushed::Accepted) => return Ok(Some(prepared.commit)),
@@ -307,18 +286,14 @@ impl GitState {
                 .find_commit(oid(head))
                 .map_err(|error| failure::mirror(&repository, error.message()))?;
             let message = String::from_utf8_lossy(commit.message_raw_bytes()).into_owned();
-            Ok(message
-                .trim_end()
-                .ends_with(&format!("\n\n{}", trailers.trim_end())))
+            Ok(message.trim_end().ends_with(&format!("\n\n{}", trailers.trim_end())))
         })
         .await
     }
 }
 
 fn trailers(trailers: &[(String, String)]) -> String {
-    trailers.iter().fold(String::new(), |text, (name, value)| {
-        text + &format!("{name}: {value}\n")
-    })
+    trailers.iter().fold(String::new(), |text, (name, value)| text + &format!("{name}: {value}\n"))
 }
 
 fn write_commit(
@@ -335,11 +310,7 @@ fn write_commit(
     for edit in &request.edits {
         match &edit.content {
             Some(content) => {
-                update.upsert(
-                    edit.path.as_str(),
-                    objects.blob(content.as_bytes())?,
-                    FileMode::Blob,
-                );
+                update.upsert(edit.path.as_str(), objects.blob(content.as_bytes())?, FileMode::Blob);
             }
             None if old.get_path(std::path::Path::new(&edit.path)).is_ok() => {
                 update.remove(edit.path.as_str());
@@ -349,11 +320,7 @@ fn write_commit(
     }
     let new = objects.find_tree(update.create_updated(objects, &old)?)?;
     let signature = Signature::new("moorline", "moorline@localhost", &Time::new(request.time, 0))?;
-    let message = format!(
-        "{}\n\n{}",
-        request.message.trim_end(),
-        trailers(&request.trailers)
-    );
+    let message = format!("{}\n\n{}", request.message.trim_end(), trailers(&request.trailers));
     let message = format!("{}\n", message.trim_end());
     let parents: Vec<&git2::Commit<'_>> = parent.iter().collect();
     let commit = objects.commit(None, &signature, &signature, &message, &new, &parents)?;
@@ -365,10 +332,7 @@ fn write_commit(
     }
     let mut pack = git2::Buf::new();
     builder.write_buf(&mut pack)?;
-    Ok(Prepared {
-        commit: commit_sha(commit),
-        pack: pack.to_vec(),
-    })
+    Ok(Prepared { commit: commit_sha(commit), pack: pack.to_vec() })
 }
 
 /// The trees and files that the old tree does not have: what the server lacks.
@@ -380,10 +344,7 @@ fn collect_new(
 ) -> Result<(), git2::Error> {
     found.push(new.id());
     for entry in new {
-        let before = old.and_then(|old| {
-            old.iter()
-                .find(|before| before.name_bytes() == entry.name_bytes())
-        });
+        let before = old.and_then(|old| old.iter().find(|before| before.name_bytes() == entry.name_bytes()));
         if before.as_ref().is_some_and(|before| before.id() == entry.id()) {
             continue;
         }

@@ -12,12 +12,7 @@ use crate::model::source::FileContent;
 
 fn git(data_directory: &Path, limits: Limits) -> Git {
     let data_directory = data_directory.to_owned();
-    Git::new(GitSettings {
-        data_directory,
-        credentials: Vec::new(),
-        limits,
-    })
-    .unwrap()
+    Git::new(GitSettings { data_directory, credentials: Vec::new(), limits }).unwrap()
 }
 
 fn bare(path: &Path) -> Repository {
@@ -62,16 +57,11 @@ fn commit(repository: &Repository, branch: &str, entries: &[(u32, &str, &[u8])])
 
 fn commit_tree(repository: &Repository, branch: &str, tree: Oid) -> CommitSha {
     let name = format!("refs/heads/{branch}");
-    let parent = repository
-        .find_reference(&name)
-        .ok()
-        .map(|head| head.peel_to_commit().unwrap());
+    let parent = repository.find_reference(&name).ok().map(|head| head.peel_to_commit().unwrap());
     let signature = Signature::new("A", "a@example.com", &Time::new(0, 0)).unwrap();
     let tree = repository.find_tree(tree).unwrap();
     let parents: Vec<_> = parent.iter().collect();
-    let id = repository
-        .commit(Some(&name), &signature, &signature, "change", &tree, &parents)
-        .unwrap();
+    let id = repository.commit(Some(&name), &signature, &signature, "change", &tree, &parents).unwrap();
     mirror::commit_sha(id)
 }
 
@@ -96,20 +86,11 @@ async fn a_folder_is_read_with_what_is_not_followed() {
             (0o120_000, "linked", b"chart"),
         ],
     );
-    let git = git(
-        folder.path(),
-        Limits {
-            file_bytes: 200,
-            ..Limits::default()
-        },
-    );
+    let git = git(folder.path(), Limits { file_bytes: 200, ..Limits::default() });
     let url = url(&folder.path().join("a.git"));
     let path: RepositoryPath = "chart".parse().unwrap();
     let tree = git.tree(&url, None, first, &path, None).await.unwrap();
-    let seen: Vec<_> = tree
-        .iter()
-        .map(|(path, file)| format!("{path} {:?}", file.content))
-        .collect();
+    let seen: Vec<_> = tree.iter().map(|(path, file)| format!("{path} {:?}", file.content)).collect();
     expect_test::expect![[r#"
         [
             "large.bin TooLarge(300)",
@@ -121,11 +102,8 @@ async fn a_folder_is_read_with_what_is_not_followed() {
     "#]]
     .assert_debug_eq(&seen);
 
-    let second = commit(
-        &repository,
-        "main",
-        &[(FILE, "chart/values.yaml", b"a: 1\n"), (FILE, "chart/new", b"n")],
-    );
+    let second =
+        commit(&repository, "main", &[(FILE, "chart/values.yaml", b"a: 1\n"), (FILE, "chart/new", b"n")]);
     let next = git.tree(&url, None, second, &path, Some(&tree)).await.unwrap();
     let bytes = |tree: &FileTree| match &tree.get("values.yaml").unwrap().content {
         FileContent::Bytes(bytes) => Arc::clone(bytes),
@@ -139,10 +117,7 @@ async fn a_folder_is_read_with_what_is_not_followed() {
         ("linked", "(a link is not followed)"),
         ("chart/module", "(a submodule is not followed)"),
     ] {
-        let missing = git
-            .tree(&url, None, first, &folder.parse().unwrap(), None)
-            .await
-            .unwrap_err();
+        let missing = git.tree(&url, None, first, &folder.parse().unwrap(), None).await.unwrap_err();
         assert!(missing.to_string().contains(message), "{missing}");
     }
 }
@@ -154,36 +129,19 @@ async fn references_are_branches_peeled_tags_and_head() {
     let repository = bare(&path);
     let git = git(folder.path(), Limits::default());
     let empty = git.references(&url(&path)).await.unwrap();
-    assert_eq!(
-        empty,
-        References {
-            head_branch: Some("main".to_owned()),
-            ..References::default()
-        }
-    );
+    assert_eq!(empty, References { head_branch: Some("main".to_owned()), ..References::default() });
 
     let first = commit(&repository, "main", &[(FILE, "a", b"1")]);
     let second = commit(&repository, "team/x", &[(FILE, "a", b"2")]);
     let signature = Signature::new("A", "a@example.com", &Time::new(0, 0)).unwrap();
     let object = repository.find_object(mirror::oid(first), None).unwrap();
-    repository
-        .tag("v1", &object, &signature, "annotated", false)
-        .unwrap();
+    repository.tag("v1", &object, &signature, "annotated", false).unwrap();
     repository.tag_lightweight("v2", &object, false).unwrap();
     let references = git.references(&url(&path)).await.unwrap();
-    assert_eq!(
-        references.branches,
-        [("main".to_owned(), first), ("team/x".to_owned(), second)].into()
-    );
-    assert_eq!(
-        references.tags,
-        [("v1".to_owned(), first), ("v2".to_owned(), first)].into()
-    );
+    assert_eq!(references.branches, [("main".to_owned(), first), ("team/x".to_owned(), second)].into());
+    assert_eq!(references.tags, [("v1".to_owned(), first), ("v2".to_owned(), first)].into());
 
-    let nowhere = git
-        .references(&url(&folder.path().join("b.git")))
-        .await
-        .unwrap_err();
+    let nowhere = git.references(&url(&folder.path().join("b.git"))).await.unwrap_err();
     assert!(matches!(nowhere, SourceError::Missing { .. }), "{nowhere}");
 }
 
@@ -192,42 +150,17 @@ async fn limits_hold_with_a_message_that_names_them() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.git");
     let repository = bare(&path);
-    let commit = commit(
-        &repository,
-        "main",
-        &[(FILE, "a/b/c/d", b"12345"), (FILE, "e", b"67890")],
-    );
+    let commit = commit(&repository, "main", &[(FILE, "a/b/c/d", b"12345"), (FILE, "e", b"67890")]);
     let limits = Limits::default();
     for (limits, message) in [
         (Limits { files: 1, ..limits }, "more than 1 files"),
-        (
-            Limits { depth: 2, ..limits },
-            "more than 2 folders inside each other",
-        ),
-        (
-            Limits {
-                total_bytes: 9,
-                ..limits
-            },
-            "the files together have more than 0 MiB",
-        ),
-        (
-            Limits {
-                path_bytes: 4,
-                ..limits
-            },
-            "a path is longer than 4 bytes",
-        ),
+        (Limits { depth: 2, ..limits }, "more than 2 folders inside each other"),
+        (Limits { total_bytes: 9, ..limits }, "the files together have more than 0 MiB"),
+        (Limits { path_bytes: 4, ..limits }, "a path is longer than 4 bytes"),
     ] {
         let git = git(folder.path(), limits);
-        let error = git
-            .tree(&url(&path), None, commit, &RepositoryPath::default(), None)
-            .await
-            .unwrap_err();
-        assert!(
-            matches!(&error, SourceError::Limit { message: said, .. } if said == message),
-            "{error}"
-        );
+        let error = git.tree(&url(&path), None, commit, &RepositoryPath::default(), None).await.unwrap_err();
+        assert!(matches!(&error, SourceError::Limit { message: said, .. } if said == message), "{error}");
     }
 }
 
@@ -242,46 +175,26 @@ async fn names_that_lead_out_are_refused() {
         let tree = repository.odb().unwrap().write(ObjectType::Tree, &entry).unwrap();
         let commit = commit_tree(&repository, "main", tree);
         let git = git(folder.path(), Limits::default());
-        let error = git
-            .tree(&url(&path), None, commit, &RepositoryPath::default(), None)
-            .await
-            .unwrap_err();
-        assert!(
-            error.to_string().contains("which leads out of its folder"),
-            "{name}: {error}"
-        );
+        let error = git.tree(&url(&path), None, commit, &RepositoryPath::default(), None).await.unwrap_err();
+        assert!(error.to_string().contains("which leads out of its folder"), "{name}: {error}");
     }
 }
 
 fn text<'a>(files: &'a FileTree, path: &str) -> Option<&'a str> {
-    files
-        .get(path)
-        .map(|file| std::str::from_utf8(file.content.bytes().unwrap()).unwrap())
+    files.get(path).map(|file| std::str::from_utf8(file.content.bytes().unwrap()).unwrap())
 }
 
 fn edit(path: &str, content: Option<&str>) -> FileEdit {
-    FileEdit {
-        path: path.to_owned(),
-        content: content.map(str::to_owned),
-    }
+    FileEdit { path: path.to_owned(), content: content.map(str::to_owned) }
 }
 
 fn request(operation: &str, edits: Vec<FileEdit>) -> CommitRequest {
     let trailers = vec![("Moorline-Operation".to_owned(), operation.to_owned())];
-    CommitRequest {
-        message: format!("record {operation}"),
-        trailers,
-        edits,
-        time: 1_700_000_000,
-    }
+    CommitRequest { message: format!("record {operation}"), trailers, edits, time: 1_700_000_000 }
 }
 
 fn paths(repository: &Repository) -> Vec<String> {
-    let tree = repository
-        .find_reference("refs/heads/main")
-        .unwrap()
-        .peel_to_tree()
-        .unwrap();
+    let tree = repository.find_reference("refs/heads/main").unwrap().peel_to_tree().unwrap();
     let mut paths = Vec::new();
     tree.walk(git2::TreeWalkMode::PreOrder, |folder, entry| {
         paths.push(format!("{folder}{}", String::from_utf8_lossy(entry.name_bytes())));
@@ -299,17 +212,11 @@ async fn records_are_committed_one_after_the_other() {
     let state = git(folder.path(), Limits::default()).state(url(&path), "main");
     assert!(state.files().await.unwrap().is_empty());
 
-    let first = request(
-        "shop/dev.web/1",
-        vec![edit("a/web.yaml", Some("1\n")), edit("a/api.yaml", Some("1\n"))],
-    );
+    let first =
+        request("shop/dev.web/1", vec![edit("a/web.yaml", Some("1\n")), edit("a/api.yaml", Some("1\n"))]);
     state.commit(&|_| Some(first.clone())).await.unwrap().unwrap();
     assert_eq!(text(&state.files().await.unwrap(), "a/web.yaml"), Some("1\n"));
-    let edits = vec![
-        edit("b/web.yaml", Some("2\n")),
-        edit("a/web.yaml", None),
-        edit("never.yaml", None),
-    ];
+    let edits = vec![edit("b/web.yaml", Some("2\n")), edit("a/web.yaml", None), edit("never.yaml", None)];
     let second = request("shop/dev.web/2", edits);
     let id = state.commit(&|_| Some(second.clone())).await.unwrap().unwrap();
     assert_eq!(paths(&repository), ["a", "a/api.yaml", "b", "b/web.yaml"]);
@@ -318,18 +225,12 @@ async fn records_are_committed_one_after_the_other() {
         String::from_utf8_lossy(commit.message_raw_bytes()),
         "record shop/dev.web/2\n\nMoorline-Operation: shop/dev.web/2\n"
     );
-    assert_eq!(
-        (commit.parent_count(), commit.time().seconds()),
-        (1, 1_700_000_000)
-    );
+    assert_eq!((commit.parent_count(), commit.time().seconds()), (1, 1_700_000_000));
 
     // The same operation again: it is the head already.
     assert_eq!(state.commit(&|_| Some(second.clone())).await.unwrap(), Some(id));
     assert_eq!(state.commit(&|_| None).await.unwrap(), None);
-    let removal = request(
-        "shop/dev.web/3",
-        vec![edit("b/web.yaml", None), edit("a/api.yaml", None)],
-    );
+    let removal = request("shop/dev.web/3", vec![edit("b/web.yaml", None), edit("a/api.yaml", None)]);
     state.commit(&|_| Some(removal.clone())).await.unwrap();
     assert_eq!(paths(&repository), Vec::<String>::new());
 }
@@ -346,11 +247,7 @@ async fn a_moved_branch_keeps_both_changes() {
         if calls.fetch_add(1, Ordering::Relaxed) == 0 {
             assert_eq!(text(files, "other"), None);
             let repository = Repository::open(&path).unwrap();
-            commit(
-                &repository,
-                "main",
-                &[(FILE, "README", b"records"), (FILE, "other", b"theirs")],
-            );
+            commit(&repository, "main", &[(FILE, "README", b"records"), (FILE, "other", b"theirs")]);
         } else {
             assert_eq!(text(files, "other"), Some("theirs"));
         }
@@ -363,11 +260,7 @@ async fn a_moved_branch_keeps_both_changes() {
     let count = AtomicU32::new(0);
     let always = |_: &FileTree| {
         let text = count.fetch_add(1, Ordering::Relaxed).to_string();
-        commit(
-            &Repository::open(&path).unwrap(),
-            "main",
-            &[(FILE, "other", text.as_bytes())],
-        );
+        commit(&Repository::open(&path).unwrap(), "main", &[(FILE, "other", text.as_bytes())]);
         Some(request("shop/dev.web/2", vec![edit("web.yaml", Some("2\n"))]))
     };
     let error = state.commit(&always).await.unwrap_err();
@@ -382,10 +275,7 @@ async fn a_vanished_branch_is_not_an_empty_repository() {
     commit(&repository, "other", &[(FILE, "README", b"")]);
     let state = git(folder.path(), Limits::default()).state(url(&path), "main");
     let write = || Some(request("shop/dev.web/1", vec![edit("web.yaml", Some("1\n"))]));
-    for error in [
-        state.files().await.unwrap_err(),
-        state.commit(&|_| write()).await.unwrap_err(),
-    ] {
+    for error in [state.files().await.unwrap_err(), state.commit(&|_| write()).await.unwrap_err()] {
         assert!(
             matches!(&error, SourceError::Missing { revision, .. } if revision == "the branch main"),
             "{error}"
@@ -404,10 +294,7 @@ async fn a_branch_that_is_checked_out_is_not_moved() {
     let write = request("shop/dev.web/1", vec![edit("web.yaml", Some("1\n"))]);
     let error = state.commit(&|_| Some(write.clone())).await.unwrap_err();
     assert!(error.to_string().contains("checked out"), "{error}");
-    assert_eq!(
-        mirror::commit_sha(repository.refname_to_id("refs/heads/main").unwrap()),
-        head
-    );
+    assert_eq!(mirror::commit_sha(repository.refname_to_id("refs/heads/main").unwrap()), head);
 }
 
 #[test]
@@ -415,19 +302,13 @@ fn a_mirror_takes_only_whole_packs_and_can_be_made_by_many_at_once() {
     use crate::adapters::git::mirror::PackPart;
 
     let folder = tempfile::tempdir().unwrap();
-    let mirror = Mirror::new(
-        folder.path(),
-        &"https://git.example.com/team/shop.git".parse().unwrap(),
-    );
+    let mirror = Mirror::new(folder.path(), &"https://git.example.com/team/shop.git".parse().unwrap());
     std::thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| mirror.open().map(drop).unwrap());
         }
     });
-    let names: Vec<_> = std::fs::read_dir(folder.path().join("mirrors"))
-        .unwrap()
-        .flatten()
-        .collect();
+    let names: Vec<_> = std::fs::read_dir(folder.path().join("mirrors")).unwrap().flatten().collect();
     assert_eq!(names.len(), 1, "{names:?}");
     assert!(names[0].file_name().to_string_lossy().starts_with("shop-"));
 
@@ -442,10 +323,7 @@ fn a_mirror_takes_only_whole_packs_and_can_be_made_by_many_at_once() {
     };
     let half = bytes::Bytes::copy_from_slice(&pack[..pack.len() / 2]);
     take(vec![PackPart::Bytes(half.clone())]).unwrap();
-    assert!(matches!(
-        take(vec![PackPart::Bytes(half), PackPart::End]),
-        Err(SourceError::Mirror { .. })
-    ));
+    assert!(matches!(take(vec![PackPart::Bytes(half), PackPart::End]), Err(SourceError::Mirror { .. })));
     assert!(!mirror.has(commit).unwrap());
     take(vec![PackPart::Bytes(pack.into()), PackPart::End]).unwrap();
     assert!(mirror.has(commit).unwrap());

@@ -55,10 +55,7 @@ pub(super) fn read(
     limits: Limits,
 ) -> Result<FileTree, SourceError> {
     let broken = |error: git2::Error| mirror(repository, error.message());
-    let root = objects
-        .find_commit(oid(commit))
-        .and_then(|commit| commit.tree())
-        .map_err(broken)?;
+    let root = objects.find_commit(oid(commit)).and_then(|commit| commit.tree()).map_err(broken)?;
     let tree = subfolder(objects, repository, commit, root, folder)?;
     let database = objects.odb().map_err(broken)?;
     let mut reader = Reader {
@@ -84,13 +81,11 @@ fn subfolder<'a>(
 ) -> Result<Tree<'a>, SourceError> {
     let mut tree = root;
     for segment in folder.as_str().split('/').filter(|segment| !segment.is_empty()) {
-        let entry = tree
-            .get_name(segment)
-            .map(|entry| (entry.id(), entry.kind(), entry.filemode()));
+        let entry = tree.get_name(segment).map(|entry| (entry.id(), entry.kind(), entry.filemode()));
         tree = match entry {
-            Some((id, Some(ObjectType::Tree), _)) => objects
-                .find_tree(id)
-                .map_err(|error| mirror(repository, error.message()))?,
+            Some((id, Some(ObjectType::Tree), _)) => {
+                objects.find_tree(id).map_err(|error| mirror(repository, error.message()))?
+            }
             Some((_, Some(ObjectType::Commit), _)) => {
                 return Err(missing(
                     repository,
@@ -104,10 +99,7 @@ fn subfolder<'a>(
                 ));
             }
             Some(_) => {
-                return Err(missing(
-                    repository,
-                    format!("the folder {folder} at {commit} (it is a file)"),
-                ));
+                return Err(missing(repository, format!("the folder {folder} at {commit} (it is a file)")));
             }
             None => return Err(missing(repository, format!("the folder {folder} at {commit}"))),
         };
@@ -129,32 +121,22 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn folder(&mut self, tree: &Tree<'_>, prefix: &str, depth: usize) -> Result<(), SourceError> {
         if depth > self.limits.depth {
-            return Err(self.limit(format!(
-                "more than {} folders inside each other",
-                self.limits.depth
-            )));
+            return Err(self.limit(format!("more than {} folders inside each other", self.limits.depth)));
         }
         for entry in tree {
             let name = String::from_utf8_lossy(entry.name_bytes());
             if matches!(name.as_ref(), "" | "." | "..") || name.contains(['/', '\\']) {
-                return Err(self.limit(format!(
-                    "an entry has the name {name:?}, which leads out of its folder"
-                )));
+                return Err(
+                    self.limit(format!("an entry has the name {name:?}, which leads out of its folder"))
+                );
             }
-            let path = if prefix.is_empty() {
-                name.into_owned()
-            } else {
-                format!("{prefix}/{name}")
-            };
+            let path = if prefix.is_empty() { name.into_owned() } else { format!("{prefix}/{name}") };
             if path.len() > self.limits.path_bytes {
                 return Err(self.limit(format!("a path is longer than {} bytes", self.limits.path_bytes)));
             }
             match entry.kind() {
                 Some(ObjectType::Tree) => {
-                    let below = self
-                        .objects
-                        .find_tree(entry.id())
-                        .map_err(|error| self.broken(&error))?;
+                    let below = self.objects.find_tree(entry.id()).map_err(|error| self.broken(&error))?;
                     self.folder(&below, &path, depth + 1)?;
                 }
                 Some(ObjectType::Commit) => self.insert(path, entry.id(), FileContent::Submodule)?,
@@ -174,10 +156,7 @@ impl Reader<'_> {
             return Ok(known.content.clone());
         }
         // The size stands before the content: what is too large is not unpacked.
-        let (size, _) = self
-            .database
-            .read_header(id)
-            .map_err(|error| self.broken(&error))?;
+        let (size, _) = self.database.read_header(id).map_err(|error| self.broken(&error))?;
         if size > self.limits.file_bytes {
             return Ok(FileContent::TooLarge(size as u64));
         }
@@ -193,31 +172,19 @@ impl Reader<'_> {
         if let FileContent::Bytes(bytes) = &content {
             self.bytes += bytes.len();
         }
-        self.files.insert(
-            path,
-            File {
-                id: commit_sha(id),
-                content,
-            },
-        );
+        self.files.insert(path, File { id: commit_sha(id), content });
         if self.files.len() > self.limits.files {
             return Err(self.limit(format!("more than {} files", self.limits.files)));
         }
         if self.bytes > self.limits.total_bytes {
-            return Err(self.limit(format!(
-                "the files together have more than {} MiB",
-                self.limits.total_bytes >> 20
-            )));
+            return Err(self
+                .limit(format!("the files together have more than {} MiB", self.limits.total_bytes >> 20)));
         }
         Ok(())
     }
 
     fn limit(&self, message: String) -> SourceError {
-        SourceError::Limit {
-            repository: self.repository.clone(),
-            commit: self.commit,
-            message,
-        }
+        SourceError::Limit { repository: self.repository.clone(), commit: self.commit, message }
     }
 
     fn broken(&self, error: &git2::Error) -> SourceError {

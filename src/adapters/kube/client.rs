@@ -41,12 +41,14 @@ impl KubeCluster {
 
     async fn send(&self, request: Request<Vec<u8>>) -> Result<(u16, String), ClusterError> {
         use http_body_util::BodyExt as _;
-        let timeout = || ClusterError::Unavailable { message: "no answer within 60 s".to_owned(), retry_after: None };
+        let timeout =
+            || ClusterError::Unavailable { message: "no answer within 60 s".to_owned(), retry_after: None };
         let whole = async {
             let answer = self.client.send(request.map(kube::client::Body::from)).await.map_err(sort)?;
             let status = answer.status().as_u16();
             let body = answer.into_body().collect().await.map_err(sort)?.to_bytes();
-            let text = String::from_utf8(body.into()).map_err(|_| ClusterError::Garbled { message: "not UTF-8".to_owned() })?;
+            let text = String::from_utf8(body.into())
+                .map_err(|_| ClusterError::Garbled { message: "not UTF-8".to_owned() })?;
             if status < 400 {
                 return Ok((status, text));
             }
@@ -57,7 +59,8 @@ impl KubeCluster {
 
     async fn send_json(&self, request: Request<Vec<u8>>) -> Result<(u16, Value), ClusterError> {
         let (status, text) = self.send(request).await?;
-        let value = serde_json::from_str(&text).map_err(|error| ClusterError::Garbled { message: error.to_string() })?;
+        let value = serde_json::from_str(&text)
+            .map_err(|error| ClusterError::Garbled { message: error.to_string() })?;
         Ok((status, value))
     }
 
@@ -87,7 +90,8 @@ impl KubeCluster {
 
 /// An error body is a Status; anything else becomes its message.
 fn status_of(code: u16, text: &str) -> kube::core::Status {
-    let parsed: Option<kube::core::Status> = serde_json::from_str(text).ok().filter(|status: &kube::core::Status| status.code != 0);
+    let parsed: Option<kube::core::Status> =
+        serde_json::from_str(text).ok().filter(|status: &kube::core::Status| status.code != 0);
     parsed.unwrap_or_else(|| {
         let words: String = text.chars().take(200).collect();
         kube::core::Status::failure(&format!("HTTP {code}: {words}"), "").with_code(code)
@@ -125,16 +129,19 @@ fn encoded(text: &str) -> String {
 fn identity_of(object: &Value) -> Result<(ResourceId, ApiVersion), ClusterError> {
     let id = ResourceId::of(object);
     let version = object.get("apiVersion").and_then(Value::as_str).and_then(ApiVersion::parse);
-    id.zip(version)
-        .ok_or_else(|| ClusterError::Rejected { message: "the object has no apiVersion, kind or name".to_owned() })
+    id.zip(version).ok_or_else(|| ClusterError::Rejected {
+        message: "the object has no apiVersion, kind or name".to_owned(),
+    })
 }
 
 #[async_trait]
 impl ClusterRead for KubeCluster {
     async fn identity(&self) -> Result<ClusterIdentity, ClusterError> {
-        let (_, namespace) = self.send_json(request("GET", "/api/v1/namespaces/kube-system", "", Vec::new())?).await?;
+        let (_, namespace) =
+            self.send_json(request("GET", "/api/v1/namespaces/kube-system", "", Vec::new())?).await?;
         let (_, version) = self.send_json(request("GET", "/version", "", Vec::new())?).await?;
-        let text = |value: &Value, at: &str| value.pointer(at).and_then(Value::as_str).unwrap_or("").to_owned();
+        let text =
+            |value: &Value, at: &str| value.pointer(at).and_then(Value::as_str).unwrap_or("").to_owned();
         Ok(ClusterIdentity { uid: text(&namespace, "/metadata/uid"), version: text(&version, "/gitVersion") })
     }
 
@@ -158,7 +165,11 @@ impl ClusterRead for KubeCluster {
         Ok(table)
     }
 
-    async fn get(&self, id: &ResourceId, version: Option<&ApiVersion>) -> Result<Option<Value>, ClusterError> {
+    async fn get(
+        &self,
+        id: &ResourceId,
+        version: Option<&ApiVersion>,
+    ) -> Result<Option<Value>, ClusterError> {
         let url = self.url(id, version).await?;
         match self.send_json(request("GET", &url, "", Vec::new())?).await {
             Ok((_, object)) => Ok(Some(object)),
@@ -319,7 +330,8 @@ impl ClusterWrite for KubeCluster {
         let replaces = object.pointer("/metadata/resourceVersion").is_some();
         let (info, served) = self.info(&id.kind, Some(&version)).await?;
         let base = collection(&info, &served, id.namespace.as_deref().filter(|_| info.namespaced));
-        let (method, url) = if replaces { ("PUT", format!("{base}/{}", encoded(&id.name))) } else { ("POST", base) };
+        let (method, url) =
+            if replaces { ("PUT", format!("{base}/{}", encoded(&id.name))) } else { ("POST", base) };
         let url = format!("{url}?fieldManager=moorline");
         Ok(self.send_json(request(method, &url, "application/json", body)?).await?.1)
     }
@@ -333,7 +345,8 @@ impl ClusterWrite for KubeCluster {
         let url = self.url(id, version).await?;
         let options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background",
             "preconditions": {"uid": uid}});
-        match self.send(request("DELETE", &url, "application/json", options.to_string().into_bytes())?).await {
+        match self.send(request("DELETE", &url, "application/json", options.to_string().into_bytes())?).await
+        {
             Ok(_) => Ok(true),
             Err(ClusterError::Missing { .. }) => Ok(false),
             Err(error) => Err(error),

@@ -62,7 +62,8 @@ pub(super) fn read(text: &str, table: &mut KindTable) -> Result<(), ClusterError
     let list: GroupList = serde_json::from_str(text)
         .map_err(|error| ClusterError::Garbled { message: format!("discovery: {error}") })?;
     if list.kind != "APIGroupDiscoveryList" {
-        let message = format!("discovery answered {}: aggregated discovery (Kubernetes 1.30) is needed", list.kind);
+        let message =
+            format!("discovery answered {}: aggregated discovery (Kubernetes 1.30) is needed", list.kind);
         return Err(ClusterError::Garbled { message });
     }
     for group in list.items {
@@ -72,8 +73,11 @@ pub(super) fn read(text: &str, table: &mut KindTable) -> Result<(), ClusterError
                 continue;
             }
             for resource in version.resources {
-                let Some(kind) = resource.response_kind.filter(|kind| !kind.kind.is_empty()) else { continue };
-                let watchable = ["list", "watch"].iter().all(|verb| resource.verbs.iter().any(|known| known == verb));
+                let Some(kind) = resource.response_kind.filter(|kind| !kind.kind.is_empty()) else {
+                    continue;
+                };
+                let watchable =
+                    ["list", "watch"].iter().all(|verb| resource.verbs.iter().any(|known| known == verb));
                 table.add(
                     GroupKind::new(&group.metadata.name, &kind.kind),
                     &version.version,

@@ -21,7 +21,8 @@ pub(super) fn sort(error: kube::Error) -> ClusterError {
 
 fn sort_status(status: &Status) -> ClusterError {
     let message = cut(&status.message);
-    let retry = status.details.as_ref().map(|details| details.retry_after_seconds).filter(|seconds| *seconds > 0);
+    let retry =
+        status.details.as_ref().map(|details| details.retry_after_seconds).filter(|seconds| *seconds > 0);
     let retry_after = retry.map(|seconds| Duration::from_secs(u64::from(seconds)));
     let denied = message.contains("admission webhook") || message.contains("ValidatingAdmissionPolicy");
     match status.code {

@@ -34,11 +34,7 @@ pub(crate) fn unique_name(prefix: &str) -> String {
 impl ControlPlane {
     /// Starts a control plane of its own, for the few tests that stop it or change what all share.
     pub(crate) fn start() -> Self {
-        let folder = tempfile::Builder::new()
-            .prefix("moorline-control-plane-")
-            .tempdir()
-            .unwrap()
-            .keep();
+        let folder = tempfile::Builder::new().prefix("moorline-control-plane-").tempdir().unwrap().keep();
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/control-plane/start");
         let mut process = Command::new(script)
             .arg(&folder)
@@ -48,13 +44,8 @@ impl ControlPlane {
             .spawn()
             .unwrap();
         let mut answer = String::new();
-        BufReader::new(process.stdout.take().unwrap())
-            .read_line(&mut answer)
-            .unwrap();
-        assert!(
-            answer.starts_with("ready: "),
-            "the control plane did not start; its reason is above"
-        );
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut answer).unwrap();
+        assert!(answer.starts_with("ready: "), "the control plane did not start; its reason is above");
         let plane = Self { folder, process };
         plane.start_node();
         plane
@@ -86,13 +77,8 @@ impl ControlPlane {
         let kubeconfig = self.kubeconfig();
         // A thread with a runtime of its own: the runtimes of the tests come and go.
         std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
-            runtime
-                .block_on(async { node::run(client(&kubeconfig).await).await })
-                .unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async { node::run(client(&kubeconfig).await).await }).unwrap();
         });
     }
 }
@@ -108,9 +94,8 @@ async fn client(kubeconfig: &Path) -> kube::Client {
     // Both of the libraries' providers may be compiled in; this one is ours.
     drop(rustls::crypto::ring::default_provider().install_default());
     let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
-    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
-        .await
-        .unwrap();
+    let config =
+        kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
     kube::Client::try_from(config).unwrap()
 }
 
@@ -158,30 +143,19 @@ impl AuditLog {
         file.read_to_string(&mut text).unwrap();
         // The server may be in the middle of its last line.
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-        whole
-            .lines()
-            .filter_map(|line| request(&serde_json::from_str(line).unwrap()))
-            .collect()
+        whole.lines().filter_map(|line| request(&serde_json::from_str(line).unwrap())).collect()
     }
 
     /// The requests of programs whose user agent begins so.
     pub(crate) fn requests_of(&self, user_agent: &str) -> Vec<Request> {
-        self.requests()
-            .into_iter()
-            .filter(|request| request.user_agent.starts_with(user_agent))
-            .collect()
+        self.requests().into_iter().filter(|request| request.user_agent.starts_with(user_agent)).collect()
     }
 }
 
 fn request(event: &Value) -> Option<Request> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let watches = event["verb"] == "watch";
-    let counted = event["stage"]
-        == if watches {
-            "ResponseStarted"
-        } else {
-            "ResponseComplete"
-        };
+    let counted = event["stage"] == if watches { "ResponseStarted" } else { "ResponseComplete" };
     let object = &event["objectRef"];
     let mut resource = text(&object["resource"]);
     if let Some(subresource) = object["subresource"].as_str() {

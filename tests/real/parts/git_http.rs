@@ -80,11 +80,7 @@ impl GitHttp {
 
     /// The next request whose path and query contain the text meets with this mishap; several stand in line.
     pub(crate) fn prepare(&self, path_contains: &str, mishap: Mishap) {
-        self.shared
-            .mishaps
-            .lock()
-            .unwrap()
-            .push_back((path_contains.to_owned(), mishap));
+        self.shared.mishaps.lock().unwrap().push_back((path_contains.to_owned(), mishap));
     }
 
     fn serve(folder: &Path, authorization: Option<String>, versions: bool) -> Self {
@@ -102,10 +98,7 @@ impl GitHttp {
         let router = Router::new().fallback(answer).with_state(Arc::clone(&shared));
         // A thread of its own: blocking code under test may hold up the runtime of its test.
         let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let listener = tokio::net::TcpListener::from_std(listener).unwrap();
                 tokio::select! {
@@ -114,12 +107,7 @@ impl GitHttp {
                 }
             });
         });
-        Self {
-            port,
-            shared,
-            stop: Some(stop),
-            thread: Some(thread),
-        }
+        Self { port, shared, stop: Some(stop), thread: Some(thread) }
     }
 }
 
@@ -133,24 +121,11 @@ impl Drop for GitHttp {
 }
 
 async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
-    let target = request
-        .uri()
-        .path_and_query()
-        .map_or_else(String::new, ToString::to_string);
-    shared
-        .requests
-        .lock()
-        .unwrap()
-        .push(format!("{} {target}", request.method()));
-    let given = request
-        .headers()
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
+    let target = request.uri().path_and_query().map_or_else(String::new, ToString::to_string);
+    shared.requests.lock().unwrap().push(format!("{} {target}", request.method()));
+    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     if shared.authorization.is_some() && given != shared.authorization.as_deref() {
-        return (
-            StatusCode::UNAUTHORIZED,
-            [(header::WWW_AUTHENTICATE, "Basic realm=\"git\"")],
-        )
+        return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Basic realm=\"git\"")])
             .into_response();
     }
     let mishap = shared.mishap(&target);
@@ -158,20 +133,12 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         Some(Mishap::Unavailable) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
         Some(Mishap::TooManyRequests) => return StatusCode::TOO_MANY_REQUESTS.into_response(),
         Some(Mishap::Redirect(elsewhere)) => {
-            return (
-                StatusCode::FOUND,
-                [(header::LOCATION, format!("{elsewhere}{target}"))],
-            )
-                .into_response();
+            return (StatusCode::FOUND, [(header::LOCATION, format!("{elsewhere}{target}"))]).into_response();
         }
         Some(Mishap::LostAnswer | Mishap::Pass) | None => {}
     }
     let response = backend(&shared, request).await;
-    if mishap == Some(Mishap::LostAnswer) {
-        StatusCode::BAD_GATEWAY.into_response()
-    } else {
-        response
-    }
+    if mishap == Some(Mishap::LostAnswer) { StatusCode::BAD_GATEWAY.into_response() } else { response }
 }
 
 impl Shared {
@@ -185,13 +152,8 @@ impl Shared {
 /// Runs the program by the rules of CGI; it unpacks a compressed body by itself.
 async fn backend(shared: &Shared, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let header = |name: &str| {
-        parts
-            .headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
-    };
+    let header =
+        |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     // Collected, so that a chunked body has a length to tell.
     let body = axum::body::to_bytes(body, BODY_LIMIT).await.unwrap();
     let mut command = tokio::process::Command::new(program("MOORLINE_GIT_HTTP_BACKEND"));
@@ -204,14 +166,7 @@ async fn backend(shared: &Shared, request: Request) -> Response {
         .env("CONTENT_TYPE", header("content-type"))
         .env("CONTENT_LENGTH", body.len().to_string())
         .env("HTTP_CONTENT_ENCODING", header("content-encoding"))
-        .env(
-            "GIT_PROTOCOL",
-            if shared.versions {
-                header("git-protocol")
-            } else {
-                ""
-            },
-        )
+        .env("GIT_PROTOCOL", if shared.versions { header("git-protocol") } else { "" })
         .env("REMOTE_ADDR", "127.0.0.1")
         // Whoever came this far may push. The folder may belong to another user than the one who runs the tests.
         .envs([
@@ -219,10 +174,7 @@ async fn backend(shared: &Shared, request: Request) -> Response {
             ("GIT_CONFIG_KEY_0", "http.receivepack"),
             ("GIT_CONFIG_VALUE_0", "true"),
         ])
-        .envs([
-            ("GIT_CONFIG_KEY_1", "safe.directory"),
-            ("GIT_CONFIG_VALUE_1", "*"),
-        ])
+        .envs([("GIT_CONFIG_KEY_1", "safe.directory"), ("GIT_CONFIG_VALUE_1", "*")])
         .stdin(std::process::Stdio::piped())
         .stdout(std::process::Stdio::piped())
         .kill_on_drop(true);
@@ -249,10 +201,5 @@ fn response(output: &[u8]) -> Response {
             headers.insert(name, HeaderValue::from_str(value.trim()).unwrap());
         }
     }
-    (
-        status,
-        headers,
-        Body::from(Bytes::copy_from_slice(&output[end + 4..])),
-    )
-        .into_response()
+    (status, headers, Body::from(Bytes::copy_from_slice(&output[end + 4..]))).into_response()
 }

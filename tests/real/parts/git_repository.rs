@@ -15,14 +15,9 @@ pub(crate) struct BareRepository {
 impl BareRepository {
     /// Makes an empty one.
     pub(crate) fn create(path: &Path) -> Self {
-        let repository = Self {
-            path: path.to_owned(),
-        };
-        let made = Command::new("git")
-            .args(["init", "-q", "--bare", "-b", "main"])
-            .arg(path)
-            .status()
-            .unwrap();
+        let repository = Self { path: path.to_owned() };
+        let made =
+            Command::new("git").args(["init", "-q", "--bare", "-b", "main"]).arg(path).status().unwrap();
         assert!(made.success());
         repository
     }
@@ -41,29 +36,18 @@ impl BareRepository {
             writeln!(stream, "from {parent}").unwrap();
         }
         for (path, content) in files {
-            write!(
-                stream,
-                "M 100644 inline {path}\ndata {}\n{content}\n",
-                content.len()
-            )
-            .unwrap();
+            write!(stream, "M 100644 inline {path}\ndata {}\n{content}\n", content.len()).unwrap();
         }
         let mut command = Command::new("git");
-        let imported = output(
-            command
-                .arg("-C")
-                .arg(&self.path)
-                .args(["fast-import", "--quiet", "--force"]),
-            &stream,
-        );
+        let imported =
+            output(command.arg("-C").arg(&self.path).args(["fast-import", "--quiet", "--force"]), &stream);
         assert_eq!(imported.code, Some(0), "{}", imported.stderr);
         self.git(&["rev-parse", &format!("refs/heads/{branch}")])
     }
 
     /// Runs git in it, insists that it succeeds, and returns what it prints.
     pub(crate) fn git(&self, arguments: &[&str]) -> String {
-        self.try_git(arguments)
-            .unwrap_or_else(|| panic!("git {} failed", arguments.join(" ")))
+        self.try_git(arguments).unwrap_or_else(|| panic!("git {} failed", arguments.join(" ")))
     }
 
     fn try_git(&self, arguments: &[&str]) -> Option<String> {

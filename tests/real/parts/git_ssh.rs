@@ -29,10 +29,7 @@ impl GitSsh {
     }
 
     fn start_with(more: &str) -> Self {
-        let keys = tempfile::Builder::new()
-            .prefix("moorline-ssh-")
-            .tempdir()
-            .unwrap();
+        let keys = tempfile::Builder::new().prefix("moorline-ssh-").tempdir().unwrap();
         let folder = keys.path();
         make_key(&folder.join("host"));
         make_key(&folder.join("user"));
@@ -42,16 +39,9 @@ impl GitSsh {
         drop(fs::create_dir_all("/run/sshd"));
         let port = free_port();
         let text = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
-        fs::write(
-            folder.join("known_hosts"),
-            format!("[127.0.0.1]:{port} {}", text("host.pub")),
-        )
-        .unwrap();
-        fs::write(
-            folder.join("other_known_hosts"),
-            format!("[127.0.0.1]:{port} {}", text("stranger.pub")),
-        )
-        .unwrap();
+        fs::write(folder.join("known_hosts"), format!("[127.0.0.1]:{port} {}", text("host.pub"))).unwrap();
+        fs::write(folder.join("other_known_hosts"), format!("[127.0.0.1]:{port} {}", text("stranger.pub")))
+            .unwrap();
         let folder_name = folder.display();
         let configuration = format!(
             "ListenAddress 127.0.0.1\nPort {port}\nHostKey {folder_name}/host\nPidFile none\nUsePAM no\n\
@@ -60,35 +50,21 @@ impl GitSsh {
         );
         fs::write(folder.join("sshd_config"), configuration).unwrap();
         let configuration = folder.join("sshd_config");
-        let arguments = [
-            OsStr::new("-D"),
-            OsStr::new("-e"),
-            OsStr::new("-f"),
-            configuration.as_os_str(),
-        ];
+        let arguments = [OsStr::new("-D"), OsStr::new("-e"), OsStr::new("-f"), configuration.as_os_str()];
         let log = folder.join("sshd.log");
         let mut server = Server::start(&program("MOORLINE_SSHD"), &arguments, &log).unwrap();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             assert!(server.is_running(), "sshd did not start: {}", text("sshd.log"));
             std::thread::yield_now();
         }
-        Self {
-            port,
-            keys,
-            _server: server,
-        }
+        Self { port, keys, _server: server }
     }
 
     /// The URL of a repository at an absolute path.
     pub(crate) fn url(&self, repository: &Path) -> String {
         let user = Command::new("id").arg("-un").output().unwrap();
         let user = String::from_utf8(user.stdout).unwrap();
-        format!(
-            "ssh://{}@127.0.0.1:{}{}",
-            user.trim(),
-            self.port,
-            repository.display()
-        )
+        format!("ssh://{}@127.0.0.1:{}{}", user.trim(), self.port, repository.display())
     }
 
     /// The private key that is let in.
@@ -113,18 +89,11 @@ impl GitSsh {
 }
 
 fn make_key(path: &Path) {
-    let made = Command::new("ssh-keygen")
-        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
-        .arg(path)
-        .status()
-        .unwrap();
+    let made =
+        Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(path).status().unwrap();
     assert!(made.success());
 }
 
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -37,9 +37,7 @@ impl Kubectl {
     /// Runs it with text on standard input (`-f -`).
     pub(crate) fn run_with_input(&self, arguments: &[&str], input: &str) -> Output {
         output(
-            Command::new(program("MOORLINE_KUBECTL"))
-                .env("KUBECONFIG", &self.kubeconfig)
-                .args(arguments),
+            Command::new(program("MOORLINE_KUBECTL")).env("KUBECONFIG", &self.kubeconfig).args(arguments),
             input,
         )
     }
@@ -52,13 +50,7 @@ impl Kubectl {
     /// Runs it with text on standard input, insists that it succeeds, and returns its standard output.
     pub(crate) fn succeed_with_input(&self, arguments: &[&str], input: &str) -> String {
         let output = self.run_with_input(arguments, input);
-        assert_eq!(
-            output.code,
-            Some(0),
-            "kubectl {}: {}",
-            arguments.join(" "),
-            output.stderr
-        );
+        assert_eq!(output.code, Some(0), "kubectl {}: {}", arguments.join(" "), output.stderr);
         output.stdout
     }
 
@@ -70,12 +62,8 @@ impl Kubectl {
 
 /// Runs a command to its end with text on its standard input.
 pub(crate) fn output(command: &mut Command, input: &str) -> Output {
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_owned();
     // A command that reads little may end before it has taken all; that is its own affair.

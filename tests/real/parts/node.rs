@@ -46,9 +46,7 @@ async fn create_node(client: &Client) -> Result<(), kube::Error> {
     let status = json!({"status": {
         "capacity": resources, "allocatable": resources,
         "conditions": [{"type": "Ready", "status": "True", "reason": "StandIn", "message": "the stand-in is ready"}]}});
-    nodes
-        .patch_status(NODE, &PatchParams::default(), &Patch::Strategic(status))
-        .await?;
+    nodes.patch_status(NODE, &PatchParams::default(), &Patch::Strategic(status)).await?;
     Ok(())
 }
 
@@ -86,10 +84,7 @@ async fn serve_claims(client: &Client) {
 }
 
 /// Repeats a reaction that failed, unless the object is gone, changed or there already: an event then follows.
-#[expect(
-    clippy::print_stderr,
-    reason = "a program's own complaint, in the quickstart and in a failing test"
-)]
+#[expect(clippy::print_stderr, reason = "a program's own complaint, in the quickstart and in a failing test")]
 async fn insist<Answer: Future<Output = Result<(), kube::Error>>>(
     name: &str,
     mut reaction: impl FnMut() -> Answer,
@@ -112,29 +107,18 @@ async fn carry_out(client: &Client, pod: &Pod) -> Result<(), kube::Error> {
         Reaction::Bind => {
             let binding = json!({"apiVersion": "v1", "kind": "Binding", "metadata": {"name": name},
                 "target": {"apiVersion": "v1", "kind": "Node", "name": NODE}});
-            pods.create_subresource::<_, Value>("binding", &name, &PostParams::default(), &binding)
-                .await?;
+            pods.create_subresource::<_, Value>("binding", &name, &PostParams::default(), &binding).await?;
         }
         Reaction::Say(status) => {
-            pods.patch_status(
-                &name,
-                &PatchParams::default(),
-                &Patch::Merge(json!({"status": status})),
-            )
-            .await?;
+            pods.patch_status(&name, &PatchParams::default(), &Patch::Merge(json!({"status": status})))
+                .await?;
         }
         Reaction::LetGo => {
             // The identity as precondition: a StatefulSet's next pod has the same name.
             let gone = DeleteParams::default().grace_period(0);
             let uid = pod.uid();
-            pods.delete(
-                &name,
-                &gone.preconditions(kube::api::Preconditions {
-                    uid,
-                    resource_version: None,
-                }),
-            )
-            .await?;
+            pods.delete(&name, &gone.preconditions(kube::api::Preconditions { uid, resource_version: None }))
+                .await?;
         }
     }
     Ok(())
@@ -156,21 +140,14 @@ fn reaction(pod: &Pod) -> Reaction {
         return Reaction::LetGo;
     }
     let unschedulable = pod.annotations().contains_key("unschedulable")
-        || spec
-            .containers
-            .iter()
-            .any(|container| tag(container).contains("unschedulable"));
+        || spec.containers.iter().any(|container| tag(container).contains("unschedulable"));
     let status = match (&spec.node_name, unschedulable) {
         (None, false) => return Reaction::Bind,
         (None, true) => unschedulable_status(pod),
         (Some(_), _) => status(pod),
     };
     let said = serde_json::to_value(&pod.status).unwrap_or_default();
-    if essence(&said) == essence(&status) {
-        Reaction::None
-    } else {
-        Reaction::Say(status)
-    }
+    if essence(&said) == essence(&status) { Reaction::None } else { Reaction::Say(status) }
 }
 
 /// What tells one status from another here; the API server fills in and keeps the rest.
@@ -237,21 +214,14 @@ fn status(pod: &Pod) -> Value {
             if initialized {
                 container_status(container, &policy, &since)
             } else {
-                said(
-                    container,
-                    false,
-                    &json!({"waiting": {"reason": "PodInitializing"}}),
-                )
+                said(container, false, &json!({"waiting": {"reason": "PodInitializing"}}))
             }
         })
         .collect();
-    let exit_codes: Option<Vec<i64>> = containers
-        .iter()
-        .map(|container| container["state"]["terminated"]["exitCode"].as_i64())
-        .collect();
-    let running = containers
-        .iter()
-        .any(|container| container["state"]["waiting"]["reason"] != "ImagePullBackOff");
+    let exit_codes: Option<Vec<i64>> =
+        containers.iter().map(|container| container["state"]["terminated"]["exitCode"].as_i64()).collect();
+    let running =
+        containers.iter().any(|container| container["state"]["waiting"]["reason"] != "ImagePullBackOff");
     let phase = match exit_codes {
         Some(codes) if codes.iter().all(|code| *code == 0) => "Succeeded",
         Some(_) => "Failed",
@@ -277,29 +247,18 @@ fn container_status(container: &Container, policy: &str, since: &Value) -> Value
     let ended = |code: i32, reason: &str| json!({"terminated": {"exitCode": code, "reason": reason, "startedAt": since, "finishedAt": since}});
     if tag.contains("missing") {
         let message = format!("Back-off pulling image \"{image}\": not found");
-        said(
-            container,
-            false,
-            &json!({"waiting": {"reason": "ImagePullBackOff", "message": message}}),
-        )
+        said(container, false, &json!({"waiting": {"reason": "ImagePullBackOff", "message": message}}))
     } else if tag.contains("crash") && policy == "Never" {
         said(container, false, &ended(1, "Error"))
     } else if tag.contains("crash") {
         let message = format!("back-off 5m0s restarting failed container={}", container.name);
-        let mut status = said(
-            container,
-            false,
-            &json!({"waiting": {"reason": "CrashLoopBackOff", "message": message}}),
-        );
+        let mut status =
+            said(container, false, &json!({"waiting": {"reason": "CrashLoopBackOff", "message": message}}));
         status["restartCount"] = json!(3);
         status["lastState"] = ended(1, "Error");
         status
     } else if policy == "Always" {
-        said(
-            container,
-            !tag.contains("unready"),
-            &json!({"running": {"startedAt": since}}),
-        )
+        said(container, !tag.contains("unready"), &json!({"running": {"startedAt": since}}))
     } else {
         said(container, false, &ended(0, "Completed"))
     }
@@ -318,10 +277,7 @@ fn volume_for(claim: &PersistentVolumeClaim) -> Option<PersistentVolume> {
         return None;
     }
     let uid = claim.uid()?;
-    let capacity = spec
-        .resources
-        .as_ref()
-        .and_then(|resources| resources.requests.clone());
+    let capacity = spec.resources.as_ref().and_then(|resources| resources.requests.clone());
     Some(parsed(
         json!({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": format!("volume-{uid}")},
         "spec": {

@@ -1,0 +1,80 @@
+//! The command line: one file per command, each with its arguments and a `run`. Prints; decides nothing.
+
+mod check;
+mod command;
+mod diff;
+mod output;
+mod plan;
+mod render;
+mod run;
+mod session;
+mod status;
+mod wait;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::settings::CommonArguments;
+pub use output::Failure;
+
+/// Keeps Kubernetes clusters moored to Git.
+#[derive(Parser, Debug)]
+#[command(name = "moorline", version, about, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    common: CommonArguments,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Reconcile: poll, render, compare, apply, watch, record
+    Run(run::RunArguments),
+    /// Print what is applied, as one YAML stream
+    Render(render::RenderArguments),
+    /// Print what would be done, and what is held and why
+    Plan(plan::PlanArguments),
+    /// Compare what is wanted with what is live
+    Diff(diff::DiffArguments),
+    /// Show what is wanted, deployed and blocked, and how well it runs
+    Status(status::StatusArguments),
+    /// Validate a checkout of a config repository
+    Check(check::CheckArguments),
+    /// Look again now
+    Reconcile(command::ScopeArguments),
+    /// Write nothing until resumed
+    Suspend(command::SuspendArguments),
+    /// End a suspension
+    Resume(command::ScopeArguments),
+    /// Let a blocked version be tried again
+    Unblock(command::ScopeArguments),
+    /// Carry out a plan that is held for confirmation
+    Confirm(command::ConfirmArguments),
+    /// Wait until a commit is deployed and healthy
+    Wait(wait::WaitArguments),
+}
+
+/// Runs the command line.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Run(arguments) => run::run(&cli.common, arguments),
+        Command::Render(arguments) => render::run(&cli.common, &arguments),
+        Command::Plan(arguments) => plan::run(&cli.common, &arguments),
+        Command::Diff(arguments) => diff::run(&cli.common, &arguments),
+        Command::Status(arguments) => status::run(&cli.common, &arguments),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Reconcile(arguments) => command::reconcile(&cli.common, &arguments),
+        Command::Suspend(arguments) => command::suspend(&cli.common, &arguments),
+        Command::Resume(arguments) => command::resume(&cli.common, &arguments),
+        Command::Unblock(arguments) => command::unblock(&cli.common, &arguments),
+        Command::Confirm(arguments) => command::confirm(&cli.common, &arguments),
+        Command::Wait(arguments) => wait::run(&cli.common, &arguments),
+    };
+    match result {
+        Ok(code) => code,
+        Err(failure) => failure.report(),
+    }
+}

@@ -1,0 +1,104 @@
+//! `moorline check`: validates a checkout of a config repository, offline; every fault at once.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::output::{Failure, print};
+use crate::adapters::checkout::read_checkout;
+use crate::desired::{ConfigRepository, Origin};
+use crate::model::error::Classified as _;
+use crate::model::fault::Fault;
+use crate::model::name::EnvironmentName;
+use crate::model::source::FileTree;
+use crate::render::{RenderInput, WantedCode, render};
+
+/// Exit codes: 0 no fault · 1 faults, or the folder cannot be read.
+#[derive(Args, Debug)]
+pub(super) struct CheckArguments {
+    /// The checkout
+    #[arg(default_value = ".")]
+    path: PathBuf,
+    /// Print the JSON schema of our files instead
+    #[arg(long)]
+    schema: bool,
+}
+
+pub(super) fn run(arguments: &CheckArguments) -> Result<ExitCode, Failure> {
+    let tree = read_checkout(&arguments.path)
+        .map_err(|error| Failure::new(format!("failed to read {}: {error}", arguments.path.display())))?;
+    let lines = check(&tree);
+    for line in &lines {
+        print(&format!("{line}\n"));
+    }
+    if lines.is_empty() {
+        let config = ConfigRepository::read(&tree);
+        let applications: usize =
+            config.environments.values().map(|environment| environment.members.len()).sum();
+        print(&format!(
+            "{} environments, {applications} applications: no faults\n",
+            config.environments.len()
+        ));
+        return Ok(ExitCode::SUCCESS);
+    }
+    Ok(ExitCode::from(1))
+}
+
+/// Every fault as `file:line:column: message`, with its hint behind it.
+fn check(tree: &FileTree) -> Vec<String> {
+    let config = ConfigRepository::read(tree);
+    let mut lines: Vec<String> = config.faults.iter().map(fault_line).collect();
+    for name in config.environments.keys() {
+        lines.extend(render_faults(&config, tree, name));
+    }
+    lines
+}
+
+fn fault_line(fault: &Fault) -> String {
+    match &fault.hint {
+        Some(hint) => format!("{fault} ({hint})"),
+        None => fault.to_string(),
+    }
+}
+
+/// Faults of rendering what lies in the config repository itself.
+fn render_faults(config: &ConfigRepository, tree: &FileTree, environment: &EnvironmentName) -> Vec<String> {
+    let Some(configuration) = &config.configuration else {
+        return Vec::new();
+    };
+    let Ok(own_namespace) = "moorline".parse() else {
+        return Vec::new();
+    };
+    let folder = tree.subtree(&format!("environments/{environment}"));
+    let mut lines = Vec::new();
+    for application in config.applications(tree, environment).0 {
+        if config.faults.iter().any(|fault| fault.holds(environment, &application.id.service)) {
+            continue;
+        }
+        let files = match &application.origin {
+            Origin::Dependency { .. } | Origin::Environment => {
+                tree.subtree(&format!("environments/{environment}"))
+            }
+            Origin::Manifests(source) if source.repository.is_none() => tree.subtree(source.path.as_str()),
+            Origin::Manifests(_) | Origin::Chart { .. } => continue,
+        };
+        let input = RenderInput {
+            instance: &configuration.instance,
+            own_namespace: &own_namespace,
+            application: &application,
+            umbrella: config.environments.get(environment).and_then(|one| one.umbrella.as_ref()),
+            folder: &folder,
+            files: &files,
+            code: &WantedCode::default(),
+            kinds: None,
+            kubernetes: None,
+            seed: [0; 32],
+        };
+        if let Err(error) = render(&input) {
+            let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
+            lines.push(format!("{}: {error}{hint}", application.id));
+        }
+    }
+    lines
+}

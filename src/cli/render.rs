@@ -1,0 +1,120 @@
+//! `moorline render`: what is applied, as one YAML stream. Needs no cluster unless one is named.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+
+use super::output::{Failure, print, remark};
+use super::session::{Session, environment, runtime};
+use crate::model::digest::HashKey;
+use crate::model::error::chain;
+use crate::model::manifest::RenderedSet;
+use crate::model::name::ApplicationId;
+use crate::reconciler::observe::{ClusterView, Desired, Observer, Reading};
+use crate::settings::CommonArguments;
+
+/// Exit codes: 0 rendered · 1 an application does not render, or a repository could not be used.
+#[derive(Args, Debug)]
+pub(super) struct RenderArguments {
+    /// Environment
+    environment: String,
+    /// Service
+    service: Option<String>,
+    /// Branch, tag or commit of the config repository
+    #[arg(long, value_name = "REVISION")]
+    revision: Option<String>,
+    /// How to print
+    #[arg(short, long, value_enum, default_value = "yaml")]
+    output: Format,
+    /// Print the digest of each application's rendered set instead
+    #[arg(long)]
+    digest: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Yaml,
+    Json,
+}
+
+pub(super) fn run(common: &CommonArguments, arguments: &RenderArguments) -> Result<ExitCode, Failure> {
+    let session = Session::open(common)?;
+    let reading = runtime()?.block_on(read(&session, arguments))?;
+    let (sets, errors) = collect(&reading, arguments);
+    if sets.is_empty() && errors.is_empty() {
+        let what = arguments.service.as_deref().unwrap_or("anything");
+        return Err(Failure::new(format!("{} does not hold {what}", arguments.environment)));
+    }
+    print(&show(&sets, arguments)?);
+    errors.iter().for_each(|error| remark(&format!("error: {error}")));
+    Ok(if errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+async fn read(session: &Session, arguments: &RenderArguments) -> Result<Reading, Failure> {
+    let name = environment(&arguments.environment)?;
+    let mut observer = Observer::new(session.world.clone(), session.options(vec![name.clone()], true)?);
+    let revision = arguments.revision.as_deref();
+    observer.read_config(revision).await.map_err(|hold| Failure::new(hold.message()))?;
+    let configuration = observer.config().and_then(|config| config.repository.configuration.clone());
+    if configuration.as_ref().is_some_and(|configuration| !configuration.environments.contains_key(&name)) {
+        return Err(Failure::new(format!("there is no environment {name}")));
+    }
+    let mut view = None;
+    if session.settings.kubeconfig.is_some() || session.settings.context.is_some() {
+        let context = configuration.and_then(|one| one.environments.get(&name)?.cluster.clone());
+        let cluster = session.world.clusters.connect(context.as_deref()).await;
+        let cluster = cluster.map_err(|error| Failure::new(chain(&error)))?;
+        let kinds = cluster.kinds(false).await.map_err(|error| Failure::new(chain(&error)))?;
+        let version = cluster.identity().await.map_err(|error| Failure::new(chain(&error)))?.version;
+        view = Some(ClusterView { kinds, version, key: HashKey::new([0; 32]) });
+    }
+    Ok(observer.read(None, &BTreeMap::new(), &|_| view.clone()).await)
+}
+
+fn collect(
+    reading: &Reading,
+    arguments: &RenderArguments,
+) -> (Vec<(ApplicationId, RenderedSet)>, Vec<String>) {
+    let mut errors: Vec<String> = reading.held.iter().map(|hold| hold.message()).collect();
+    errors.extend(reading.held_environments.values().flatten().map(|hold| hold.message()));
+    let mut sets = Vec::new();
+    for (id, desired) in &reading.desired {
+        if arguments.service.as_deref().is_some_and(|service| id.service.as_str() != service) {
+            continue;
+        }
+        match desired {
+            Desired::Rendered(version) => match version.rendered.packed.unpack() {
+                Ok(set) => sets.push((id.clone(), set)),
+                Err(error) => errors.push(format!("{id}: {error}")),
+            },
+            Desired::Held(holds) => {
+                errors.extend(holds.iter().map(|hold| format!("{id}: {}", hold.message())))
+            }
+            Desired::NeverPromoted => {
+                remark(&format!("{id} was never promoted: it has neither branch nor pin"))
+            }
+        }
+    }
+    (sets, errors)
+}
+
+fn show(sets: &[(ApplicationId, RenderedSet)], arguments: &RenderArguments) -> Result<String, Failure> {
+    let failed = |error: &dyn std::error::Error| Failure::new(error.to_string());
+    if arguments.digest {
+        return Ok(sets.iter().map(|(id, set)| format!("{id} {}\n", set.digest)).collect());
+    }
+    if arguments.output == Format::Json {
+        let items: Vec<&Value> =
+            sets.iter().flat_map(|(_, set)| set.manifests.iter()).map(|manifest| &*manifest.object).collect();
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
+        return Ok(serde_json::to_string_pretty(&list).map_err(|error| failed(&error))? + "\n");
+    }
+    let mut text = String::new();
+    for manifest in sets.iter().flat_map(|(_, set)| set.manifests.iter()) {
+        let yaml = crate::helm::to_yaml(&manifest.object);
+        text.push_str(&format!("---\n# Source: {}\n{yaml}", manifest.source));
+    }
+    Ok(text)
+}

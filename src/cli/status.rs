@@ -1,0 +1,134 @@
+//! `moorline status`: what is wanted, deployed and blocked, without a daemon.
+
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+
+use super::output::{Failure, colours, paint, print, remark, table};
+use super::session::{Session, environment, runtime};
+use crate::model::drift::SyncStatus;
+use crate::model::facts::Version;
+use crate::model::health::HealthStatus;
+use crate::model::status::ApplicationStatus;
+use crate::settings::CommonArguments;
+
+/// Exit codes: 0 shown · 1 a repository or the cluster could not be used.
+#[derive(Args, Debug)]
+pub(super) struct StatusArguments {
+    /// Environment
+    environment: Option<String>,
+    /// Service
+    service: Option<String>,
+    /// How to print
+    #[arg(short, long, value_enum)]
+    output: Option<Format>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Wide,
+    Json,
+}
+
+pub(super) fn run(common: &CommonArguments, arguments: &StatusArguments) -> Result<ExitCode, Failure> {
+    let session = Session::open(common)?;
+    let names = arguments.environment.as_deref().map(environment).transpose()?.into_iter().collect();
+    let outcome = runtime()?.block_on(session.look(names))?;
+    let service = arguments.service.as_deref();
+    let applications: Vec<&ApplicationStatus> = outcome
+        .board
+        .applications
+        .iter()
+        .filter(|one| service.is_none_or(|service| one.service == service))
+        .collect();
+    if arguments.output == Some(Format::Json) {
+        let text =
+            serde_json::to_string_pretty(&applications).map_err(|error| Failure::new(error.to_string()))?;
+        print(&format!("{text}\n"));
+    } else {
+        print(&text(&applications, arguments.output == Some(Format::Wide)));
+    }
+    for failure in &outcome.failures {
+        remark(&format!("error: {failure}"));
+    }
+    Ok(if outcome.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn text(applications: &[&ApplicationStatus], wide: bool) -> String {
+    let mut heading = vec!["ENVIRONMENT", "SERVICE", "SYNC", "HEALTH", "WANTED", "DEPLOYED"];
+    if wide {
+        heading.extend(["NAMESPACE", "BLOCKED", "CHART", "IMAGE"]);
+    }
+    let row = |one: &&ApplicationStatus| {
+        let mut row = vec![
+            one.environment.clone(),
+            one.service.clone(),
+            one.sync.as_str().to_owned(),
+            one.health.as_str().to_owned(),
+            if one.never_promoted { "never promoted".to_owned() } else { version(one.wanted.as_ref()) },
+            version(one.deployed.as_ref()),
+        ];
+        if wide {
+            let shown = one.deployed.as_ref().or(one.wanted.as_ref());
+            row.push(one.namespace.clone());
+            row.push(version(one.blocked.as_ref()));
+            row.push(shown.and_then(|version| version.chart.clone()).unwrap_or_else(|| "-".to_owned()));
+            row.push(shown.and_then(|version| version.image.clone()).unwrap_or_else(|| "-".to_owned()));
+        }
+        row
+    };
+    let rows: Vec<Vec<String>> = applications.iter().map(row).collect();
+    let mut lines: Vec<String> = table(&heading, &rows).lines().map(str::to_owned).collect();
+    let colours = colours();
+    let mut text = String::new();
+    text.push_str(&format!("{}\n", lines.remove(0)));
+    for (line, application) in lines.iter().zip(applications) {
+        text.push_str(&format!("{}\n", paint(line, colour(application), colours)));
+        for hold in &application.holds {
+            text.push_str(&format!("  {} ({}): {}\n", hold.reason, hold.class.as_str(), hold.message));
+        }
+        if let Some(suspended) = &application.suspended {
+            text.push_str(&format!("  suspended: {}\n", suspended.reason));
+        }
+        for notice in &application.notices {
+            text.push_str(&format!("  notice: {notice}\n"));
+        }
+        if wide {
+            for resource in &application.resources {
+                let place = if resource.namespace.is_empty() {
+                    String::new()
+                } else {
+                    format!("{}/", resource.namespace)
+                };
+                let (sync, health) = (resource.sync.as_str(), resource.health.as_str());
+                let line = format!(
+                    "  {} {place}{} {sync} {health} {}",
+                    resource.kind, resource.name, resource.message
+                );
+                text.push_str(&format!("{}\n", line.trim_end()));
+                for extra in &resource.extras {
+                    text.push_str(&format!("    extra {} by {}\n", extra.field, extra.manager));
+                }
+            }
+        }
+    }
+    text
+}
+
+fn version(version: Option<&Version>) -> String {
+    match version {
+        None => "-".to_owned(),
+        Some(version) => match version.commit {
+            Some(commit) => commit.short(),
+            None => format!("config {}", version.config.short()),
+        },
+    }
+}
+
+fn colour(application: &ApplicationStatus) -> &'static str {
+    match (application.sync, application.health) {
+        (_, HealthStatus::Degraded) => "31",
+        (SyncStatus::Synced, HealthStatus::Healthy) if application.holds.is_empty() => "32",
+        _ => "33",
+    }
+}

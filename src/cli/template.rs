@@ -1,0 +1,257 @@
+//! `moorline template`: a drop-in for `helm template` on the native engine.
+
+use std::collections::BTreeMap;
+use std::io::{Read as _, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::helm::{Capabilities, Chart, Compat, RenderError, RenderInput, SetKind, Values};
+
+/// Arguments of `moorline template`.
+#[derive(Debug, clap::Args)]
+pub struct TemplateArguments {
+    /// The release's name; it may be left out.
+    #[arg(value_names = ["NAME", "CHART"], num_args = 1..=2, required = true)]
+    pub name_and_chart: Vec<String>,
+    /// A file of values; may be repeated, later ones win. "-" reads standard input.
+    #[arg(short = 'f', long = "values", value_name = "FILE")]
+    pub values: Vec<PathBuf>,
+    /// Sets values: key=value,other.key=value.
+    #[arg(long, value_name = "K=V")]
+    pub set: Vec<String>,
+    /// Sets values as strings.
+    #[arg(long, value_name = "K=V")]
+    pub set_string: Vec<String>,
+    /// Sets values as JSON.
+    #[arg(long, value_name = "K=JSON")]
+    pub set_json: Vec<String>,
+    /// Sets a value to the content of a file.
+    #[arg(long, value_name = "K=FILE")]
+    pub set_file: Vec<String>,
+    /// Sets a value to the rest of the argument, as it is.
+    #[arg(long, value_name = "K=TEXT")]
+    pub set_literal: Vec<String>,
+    /// The namespace that templates see.
+    #[arg(short = 'n', long, default_value = "default")]
+    pub namespace: String,
+    /// The Kubernetes version that templates see.
+    #[arg(long, value_name = "VERSION")]
+    pub kube_version: Option<String>,
+    /// Further API versions that templates see.
+    #[arg(short = 'a', long, value_name = "VERSION", value_delimiter = ',')]
+    pub api_versions: Vec<String>,
+    /// Prints the CRDs of the chart as well.
+    #[arg(long)]
+    pub include_crds: bool,
+    /// Prints only what these templates make.
+    #[arg(short = 's', long, value_name = "TEMPLATE")]
+    pub show_only: Vec<String>,
+    /// Leaves hooks out.
+    #[arg(long)]
+    pub no_hooks: bool,
+    /// Leaves test hooks out.
+    #[arg(long)]
+    pub skip_tests: bool,
+    /// Does not check values against the chart's schema.
+    #[arg(long)]
+    pub skip_schema_validation: bool,
+    /// Templates see an upgrade instead of an installation.
+    #[arg(long)]
+    pub is_upgrade: bool,
+    /// Whose output to produce: 4.3, 4.1 or 3.19.
+    #[arg(long, value_name = "VERSION", default_value = "4.3", value_parser = parse_compat)]
+    pub helm_compat: Compat,
+}
+
+fn parse_compat(text: &str) -> Result<Compat, String> {
+    match text {
+        "4.3" | "4" => Ok(Compat::V4_3),
+        "4.1" => Ok(Compat::V4_1),
+        "3.19" | "3" => Ok(Compat::V3_19),
+        _ => Err("known are 4.3, 4.1 and 3.19".to_owned()),
+    }
+}
+
+/// Why nothing was printed.
+#[derive(Debug, thiserror::Error)]
+pub enum TemplateError {
+    /// A file cannot be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        error: std::io::Error,
+    },
+    /// The chart is not there.
+    #[error("path {path:?} not found")]
+    NoChart {
+        /// The path that was given.
+        path: String,
+    },
+    /// A file, flag or chart is wrong; the text is Helm's.
+    #[error("{0}")]
+    Helm(String),
+    /// The render failed; the text is Helm's.
+    #[error("{0}{advice}", advice = if .0.had_release() { "\n\nUse --debug flag to render out invalid YAML" } else { "" })]
+    Render(#[from] RenderError),
+    /// The output cannot be written.
+    #[error("cannot write")]
+    Write(#[source] std::io::Error),
+}
+
+/// Renders a chart and writes what `helm template` would print.
+pub fn run(arguments: &TemplateArguments, out: &mut dyn Write) -> Result<(), TemplateError> {
+    let (name, chart) = match arguments.name_and_chart.as_slice() {
+        [name, chart] => (name.as_str(), chart.as_str()),
+        [chart] => ("release-name", chart.as_str()),
+        _ => return Err(TemplateError::Helm("template takes a name and a chart".to_owned())),
+    };
+    let mut layers = Vec::new();
+    for path in &arguments.values {
+        layers.push(read_values(path)?);
+    }
+    layers.push(flags(arguments)?);
+    let chart = read_chart(chart)?;
+    let input = RenderInput {
+        release: name.to_owned(),
+        namespace: arguments.namespace.clone(),
+        layers,
+        capabilities: Some(capabilities(arguments)?),
+        compat: arguments.helm_compat,
+        include_crds: arguments.include_crds,
+        is_upgrade: arguments.is_upgrade,
+        skip_schema: arguments.skip_schema_validation,
+        seed: seed()?,
+        now: now(),
+        ..RenderInput::default()
+    };
+    let rendered = chart.render(&input)?;
+    let text = if arguments.show_only.is_empty() {
+        rendered.helm_output(!arguments.no_hooks, arguments.skip_tests)
+    } else {
+        rendered
+            .only(&arguments.show_only, !arguments.no_hooks, arguments.skip_tests)
+            .map_err(TemplateError::Helm)?
+    };
+    out.write_all(&text).and_then(|()| out.flush()).map_err(TemplateError::Write)
+}
+
+fn read_values(path: &Path) -> Result<Values, TemplateError> {
+    let bytes = if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        std::io::stdin()
+            .read_to_end(&mut bytes)
+            .map_err(|error| TemplateError::Read { path: path.to_owned(), error })?;
+        bytes
+    } else {
+        read(path)?
+    };
+    Values::parse(&bytes).map_err(|error| {
+        TemplateError::Helm(format!(
+            "failed to parse {}: error converting YAML to JSON: {}",
+            path.display(),
+            error.helm
+        ))
+    })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, TemplateError> {
+    std::fs::read(path).map_err(|error| TemplateError::Read { path: path.to_owned(), error })
+}
+
+fn flags(arguments: &TemplateArguments) -> Result<Values, TemplateError> {
+    let mut values = Values::default();
+    let kinds = [
+        ("--set-json", &arguments.set_json, SetKind::Json),
+        ("--set", &arguments.set, SetKind::Typed),
+        ("--set-string", &arguments.set_string, SetKind::Text),
+        ("--set-literal", &arguments.set_literal, SetKind::Literal),
+    ];
+    for (flag, expressions, kind) in kinds {
+        for expression in expressions {
+            values = values
+                .set(expression, kind)
+                .map_err(|error| TemplateError::Helm(format!("failed parsing {flag} data: {error}")))?;
+        }
+    }
+    for expression in &arguments.set_file {
+        let Some((key, path)) = expression.split_once('=') else {
+            return Err(TemplateError::Helm(format!("failed parsing --set-file data: key {expression:?} has no value")));
+        };
+        let content = read(Path::new(path))?;
+        let content = String::from_utf8_lossy(&content);
+        values = values
+            .set(&format!("{key}={content}"), SetKind::Literal)
+            .map_err(|error| TemplateError::Helm(format!("failed parsing --set-file data: {error}")))?;
+    }
+    Ok(values)
+}
+
+fn capabilities(arguments: &TemplateArguments) -> Result<Capabilities, TemplateError> {
+    let mut capabilities = Capabilities::offline(arguments.helm_compat);
+    if let Some(version) = &arguments.kube_version {
+        capabilities = capabilities.with_kube_version(version).ok_or_else(|| {
+            TemplateError::Helm(format!("invalid kube version '{version}': invalid semantic version"))
+        })?;
+    }
+    Ok(capabilities.with_api_versions(arguments.api_versions.iter().cloned()))
+}
+
+fn read_chart(path: &str) -> Result<Chart, TemplateError> {
+    let place = Path::new(path);
+    if place.is_dir() {
+        let mut files = BTreeMap::new();
+        collect(place, String::new(), &mut files, 0)?;
+        return Chart::from_files(files).map_err(|error| TemplateError::Helm(error.to_string()));
+    }
+    if place.is_file() {
+        return Chart::from_archive(&read(place)?).map_err(|error| TemplateError::Helm(error.to_string()));
+    }
+    Err(TemplateError::NoChart { path: path.to_owned() })
+}
+
+fn collect(
+    folder: &Path,
+    prefix: String,
+    files: &mut BTreeMap<String, Arc<[u8]>>,
+    depth: usize,
+) -> Result<(), TemplateError> {
+    if depth > 64 {
+        return Err(TemplateError::Helm(format!("{}: folders are nested too deeply", folder.display())));
+    }
+    let failed = |error| TemplateError::Read { path: folder.to_owned(), error };
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let path = entry.path();
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        let about = std::fs::metadata(&path).map_err(|error| TemplateError::Read { path: path.clone(), error })?;
+        if about.is_dir() {
+            collect(&path, format!("{name}/"), files, depth + 1)?;
+        } else if about.is_file() {
+            files.insert(name, Arc::from(read(&path)?));
+        } else {
+            return Err(TemplateError::Helm(format!(
+                "cannot load irregular file {} as it has file mode type bits set",
+                path.display()
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Random values differ from run to run, as Helm's do.
+fn seed() -> Result<[u8; 32], TemplateError> {
+    let path = Path::new("/dev/urandom");
+    let mut seed = [0; 32];
+    std::fs::File::open(path)
+        .and_then(|mut file| file.read_exact(&mut seed))
+        .map_err(|error| TemplateError::Read { path: path.to_owned(), error })?;
+    Ok(seed)
+}
+
+fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,254 @@
+//! What templates may know of the cluster: its version and the API versions it serves.
+
+use std::sync::Arc;
+
+use super::Compat;
+use super::functions::semver::Version;
+use super::value::object::Record;
+use super::value::{Object, Text, Value};
+
+/// What `helm template` offline believes the cluster to serve.
+const V4: &[&str] = &[
+    "v1",
+    "admissionregistration.k8s.io/v1",
+    "admissionregistration.k8s.io/v1alpha1",
+    "admissionregistration.k8s.io/v1beta1",
+    "internal.apiserver.k8s.io/v1alpha1",
+    "apps/v1",
+    "apps/v1beta1",
+    "apps/v1beta2",
+    "authentication.k8s.io/v1",
+    "authentication.k8s.io/v1alpha1",
+    "authentication.k8s.io/v1beta1",
+    "authorization.k8s.io/v1",
+    "authorization.k8s.io/v1beta1",
+    "autoscaling/v1",
+    "autoscaling/v2",
+    "batch/v1",
+    "batch/v1beta1",
+    "certificates.k8s.io/v1",
+    "certificates.k8s.io/v1beta1",
+    "certificates.k8s.io/v1alpha1",
+    "coordination.k8s.io/v1alpha2",
+    "coordination.k8s.io/v1beta1",
+    "coordination.k8s.io/v1",
+    "discovery.k8s.io/v1",
+    "discovery.k8s.io/v1beta1",
+    "events.k8s.io/v1",
+    "events.k8s.io/v1beta1",
+    "extensions/v1beta1",
+    "flowcontrol.apiserver.k8s.io/v1",
+    "flowcontrol.apiserver.k8s.io/v1beta1",
+    "flowcontrol.apiserver.k8s.io/v1beta2",
+    "flowcontrol.apiserver.k8s.io/v1beta3",
+    "lifecycle.k8s.io/v1alpha1",
+    "networking.k8s.io/v1",
+    "networking.k8s.io/v1beta1",
+    "node.k8s.io/v1",
+    "node.k8s.io/v1alpha1",
+    "node.k8s.io/v1beta1",
+    "policy/v1",
+    "policy/v1beta1",
+    "rbac.authorization.k8s.io/v1",
+    "rbac.authorization.k8s.io/v1beta1",
+    "rbac.authorization.k8s.io/v1alpha1",
+    "resource.k8s.io/v1",
+    "resource.k8s.io/v1beta2",
+    "resource.k8s.io/v1beta1",
+    "resource.k8s.io/v1alpha3",
+    "scheduling.k8s.io/v1alpha3",
+    "scheduling.k8s.io/v1beta1",
+    "scheduling.k8s.io/v1",
+    "storage.k8s.io/v1beta1",
+    "storage.k8s.io/v1",
+    "storage.k8s.io/v1alpha1",
+    "storagemigration.k8s.io/v1",
+    "storagemigration.k8s.io/v1beta1",
+    "apiextensions.k8s.io/v1beta1",
+    "apiextensions.k8s.io/v1",
+];
+
+/// What `helm template` offline believes the cluster to serve.
+const V3: &[&str] = &[
+    "v1",
+    "admissionregistration.k8s.io/v1",
+    "admissionregistration.k8s.io/v1alpha1",
+    "admissionregistration.k8s.io/v1beta1",
+    "internal.apiserver.k8s.io/v1alpha1",
+    "apps/v1",
+    "apps/v1beta1",
+    "apps/v1beta2",
+    "authentication.k8s.io/v1",
+    "authentication.k8s.io/v1alpha1",
+    "authentication.k8s.io/v1beta1",
+    "authorization.k8s.io/v1",
+    "authorization.k8s.io/v1beta1",
+    "autoscaling/v1",
+    "autoscaling/v2",
+    "autoscaling/v2beta1",
+    "autoscaling/v2beta2",
+    "batch/v1",
+    "batch/v1beta1",
+    "certificates.k8s.io/v1",
+    "certificates.k8s.io/v1beta1",
+    "certificates.k8s.io/v1alpha1",
+    "coordination.k8s.io/v1alpha2",
+    "coordination.k8s.io/v1beta1",
+    "coordination.k8s.io/v1",
+    "discovery.k8s.io/v1",
+    "discovery.k8s.io/v1beta1",
+    "events.k8s.io/v1",
+    "events.k8s.io/v1beta1",
+    "extensions/v1beta1",
+    "flowcontrol.apiserver.k8s.io/v1",
+    "flowcontrol.apiserver.k8s.io/v1beta1",
+    "flowcontrol.apiserver.k8s.io/v1beta2",
+    "flowcontrol.apiserver.k8s.io/v1beta3",
+    "networking.k8s.io/v1",
+    "networking.k8s.io/v1beta1",
+    "node.k8s.io/v1",
+    "node.k8s.io/v1alpha1",
+    "node.k8s.io/v1beta1",
+    "policy/v1",
+    "policy/v1beta1",
+    "rbac.authorization.k8s.io/v1",
+    "rbac.authorization.k8s.io/v1beta1",
+    "rbac.authorization.k8s.io/v1alpha1",
+    "resource.k8s.io/v1",
+    "resource.k8s.io/v1beta2",
+    "resource.k8s.io/v1beta1",
+    "resource.k8s.io/v1alpha3",
+    "scheduling.k8s.io/v1alpha1",
+    "scheduling.k8s.io/v1beta1",
+    "scheduling.k8s.io/v1",
+    "storage.k8s.io/v1beta1",
+    "storage.k8s.io/v1",
+    "storage.k8s.io/v1alpha1",
+    "storagemigration.k8s.io/v1alpha1",
+    "apiextensions.k8s.io/v1beta1",
+    "apiextensions.k8s.io/v1",
+];
+
+/// The cluster as `.Capabilities` shows it.
+///
+/// ```
+/// use moorline::helm::{Capabilities, Compat};
+///
+/// let capabilities = Capabilities::offline(Compat::V4_3)
+///     .with_kube_version("1.33.0")
+///     .expect("a version")
+///     .with_api_versions(["monitoring.coreos.com/v1"]);
+/// assert_eq!(capabilities.kube_version(), "v1.33.0");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    pub(crate) kube_version: String,
+    normalized: String,
+    major: String,
+    minor: String,
+    pub(crate) api_versions: Vec<String>,
+}
+
+impl Capabilities {
+    /// What `helm template` without a cluster assumes.
+    pub fn offline(compat: Compat) -> Self {
+        let (minor, versions) = if compat == Compat::V3_19 { ("34", V3) } else { ("37", V4) };
+        let version = format!("v1.{minor}.0");
+        Self {
+            kube_version: version.clone(),
+            normalized: version,
+            major: "1".to_owned(),
+            minor: minor.to_owned(),
+            api_versions: versions.iter().map(|version| (*version).to_owned()).collect(),
+        }
+    }
+
+    /// The same with another Kubernetes version, such as `1.33.0` or `v1.33.1-eks-2`; `None` if
+    /// that is no version.
+    #[must_use]
+    pub fn with_kube_version(mut self, version: &str) -> Option<Self> {
+        let parsed = Version::parse(version).ok()?;
+        let prefixed = if version.starts_with('v') { version.to_owned() } else { format!("v{version}") };
+        self.normalized = format!("v{}.{}.{}", parsed.major, parsed.minor, parsed.patch);
+        self.kube_version = if parsed.prerelease.is_empty() && parsed.metadata.is_empty() {
+            self.normalized.clone()
+        } else {
+            prefixed
+        };
+        self.major = parsed.major.to_string();
+        self.minor = parsed.minor.to_string();
+        Some(self)
+    }
+
+    /// The same with further API versions (`group/version` or `group/version/Kind`).
+    #[must_use]
+    pub fn with_api_versions<T: Into<String>>(mut self, versions: impl IntoIterator<Item = T>) -> Self {
+        self.api_versions.extend(versions.into_iter().map(Into::into));
+        self
+    }
+
+    /// The same, serving exactly these API versions: what discovery of a real cluster says.
+    #[must_use]
+    pub fn serving<T: Into<String>>(mut self, versions: impl IntoIterator<Item = T>) -> Self {
+        self.api_versions = versions.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The Kubernetes version, with a leading v.
+    pub fn kube_version(&self) -> &str {
+        &self.kube_version
+    }
+
+    /// The value of `.Capabilities`.
+    pub(crate) fn to_value(&self, compat: Compat) -> Value {
+        let v3 = compat == Compat::V3_19;
+        let full = if v3 { &self.normalized } else { &self.kube_version };
+        let text = |text: &str| Value::text(text);
+        let versions: Arc<[Text]> =
+            self.api_versions.iter().map(|version| Text::from(version.as_str())).collect();
+        let kube = Record {
+            type_name: if v3 { "chartutil.KubeVersion" } else { "common.KubeVersion" },
+            pointer: false,
+            fields: vec![("Version", text(full)), ("Major", text(&self.major)), ("Minor", text(&self.minor))],
+            json_names: &[],
+            methods: vec![("GitVersion", text(full))],
+            shown: Some(Text::from(self.normalized.as_str())),
+        };
+        let record = Record {
+            type_name: if v3 { "*chartutil.Capabilities" } else { "*common.Capabilities" },
+            pointer: true,
+            fields: vec![
+                ("KubeVersion", Value::object(Object::Record(kube))),
+                ("APIVersions", Value::object(Object::VersionSet(versions))),
+                ("HelmVersion", helm_version(compat)),
+            ],
+            json_names: &[],
+            methods: Vec::new(),
+            shown: None,
+        };
+        Value::object(Object::Record(record))
+    }
+}
+
+fn helm_version(compat: Compat) -> Value {
+    let (version, commit, go, kube) = match compat {
+        Compat::V3_19 => ("v3.19.0", "3d8990f0836691f0229297773f3524598f46bda6", "go1.24.7", None),
+        Compat::V4_1 => ("v4.1.4", "", "go1.25.0", Some("v1.35")),
+        Compat::V4_3 => ("v4.3.1", "c0d08d0d6d9424d4a14febb5e8a3e51b0dd00dff", "go1.27.2", Some("v1.37")),
+    };
+    let mut fields = vec![
+        ("Version", Value::text(version)),
+        ("GitCommit", Value::text(commit)),
+        ("GitTreeState", Value::text("clean")),
+        ("GoVersion", Value::text(go)),
+    ];
+    fields.extend(kube.map(|kube| ("KubeClientVersion", Value::text(kube))));
+    Value::object(Object::Record(Record {
+        type_name: "version.BuildInfo",
+        pointer: false,
+        fields,
+        json_names: &["version", "git_commit", "git_tree_state", "go_version", "kube_client_version"],
+        methods: Vec::new(),
+        shown: None,
+    }))
+}

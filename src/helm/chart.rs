@@ -1,0 +1,194 @@
+//! A chart: its metadata, values, templates, files and the charts inside it. Immutable; reading
+//! it from bytes is in [`load`] and [`archive`].
+
+use std::sync::{Arc, OnceLock};
+
+use super::Compat;
+use super::template::{ParseError, Parsed, parse};
+use super::value::Text;
+use super::value::object::FileTable;
+use super::values::TreeMap;
+
+mod archive;
+mod ignore;
+mod load;
+pub(crate) mod metadata;
+
+pub use load::ChartError;
+pub use metadata::Dependency;
+pub(crate) use metadata::Metadata;
+
+/// A chart, parsed once and shared.
+#[derive(Clone, Debug)]
+pub struct Chart(pub(crate) Arc<ChartData>);
+
+/// What a chart consists of.
+#[derive(Debug)]
+pub(crate) struct ChartData {
+    pub(crate) metadata: Metadata,
+    pub(crate) values: TreeMap,
+    pub(crate) templates: Vec<ChartTemplate>,
+    pub(crate) files: FileTable,
+    pub(crate) schema: Option<Text>,
+    pub(crate) children: Vec<Child>,
+}
+
+/// A chart inside a chart.
+#[derive(Clone, Debug)]
+pub(crate) struct Child {
+    /// The entry in `charts/`, or the key it was supplied under.
+    pub(crate) entry: String,
+    /// Set for charts that did not come from `charts/`: the key of their dependency.
+    pub(crate) supplied: Option<String>,
+    pub(crate) chart: Chart,
+}
+
+/// A file of `templates/`.
+#[derive(Debug)]
+pub(crate) struct ChartTemplate {
+    /// The path inside the chart.
+    pub(crate) path: Text,
+    pub(crate) text: Text,
+    parsed: [OnceLock<Result<Arc<Parsed>, ParseError>>; 3],
+}
+
+impl ChartTemplate {
+    /// A template that is not parsed yet.
+    pub(crate) fn new(path: Text, text: Text) -> Self {
+        Self { path, text, parsed: [const { OnceLock::new() }; 3] }
+    }
+
+    /// The compiled form, made at first use. Names in it are relative to the chart.
+    pub(crate) fn parsed(&self, compat: Compat) -> Result<&Arc<Parsed>, ParseError> {
+        let cell = match compat {
+            Compat::V3_19 => &self.parsed[0],
+            Compat::V4_1 => &self.parsed[1],
+            Compat::V4_3 => &self.parsed[2],
+        };
+        cell.get_or_init(|| parse(&self.path, &self.text, compat).map(Arc::new))
+            .as_ref()
+            .map_err(Clone::clone)
+    }
+}
+
+impl Chart {
+    /// Reads a chart from the files of its folder: paths relative to it, with slashes. The rules of
+    /// folders apply (`.helmignore`).
+    pub fn from_files(files: impl IntoIterator<Item = (String, Arc<[u8]>)>) -> Result<Self, ChartError> {
+        load::from_folder(files)
+    }
+
+    /// Reads a packaged chart: a gzipped tar with one folder in it.
+    pub fn from_archive(bytes: &[u8]) -> Result<Self, ChartError> {
+        load::from_archive(bytes)
+    }
+
+    /// The name in `Chart.yaml`.
+    pub fn name(&self) -> &str {
+        &self.0.metadata.name
+    }
+
+    /// The version in `Chart.yaml`.
+    pub fn version(&self) -> &str {
+        &self.0.metadata.version
+    }
+
+    /// The version of what the chart installs; empty if not given.
+    pub fn app_version(&self) -> &str {
+        &self.0.metadata.app_version
+    }
+
+    /// Whether it only lends templates to other charts.
+    pub fn is_library(&self) -> bool {
+        self.0.metadata.kind.eq_ignore_ascii_case("library")
+    }
+
+    /// What `Chart.yaml` or `requirements.yaml` lists, in order.
+    pub fn dependencies(&self) -> &[Dependency] {
+        &self.0.metadata.dependencies
+    }
+
+    /// The charts in `charts/`: the entry (folder or archive name) and the chart.
+    pub fn vendored(&self) -> impl Iterator<Item = (&str, &Chart)> {
+        self.0
+            .children
+            .iter()
+            .filter(|child| child.supplied.is_none())
+            .map(|child| (child.entry.as_str(), &child.chart))
+    }
+
+    /// Entries of `charts/` whose chart no dependency asks for.
+    pub fn unlisted(&self) -> Vec<&str> {
+        self.vendored()
+            .filter(|(_, chart)| !self.dependencies().iter().any(|dependency| dependency.fits(chart)))
+            .map(|(entry, _)| entry)
+            .collect()
+    }
+
+    /// Dependencies for which there is neither a chart in `charts/` nor a supplied one.
+    pub fn missing_dependencies(&self) -> Vec<&Dependency> {
+        self.dependencies().iter().filter(|dependency| self.dependency_chart(dependency).is_none()).collect()
+    }
+
+    /// The chart of a dependency, if it is here.
+    pub fn dependency_chart(&self, dependency: &Dependency) -> Option<&Chart> {
+        let children = &self.0.children;
+        let key = dependency.key();
+        let supplied = children.iter().find(|child| child.supplied.as_deref() == Some(key));
+        let found = supplied.or_else(|| {
+            children.iter().find(|child| child.supplied.is_none() && dependency.fits(&child.chart))
+        });
+        found.map(|child| &child.chart)
+    }
+
+    /// The default values.
+    pub fn values(&self) -> super::Values {
+        super::Values(self.0.values.clone())
+    }
+
+    /// This chart with further charts as dependencies, each under a key of its own: as if the
+    /// chart listed them under that alias and they were vendored. A key that is listed already
+    /// gets the supplied chart.
+    ///
+    /// ```
+    /// # use moorline::helm::Chart;
+    /// # let chart = |name: &str| Chart::from_files([(
+    /// #     "Chart.yaml".to_owned(), format!("apiVersion: v2\nname: {name}\nversion: 1.0.0\n").into_bytes().into(),
+    /// # )]).expect("a valid chart");
+    /// let umbrella = chart("shop").with_dependency_charts([("payments".to_owned(), chart("web"))]);
+    /// assert_eq!(umbrella.dependencies()[0].key(), "payments");
+    /// assert!(umbrella.missing_dependencies().is_empty());
+    /// ```
+    #[must_use]
+    pub fn with_dependency_charts(&self, charts: impl IntoIterator<Item = (String, Chart)>) -> Self {
+        let data = &self.0;
+        let mut metadata = data.metadata.clone();
+        let mut children = data.children.clone();
+        for (key, chart) in charts {
+            if !metadata.dependencies.iter().any(|dependency| dependency.key() == key) {
+                metadata.dependencies.push(Dependency::supplied(&chart, &key));
+            }
+            children.retain(|child| child.supplied.as_deref() != Some(key.as_str()));
+            children.push(Child { entry: key.clone(), supplied: Some(key), chart });
+        }
+        Self(Arc::new(ChartData {
+            metadata,
+            values: data.values.clone(),
+            templates: data
+                .templates
+                .iter()
+                .map(|template| ChartTemplate::new(template.path.clone(), template.text.clone()))
+                .collect(),
+            files: data.files.clone(),
+            schema: data.schema.clone(),
+            children,
+        }))
+    }
+
+    /// Bytes of templates, files and the charts inside: what this chart holds in memory.
+    pub fn size(&self) -> usize {
+        let own: usize = self.0.templates.iter().map(|template| template.text.len()).sum::<usize>()
+            + self.0.files.iter().map(|(_, bytes)| bytes.len()).sum::<usize>();
+        own + self.0.children.iter().map(|child| child.chart.size()).sum::<usize>()
+    }
+}

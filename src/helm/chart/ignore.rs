@@ -1,0 +1,102 @@
+//! `.helmignore`: which files of a chart folder do not belong to the chart.
+
+use crate::helm::functions::glob::file_match;
+
+/// The rules of a chart folder.
+pub(super) struct Rules(Vec<Rule>);
+
+struct Rule {
+    pattern: String,
+    negated: bool,
+    directories_only: bool,
+    anchored: bool,
+    whole_path: bool,
+}
+
+impl Rules {
+    /// Reads a `.helmignore`; the error is Helm's message.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let mut rules = Self(Vec::new());
+        for line in text.lines() {
+            rules.add(line)?;
+        }
+        rules.add("templates/.?*")?;
+        Ok(rules)
+    }
+
+    fn add(&mut self, line: &str) -> Result<(), String> {
+        let mut pattern = line.trim();
+        if pattern.is_empty() || pattern.starts_with('#') {
+            return Ok(());
+        }
+        if pattern.contains("**") {
+            return Err("double-star (**) syntax is not supported".to_owned());
+        }
+        if file_match(pattern.as_bytes(), b"abc").is_none() {
+            return Err("syntax error in pattern".to_owned());
+        }
+        let negated = pattern.starts_with('!');
+        pattern = pattern.strip_prefix('!').unwrap_or(pattern);
+        let directories_only = pattern.ends_with('/');
+        pattern = pattern.strip_suffix('/').unwrap_or(pattern);
+        let anchored = pattern.starts_with('/');
+        let whole_path = !anchored && pattern.contains('/');
+        let pattern = pattern.strip_prefix('/').unwrap_or(pattern).to_owned();
+        self.0.push(Rule { pattern, negated, directories_only, anchored, whole_path });
+        Ok(())
+    }
+
+    /// Whether a path is left out; the first rule that speaks decides.
+    pub(super) fn ignores(&self, path: &str, directory: bool) -> bool {
+        if matches!(path, "" | "." | "./") {
+            return false;
+        }
+        for rule in &self.0 {
+            let name = path.rsplit('/').next().unwrap_or(path);
+            let subject = if rule.anchored || rule.whole_path { path } else { name };
+            let matched = file_match(rule.pattern.as_bytes(), subject.as_bytes()) == Some(true);
+            if rule.negated {
+                if rule.directories_only && !directory {
+                    return true;
+                }
+                if !matched {
+                    return true;
+                }
+                continue;
+            }
+            if rule.directories_only && !directory {
+                continue;
+            }
+            if matched {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Rules;
+
+    #[test]
+    fn rules_of_helm() {
+        let rules = Rules::parse("# c\n*.md\n/ignored\ndir/\na/b.txt\n").expect("valid");
+        assert!(rules.ignores("x/README.md", false));
+        assert!(rules.ignores("ignored", false));
+        assert!(!rules.ignores("x/ignored", false));
+        assert!(rules.ignores("x/dir", true));
+        assert!(!rules.ignores("dir", false));
+        assert!(rules.ignores("a/b.txt", false));
+        assert!(!rules.ignores("x/a/b.txt", false));
+        assert!(rules.ignores("templates/.hidden", false));
+        assert!(Rules::parse("a/**").is_err());
+    }
+
+    #[test]
+    fn a_negated_rule_ignores_everything_else() {
+        let rules = Rules::parse("!keep.md\n").expect("valid");
+        assert!(rules.ignores("Chart.yaml", false));
+        assert!(!rules.ignores("keep.md", false));
+    }
+}

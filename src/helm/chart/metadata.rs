@@ -1,0 +1,351 @@
+//! `Chart.yaml` and `requirements.yaml`: what a chart says of itself.
+
+use serde_json::Value as Json;
+
+use super::Chart;
+use crate::helm::functions::semver::{Constraint, Version};
+use crate::helm::value::{Map, Text, Value, convert};
+
+/// The contents of `Chart.yaml`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Metadata {
+    pub(crate) name: String,
+    pub(crate) home: String,
+    pub(crate) sources: Vec<String>,
+    pub(crate) version: String,
+    pub(crate) description: String,
+    pub(crate) keywords: Vec<String>,
+    pub(crate) maintainers: Vec<Maintainer>,
+    pub(crate) icon: String,
+    pub(crate) api_version: String,
+    pub(crate) condition: String,
+    pub(crate) tags: String,
+    pub(crate) app_version: String,
+    pub(crate) deprecated: bool,
+    pub(crate) annotations: Vec<(String, String)>,
+    pub(crate) kube_version: String,
+    pub(crate) dependencies: Vec<Dependency>,
+    pub(crate) kind: String,
+}
+
+/// Who keeps a chart.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Maintainer {
+    pub(crate) name: String,
+    pub(crate) email: String,
+    pub(crate) url: String,
+}
+
+/// A chart that another chart asks for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Dependency {
+    /// The chart's name.
+    pub name: String,
+    /// The versions that fit.
+    pub version: String,
+    /// Where it comes from; empty if only vendored.
+    pub repository: String,
+    /// Paths into the values, comma-separated; the first boolean decides.
+    pub condition: String,
+    /// Groups that `tags:` in the values switch.
+    pub tags: Vec<String>,
+    /// The name it is known by, if another.
+    pub alias: Option<String>,
+    /// Values of the child that become values of the parent.
+    pub import_values: Vec<Json>,
+}
+
+impl Dependency {
+    /// The name under which values, templates and applications know it: the alias, else the name.
+    pub fn key(&self) -> &str {
+        self.alias.as_deref().unwrap_or(&self.name)
+    }
+
+    /// A dependency on a chart that was supplied.
+    pub(crate) fn supplied(chart: &Chart, key: &str) -> Self {
+        Self {
+            name: chart.name().to_owned(),
+            version: chart.version().to_owned(),
+            alias: Some(key.to_owned()),
+            ..Self::default()
+        }
+    }
+
+    /// Whether a chart has the name and a version that fits.
+    pub(crate) fn fits(&self, chart: &Chart) -> bool {
+        self.name == chart.name() && fits_range(&self.version, chart.version())
+    }
+}
+
+/// Whether a version is in a range; what cannot be read does not fit.
+pub(crate) fn fits_range(range: &str, version: &str) -> bool {
+    match (Constraint::parse(range), Version::parse(version)) {
+        (Ok(constraint), Ok(version)) => constraint.allows(&version),
+        _ => false,
+    }
+}
+
+/// Reads a string field as Go's JSON decoder does; numbers and other types are errors.
+fn text_field(json: &Json, field: &str) -> Result<String, String> {
+    match lookup(json, field) {
+        None | Some(Json::Null) => Ok(String::new()),
+        Some(Json::String(text)) => Ok(text.clone()),
+        Some(other) => Err(mismatch(other, field, "string")),
+    }
+}
+
+fn mismatch(found: &Json, field: &str, wanted: &str) -> String {
+    format!(
+        "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {} into Go struct field Metadata.{field} of type {wanted}",
+        json_type(found)
+    )
+}
+
+/// The word of Go's JSON decoder for a value.
+pub(crate) fn json_type(json: &Json) -> &'static str {
+    match json {
+        Json::Null => "null",
+        Json::Bool(_) => "bool",
+        Json::Number(_) => "number",
+        Json::String(_) => "string",
+        Json::Array(_) => "array",
+        Json::Object(_) => "object",
+    }
+}
+
+/// A field by its exact name, else by its name in any case, as Go's decoder does.
+pub(crate) fn lookup<'j>(json: &'j Json, field: &str) -> Option<&'j Json> {
+    let map = json.as_object()?;
+    map.get(field)
+        .or_else(|| map.iter().find(|(key, _)| key.eq_ignore_ascii_case(field)).map(|(_, value)| value))
+}
+
+fn texts_field(json: &Json, field: &str) -> Result<Vec<String>, String> {
+    match lookup(json, field) {
+        None | Some(Json::Null) => Ok(Vec::new()),
+        Some(Json::Array(items)) => items
+            .iter()
+            .map(|item| match item {
+                Json::String(text) => Ok(text.clone()),
+                Json::Null => Ok(String::new()),
+                other => Err(mismatch(other, field, "string")),
+            })
+            .collect(),
+        Some(other) => Err(mismatch(other, field, "[]string")),
+    }
+}
+
+/// `appVersion` may be a number: it keeps the form that JSON gives it.
+fn app_version(json: &Json) -> Result<String, String> {
+    match lookup(json, "appVersion") {
+        Some(Json::Number(number)) => Ok(number
+            .as_i64()
+            .map(|number| number.to_string())
+            .or_else(|| number.as_f64().and_then(convert::float_json))
+            .unwrap_or_default()),
+        _ => text_field(json, "appVersion"),
+    }
+}
+
+impl Metadata {
+    /// Reads the parsed `Chart.yaml`; the error is Helm's message.
+    pub(crate) fn from_json(json: &Json) -> Result<Self, String> {
+        if !matches!(json, Json::Object(_) | Json::Null) {
+            return Err(format!(
+                "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {} into Go value of type chart.Metadata",
+                json_type(json)
+            ));
+        }
+        let annotations = match lookup(json, "annotations") {
+            Some(Json::Object(map)) => map
+                .iter()
+                .map(|(key, value)| match value {
+                    Json::String(text) => Ok((key.clone(), text.clone())),
+                    Json::Null => Ok((key.clone(), String::new())),
+                    other => Err(mismatch(other, "annotations", "string")),
+                })
+                .collect::<Result<Vec<_>, _>>()?,
+            None | Some(Json::Null) => Vec::new(),
+            Some(other) => return Err(mismatch(other, "annotations", "map[string]string")),
+        };
+        let deprecated = match lookup(json, "deprecated") {
+            Some(Json::Bool(value)) => *value,
+            None | Some(Json::Null) => false,
+            Some(other) => return Err(mismatch(other, "deprecated", "bool")),
+        };
+        let mut metadata = Self {
+            name: text_field(json, "name")?,
+            home: text_field(json, "home")?,
+            sources: texts_field(json, "sources")?,
+            version: text_field(json, "version")?,
+            description: text_field(json, "description")?,
+            keywords: texts_field(json, "keywords")?,
+            maintainers: maintainers(json)?,
+            icon: text_field(json, "icon")?,
+            api_version: text_field(json, "apiVersion")?,
+            condition: text_field(json, "condition")?,
+            tags: text_field(json, "tags")?,
+            app_version: app_version(json)?,
+            deprecated,
+            annotations,
+            kube_version: text_field(json, "kubeVersion")?,
+            dependencies: dependencies(json)?,
+            kind: text_field(json, "type")?,
+        };
+        metadata.annotations.sort();
+        Ok(metadata)
+    }
+
+    /// Checks what Helm checks; the error is its message.
+    pub(crate) fn validate(&self) -> Result<(), String> {
+        if self.api_version.is_empty() {
+            return Err("validation: chart.metadata.apiVersion is required".to_owned());
+        }
+        if self.name.is_empty() {
+            return Err("validation: chart.metadata.name is required".to_owned());
+        }
+        if self.name.rsplit('/').next() != Some(self.name.as_str()) {
+            return Err(format!(
+                "validation: chart.metadata.name {} is invalid",
+                convert::quote(self.name.as_bytes())
+            ));
+        }
+        if self.version.is_empty() {
+            return Err("validation: chart.metadata.version is required".to_owned());
+        }
+        if Version::parse(&self.version).is_err() {
+            return Err(format!(
+                "validation: chart.metadata.version {} is invalid",
+                convert::quote(self.version.as_bytes())
+            ));
+        }
+        if !matches!(self.kind.as_str(), "" | "application" | "library") {
+            return Err("validation: chart.metadata.type must be application or library".to_owned());
+        }
+        let mut seen: Vec<&str> = Vec::new();
+        for dependency in &self.dependencies {
+            if let Some(alias) = &dependency.alias
+                && !alias.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+            {
+                return Err(format!(
+                    "validation: dependency {} has disallowed characters in the alias",
+                    convert::quote(dependency.name.as_bytes())
+                ));
+            }
+            let key = dependency.key();
+            if seen.contains(&key) {
+                return Err(format!(
+                    "validation: more than one dependency with name or alias {}",
+                    convert::quote(key.as_bytes())
+                ));
+            }
+            seen.push(key);
+        }
+        Ok(())
+    }
+
+    /// The value of `.Chart` in Helm 4: Go's field names; Helm 3 has a struct of the same fields.
+    pub(crate) fn to_value(&self, name: &str, dependencies: &[Dependency], is_root: bool) -> Map {
+        let texts =
+            |items: &[String]| Value::list(items.iter().map(|item| Value::text(item.as_str())).collect());
+        let maintainers = self
+            .maintainers
+            .iter()
+            .map(|maintainer| {
+                Value::Map(Map::from_pairs([
+                    ("Name", Value::text(maintainer.name.as_str())),
+                    ("Email", Value::text(maintainer.email.as_str())),
+                    ("URL", Value::text(maintainer.url.as_str())),
+                ]))
+            })
+            .collect();
+        let annotations = self
+            .annotations
+            .iter()
+            .map(|(key, value)| (Text::from(key.as_str()), Text::from(value.as_str())))
+            .collect::<Vec<_>>();
+        Map::from_pairs([
+            ("Name", Value::text(name)),
+            ("Home", Value::text(self.home.as_str())),
+            ("Sources", texts(&self.sources)),
+            ("Version", Value::text(self.version.as_str())),
+            ("Description", Value::text(self.description.as_str())),
+            ("Keywords", texts(&self.keywords)),
+            ("Maintainers", Value::list(maintainers)),
+            ("Icon", Value::text(self.icon.as_str())),
+            ("APIVersion", Value::text(self.api_version.as_str())),
+            ("Condition", Value::text(self.condition.as_str())),
+            ("Tags", Value::text(self.tags.as_str())),
+            ("AppVersion", Value::text(self.app_version.as_str())),
+            ("Deprecated", Value::Bool(self.deprecated)),
+            ("Annotations", Value::TextMap(std::rc::Rc::new(annotations))),
+            ("KubeVersion", Value::text(self.kube_version.as_str())),
+            ("Dependencies", Value::list(dependencies.iter().map(dependency_value).collect())),
+            ("Type", Value::text(self.kind.as_str())),
+            ("IsRoot", Value::Bool(is_root)),
+        ])
+    }
+}
+
+fn dependency_value(dependency: &Dependency) -> Value {
+    let tags = dependency.tags.iter().map(|tag| Value::text(tag.as_str())).collect();
+    let imports = dependency
+        .import_values
+        .iter()
+        .map(|json| Value::from_tree(&crate::helm::values::Tree::from_json(json)));
+    Value::Map(Map::from_pairs([
+        ("Name", Value::text(dependency.key())),
+        ("Version", Value::text(dependency.version.as_str())),
+        ("Repository", Value::text(dependency.repository.as_str())),
+        ("Condition", Value::text(dependency.condition.as_str())),
+        ("Tags", Value::list(tags)),
+        ("Enabled", Value::Bool(true)),
+        ("ImportValues", Value::list(imports.collect())),
+        ("Alias", Value::text(dependency.alias.as_deref().unwrap_or(""))),
+    ]))
+}
+
+fn maintainers(json: &Json) -> Result<Vec<Maintainer>, String> {
+    match lookup(json, "maintainers") {
+        None | Some(Json::Null) => Ok(Vec::new()),
+        Some(Json::Array(items)) => items
+            .iter()
+            .map(|item| {
+                Ok(Maintainer {
+                    name: text_field(item, "name")?,
+                    email: text_field(item, "email")?,
+                    url: text_field(item, "url")?,
+                })
+            })
+            .collect(),
+        Some(other) => Err(mismatch(other, "maintainers", "[]*chart.Maintainer")),
+    }
+}
+
+/// The dependencies of `Chart.yaml` or `requirements.yaml`.
+pub(crate) fn dependencies(json: &Json) -> Result<Vec<Dependency>, String> {
+    let items = match lookup(json, "dependencies") {
+        None | Some(Json::Null) => return Ok(Vec::new()),
+        Some(Json::Array(items)) => items,
+        Some(other) => return Err(mismatch(other, "dependencies", "[]*chart.Dependency")),
+    };
+    items
+        .iter()
+        .filter(|item| !item.is_null())
+        .map(|item| {
+            let alias = text_field(item, "alias")?;
+            Ok(Dependency {
+                name: text_field(item, "name")?,
+                version: text_field(item, "version")?,
+                repository: text_field(item, "repository")?,
+                condition: text_field(item, "condition")?,
+                tags: texts_field(item, "tags")?,
+                alias: (!alias.is_empty()).then_some(alias),
+                import_values: match lookup(item, "import-values") {
+                    Some(Json::Array(items)) => items.clone(),
+                    _ => Vec::new(),
+                },
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,258 @@
+//! The functions that charts may call: Go's builtins, sprig's and Helm's, by groups.
+//!
+//! A function sees its arguments after Go's type check and the machine for counters, entropy and
+//! time. None does IO.
+
+use std::rc::Rc;
+use std::sync::LazyLock;
+
+use rustc_hash::FxHashMap;
+
+use super::Compat;
+use super::failure::Failure;
+use super::template::exec::{Machine, empty_map};
+use super::value::{Object, Text, Value};
+
+mod builtin;
+mod crypto;
+pub(crate) mod dates;
+mod dicts;
+mod encoding;
+mod files;
+pub(crate) mod glob;
+mod helm;
+pub(crate) mod json;
+mod lists;
+mod numbers;
+mod paths;
+mod regexes;
+pub(crate) mod semver;
+mod strings;
+mod toml;
+
+pub(crate) use crypto::Entropy;
+pub(crate) use helm::{MARKS, without_no_value};
+pub(crate) use regexes::RegexCache;
+pub(crate) use strings::trim_space;
+
+/// The static Go type of a parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Type {
+    /// `interface {}` and reflect.Value
+    Any,
+    /// `string`
+    Text,
+    /// `bool`
+    Bool,
+    /// `int`
+    Int,
+    /// `int64`
+    Int64,
+    /// `float64`
+    Float,
+    /// `[]interface {}`
+    List,
+    /// `map[string]interface {}`
+    Dict,
+    /// `time.Time`
+    Time,
+    /// `*semver.Version`
+    Version,
+    /// `sprig.certificate`
+    Certificate,
+    /// `time.Duration`
+    Duration,
+}
+
+impl Type {
+    /// The type in messages.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Any => "interface {}",
+            Self::Text => "string",
+            Self::Bool => "bool",
+            Self::Int => "int",
+            Self::Int64 => "int64",
+            Self::Float => "float64",
+            Self::List => "[]interface {}",
+            Self::Dict => "map[string]interface {}",
+            Self::Time => "time.Time",
+            Self::Version => "*semver.Version",
+            Self::Certificate => "sprig.certificate",
+            Self::Duration => "time.Duration",
+        }
+    }
+
+    /// Whether a value is assignable as it is.
+    pub(crate) fn accepts(self, value: &Value) -> bool {
+        match (self, value) {
+            (Self::Any, _)
+            | (Self::Text, Value::Text(_))
+            | (Self::Bool, Value::Bool(_))
+            | (Self::Int, Value::Int(_))
+            | (Self::Int64, Value::Int64(_))
+            | (Self::Float, Value::Float(_))
+            | (Self::List, Value::List(_))
+            | (Self::Dict, Value::Map(_)) => true,
+            (_, Value::Object(object)) => match (self, &**object) {
+                (Self::Time, Object::Time(_)) | (Self::Version, Object::Version(_)) => true,
+                (Self::Duration, Object::Duration(_)) => true,
+                (Self::Certificate, Object::Record(record)) => record.type_name == "sprig.certificate",
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    /// Whether Go lets nil stand for this type.
+    pub(crate) fn can_be_nil(self) -> bool {
+        matches!(self, Self::Any | Self::List | Self::Dict | Self::Version)
+    }
+
+    /// The zero value that nil stands for.
+    pub(crate) fn zero(self) -> Value {
+        match self {
+            Self::List => Value::list(Vec::new()),
+            Self::Dict => empty_map(),
+            _ => Value::Nil,
+        }
+    }
+}
+
+/// Functions that the executor itself carries out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Special {
+    None,
+    And,
+    Or,
+}
+
+/// What a function's code looks like.
+pub(crate) type Code = fn(&mut Machine<'_>, &[Value]) -> Result<Value, Failure>;
+
+/// The result of a function.
+pub(crate) type Outcome = Result<Value, Failure>;
+
+/// A function with its Go signature.
+#[derive(Debug)]
+pub(crate) struct Function {
+    /// The name in templates and messages.
+    pub(crate) name: &'static str,
+    /// Types of the parameters; the last one repeats if `variadic`.
+    pub(crate) parameters: &'static [Type],
+    /// Whether the last parameter repeats.
+    pub(crate) variadic: bool,
+    /// Whether the executor treats it specially.
+    pub(crate) special: Special,
+    /// The first Helm that has it.
+    pub(crate) since: Compat,
+    /// The code.
+    pub(crate) call: Code,
+}
+
+impl Function {
+    /// A function with a fixed number of parameters.
+    const fn new(name: &'static str, parameters: &'static [Type], call: Code) -> Self {
+        Self { name, parameters, variadic: false, special: Special::None, since: Compat::V3_19, call }
+    }
+
+    /// A function whose last parameter repeats.
+    const fn variadic(name: &'static str, parameters: &'static [Type], call: Code) -> Self {
+        Self { name, parameters, variadic: true, special: Special::None, since: Compat::V3_19, call }
+    }
+
+    /// The same, but only known from this Helm on.
+    const fn since(mut self, since: Compat) -> Self {
+        self.since = since;
+        self
+    }
+
+    /// How many parameters do not repeat.
+    pub(crate) fn fixed(&self) -> usize {
+        self.parameters.len() - usize::from(self.variadic)
+    }
+
+    /// The type of an argument by its place.
+    pub(crate) fn parameter(&self, index: usize) -> Type {
+        self.parameters.get(index).copied().unwrap_or_else(|| self.variable_type())
+    }
+
+    /// The type of the repeated parameter.
+    pub(crate) fn variable_type(&self) -> Type {
+        self.parameters.last().copied().unwrap_or(Type::Any)
+    }
+}
+
+static TABLE: LazyLock<FxHashMap<&'static str, &'static Function>> = LazyLock::new(|| {
+    let groups: [&'static [Function]; 12] = [
+        strings::FUNCTIONS,
+        lists::FUNCTIONS,
+        dicts::FUNCTIONS,
+        numbers::FUNCTIONS,
+        encoding::FUNCTIONS,
+        dates::FUNCTIONS,
+        semver::FUNCTIONS,
+        regexes::FUNCTIONS,
+        paths::FUNCTIONS,
+        crypto::FUNCTIONS,
+        builtin::FUNCTIONS,
+        helm::FUNCTIONS,
+    ];
+    groups.into_iter().flatten().map(|function| (function.name, function)).collect()
+});
+
+/// The function of a name, if this Helm has it.
+pub(crate) fn find(name: &str, compat: Compat) -> Option<&'static Function> {
+    TABLE.get(name).copied().filter(|function| function.since <= compat)
+}
+
+/// A method of an object; its code gets the object as first argument.
+pub(crate) fn method(object: &Rc<Object>, name: &[u8]) -> Option<&'static Function> {
+    let methods = match &**object {
+        Object::Files(_) => files::METHODS,
+        Object::VersionSet(_) => files::VERSION_SET_METHODS,
+        Object::Version(_) => semver::METHODS,
+        Object::Time(_) => dates::TIME_METHODS,
+        Object::Duration(_) => dates::DURATION_METHODS,
+        Object::Record(record) if record.shown.is_some() => files::SHOWN_METHODS,
+        Object::Record(_) => return None,
+    };
+    methods.iter().find(|method| method.name.as_bytes() == name)
+}
+
+/// A method of Helm's values type.
+pub(crate) fn values_method(name: &[u8]) -> Option<&'static Function> {
+    if !matches!(name, b"AsMap" | b"Table" | b"PathValue" | b"YAML") {
+        return None;
+    }
+    dicts::VALUES_METHODS.iter().find(|method| method.name.as_bytes() == name)
+}
+
+/// The string argument at a place; the type check has made sure that it is one.
+pub(crate) fn text(arguments: &[Value], index: usize) -> Text {
+    match arguments.get(index) {
+        Some(Value::Text(text)) => text.clone(),
+        _ => Text::from(""),
+    }
+}
+
+/// The integer argument at a place.
+pub(crate) fn int(arguments: &[Value], index: usize) -> i64 {
+    match arguments.get(index) {
+        Some(Value::Int(number) | Value::Int64(number)) => *number,
+        _ => 0,
+    }
+}
+
+/// The argument at a place.
+pub(crate) fn value(arguments: &[Value], index: usize) -> Value {
+    arguments.get(index).cloned().unwrap_or(Value::Nil)
+}
+
+/// Go's `strval` of sprig: strings, byte strings and Stringers as they are, else `%v`.
+pub(crate) fn strval(value: &Value, compat_v3: bool) -> Text {
+    match value {
+        Value::Text(text) | Value::Bytes(text) => text.clone(),
+        other => Text::from(super::template::format::display(other, compat_v3)),
+    }
+}

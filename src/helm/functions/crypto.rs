@@ -1,0 +1,113 @@
+//! Random strings and keys, drawn from the seed that the render was given.
+
+use sha2::Digest as _;
+
+use super::{Function, Outcome, Type, int, text};
+use crate::helm::failure::{Failure, Limit};
+use crate::helm::template::exec::Machine;
+use crate::helm::value::{Text, Value};
+
+use Type::{Int, Text as Str};
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    Function::new("randAlphaNum", &[Int], |machine, a| random(machine, a, |c| c.is_ascii_alphanumeric())),
+    Function::new("randAlpha", &[Int], |machine, a| random(machine, a, |c| c.is_ascii_alphabetic())),
+    Function::new("randNumeric", &[Int], |machine, a| random(machine, a, |c| c.is_ascii_digit())),
+    Function::new("randAscii", &[Int], |machine, a| random(machine, a, |c| (32..127).contains(&c))),
+    Function::new("randBytes", &[Int], |machine, a| {
+        machine.deterministic = false;
+        let count = count(a)?;
+        let bytes: Vec<u8> = (0..count).map(|_| machine.entropy.byte()).collect();
+        Ok(Value::text(crate::helm::value::convert::base64_standard(&bytes)))
+    }),
+    Function::new("randInt", &[Int, Int], |machine, a| {
+        machine.deterministic = false;
+        let (low, high) = (int(a, 0), int(a, 1));
+        let span = high.wrapping_sub(low);
+        if span <= 0 {
+            return Err("invalid argument to Intn".into());
+        }
+        let drawn = machine.entropy.number() % span.unsigned_abs();
+        Ok(Value::Int(low.wrapping_add(i64::try_from(drawn).unwrap_or(0))))
+    }),
+    Function::new("uuidv4", &[], |machine, _| {
+        machine.deterministic = false;
+        let mut bytes: Vec<u8> = (0..16).map(|_| machine.entropy.byte()).collect();
+        if let Some(byte) = bytes.get_mut(6) {
+            *byte = *byte & 0x0F | 0x40;
+        }
+        if let Some(byte) = bytes.get_mut(8) {
+            *byte = *byte & 0x3F | 0x80;
+        }
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let part = |from: usize, to: usize| hex.get(from..to).unwrap_or("");
+        let uuid =
+            format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32));
+        Ok(Value::text(uuid))
+    }),
+    Function::new("shuffle", &[Str], |machine, a| {
+        machine.deterministic = false;
+        let mut characters: Vec<char> = text(a, 0).lossy().chars().collect();
+        for index in (1..characters.len()).rev() {
+            let other = machine.entropy.number() % (index as u64 + 1);
+            characters.swap(index, usize::try_from(other).unwrap_or(0));
+        }
+        Ok(Value::text(characters.into_iter().collect::<String>()))
+    }),
+];
+
+/// A stream of bytes from a seed.
+#[derive(Clone, Debug)]
+pub(crate) struct Entropy {
+    seed: [u8; 32],
+    counter: u64,
+    block: [u8; 32],
+    used: usize,
+}
+
+impl Entropy {
+    /// The stream of a seed.
+    pub(crate) fn new(seed: [u8; 32]) -> Self {
+        Self { seed, counter: 0, block: [0; 32], used: 32 }
+    }
+
+    fn byte(&mut self) -> u8 {
+        if self.used >= self.block.len() {
+            let mut hasher = sha2::Sha256::new();
+            hasher.update(self.seed);
+            hasher.update(self.counter.to_be_bytes());
+            self.block = hasher.finalize().into();
+            self.counter += 1;
+            self.used = 0;
+        }
+        let byte = self.block.get(self.used).copied().unwrap_or(0);
+        self.used += 1;
+        byte
+    }
+
+    fn number(&mut self) -> u64 {
+        (0..8).fold(0, |number, _| number << 8 | u64::from(self.byte()))
+    }
+}
+
+fn count(arguments: &[Value]) -> Result<usize, Failure> {
+    const MOST: usize = 1 << 20;
+    match usize::try_from(int(arguments, 0)) {
+        Ok(count) if count <= MOST => Ok(count),
+        Ok(_) => Err(Failure::limit(Limit::Size, format!("more than {MOST} random characters"))),
+        Err(_) => Ok(0),
+    }
+}
+
+fn random(machine: &mut Machine<'_>, arguments: &[Value], keep: fn(u8) -> bool) -> Outcome {
+    machine.deterministic = false;
+    let count = count(arguments)?;
+    let mut out = Vec::with_capacity(count);
+    while out.len() < count {
+        let byte = machine.entropy.byte() & 0x7F;
+        if keep(byte) {
+            out.push(byte);
+        }
+    }
+    Ok(Value::Text(Text::from(out)))
+}

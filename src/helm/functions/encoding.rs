@@ -1,0 +1,181 @@
+//! Encodings and digests: base64, base32, hashes, YAML, JSON, TOML. No state.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha2::Digest as _;
+
+use super::json::{self, Style};
+use super::{Function, Outcome, Type, text, toml, value};
+use crate::helm::Compat;
+use crate::helm::failure::Failure;
+use crate::helm::template::exec::Machine;
+use crate::helm::value::{Map, Text, Value};
+use crate::helm::yaml::{self, Emitter, YamlLimits};
+
+use Type::{Any, Text as Str};
+
+mod digest;
+mod yaml3;
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    Function::new("b64enc", &[Str], |_, a| Ok(Value::text(STANDARD.encode(text(a, 0).bytes())))),
+    Function::new("b64dec", &[Str], |_, a| Ok(Value::text(base64_decode(&text(a, 0))))),
+    Function::new("b32enc", &[Str], |_, a| Ok(Value::text(digest::base32_encode(&text(a, 0))))),
+    Function::new("b32dec", &[Str], |_, a| Ok(Value::text(digest::base32_decode(&text(a, 0))))),
+    Function::new("sha1sum", &[Str], |_, a| Ok(Value::text(hex(&digest::sha1(&text(a, 0)))))),
+    Function::new("sha256sum", &[Str], |_, a| {
+        Ok(Value::text(hex(&sha2::Sha256::digest(text(a, 0).bytes()))))
+    }),
+    Function::new("sha512sum", &[Str], |_, a| {
+        Ok(Value::text(hex(&sha2::Sha512::digest(text(a, 0).bytes()))))
+    }),
+    Function::new("adler32sum", &[Str], |_, a| Ok(Value::text(digest::adler32(&text(a, 0)).to_string()))),
+    Function::new("toYaml", &[Any], |machine, a| {
+        let text = yaml_text(&value(a, 0));
+        machine.charge_bytes(text.len())?;
+        Ok(Value::text(text))
+    }),
+    Function::new("mustToYaml", &[Any], |_, a| {
+        let argument = value(a, 0);
+        json::write(&argument, Style { escape_html: true, pretty: false })?;
+        Ok(Value::text(yaml_text(&argument)))
+    })
+    .since(Compat::V4_1),
+    Function::new("toYamlPretty", &[Any], |_, a| Ok(Value::text(yaml3::write(&value(a, 0))))),
+    Function::new("fromYaml", &[Str], from_yaml),
+    Function::new("fromYamlArray", &[Str], from_yaml_array),
+    Function::new("toJson", &[Any], |_, a| to_json(a, Style { escape_html: true, pretty: false }, false)),
+    Function::new("mustToJson", &[Any], |_, a| to_json(a, Style { escape_html: true, pretty: false }, true)),
+    Function::new("toPrettyJson", &[Any], |_, a| {
+        to_json(a, Style { escape_html: true, pretty: true }, false)
+    }),
+    Function::new("mustToPrettyJson", &[Any], |_, a| {
+        to_json(a, Style { escape_html: true, pretty: true }, true)
+    }),
+    Function::new("toRawJson", &[Any], |_, a| to_json(a, Style { escape_html: false, pretty: false }, true)),
+    Function::new("mustToRawJson", &[Any], |_, a| {
+        to_json(a, Style { escape_html: false, pretty: false }, true)
+    }),
+    Function::new("fromJson", &[Str], |_, a| {
+        let read = json::read(&text(a, 0)).and_then(|value| object_only(value, "map[string]interface {}"));
+        Ok(read.unwrap_or_else(|message| Value::Map(Map::from_pairs([("Error", Value::text(message))]))))
+    }),
+    Function::new("mustFromJson", &[Str], |_, a| json::read(&text(a, 0)).map_err(Failure::new)),
+    Function::new("fromJsonArray", &[Str], |_, a| {
+        let read = json::read(&text(a, 0)).and_then(|value| match value {
+            Value::List(_) => Ok(value),
+            Value::Nil => Ok(Value::list(Vec::new())),
+            other => Err(cannot_unmarshal(&other, "[]interface {}")),
+        });
+        Ok(read.unwrap_or_else(|message| Value::list(vec![Value::text(message)])))
+    }),
+    Function::new("toToml", &[Any], |machine, a| {
+        Ok(Value::text(
+            toml::write(&value(a, 0), machine.v3()).unwrap_or_else(|message| message.into_bytes()),
+        ))
+    }),
+    Function::new("mustToToml", &[Any], |machine, a| {
+        toml::write(&value(a, 0), machine.v3()).map(Value::text).map_err(Failure::new)
+    })
+    .since(Compat::V4_3),
+    Function::new("fromToml", &[Str], |_, a| {
+        let read = toml::read(&text(a, 0));
+        Ok(read.unwrap_or_else(|message| Value::Map(Map::from_pairs([("Error", Value::text(message))]))))
+    }),
+];
+
+/// Lower-case hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn base64_decode(text: &[u8]) -> Vec<u8> {
+    let clean: Vec<u8> = text.iter().copied().filter(|byte| !matches!(byte, b'\n' | b'\r')).collect();
+    match STANDARD.decode(&clean) {
+        Ok(bytes) => bytes,
+        Err(_) => digest::base64_lenient(text)
+            .unwrap_or_else(|offset| format!("illegal base64 data at input byte {offset}").into_bytes()),
+    }
+}
+
+/// `toYaml`: go-yaml's style without the last line break; what cannot be written is empty.
+pub(super) fn yaml_text(value: &Value) -> Vec<u8> {
+    let mut emitter = Emitter::new();
+    emitter.value(value);
+    if emitter.failed() {
+        return Vec::new();
+    }
+    let mut text = emitter.finish();
+    if text.last() == Some(&b'\n') {
+        text.pop();
+    }
+    text
+}
+
+fn go_type(value: &Value) -> &'static str {
+    match value {
+        Value::Nil => "null",
+        Value::Bool(_) => "bool",
+        Value::Float(_) => "number",
+        Value::Text(_) => "string",
+        Value::List(_) => "array",
+        _ => "object",
+    }
+}
+
+fn cannot_unmarshal(value: &Value, wanted: &str) -> String {
+    format!("json: cannot unmarshal {} into Go value of type {wanted}", go_type(value))
+}
+
+fn object_only(value: Value, wanted: &str) -> Result<Value, String> {
+    match value {
+        Value::Map(_) => Ok(value),
+        Value::Nil => Ok(Value::Map(Map::new())),
+        other => Err(cannot_unmarshal(&other, wanted)),
+    }
+}
+
+fn from_yaml(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
+    let text = text(arguments, 0);
+    machine.charge(text.len() as u64 / 16)?;
+    Ok(match read_yaml(&text) {
+        Ok(Value::Map(map)) => Value::Map(map),
+        Ok(Value::Nil) => Value::Map(Map::new()),
+        Ok(other) => error_map(&format!(
+            "error unmarshaling JSON: while decoding JSON: {}",
+            cannot_unmarshal(&other, "map[string]interface {}")
+        )),
+        Err(message) => error_map(&message),
+    })
+}
+
+fn from_yaml_array(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
+    let text = text(arguments, 0);
+    machine.charge(text.len() as u64 / 16)?;
+    Ok(match read_yaml(&text) {
+        Ok(Value::List(items)) => Value::List(items),
+        Ok(Value::Nil) => Value::list(Vec::new()),
+        Ok(other) => Value::list(vec![Value::text(format!(
+            "error unmarshaling JSON: while decoding JSON: {}",
+            cannot_unmarshal(&other, "[]interface {}")
+        ))]),
+        Err(message) => Value::list(vec![Value::text(message)]),
+    })
+}
+
+fn error_map(message: &str) -> Value {
+    Value::Map(Map::from_pairs([("Error", Value::text(message))]))
+}
+
+fn read_yaml(text: &Text) -> Result<Value, String> {
+    yaml::read_first::<Value>(text, YamlLimits::default())
+        .map_err(|error| format!("error converting YAML to JSON: {}", error.helm))
+}
+
+fn to_json(arguments: &[Value], style: Style, must: bool) -> Outcome {
+    match json::write(&value(arguments, 0), style) {
+        Ok(text) => Ok(Value::text(text)),
+        Err(message) if must => Err(Failure::new(message)),
+        Err(_) => Ok(Value::text("")),
+    }
+}

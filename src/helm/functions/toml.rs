@@ -1,0 +1,188 @@
+//! TOML in the layout of Helm's library: plain values first, tables sorted and indented.
+
+use crate::helm::value::{Map, Text, Value, convert};
+
+/// Writes a map as TOML; the error is the library's message.
+pub(crate) fn write(value: &Value, compat_v3: bool) -> Result<Vec<u8>, String> {
+    let mut writer = Writer { out: Vec::new(), compat_v3 };
+    match value {
+        Value::Map(map) => writer.table(&[], &map.entries())?,
+        Value::TextMap(pairs) => {
+            let entries: Vec<(Text, Value)> =
+                pairs.iter().map(|(key, text)| (key.clone(), Value::Text(text.clone()))).collect();
+            writer.table(&[], &entries)?;
+        }
+        Value::Nil => return Err("toml: cannot encode a nil value".to_owned()),
+        _ => return Err("toml: top-level values must be Go maps or structs".to_owned()),
+    }
+    Ok(writer.out)
+}
+
+struct Writer {
+    out: Vec<u8>,
+    compat_v3: bool,
+}
+
+impl Writer {
+    fn is_table(value: &Value) -> bool {
+        matches!(value, Value::Map(_) | Value::TextMap(_))
+    }
+
+    fn is_table_list(value: &Value) -> bool {
+        match value {
+            Value::List(items) => !items.is_empty() && items.iter().all(Self::is_table),
+            _ => false,
+        }
+    }
+
+    fn indent(&mut self, depth: usize) {
+        self.out.resize(self.out.len() + depth * 2, b' ');
+    }
+
+    fn table(&mut self, path: &[Text], entries: &[(Text, Value)]) -> Result<(), String> {
+        let (tables, plain): (Vec<_>, Vec<_>) =
+            entries.iter().partition(|(_, value)| Self::is_table(value) || Self::is_table_list(value));
+        for (key, value) in plain {
+            if matches!(value, Value::Nil) {
+                continue;
+            }
+            self.indent(path.len());
+            self.out.extend_from_slice(key_text(key).as_bytes());
+            self.out.extend_from_slice(b" = ");
+            self.value(value)?;
+            self.out.push(b'\n');
+        }
+        for (key, value) in tables {
+            let mut path = path.to_vec();
+            path.push(key.clone());
+            match value {
+                Value::List(items) => {
+                    for item in items.iter() {
+                        self.sub_table(&path, item, true)?;
+                    }
+                }
+                other => self.sub_table(&path, other, false)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn sub_table(&mut self, path: &[Text], value: &Value, item: bool) -> Result<(), String> {
+        let entries = match value {
+            Value::Map(map) => map.entries(),
+            Value::TextMap(pairs) => {
+                pairs.iter().map(|(key, text)| (key.clone(), Value::Text(text.clone()))).collect()
+            }
+            _ => Vec::new(),
+        };
+        if path.len() == 1 && !self.out.is_empty() {
+            self.out.push(b'\n');
+        } else if item && !self.out.is_empty() && path.len() == 1 {
+            self.out.push(b'\n');
+        }
+        self.indent(path.len() - 1);
+        let name = path.iter().map(|key| key_text(key)).collect::<Vec<_>>().join(".");
+        let header = if item { format!("[[{name}]]\n") } else { format!("[{name}]\n") };
+        self.out.extend_from_slice(header.as_bytes());
+        self.table(path, &entries)
+    }
+
+    fn value(&mut self, value: &Value) -> Result<(), String> {
+        match value {
+            Value::Bool(flag) => self.out.extend_from_slice(if *flag { b"true" } else { b"false" }),
+            Value::Int(number) | Value::Int64(number) => {
+                self.out.extend_from_slice(number.to_string().as_bytes())
+            }
+            Value::Uint64(number) => self.out.extend_from_slice(number.to_string().as_bytes()),
+            Value::Byte(number) => self.out.extend_from_slice(number.to_string().as_bytes()),
+            Value::Float(number) => self.float(*number),
+            Value::Text(text) => self.out.extend_from_slice(quoted(text).as_bytes()),
+            Value::Map(map) => {
+                self.out.push(b'{');
+                for (index, (key, value)) in map.entries().iter().enumerate() {
+                    if index > 0 {
+                        self.out.extend_from_slice(b", ");
+                    }
+                    self.out.extend_from_slice(key_text(key).as_bytes());
+                    self.out.extend_from_slice(b" = ");
+                    self.value(value)?;
+                }
+                self.out.push(b'}');
+            }
+            Value::Nil => return Err("toml: cannot encode array with nil element".to_owned()),
+            other => {
+                let items = other
+                    .items()
+                    .ok_or_else(|| format!("toml: unsupported type: {}", other.type_name(self.compat_v3)))?;
+                self.out.push(b'[');
+                for (index, item) in items.iter().enumerate() {
+                    if index > 0 {
+                        self.out.extend_from_slice(b", ");
+                    }
+                    self.value(item)?;
+                }
+                self.out.push(b']');
+            }
+        }
+        Ok(())
+    }
+
+    fn float(&mut self, number: f64) {
+        let text = if number.is_nan() {
+            "nan".to_owned()
+        } else if number.is_infinite() {
+            if number > 0.0 { "inf" } else { "-inf" }.to_owned()
+        } else if self.compat_v3 {
+            with_point(&format!("{number}"))
+        } else {
+            with_point(&convert::float_general(number))
+        };
+        self.out.extend_from_slice(text.as_bytes());
+    }
+}
+
+fn with_point(text: &str) -> String {
+    if text.contains(['.', 'e']) { text.to_owned() } else { format!("{text}.0") }
+}
+
+fn key_text(key: &[u8]) -> String {
+    let bare =
+        !key.is_empty() && key.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+    if bare { String::from_utf8_lossy(key).into_owned() } else { quoted(key) }
+}
+
+fn quoted(text: &[u8]) -> String {
+    let mut out = String::from("\"");
+    for character in String::from_utf8_lossy(text).chars() {
+        match character {
+            '\t' => out.push_str("\\t"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\x08' => out.push_str("\\b"),
+            '\x0C' => out.push_str("\\f"),
+            '\0'..='\x1F' | '\x7F' => out.push_str(&format!("\\u{:04x}", u32::from(character))),
+            _ => out.push(character),
+        }
+    }
+    out.push('"');
+    out
+}
+
+/// Reads TOML into a map; the error is a message.
+pub(crate) fn read(text: &[u8]) -> Result<Value, String> {
+    reader::read(&String::from_utf8_lossy(text)).map(Value::Map)
+}
+
+mod reader {
+    //! A reader for the TOML that configuration files use.
+
+    use super::{Map, Text, Value};
+
+    pub(super) fn read(_text: &str) -> Result<Map, String> {
+        let _ = Text::from("");
+        let _ = Value::Nil;
+        Err("toml: reading is not supported yet".to_owned())
+    }
+}

@@ -1,0 +1,419 @@
+//! From what templates made to documents: splitting, hooks, order, Helm's own bytes.
+
+use serde_json::Value as Json;
+
+use super::Compat;
+use super::chart::metadata::{json_type, lookup};
+use super::lookup::Lookup;
+use super::render::{RenderError, RenderFault};
+use super::template::exec::Machine;
+use super::yaml::{self, YamlLimits};
+
+/// One document of a render.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Document {
+    /// The template it came from: `chart/templates/x.yaml`.
+    pub source: String,
+    /// The text as Helm prints it.
+    pub text: String,
+    /// The parsed content; null for a document of comments.
+    pub object: Json,
+    /// `kind`, empty if there is none.
+    pub kind: String,
+    /// What the hook annotations say, for hooks.
+    pub hook: Option<Hook>,
+}
+
+/// When and how a hook runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hook {
+    /// `pre-install`, `test` and so on.
+    pub events: Vec<String>,
+    /// Lighter ones run first.
+    pub weight: i64,
+    /// `before-hook-creation`, `hook-succeeded`, `hook-failed`.
+    pub delete_policies: Vec<String>,
+}
+
+/// What a render made.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rendered {
+    /// Documents in Helm's install order.
+    pub documents: Vec<Document>,
+    /// The files of `crds/`, one entry per document, in Helm's order.
+    pub crds: Vec<Document>,
+    /// Hooks, in the order that `helm template` prints them.
+    pub hooks: Vec<Document>,
+    /// The chart's notes.
+    pub notes: Option<String>,
+    /// Questions to the cluster that had no answer; ask and render again.
+    pub lookups_missing: Vec<Lookup>,
+    /// False if the render drew on time, entropy or lookups.
+    pub deterministic: bool,
+    /// Whole files of `crds/`, as Helm prints them.
+    crd_files: Vec<(String, Vec<u8>)>,
+}
+
+impl Rendered {
+    /// The bytes that `helm template` prints.
+    pub fn to_helm_output(&self) -> Vec<u8> {
+        self.helm_output(true, false)
+    }
+
+    /// The same with the choices of `--no-hooks` and `--skip-tests`.
+    pub fn helm_output(&self, hooks: bool, skip_tests: bool) -> Vec<u8> {
+        let mut manifest = Vec::new();
+        let mut add = |out: &mut Vec<u8>, source: &str, text: &[u8]| {
+            out.extend_from_slice(b"---\n# Source: ");
+            out.extend_from_slice(source.as_bytes());
+            out.push(b'\n');
+            out.extend_from_slice(text);
+            out.push(b'\n');
+        };
+        for (source, text) in &self.crd_files {
+            add(&mut manifest, source, text);
+        }
+        for document in &self.documents {
+            add(&mut manifest, &document.source, document.text.as_bytes());
+        }
+        let mut out = trim(&manifest).to_vec();
+        out.push(b'\n');
+        if hooks {
+            for hook in &self.hooks {
+                let test =
+                    hook.hook.as_ref().is_some_and(|hook| hook.events.iter().any(|event| event == "test"));
+                if !(skip_tests && test) {
+                    add(&mut out, &hook.source, hook.text.as_bytes());
+                }
+            }
+        }
+        out
+    }
+
+    /// What `--show-only` prints of the given templates; the error is Helm's sentence.
+    pub fn only(&self, templates: &[String], hooks: bool, skip_tests: bool) -> Result<Vec<u8>, String> {
+        let mut out = Vec::new();
+        for wanted in templates {
+            let mut found = false;
+            let crds = self.crd_files.iter().map(|(source, text)| (source.as_str(), text.as_slice()));
+            let documents =
+                self.documents.iter().map(|document| (document.source.as_str(), document.text.as_bytes()));
+            let hooks = self.hooks.iter().filter(|hook| {
+                let test =
+                    hook.hook.as_ref().is_some_and(|hook| hook.events.iter().any(|event| event == "test"));
+                hooks && !(skip_tests && test)
+            });
+            let hooks = hooks.map(|document| (document.source.as_str(), document.text.as_bytes()));
+            for (source, text) in crds.chain(documents).chain(hooks) {
+                let inner = source.split_once('/').map_or(source, |(_, inner)| inner);
+                if inner == wanted || source == wanted {
+                    found = true;
+                    out.extend_from_slice(format!("---\n# Source: {source}\n").as_bytes());
+                    out.extend_from_slice(trim(text));
+                    out.push(b'\n');
+                }
+            }
+            if !found {
+                return Err(format!("could not find template {wanted} in chart"));
+            }
+        }
+        Ok(out)
+    }
+
+    /// Puts renders of members together in Helm's install order.
+    #[must_use]
+    pub fn merged(parts: impl IntoIterator<Item = Self>, compat: Compat) -> Self {
+        let mut whole = Self { deterministic: true, ..Self::default() };
+        for part in parts {
+            whole.documents.extend(part.documents);
+            whole.crds.extend(part.crds);
+            whole.crd_files.extend(part.crd_files);
+            whole.hooks.extend(part.hooks);
+            whole.notes = whole.notes.or(part.notes);
+            whole.lookups_missing.extend(part.lookups_missing);
+            whole.deterministic &= part.deterministic;
+        }
+        whole.documents.sort_by(|left, right| left.source.cmp(&right.source));
+        whole.hooks.sort_by(|left, right| left.source.cmp(&right.source));
+        sort_by_kind(&mut whole.documents, compat);
+        sort_by_kind(&mut whole.hooks, compat);
+        whole
+    }
+}
+
+/// Go's `strings.TrimSpace`.
+fn trim(text: &[u8]) -> &[u8] {
+    super::functions::trim_space(text)
+}
+
+/// Helm's install order by kind.
+const INSTALL_ORDER: [&str; 38] = [
+    "PriorityClass",
+    "Namespace",
+    "NetworkPolicy",
+    "ResourceQuota",
+    "LimitRange",
+    "PodSecurityPolicy",
+    "PodDisruptionBudget",
+    "ServiceAccount",
+    "Secret",
+    "SecretList",
+    "ConfigMap",
+    "StorageClass",
+    "PersistentVolume",
+    "PersistentVolumeClaim",
+    "CustomResourceDefinition",
+    "ClusterRole",
+    "ClusterRoleList",
+    "ClusterRoleBinding",
+    "ClusterRoleBindingList",
+    "Role",
+    "RoleList",
+    "RoleBinding",
+    "RoleBindingList",
+    "Service",
+    "DaemonSet",
+    "Pod",
+    "ReplicationController",
+    "ReplicaSet",
+    "Deployment",
+    "HorizontalPodAutoscaler",
+    "StatefulSet",
+    "Job",
+    "CronJob",
+    "IngressClass",
+    "Ingress",
+    "APIService",
+    "MutatingWebhookConfiguration",
+    "ValidatingWebhookConfiguration",
+];
+
+fn sort_by_kind(documents: &mut [Document], compat: Compat) {
+    let known = if compat == Compat::V3_19 { 36 } else { 38 };
+    documents.sort_by_cached_key(|document| {
+        match INSTALL_ORDER.iter().take(known).position(|kind| *kind == document.kind) {
+            Some(place) => (place, String::new()),
+            None => (usize::MAX, document.kind.clone()),
+        }
+    });
+}
+
+/// Collects files and makes documents of them.
+pub(crate) struct Writer {
+    compat: Compat,
+    most: usize,
+    files: Vec<(String, Vec<u8>)>,
+    rendered: Rendered,
+}
+
+impl Writer {
+    /// An empty collection.
+    pub(crate) fn new(compat: Compat, most: usize) -> Self {
+        Self { compat, most, files: Vec::new(), rendered: Rendered::default() }
+    }
+
+    /// Adds a file of `crds/`.
+    pub(crate) fn add_crd(&mut self, source: &str, bytes: &[u8]) -> Result<(), RenderError> {
+        for text in split(bytes, self.compat) {
+            let (object, kind) = self.parse(source, text)?;
+            let text = String::from_utf8_lossy(text).into_owned();
+            self.rendered.crds.push(Document { source: source.to_owned(), text, object, kind, hook: None });
+        }
+        self.rendered.crd_files.push((source.to_owned(), bytes.to_vec()));
+        Ok(())
+    }
+
+    /// Adds what a template made.
+    pub(crate) fn add_file(&mut self, source: &str, out: Vec<u8>, chart: &str) -> Result<(), RenderError> {
+        if source.ends_with("NOTES.txt") {
+            if source == format!("{chart}/templates/NOTES.txt") {
+                self.rendered.notes = Some(String::from_utf8_lossy(&out).into_owned());
+            }
+            return Ok(());
+        }
+        self.files.push((source.to_owned(), out));
+        Ok(())
+    }
+
+    /// Takes over what the machine learned.
+    pub(crate) fn finish_machine(&mut self, machine: &Machine<'_>) {
+        self.rendered.deterministic = machine.deterministic;
+        self.rendered.lookups_missing.clone_from(&machine.lookups_missing);
+    }
+
+    /// Splits, parses, sorts.
+    pub(crate) fn finish(mut self, chart: &str) -> Result<Rendered, RenderError> {
+        let mut files = std::mem::take(&mut self.files);
+        files.sort();
+        for (source, content) in files {
+            for text in split(&content, self.compat) {
+                if self.rendered.documents.len() + self.rendered.hooks.len() >= self.most {
+                    let message = format!("render makes more than {} documents", self.most);
+                    return Err(limit_error(chart, message));
+                }
+                self.add_document(&source, text)?;
+            }
+        }
+        sort_by_kind(&mut self.rendered.documents, self.compat);
+        sort_by_kind(&mut self.rendered.hooks, self.compat);
+        Ok(self.rendered)
+    }
+
+    fn add_document(&mut self, source: &str, text: &[u8]) -> Result<(), RenderError> {
+        let (object, kind) = self.parse(source, text)?;
+        let annotations = lookup(&object, "metadata").and_then(|metadata| lookup(metadata, "annotations"));
+        let hook = match annotations.and_then(|annotations| annotations.get("helm.sh/hook")) {
+            Some(events) => match hook(events.as_str().unwrap_or(""), annotations) {
+                Some(hook) => Some(hook),
+                // An event that Helm does not know drops the whole document.
+                None => return Ok(()),
+            },
+            None => None,
+        };
+        let document = Document {
+            source: source.to_owned(),
+            text: String::from_utf8_lossy(text).into_owned(),
+            object,
+            kind,
+            hook,
+        };
+        if document.hook.is_some() {
+            self.rendered.hooks.push(document);
+        } else {
+            self.rendered.documents.push(document);
+        }
+        Ok(())
+    }
+
+    /// Parses a document and reads its head as Helm does.
+    fn parse(&self, source: &str, text: &[u8]) -> Result<(Json, String), RenderError> {
+        let chart = source.split('/').next().unwrap_or(source);
+        let fail = |message: String| RenderError {
+            fault: RenderFault::Output,
+            chart: chart.to_owned(),
+            template: Some(source.to_owned()),
+            line: None,
+            column: None,
+            message: format!("YAML parse error on {source}: {message}"),
+        };
+        let object: Json = yaml::read_first(text, YamlLimits::default()).map_err(|error| {
+            fail(format!("error converting YAML to JSON: {}", error.helm)).at(
+                source,
+                error.line,
+                error.column,
+            )
+        })?;
+        let kind = check_head(&object, self.compat).map_err(fail)?;
+        Ok((object, kind))
+    }
+}
+
+fn limit_error(chart: &str, message: String) -> RenderError {
+    RenderError {
+        fault: RenderFault::Limit(super::failure::Limit::Size),
+        chart: chart.to_owned(),
+        template: None,
+        line: None,
+        column: None,
+        message,
+    }
+}
+
+/// The types that Go's decoder demands of a document's head; gives the kind.
+fn check_head(object: &Json, compat: Compat) -> Result<String, String> {
+    let package = if compat == Compat::V3_19 { "releaseutil" } else { "util" };
+    let prefix = "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal";
+    let demand = |value: Option<&Json>, field: &str, wanted: &str, fits: fn(&Json) -> bool| match value {
+        Some(value) if !value.is_null() && !fits(value) => {
+            Err(format!("{prefix} {} into Go struct field {field} of type {wanted}", json_type(value)))
+        }
+        _ => Ok(()),
+    };
+    match object {
+        Json::Null => return Ok(String::new()),
+        Json::Object(_) => {}
+        other => {
+            return Err(format!("{prefix} {} into Go value of type {package}.SimpleHead", json_type(other)));
+        }
+    }
+    demand(lookup(object, "apiVersion"), "SimpleHead.apiVersion", "string", Json::is_string)?;
+    demand(lookup(object, "kind"), "SimpleHead.kind", "string", Json::is_string)?;
+    if let Some(metadata) = lookup(object, "metadata") {
+        let wanted =
+            r#"struct { Name string "json:\"name\""; Annotations map[string]string "json:\"annotations\"" }"#;
+        demand(Some(metadata), "SimpleHead.metadata", wanted, Json::is_object)?;
+        demand(lookup(metadata, "name"), "SimpleHead.metadata.name", "string", Json::is_string)?;
+        let annotations = lookup(metadata, "annotations");
+        demand(annotations, "SimpleHead.metadata.annotations", "map[string]string", Json::is_object)?;
+        for value in annotations.and_then(Json::as_object).into_iter().flat_map(serde_json::Map::values) {
+            demand(Some(value), "SimpleHead.metadata.annotations", "string", Json::is_string)?;
+        }
+    }
+    Ok(lookup(object, "kind").and_then(Json::as_str).unwrap_or("").to_owned())
+}
+
+const EVENTS: [&str; 10] = [
+    "pre-install",
+    "post-install",
+    "pre-delete",
+    "post-delete",
+    "pre-upgrade",
+    "post-upgrade",
+    "pre-rollback",
+    "post-rollback",
+    "test",
+    "test-success",
+];
+
+/// Reads hook annotations; `None` if an event is unknown.
+fn hook(events: &str, annotations: Option<&Json>) -> Option<Hook> {
+    let mut hook = Hook::default();
+    for event in events.split(',') {
+        let event = event.trim().to_lowercase();
+        if !EVENTS.contains(&event.as_str()) {
+            return None;
+        }
+        hook.events.push(if event == "test-success" { "test".to_owned() } else { event });
+    }
+    let text = |key: &str| annotations.and_then(|annotations| annotations.get(key)).and_then(Json::as_str);
+    hook.weight = text("helm.sh/hook-weight").and_then(|weight| weight.parse().ok()).unwrap_or(0);
+    if let Some(policies) = text("helm.sh/hook-delete-policy") {
+        hook.delete_policies = policies.split(',').map(|policy| policy.trim().to_lowercase()).collect();
+    }
+    Some(hook)
+}
+
+/// Splits at `---` at the start of any line, inside text as well, as Helm does.
+fn split(content: &[u8], compat: Compat) -> Vec<&[u8]> {
+    let content = trim_start(content);
+    let mut parts = Vec::new();
+    let mut from = 0;
+    let mut line = 0;
+    while line <= content.len() {
+        let rest = content.get(line..).unwrap_or(&[]);
+        if rest.starts_with(b"---") {
+            let blanks = rest.iter().skip(3).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+            parts.push(content.get(from..line).unwrap_or(&[]));
+            from = line + 3 + blanks;
+        }
+        match memchr::memchr(b'\n', rest) {
+            Some(length) => line += length + 1,
+            None => break,
+        }
+    }
+    parts.push(content.get(from..).unwrap_or(&[]));
+    parts
+        .into_iter()
+        .filter(|part| !trim(part).is_empty())
+        .map(|part| if compat == Compat::V4_3 { trim_start(part) } else { trim(part) })
+        .collect()
+}
+
+fn trim_start(text: &[u8]) -> &[u8] {
+    let trimmed = trim(text);
+    if trimmed.is_empty() {
+        return trimmed;
+    }
+    let start = trimmed.as_ptr().addr() - text.as_ptr().addr();
+    text.get(start..).unwrap_or(trimmed)
+}

@@ -1,0 +1,596 @@
+//! The pipeline from a chart and its input to documents.
+
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use super::Compat;
+use super::capabilities::Capabilities;
+use super::chart::{Chart, ChartTemplate};
+use super::dependencies::{Instance, user_values};
+use super::failure::{Failure, Limit, Place};
+use super::functions::{Entropy, RegexCache, semver};
+use super::limits::RenderLimits;
+use super::lookup::Lookups;
+use super::output::{Rendered, Writer};
+use super::template::exec::{Machine, Scope};
+use super::template::{Source, Template};
+use super::value::{Map, MapKind, Object, Text, Value};
+use super::values::Values;
+use super::values::coalesce::coalesce_values;
+
+/// Which part of an umbrella is rendered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Member {
+    /// Everything, as `helm template` does.
+    #[default]
+    Whole,
+    /// One dependency and what is below it, by its key. It sees the umbrella's named templates
+    /// and library dependencies, but no sibling.
+    Dependency(String),
+    /// Only the umbrella's own templates; they see no dependency but libraries.
+    Own,
+}
+
+/// Everything that a render depends on, besides the chart.
+#[derive(Clone, Debug)]
+pub struct RenderInput {
+    /// `.Release.Name`
+    pub release: String,
+    /// `.Release.Namespace`
+    pub namespace: String,
+    /// Values, the later ones on top, as with `-f`.
+    pub layers: Vec<Values>,
+    /// `.Capabilities`; what `helm template` assumes if not given.
+    pub capabilities: Option<Capabilities>,
+    /// Whose bytes and messages to produce.
+    pub compat: Compat,
+    /// The part of an umbrella.
+    pub member: Member,
+    /// Answers to `lookup`.
+    pub lookups: Lookups,
+    /// Where random values come from.
+    pub seed: [u8; 32],
+    /// Seconds since 1970 that `now` returns.
+    pub now: i64,
+    /// What the render may use.
+    pub limits: RenderLimits,
+    /// Whether the output contains the files of `crds/`.
+    pub include_crds: bool,
+    /// `.Release.IsUpgrade` instead of `.Release.IsInstall`.
+    pub is_upgrade: bool,
+    /// Whether values may break the chart's schema.
+    pub skip_schema: bool,
+}
+
+impl Default for RenderInput {
+    fn default() -> Self {
+        Self {
+            release: "release-name".to_owned(),
+            namespace: "default".to_owned(),
+            layers: Vec::new(),
+            capabilities: None,
+            compat: Compat::default(),
+            member: Member::Whole,
+            lookups: Lookups::offline(),
+            seed: [0; 32],
+            now: 0,
+            limits: RenderLimits::default(),
+            include_crds: false,
+            is_upgrade: false,
+            skip_schema: false,
+        }
+    }
+}
+
+/// What kind of thing went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RenderFault {
+    /// The chart cannot be installed or lacks dependencies.
+    Chart,
+    /// The values do not fit the chart.
+    Values,
+    /// A template cannot be parsed.
+    Parse,
+    /// A template failed while it ran.
+    Execute,
+    /// What a template made is no YAML.
+    Output,
+    /// A limit of the engine was hit.
+    Limit(Limit),
+}
+
+/// A render that failed. `Display` is Helm's message, verbatim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RenderError {
+    /// What kind of thing went wrong.
+    pub fault: RenderFault,
+    /// The chart it happened in.
+    pub chart: String,
+    /// The template, as its path from the top chart.
+    pub template: Option<String>,
+    /// The line in the template, or for [`RenderFault::Output`] in its output, from 1.
+    pub line: Option<usize>,
+    /// The column, from 1.
+    pub column: Option<usize>,
+    /// Helm's message.
+    pub message: String,
+}
+
+impl fmt::Display for RenderError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for RenderError {}
+
+impl RenderError {
+    fn new(fault: RenderFault, chart: &str, message: impl Into<String>) -> Self {
+        Self {
+            fault,
+            chart: chart.to_owned(),
+            template: None,
+            line: None,
+            column: None,
+            message: message.into(),
+        }
+    }
+
+    /// Values that do not fit.
+    pub(crate) fn of_values(chart: &str, message: impl Into<String>) -> Self {
+        Self::new(RenderFault::Values, chart, message)
+    }
+
+    /// The error with its place.
+    pub(crate) fn at(mut self, template: &str, line: usize, column: usize) -> Self {
+        self.template = Some(template.to_owned());
+        self.line = (line > 0).then_some(line);
+        self.column = (column > 0).then_some(column);
+        self
+    }
+
+    /// Whether Helm adds its advice about `--debug`: it does once it had a release in hand.
+    pub fn had_release(&self) -> bool {
+        matches!(
+            self.fault,
+            RenderFault::Parse | RenderFault::Execute | RenderFault::Output | RenderFault::Limit(_)
+        )
+    }
+}
+
+/// Nested templates, blocks and parentheses that fit on any thread's stack.
+const SHALLOW: usize = if cfg!(debug_assertions) { 60 } else { 160 };
+/// The stack for renders that nest deeper: it is reserved, not used.
+const STACK: usize = if cfg!(debug_assertions) { 1 << 30 } else { 256 << 20 };
+
+impl Chart {
+    /// Renders the chart.
+    pub fn render(&self, input: &RenderInput) -> Result<Rendered, RenderError> {
+        let shallow = Render { chart: self, input, depth: SHALLOW.min(input.limits.depth) };
+        match shallow.run() {
+            Err(error) if error.fault == RenderFault::Limit(Limit::Depth) && input.limits.depth > SHALLOW => {
+                self.render_deep(input)
+            }
+            result => result,
+        }
+    }
+
+    /// Renders on a thread with a large stack, for charts that nest deeply.
+    fn render_deep(&self, input: &RenderInput) -> Result<Rendered, RenderError> {
+        let failed =
+            || RenderError::new(RenderFault::Limit(Limit::Depth), self.name(), "cannot reserve a stack");
+        std::thread::scope(|scope| {
+            std::thread::Builder::new()
+                .stack_size(STACK)
+                .spawn_scoped(scope, || Render { chart: self, input, depth: input.limits.depth }.run())
+                .map_err(|_| failed())?
+                .join()
+                .unwrap_or_else(|_| Err(failed()))
+        })
+    }
+}
+
+struct Render<'a> {
+    chart: &'a Chart,
+    input: &'a RenderInput,
+    depth: usize,
+}
+
+/// A template file in its place.
+struct Renderable<'c> {
+    name: Text,
+    base_path: Text,
+    file: &'c ChartTemplate,
+    root: Map,
+    executed: bool,
+}
+
+impl Render<'_> {
+    fn run(&self) -> Result<Rendered, RenderError> {
+        self.check_chart()?;
+        let values = user_values(&self.input.layers);
+        let mut instance = Instance::new(self.chart, self.chart.name());
+        let compat = self.input.compat;
+        let of_values = |message: String| RenderError::of_values(self.chart.name(), message);
+        instance.keep_enabled(&values, "", compat).map_err(of_values)?;
+        self.keep_member(&mut instance)?;
+        instance.import_values(compat).map_err(of_values)?;
+        let coalesced = coalesce_values(&instance, &values, compat).map_err(of_values)?;
+        let capabilities = self.input.capabilities.clone().unwrap_or_else(|| Capabilities::offline(compat));
+        self.check_kube_version(&capabilities)?;
+
+        let mut writer = Writer::new(compat, self.input.limits.documents);
+        if self.input.include_crds || self.input.member != Member::Whole {
+            self.collect_crds(&instance, instance.name.clone(), &mut writer)?;
+        }
+        self.execute(&instance, &coalesced, &capabilities, &mut writer)?;
+        let mut rendered = writer.finish(self.chart.name())?;
+        if !self.input.include_crds {
+            rendered.crds.clear();
+        }
+        Ok(rendered)
+    }
+
+    fn check_chart(&self) -> Result<(), RenderError> {
+        let fault = |message: String| RenderError::new(RenderFault::Chart, self.chart.name(), message);
+        if self.chart.is_library() {
+            return Err(fault("library charts are not installable".to_owned()));
+        }
+        match &self.input.member {
+            Member::Whole => {
+                let missing: Vec<&str> = self
+                    .chart
+                    .dependencies()
+                    .iter()
+                    .filter(|dependency| {
+                        !self.chart.0.children.iter().any(|child| {
+                            child.chart.name() == dependency.name
+                                || child.supplied.as_deref() == Some(dependency.key())
+                        })
+                    })
+                    .map(|dependency| dependency.name.as_str())
+                    .collect();
+                if !missing.is_empty() {
+                    return Err(fault(format!(
+                        "an error occurred while checking for chart dependencies. You may need to run `helm dependency build` to fetch missing dependencies: found in Chart.yaml, but missing in charts/ directory: {}",
+                        missing.join(", ")
+                    )));
+                }
+            }
+            Member::Dependency(key) => {
+                let listed = self.chart.dependencies().iter().find(|dependency| dependency.key() == key);
+                match listed {
+                    None => return Err(fault(format!("the chart has no dependency {key:?}"))),
+                    Some(dependency) if self.chart.dependency_chart(dependency).is_none() => {
+                        return Err(fault(format!(
+                            "dependency {key:?} has no chart: {} {} is neither in charts/ nor supplied",
+                            dependency.name, dependency.version
+                        )));
+                    }
+                    Some(_) => {}
+                }
+            }
+            Member::Own => {}
+        }
+        Ok(())
+    }
+
+    /// Drops the siblings of the member.
+    fn keep_member(&self, instance: &mut Instance) -> Result<(), RenderError> {
+        let wanted = match &self.input.member {
+            Member::Whole => return Ok(()),
+            Member::Dependency(key) => Some(key.as_str()),
+            Member::Own => None,
+        };
+        if let Some(key) = wanted
+            && !instance.children.iter().any(|child| child.name == key)
+        {
+            let message = format!("dependency {key:?} is switched off by its condition or tags");
+            return Err(RenderError::new(RenderFault::Chart, self.chart.name(), message));
+        }
+        instance.children.retain(|child| Some(child.name.as_str()) == wanted || child.chart.is_library());
+        let kept: Vec<String> = instance.children.iter().map(|child| child.name.clone()).collect();
+        instance.dependencies.retain(|dependency| kept.iter().any(|name| name == dependency.key()));
+        Ok(())
+    }
+
+    fn check_kube_version(&self, capabilities: &Capabilities) -> Result<(), RenderError> {
+        let wanted = &self.chart.0.metadata.kube_version;
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let fits =
+            match (semver::Constraint::parse(wanted), semver::Version::parse(capabilities.kube_version())) {
+                (Ok(constraint), Ok(version)) => constraint.allows(&version),
+                _ => false,
+            };
+        if fits {
+            return Ok(());
+        }
+        let message = format!(
+            "chart requires kubeVersion: {wanted} which is incompatible with Kubernetes {}",
+            capabilities.kube_version()
+        );
+        Err(RenderError::new(RenderFault::Chart, self.chart.name(), message))
+    }
+
+    fn collect_crds(
+        &self,
+        instance: &Instance,
+        path: String,
+        writer: &mut Writer,
+    ) -> Result<(), RenderError> {
+        let own = self.input.member == Member::Whole
+            || path.contains("/charts/")
+            || self.input.member == Member::Own;
+        if own {
+            for (file, bytes) in instance.chart.0.files.iter() {
+                let name = file.lossy();
+                if name.starts_with("crds/")
+                    && [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end))
+                {
+                    writer.add_crd(&format!("{path}/{name}"), bytes)?;
+                }
+            }
+        }
+        for child in &instance.children {
+            self.collect_crds(child, format!("{path}/charts/{}", child.name), writer)?;
+        }
+        Ok(())
+    }
+
+    fn execute(
+        &self,
+        instance: &Instance,
+        values: &Map,
+        capabilities: &Capabilities,
+        writer: &mut Writer,
+    ) -> Result<(), RenderError> {
+        let compat = self.input.compat;
+        let release = Map::from_pairs([
+            ("Name", Value::text(self.input.release.as_str())),
+            ("Namespace", Value::text(self.input.namespace.as_str())),
+            ("IsUpgrade", Value::Bool(self.input.is_upgrade)),
+            ("IsInstall", Value::Bool(!self.input.is_upgrade)),
+            ("Revision", Value::Int(1)),
+            ("Service", Value::text("Helm")),
+        ]);
+        let shared = Shared { release, capabilities: capabilities.to_value(compat) };
+        let mut files = Vec::new();
+        let values = values.with_kind(MapKind::Values);
+        shared.collect(instance, &instance.name, values, true, &mut files);
+        self.mark_executed(&instance.name, &mut files);
+        files.sort_by(|left, right| parse_order(&right.name, &left.name));
+
+        let mut machine = self.machine();
+        let templates = self.parse_all(&files, &mut machine)?;
+        for (file, template) in files.iter().zip(&templates) {
+            if !file.executed {
+                continue;
+            }
+            let about = Map::from_pairs([
+                ("Name", Value::Text(file.name.clone())),
+                ("BasePath", Value::Text(file.base_path.clone())),
+            ]);
+            file.root.insert(Text::from("Template"), Value::Map(about.with_kind(MapKind::Values)));
+            let mut out = Vec::with_capacity(file.file.text.len());
+            let current = machine.scope.find(&file.name).cloned();
+            let template = current.as_ref().unwrap_or(template);
+            machine
+                .execute(template, Value::Map(file.root.clone()), &mut out)
+                .map_err(|failure| self.failed(&file.name, &failure))?;
+            machine.depth = 0;
+            let out = super::functions::without_no_value(out);
+            writer.add_file(&file.name.lossy(), out, self.chart.name())?;
+        }
+        writer.finish_machine(&machine);
+        Ok(())
+    }
+
+    /// Partials are never executed; of a member only its own tree is.
+    fn mark_executed(&self, root: &str, files: &mut [Renderable<'_>]) {
+        let charts = format!("{root}/charts/");
+        for file in files {
+            let name = file.name.lossy();
+            let partial = name.rsplit('/').next().is_some_and(|base| base.starts_with('_'));
+            let below = name.starts_with(&charts);
+            file.executed = !partial
+                && match &self.input.member {
+                    Member::Whole => true,
+                    Member::Own => !below,
+                    Member::Dependency(key) => {
+                        name.strip_prefix(&charts).is_some_and(|rest| rest.split('/').next() == Some(key))
+                    }
+                };
+        }
+    }
+
+    fn machine(&self) -> Machine<'_> {
+        Machine {
+            compat: self.input.compat,
+            scope: Rc::new(Scope::default()),
+            limits: self.input.limits,
+            lookups: &self.input.lookups,
+            lookups_missing: Vec::new(),
+            now: self.input.now,
+            entropy: Entropy::new(self.input.seed),
+            deterministic: true,
+            includes: FxHashMap::default(),
+            tpl_cache: FxHashMap::default(),
+            regexes: RegexCache::default(),
+            steps: 0,
+            bytes: 0,
+            depth: 0,
+            depth_limit: self.depth,
+        }
+    }
+
+    /// Puts the templates of all files into the machine; gives each file's own one.
+    fn parse_all(
+        &self,
+        files: &[Renderable<'_>],
+        machine: &mut Machine<'_>,
+    ) -> Result<Vec<Arc<Template>>, RenderError> {
+        let mut scope = Scope::default();
+        let mut own = Vec::with_capacity(files.len());
+        for file in files {
+            let parsed = file.file.parsed(self.input.compat).map_err(|error| {
+                let go = error.go(&file.name);
+                let place = format!("{}:{}", file.name.lossy(), error.line);
+                let last = go.rsplit(": ").next().unwrap_or(&go);
+                RenderError::new(
+                    RenderFault::Parse,
+                    self.chart.name(),
+                    format!("parse error at ({place}): {last}"),
+                )
+                .at(&file.name.lossy(), error.line, 0)
+            })?;
+            let source = Arc::new(Source { name: file.name.clone(), text: file.file.text.clone() });
+            for template in &parsed.templates {
+                let main = template.name == file.file.path;
+                let placed = Arc::new(Template {
+                    name: if main { file.name.clone() } else { template.name.clone() },
+                    source: Arc::clone(&source),
+                    body: Arc::clone(&template.body),
+                });
+                scope.add(&placed);
+                if main {
+                    own.push(placed);
+                }
+            }
+        }
+        machine.scope = Rc::new(scope);
+        Ok(own)
+    }
+
+    fn failed(&self, file: &Text, failure: &Failure) -> RenderError {
+        let fault = failure.limit_hit().map_or(RenderFault::Execute, RenderFault::Limit);
+        let message =
+            if self.input.compat == Compat::V3_19 { message_v3(failure) } else { message_v4(failure) };
+        let error = RenderError::new(fault, self.chart.name(), message);
+        match &failure.place {
+            Some(Place { template, line, column }) => error.at(template, *line, *column + 1),
+            None => error.at(&file.lossy(), 0, 0),
+        }
+    }
+}
+
+/// Helm 3 prints Go's chain, unless the message was marked.
+fn message_v3(failure: &Failure) -> String {
+    marked(&failure.message).unwrap_or_else(|| failure.message.clone())
+}
+
+/// `required` and `fail` show their message alone, with the outermost place.
+fn marked(message: &str) -> Option<String> {
+    let (start_mark, end_mark) = super::functions::MARKS;
+    let mut tokens = message.splitn(3, ": ");
+    let (_, location, rest) = (tokens.next()?, tokens.next()?, tokens.next()?);
+    let start = rest.find(start_mark)? + start_mark.len();
+    let end = rest.rfind(end_mark)?;
+    Some(format!("execution error at ({location}): {}", rest.get(start..end)?))
+}
+
+/// Helm 4 prints one indented block per link of the chain, if it understands every link.
+fn message_v4(failure: &Failure) -> String {
+    if let Some(message) = marked(&failure.message) {
+        return message;
+    }
+    let mut blocks: Vec<String> = Vec::new();
+    let mut current = Some(failure);
+    while let Some(link) = current {
+        let Some(block) = trace_block(&link.message) else {
+            return failure.message.clone();
+        };
+        if blocks.last() != Some(&block) {
+            blocks.push(block);
+        }
+        current = link.inner.as_deref();
+    }
+    blocks.concat().trim().to_owned()
+}
+
+/// One link in Helm 4's form.
+fn trace_block(message: &str) -> Option<String> {
+    let rest = message.strip_prefix("template: ")?;
+    if rest.starts_with("no template ") {
+        return Some(format!("{message}\n"));
+    }
+    let cut = |text: &str| match text.find(" template:") {
+        Some(end) => text.get(..end).unwrap_or(text).to_owned(),
+        None => text.to_owned(),
+    };
+    if let Some((location, after)) = rest.split_once(": executing ") {
+        let after = after.strip_prefix('"')?;
+        let (function, after) = after.split_once('"')?;
+        let after = after.strip_prefix(" at <")?;
+        let (place, text) = after.split_once(">: ")?;
+        return Some(format!("{location}\n  executing \"{function}\" at <{place}>:\n    {}\n", cut(text)));
+    }
+    let (location, text) = rest.rsplit_once(": ")?;
+    Some(format!("{location}\n  {}\n", cut(text)))
+}
+
+/// What all charts of a render share.
+struct Shared {
+    release: Map,
+    capabilities: Value,
+}
+
+impl Shared {
+    /// Collects the templates of a chart and of those below it; returns the chart's root object.
+    fn collect<'c>(
+        &self,
+        instance: &'c Instance,
+        path: &str,
+        values: Map,
+        is_root: bool,
+        files: &mut Vec<Renderable<'c>>,
+    ) -> Map {
+        let chart = &instance.chart;
+        let about = chart.0.metadata.to_value(&instance.name, &instance.dependencies, is_root);
+        let subcharts = Map::new();
+        let root = Map::from_pairs([
+            ("Chart", Value::Map(about)),
+            ("Files", Value::object(Object::Files(chart.0.files.clone()))),
+            ("Release", Value::Map(self.release.clone())),
+            ("Capabilities", self.capabilities.clone()),
+            ("Values", Value::Map(values.clone())),
+            ("Subcharts", Value::Map(subcharts.clone())),
+        ])
+        .with_kind(MapKind::Values);
+        for child in &instance.children {
+            let inner = match values.get(child.name.as_bytes()) {
+                Some(Value::Map(inner)) => inner.with_kind(MapKind::Values),
+                _ => Map::new().with_kind(MapKind::Values),
+            };
+            let child_path = format!("{path}/charts/{}", child.name);
+            let child_root = self.collect(child, &child_path, inner, false, files);
+            subcharts
+                .insert(Text::from(child.name.as_str()), Value::Map(child_root.with_kind(MapKind::Plain)));
+        }
+        let base_path = Text::from(format!("{path}/templates"));
+        for file in &chart.0.templates {
+            let inner = file.path.lossy();
+            if chart.is_library() && !inner.rsplit('/').next().is_some_and(|base| base.starts_with('_')) {
+                continue;
+            }
+            files.push(Renderable {
+                name: Text::from(format!("{path}/{inner}")),
+                base_path: base_path.clone(),
+                file,
+                root: root.clone(),
+                executed: false,
+            });
+        }
+        root
+    }
+}
+
+/// Shallow paths before deep ones, then by name; files are parsed and executed in reverse.
+fn parse_order(left: &Text, right: &Text) -> std::cmp::Ordering {
+    let depth = |path: &Text| memchr::memchr_iter(b'/', path).count();
+    depth(left).cmp(&depth(right)).then_with(|| left.cmp(right))
+}

@@ -1,0 +1,65 @@
+//! Go's text/template: source to a compiled, shareable tree, and the execution of such a tree.
+//!
+//! A parsed file is immutable and may be shared between threads; an execution belongs to one.
+
+pub(crate) mod exec;
+pub(crate) mod format;
+mod lexer;
+pub(crate) mod node;
+mod number;
+mod parser;
+
+use std::sync::Arc;
+
+use super::value::Text;
+use node::Node;
+
+pub(crate) use parser::{ParseError, parse};
+
+/// One named template.
+#[derive(Debug)]
+pub(crate) struct Template {
+    /// The name that `include` and `template` know it by.
+    pub(crate) name: Text,
+    /// The file it was written in.
+    pub(crate) source: Arc<Source>,
+    /// What it consists of.
+    pub(crate) body: Arc<Vec<Node>>,
+}
+
+/// The text that templates were parsed from.
+#[derive(Debug)]
+pub(crate) struct Source {
+    /// The name for messages.
+    pub(crate) name: Text,
+    /// The text.
+    pub(crate) text: Text,
+}
+
+impl Source {
+    /// Line from 1 and byte column from 0 of an offset, as Go reports them.
+    pub(crate) fn place(&self, offset: u32) -> (usize, usize) {
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX).min(self.text.len());
+        let before = self.text.get(..offset).unwrap_or(&[]);
+        let line = memchr::memchr_iter(b'\n', before).count() + 1;
+        let column = memchr::memrchr(b'\n', before).map_or(offset, |newline| offset - newline - 1);
+        (line, column)
+    }
+}
+
+/// All templates of one file: the file itself and what it defines.
+#[derive(Debug)]
+pub(crate) struct Parsed {
+    /// The file's own template, last, and its definitions before it, in the order of their ends.
+    pub(crate) templates: Vec<Arc<Template>>,
+}
+
+impl Template {
+    /// Whether it holds nothing but blanks and comments, and so never replaces another one.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.body.iter().all(|node| match node {
+            Node::Text(text) => text.iter().all(u8::is_ascii_whitespace),
+            _ => false,
+        })
+    }
+}

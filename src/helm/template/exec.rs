@@ -1,0 +1,820 @@
+//! Runs compiled templates with Go's evaluation rules and messages.
+//!
+//! One [`Machine`] is one render. It does no IO: entropy, time and answers to lookups were given
+//! to it. Every step and byte is counted against its limits.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use super::format::print_value;
+use super::node::{Branch, Call, Command, Node, Number, Operand, OperandKind, Pipe};
+use super::{Template, parser};
+use crate::helm::Compat;
+use crate::helm::failure::{Failure, Limit, Place};
+use crate::helm::functions::{self, Function, Special, Type};
+use crate::helm::limits::RenderLimits;
+use crate::helm::lookup::{Lookup, Lookups};
+use crate::helm::value::{Map, Object, Text, Value};
+
+type Run<T> = Result<T, Failure>;
+
+/// Named templates; a `tpl` text with definitions adds a layer.
+#[derive(Debug, Default)]
+pub(crate) struct Scope {
+    pub(crate) parent: Option<Rc<Scope>>,
+    pub(crate) names: FxHashMap<Text, Arc<Template>>,
+}
+
+impl Scope {
+    /// The template of a name.
+    pub(crate) fn find(&self, name: &[u8]) -> Option<&Arc<Template>> {
+        self.names.get(name).or_else(|| self.parent.as_ref().and_then(|parent| parent.find(name)))
+    }
+
+    /// Adds a template: the last one counts, but an empty one never replaces another.
+    pub(crate) fn add(&mut self, template: &Arc<Template>) {
+        if template.is_empty() && self.find(&template.name).is_some() {
+            return;
+        }
+        self.names.insert(template.name.clone(), Arc::clone(template));
+    }
+}
+
+/// One render: named templates, counters, and what functions may use.
+pub(crate) struct Machine<'r> {
+    pub(crate) compat: Compat,
+    pub(crate) scope: Rc<Scope>,
+    pub(crate) limits: RenderLimits,
+    pub(crate) lookups: &'r Lookups,
+    pub(crate) lookups_missing: Vec<Lookup>,
+    pub(crate) now: i64,
+    pub(crate) entropy: functions::Entropy,
+    /// False once a function drew on time, entropy or a lookup.
+    pub(crate) deterministic: bool,
+    pub(crate) includes: FxHashMap<Text, usize>,
+    pub(crate) tpl_cache: FxHashMap<Text, Rc<super::Parsed>>,
+    pub(crate) regexes: functions::RegexCache,
+    pub(crate) steps: u64,
+    pub(crate) bytes: usize,
+    pub(crate) depth: usize,
+    pub(crate) depth_limit: usize,
+}
+
+impl Machine<'_> {
+    /// Whether the render speaks as Helm 3.
+    pub(crate) fn v3(&self) -> bool {
+        self.compat == Compat::V3_19
+    }
+
+    /// Counts work against the limit of steps.
+    pub(crate) fn charge(&mut self, steps: u64) -> Run<()> {
+        self.steps = self.steps.saturating_add(steps);
+        if self.steps > self.limits.steps {
+            return Err(Failure::limit(
+                Limit::Steps,
+                format!("render takes more than {} steps", self.limits.steps),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Counts bytes that a function or template made.
+    pub(crate) fn charge_bytes(&mut self, bytes: usize) -> Run<()> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes > self.limits.bytes {
+            return Err(Failure::limit(
+                Limit::Bytes,
+                format!("render makes more than {} bytes", self.limits.bytes),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Enters one level of nesting.
+    pub(crate) fn enter(&mut self) -> Run<()> {
+        self.depth += 1;
+        if self.depth > self.depth_limit {
+            return Err(Failure::limit(
+                Limit::Depth,
+                format!("templates nest deeper than {} levels", self.depth_limit),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Runs a template with `data` as its dot, appending to `out`.
+    pub(crate) fn execute(&mut self, template: &Template, data: Value, out: &mut Vec<u8>) -> Run<()> {
+        self.enter()?;
+        let dot = Slot { value: data, boxed: false };
+        let before = out.len();
+        let mut frame = Frame {
+            at: At::Nowhere,
+            template,
+            variables: vec![(Text::from("$"), dot.clone())],
+            out,
+            machine: self,
+        };
+        frame.statements(&dot, &template.body)?;
+        self.depth -= 1;
+        let made = out.len() - before;
+        self.charge_bytes(made)
+    }
+
+    /// Runs a named template into a string.
+    pub(crate) fn execute_named(&mut self, name: &Text, data: Value) -> Run<Vec<u8>> {
+        let Some(template) = self.scope.find(name).cloned() else {
+            let quoted = crate::helm::value::convert::quote(name);
+            return Err(Failure::new(format!(
+                "template: no template {quoted} associated with template \"gotpl\""
+            )));
+        };
+        let mut out = Vec::new();
+        self.execute(&template, data, &mut out)?;
+        Ok(out)
+    }
+
+    /// Parses the text of `tpl`, once per text.
+    pub(crate) fn parse_tpl(&mut self, text: &Text) -> Run<Rc<super::Parsed>> {
+        if let Some(parsed) = self.tpl_cache.get(text) {
+            return Ok(Rc::clone(parsed));
+        }
+        let name = Text::from("gotpl");
+        let parsed = parser::parse(&name, text, self.compat)
+            .map(Rc::new)
+            .map_err(|error| Failure::new(error.go(&name)))?;
+        self.tpl_cache.insert(text.clone(), Rc::clone(&parsed));
+        Ok(parsed)
+    }
+}
+
+/// A value, and whether Go would hold it as an interface, which its messages show.
+#[derive(Clone, Debug)]
+struct Slot {
+    value: Value,
+    boxed: bool,
+}
+
+impl Slot {
+    fn plain(value: Value) -> Self {
+        Self { value, boxed: false }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum At<'t> {
+    Nowhere,
+    Node(&'t Node),
+    Call(&'t Call),
+    Pipe(&'t Pipe),
+    Command(&'t Command),
+    Operand(&'t Operand),
+}
+
+#[derive(PartialEq)]
+enum Flow {
+    Next,
+    Break,
+    Continue,
+}
+
+struct Frame<'t, 'm, 'r> {
+    at: At<'t>,
+    template: &'t Template,
+    variables: Vec<(Text, Slot)>,
+    out: &'m mut Vec<u8>,
+    machine: &'m mut Machine<'r>,
+}
+
+impl<'t> Frame<'t, '_, '_> {
+    fn fail<T>(&self, message: impl Into<String>) -> Run<T> {
+        Err(self.failure(message.into(), None))
+    }
+
+    fn failure(&self, message: String, inner: Option<Failure>) -> Failure {
+        let name = self.template.name.lossy();
+        let mut context = String::new();
+        let offset = match self.at {
+            At::Nowhere => {
+                return Failure { executed: true, ..Failure::new(format!("template: {name}: {message}")) };
+            }
+            At::Node(node) => {
+                node.print(&mut context);
+                node.position()
+            }
+            At::Call(call) => {
+                context = format!("{{{{template {}", crate::helm::value::convert::quote(&call.name));
+                if let Some(pipe) = &call.pipe {
+                    context.push(' ');
+                    pipe.print(&mut context);
+                }
+                context.push_str("}}");
+                call.position
+            }
+            At::Pipe(pipe) => {
+                pipe.print(&mut context);
+                pipe.position
+            }
+            At::Command(command) => {
+                command.print(&mut context);
+                command.position
+            }
+            At::Operand(operand) => {
+                operand.print(&mut context);
+                operand.position
+            }
+        };
+        let (line, column) = self.template.source.place(offset);
+        let source = self.template.source.name.lossy();
+        let quoted = crate::helm::value::convert::quote(&self.template.name);
+        let place = Place { template: source.clone().into_owned(), line, column };
+        Failure {
+            message: format!(
+                "template: {source}:{line}:{column}: executing {quoted} at <{context}>: {message}"
+            ),
+            executed: true,
+            limit: inner.as_ref().and_then(Failure::limit_hit),
+            place: inner.as_ref().and_then(|inner| inner.place.clone()).or(Some(place)),
+            inner: inner.map(Box::new),
+        }
+    }
+
+    /// A limit gets the place where it was hit.
+    fn located<T>(&self, result: Run<T>) -> Run<T> {
+        result.map_err(|inner| {
+            if inner.executed {
+                return inner;
+            }
+            self.failure(inner.message.clone(), Some(inner))
+        })
+    }
+
+    fn statements(&mut self, dot: &Slot, nodes: &'t [Node]) -> Run<Flow> {
+        for node in nodes {
+            match node {
+                Node::Text(text) => self.out.extend_from_slice(text),
+                Node::Action(action) => {
+                    self.at = At::Node(node);
+                    let charged = self.machine.charge(1);
+                    self.located(charged)?;
+                    let value = self.pipeline(dot, &action.pipe)?;
+                    if action.pipe.variables.is_empty() {
+                        self.at = At::Node(node);
+                        let before = self.out.len();
+                        print_value(self.out, &value.value, self.machine.compat == Compat::V3_19);
+                        let made = self.out.len() - before;
+                        if made > 4096 {
+                            let charged = self.machine.charge_bytes(made);
+                            self.located(charged)?;
+                        }
+                    }
+                }
+                Node::If(branch) => {
+                    self.at = At::Node(node);
+                    let flow = self.conditional(dot, branch, false)?;
+                    if flow != Flow::Next {
+                        return Ok(flow);
+                    }
+                }
+                Node::With(branch) => {
+                    self.at = At::Node(node);
+                    let flow = self.conditional(dot, branch, true)?;
+                    if flow != Flow::Next {
+                        return Ok(flow);
+                    }
+                }
+                Node::Range(branch) => {
+                    self.at = At::Node(node);
+                    let flow = self.range(dot, branch)?;
+                    if flow != Flow::Next {
+                        return Ok(flow);
+                    }
+                }
+                Node::Call(call) => {
+                    self.at = At::Call(call);
+                    self.call_template(dot, call)?;
+                }
+                Node::Break(_) => return Ok(Flow::Break),
+                Node::Continue(_) => return Ok(Flow::Continue),
+            }
+        }
+        Ok(Flow::Next)
+    }
+
+    fn conditional(&mut self, dot: &Slot, branch: &'t Branch, with: bool) -> Run<Flow> {
+        let mark = self.variables.len();
+        let charged = self.machine.charge(1).and_then(|()| self.machine.enter());
+        self.located(charged)?;
+        let value = self.pipeline(dot, &branch.pipe)?;
+        let flow = if value.value.truth() {
+            if with { self.statements(&value, &branch.body)? } else { self.statements(dot, &branch.body)? }
+        } else if let Some(otherwise) = &branch.otherwise {
+            self.statements(dot, otherwise)?
+        } else {
+            Flow::Next
+        };
+        self.variables.truncate(mark);
+        self.machine.depth -= 1;
+        Ok(flow)
+    }
+
+    fn call_template(&mut self, dot: &Slot, call: &'t Call) -> Run<()> {
+        let Some(template) = self.machine.scope.find(&call.name).cloned() else {
+            let quoted = crate::helm::value::convert::quote(&call.name);
+            return self.fail(format!("template {quoted} not defined"));
+        };
+        let data = match &call.pipe {
+            Some(pipe) => self.pipeline(dot, pipe)?.value,
+            None => Value::Nil,
+        };
+        let result = self.machine.execute(&template, data, self.out);
+        self.located(result)
+    }
+
+    fn range(&mut self, dot: &Slot, branch: &'t Branch) -> Run<Flow> {
+        let outer = self.variables.len();
+        let charged = self.machine.enter();
+        self.located(charged)?;
+        let value = self.pipeline(dot, &branch.pipe)?.value;
+        let mark = self.variables.len();
+        let mut ran = false;
+        match &value {
+            Value::Map(map) => {
+                for (key, item) in map.entries() {
+                    ran = true;
+                    if self.iteration(
+                        branch,
+                        mark,
+                        Slot::plain(Value::Text(key)),
+                        Slot { value: item, boxed: true },
+                    )? {
+                        break;
+                    }
+                }
+            }
+            Value::TextMap(pairs) => {
+                for (key, text) in pairs.iter() {
+                    ran = true;
+                    let item = Slot::plain(Value::Text(text.clone()));
+                    if self.iteration(branch, mark, Slot::plain(Value::Text(key.clone())), item)? {
+                        break;
+                    }
+                }
+            }
+            Value::Int(count) | Value::Int64(count) => {
+                if *count > 0 && branch.pipe.variables.len() > 1 {
+                    return self.fail(format!("can't use {count} to iterate over more than one variable"));
+                }
+                let long = matches!(value, Value::Int64(_));
+                for index in 0..*count {
+                    ran = true;
+                    let item = Slot::plain(if long { Value::Int64(index) } else { Value::Int(index) });
+                    if self.iteration(branch, mark, item.clone(), item)? {
+                        break;
+                    }
+                }
+            }
+            Value::Object(object) if matches!(**object, Object::Files(_)) => {
+                if let Object::Files(files) = &**object {
+                    for (path, bytes) in files.iter() {
+                        ran = true;
+                        let item = Slot::plain(Value::Bytes(bytes.clone()));
+                        if self.iteration(branch, mark, Slot::plain(Value::Text(path.clone())), item)? {
+                            break;
+                        }
+                    }
+                }
+            }
+            Value::Nil => {}
+            _ => {
+                let Some(items) = value.items() else {
+                    let shown = super::format::display(&value, self.machine.v3());
+                    return self
+                        .fail(format!("range can't iterate over {}", String::from_utf8_lossy(&shown)));
+                };
+                let boxed = matches!(value, Value::List(_));
+                for (index, item) in items.into_iter().enumerate() {
+                    ran = true;
+                    let index = Value::Int(i64::try_from(index).unwrap_or(i64::MAX));
+                    if self.iteration(branch, mark, Slot::plain(index), Slot { value: item, boxed })? {
+                        break;
+                    }
+                }
+            }
+        }
+        let mut flow = Flow::Next;
+        if !ran && let Some(otherwise) = &branch.otherwise {
+            flow = self.statements(dot, otherwise)?;
+        }
+        self.variables.truncate(outer);
+        self.machine.depth -= 1;
+        Ok(flow)
+    }
+
+    /// One round of a range; true asks to stop.
+    fn iteration(&mut self, branch: &'t Branch, mark: usize, index: Slot, item: Slot) -> Run<bool> {
+        let charged = self.machine.charge(1);
+        self.located(charged)?;
+        match branch.pipe.variables.as_slice() {
+            [] => {}
+            [only] if branch.pipe.assigns => self.assign(only, item.clone())?,
+            [first, second, ..] if branch.pipe.assigns => {
+                self.assign(first, index)?;
+                self.assign(second, item.clone())?;
+            }
+            [_] => self.set_top(1, item.clone()),
+            [_, _, ..] => {
+                self.set_top(1, item.clone());
+                self.set_top(2, index);
+            }
+        }
+        let flow = self.statements(&item, &branch.body)?;
+        self.variables.truncate(mark);
+        Ok(flow == Flow::Break)
+    }
+
+    fn set_top(&mut self, from_top: usize, slot: Slot) {
+        let length = self.variables.len();
+        if let Some(variable) = length.checked_sub(from_top).and_then(|index| self.variables.get_mut(index)) {
+            variable.1 = slot;
+        }
+    }
+
+    fn assign(&mut self, name: &Text, slot: Slot) -> Run<()> {
+        match self.variables.iter_mut().rev().find(|(known, _)| known == name) {
+            Some(variable) => {
+                variable.1 = slot;
+                Ok(())
+            }
+            None => self.fail(format!("undefined variable: {}", name.lossy())),
+        }
+    }
+
+    fn variable(&self, name: &Text) -> Run<Slot> {
+        match self.variables.iter().rev().find(|(known, _)| known.same(name) || known == name) {
+            Some((_, slot)) => Ok(slot.clone()),
+            None => self.fail(format!("undefined variable: {}", name.lossy())),
+        }
+    }
+
+    fn pipeline(&mut self, dot: &Slot, pipe: &'t Pipe) -> Run<Slot> {
+        self.at = At::Pipe(pipe);
+        let mut value: Option<Slot> = None;
+        for command in &pipe.commands {
+            let last = value.take();
+            let mut result = self.command(dot, command, last)?;
+            result.boxed = false;
+            value = Some(result);
+        }
+        let value = value.unwrap_or(Slot::plain(Value::Nil));
+        for name in &pipe.variables {
+            if pipe.assigns {
+                self.assign(name, value.clone())?;
+            } else {
+                self.variables.push((name.clone(), value.clone()));
+            }
+        }
+        Ok(value)
+    }
+
+    fn not_a_function(&self, command: &Command, last: Option<&Slot>) -> Run<()> {
+        if !command.rest.is_empty() || last.is_some() {
+            let word = argument_shown(&command.first);
+            return self.fail(format!("can't give argument to non-function {word}"));
+        }
+        Ok(())
+    }
+
+    fn command(&mut self, dot: &Slot, command: &'t Command, last: Option<Slot>) -> Run<Slot> {
+        let first = &command.first;
+        match &first.kind {
+            OperandKind::Function(function) => {
+                self.at = At::Operand(first);
+                self.call(dot, function, None, At::Command(command), &command.rest, last)
+            }
+            OperandKind::Field(names) => {
+                self.at = At::Operand(first);
+                self.fields(dot, dot.clone(), names, first, &command.rest, last)
+            }
+            OperandKind::Variable(name, names) => {
+                self.at = At::Operand(first);
+                let value = self.variable(name)?;
+                if names.is_empty() {
+                    self.not_a_function(command, last.as_ref())?;
+                    return Ok(value);
+                }
+                self.fields(dot, value, names, first, &command.rest, last)
+            }
+            OperandKind::Chain(inner, names) => {
+                self.at = At::Operand(first);
+                let value = self.chain_start(dot, inner, first)?;
+                self.fields(dot, value, names, first, &command.rest, last)
+            }
+            OperandKind::Pipe(pipe) => {
+                self.not_a_function(command, last.as_ref())?;
+                self.nested_pipeline(dot, pipe)
+            }
+            constant => {
+                self.at = At::Operand(first);
+                self.not_a_function(command, last.as_ref())?;
+                match constant {
+                    OperandKind::Dot => Ok(dot.clone()),
+                    OperandKind::Bool(value) => Ok(Slot::plain(Value::Bool(*value))),
+                    OperandKind::Number(number) => Ok(Slot::plain(self.ideal(number)?)),
+                    OperandKind::Text { text, .. } => Ok(Slot::plain(Value::Text(text.clone()))),
+                    _ => self.fail("nil is not a command"),
+                }
+            }
+        }
+    }
+
+    fn nested_pipeline(&mut self, dot: &Slot, pipe: &'t Pipe) -> Run<Slot> {
+        let entered = self.machine.enter();
+        self.located(entered)?;
+        let value = self.pipeline(dot, pipe)?;
+        self.machine.depth -= 1;
+        Ok(value)
+    }
+
+    fn chain_start(&mut self, dot: &Slot, inner: &'t Operand, chain: &'t Operand) -> Run<Slot> {
+        match &inner.kind {
+            OperandKind::Nil => {
+                self.fail(format!("indirection through explicit nil in {}", argument_shown(chain)))
+            }
+            OperandKind::Pipe(pipe) => {
+                self.at = At::Operand(inner);
+                self.nested_pipeline(dot, pipe)
+            }
+            OperandKind::Function(function) => {
+                self.at = At::Operand(inner);
+                self.call(dot, function, None, At::Operand(inner), &[], None)
+            }
+            _ => Ok(Slot::plain(self.argument(dot, Type::Any, inner)?)),
+        }
+    }
+
+    /// An untyped number becomes an int or a float64.
+    fn ideal(&self, number: &Number) -> Run<Value> {
+        match (number.floating, number.float, number.integer) {
+            (true, Some(value), _) => Ok(Value::Float(value)),
+            (_, _, Some(value)) => Ok(Value::Int(value)),
+            _ => self.fail(format!("{} overflows int", number.text.lossy())),
+        }
+    }
+
+    fn fields(
+        &mut self,
+        dot: &Slot,
+        receiver: Slot,
+        names: &'t [Text],
+        node: &'t Operand,
+        arguments: &'t [Operand],
+        last: Option<Slot>,
+    ) -> Run<Slot> {
+        let mut receiver = receiver;
+        let Some((final_name, path)) = names.split_last() else {
+            return Ok(receiver);
+        };
+        for name in path {
+            receiver = self.field(dot, name, node, &[], None, receiver)?;
+        }
+        self.field(dot, final_name, node, arguments, last, receiver)
+    }
+
+    fn field(
+        &mut self,
+        dot: &Slot,
+        name: &'t Text,
+        node: &'t Operand,
+        arguments: &'t [Operand],
+        last: Option<Slot>,
+        receiver: Slot,
+    ) -> Run<Slot> {
+        let with_arguments = !arguments.is_empty() || last.is_some();
+        match &receiver.value {
+            Value::Nil if receiver.boxed => {
+                self.fail(format!("nil pointer evaluating interface {{}}.{}", name.lossy()))
+            }
+            Value::Nil => Ok(Slot::plain(Value::Nil)),
+            Value::Map(map) => {
+                if map.kind() == crate::helm::value::MapKind::Values
+                    && let Some(method) = functions::values_method(name)
+                {
+                    return self.call(
+                        dot,
+                        method,
+                        Some(receiver.value.clone()),
+                        At::Operand(node),
+                        arguments,
+                        last,
+                    );
+                }
+                if with_arguments {
+                    return self.fail(format!("{} is not a method but has arguments", name.lossy()));
+                }
+                Ok(Slot { value: map.get(name).unwrap_or(Value::Nil), boxed: true })
+            }
+            Value::TextMap(pairs) => {
+                if with_arguments {
+                    return self.fail(format!("{} is not a method but has arguments", name.lossy()));
+                }
+                let found = pairs.iter().find(|(key, _)| key == name).map(|(_, text)| text.clone());
+                Ok(Slot::plain(Value::Text(found.unwrap_or_else(|| Text::from("")))))
+            }
+            Value::Object(object) => {
+                if let Some(method) = functions::method(object, name) {
+                    let value = receiver.value.clone();
+                    return self.call(dot, method, Some(value), At::Operand(node), arguments, last);
+                }
+                match &**object {
+                    Object::Record(record) => {
+                        if let Some(value) = record.field(name) {
+                            if with_arguments {
+                                return self.fail(format!(
+                                    "{} has arguments but cannot be invoked as function",
+                                    name.lossy()
+                                ));
+                            }
+                            return Ok(Slot::plain(value));
+                        }
+                        self.no_field(name, &receiver)
+                    }
+                    Object::Files(files) => {
+                        let found = files.iter().find(|(path, _)| path == name);
+                        let bytes = found.map_or_else(|| Text::from(""), |(_, bytes)| bytes.clone());
+                        Ok(Slot::plain(Value::Bytes(bytes)))
+                    }
+                    _ => self.no_field(name, &receiver),
+                }
+            }
+            _ => self.no_field(name, &receiver),
+        }
+    }
+
+    fn no_field(&self, name: &Text, receiver: &Slot) -> Run<Slot> {
+        let kind = if receiver.boxed { "interface {}" } else { receiver.value.type_name(self.machine.v3()) };
+        self.fail(format!("can't evaluate field {} in type {kind}", name.lossy()))
+    }
+
+    fn call(
+        &mut self,
+        dot: &Slot,
+        function: &'static Function,
+        receiver: Option<Value>,
+        node: At<'t>,
+        arguments: &'t [Operand],
+        last: Option<Slot>,
+    ) -> Run<Slot> {
+        let charged = self.machine.charge(1);
+        self.located(charged)?;
+        self.check_arity(function, arguments.len(), last.is_some())?;
+        if function.special != Special::None {
+            return self.short_circuit(dot, function, arguments, last);
+        }
+        let mut values = Vec::with_capacity(arguments.len() + 2);
+        values.extend(receiver);
+        for (index, operand) in arguments.iter().enumerate() {
+            values.push(self.argument(dot, function.parameter(index), operand)?);
+        }
+        if let Some(last) = last {
+            let wanted = if function.variadic && arguments.len() + 1 > function.fixed() {
+                function.variable_type()
+            } else {
+                function.parameter(arguments.len())
+            };
+            values.push(self.validated(last, wanted)?);
+        }
+        match (function.call)(self.machine, &values) {
+            Ok(value) => Ok(Slot::plain(value)),
+            Err(inner) => {
+                self.at = node;
+                let message = format!("error calling {}: {}", function.name, inner.message);
+                Err(self.failure(message, Some(inner)))
+            }
+        }
+    }
+
+    fn check_arity(&self, function: &Function, given: usize, piped: bool) -> Run<()> {
+        let all = given + usize::from(piped);
+        let name = function.name;
+        if function.variadic {
+            let least = function.fixed();
+            if all < least {
+                return self
+                    .fail(format!("wrong number of args for {name}: want at least {least} got {given}"));
+            }
+        } else if all != function.parameters.len() {
+            let want = function.parameters.len();
+            return self.fail(format!("wrong number of args for {name}: want {want} got {all}"));
+        }
+        Ok(())
+    }
+
+    /// `and` and `or` evaluate only as far as needed.
+    fn short_circuit(
+        &mut self,
+        dot: &Slot,
+        function: &'static Function,
+        arguments: &'t [Operand],
+        last: Option<Slot>,
+    ) -> Run<Slot> {
+        let stop_at = function.special == Special::Or;
+        let mut value = Value::Nil;
+        for operand in arguments {
+            value = self.argument(dot, Type::Any, operand)?;
+            if value.truth() == stop_at {
+                return Ok(Slot::plain(value));
+            }
+        }
+        Ok(last.unwrap_or(Slot::plain(value)))
+    }
+
+    fn argument(&mut self, dot: &Slot, wanted: Type, operand: &'t Operand) -> Run<Value> {
+        self.at = At::Operand(operand);
+        match &operand.kind {
+            OperandKind::Dot => self.validated(dot.clone(), wanted),
+            OperandKind::Nil => {
+                if wanted.can_be_nil() {
+                    return Ok(wanted.zero());
+                }
+                self.fail(format!("cannot assign nil to {}", wanted.name()))
+            }
+            OperandKind::Field(names) => {
+                let slot = self.fields(dot, dot.clone(), names, operand, &[], None)?;
+                self.validated(slot, wanted)
+            }
+            OperandKind::Variable(name, names) => {
+                let slot = self.variable(name)?;
+                let slot = self.fields(dot, slot, names, operand, &[], None)?;
+                self.validated(slot, wanted)
+            }
+            OperandKind::Pipe(pipe) => {
+                let slot = self.nested_pipeline(dot, pipe)?;
+                self.validated(slot, wanted)
+            }
+            OperandKind::Function(function) => {
+                let slot = self.call(dot, function, None, At::Operand(operand), &[], None)?;
+                self.validated(slot, wanted)
+            }
+            OperandKind::Chain(inner, names) => {
+                let slot = self.chain_start(dot, inner, operand)?;
+                let slot = self.fields(dot, slot, names, operand, &[], None)?;
+                self.validated(slot, wanted)
+            }
+            OperandKind::Bool(_) | OperandKind::Number(_) | OperandKind::Text { .. } => {
+                self.constant(wanted, operand)
+            }
+        }
+    }
+
+    fn constant(&self, wanted: Type, operand: &Operand) -> Run<Value> {
+        match (wanted, &operand.kind) {
+            (Type::Any | Type::Bool, OperandKind::Bool(value)) => Ok(Value::Bool(*value)),
+            (Type::Any | Type::Text, OperandKind::Text { text, .. }) => Ok(Value::Text(text.clone())),
+            (Type::Any, OperandKind::Number(number)) => self.ideal(number),
+            (Type::Int, OperandKind::Number(Number { integer: Some(value), .. })) => Ok(Value::Int(*value)),
+            (Type::Int64, OperandKind::Number(Number { integer: Some(value), .. })) => {
+                Ok(Value::Int64(*value))
+            }
+            (Type::Float, OperandKind::Number(Number { float: Some(value), .. })) => Ok(Value::Float(*value)),
+            (Type::Bool, _) => self.fail(format!("expected bool; found {}", operand.printed())),
+            (Type::Text, _) => self.fail(format!("expected string; found {}", operand.printed())),
+            (Type::Int | Type::Int64, _) => {
+                self.fail(format!("expected integer; found {}", operand.printed()))
+            }
+            (Type::Float, _) => self.fail(format!("expected float; found {}", operand.printed())),
+            (other, _) => {
+                self.fail(format!("can't handle {} for arg of type {}", operand.printed(), other.name()))
+            }
+        }
+    }
+
+    fn validated(&self, slot: Slot, wanted: Type) -> Run<Value> {
+        if wanted == Type::Any || wanted.accepts(&slot.value) {
+            return Ok(slot.value);
+        }
+        match (&slot.value, slot.boxed) {
+            (Value::Nil, false) if wanted.can_be_nil() => Ok(wanted.zero()),
+            (Value::Nil, false) => self.fail(format!("invalid value; expected {}", wanted.name())),
+            (Value::Nil, true) => {
+                self.fail(format!("wrong type for value; expected {}; got interface {{}}", wanted.name()))
+            }
+            (value, _) => self.fail(format!(
+                "wrong type for value; expected {}; got {}",
+                wanted.name(),
+                value.type_name(self.machine.v3())
+            )),
+        }
+    }
+}
+
+/// A word in a message about arguments: pipelines without their parentheses.
+fn argument_shown(operand: &Operand) -> String {
+    operand.printed()
+}
+
+/// An empty map for typed nils.
+pub(crate) fn empty_map() -> Value {
+    Value::Map(Map::new())
+}

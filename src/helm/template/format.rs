@@ -1,0 +1,671 @@
+//! Go's fmt: `print`, `println`, `printf` and how values look in a template's output.
+
+use crate::helm::value::{Object, Text, Value, convert};
+
+/// What a value looks like when a template prints it.
+pub(crate) fn print_value(out: &mut Vec<u8>, value: &Value, compat_v3: bool) {
+    match value {
+        Value::Text(text) => out.extend_from_slice(text),
+        Value::Nil => out.extend_from_slice(b"<no value>"),
+        other => Printer { out, compat_v3, flags: Flags::default() }.argument(other, 'v'),
+    }
+}
+
+/// `%v` of a value; nil is `<nil>`.
+pub(crate) fn display(value: &Value, compat_v3: bool) -> Vec<u8> {
+    let mut out = Vec::new();
+    Printer { out: &mut out, compat_v3, flags: Flags::default() }.argument(value, 'v');
+    out
+}
+
+/// `fmt.Sprint`
+pub(crate) fn sprint(values: &[Value], compat_v3: bool) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut previous_text = true;
+    for (index, value) in values.iter().enumerate() {
+        let text = matches!(value, Value::Text(_));
+        if index > 0 && !text && !previous_text {
+            out.push(b' ');
+        }
+        Printer { out: &mut out, compat_v3, flags: Flags::default() }.argument(value, 'v');
+        previous_text = text;
+    }
+    out
+}
+
+/// `fmt.Sprintln`
+pub(crate) fn sprintln(values: &[Value], compat_v3: bool) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (index, value) in values.iter().enumerate() {
+        if index > 0 {
+            out.push(b' ');
+        }
+        Printer { out: &mut out, compat_v3, flags: Flags::default() }.argument(value, 'v');
+    }
+    out.push(b'\n');
+    out
+}
+
+#[derive(Clone, Copy, Default)]
+struct Flags {
+    width: Option<usize>,
+    precision: Option<usize>,
+    minus: bool,
+    plus: bool,
+    sharp: bool,
+    space: bool,
+    zero: bool,
+    /// `%+v`
+    plus_v: bool,
+    /// `%#v`
+    sharp_v: bool,
+}
+
+/// The largest width and precision that Go accepts.
+const WIDEST: usize = 1_000_000;
+
+/// `fmt.Sprintf`
+pub(crate) fn sprintf(format: &[u8], values: &[Value], compat_v3: bool) -> Vec<u8> {
+    let mut formatter =
+        Formatter { format, position: 0, values, argument: 0, reordered: false, good_index: true, compat_v3 };
+    let mut out = Vec::with_capacity(format.len() + 16);
+    formatter.run(&mut out);
+    out
+}
+
+struct Formatter<'a> {
+    format: &'a [u8],
+    position: usize,
+    values: &'a [Value],
+    argument: usize,
+    reordered: bool,
+    good_index: bool,
+    compat_v3: bool,
+}
+
+impl Formatter<'_> {
+    fn byte(&self) -> Option<u8> {
+        self.format.get(self.position).copied()
+    }
+
+    fn run(&mut self, out: &mut Vec<u8>) {
+        loop {
+            let rest = self.format.get(self.position..).unwrap_or(&[]);
+            let Some(length) = memchr::memchr(b'%', rest) else {
+                out.extend_from_slice(rest);
+                break;
+            };
+            out.extend_from_slice(rest.get(..length).unwrap_or(&[]));
+            self.position += length + 1;
+            self.verb(out);
+        }
+        if !self.reordered && self.argument < self.values.len() {
+            out.extend_from_slice(b"%!(EXTRA ");
+            for (index, value) in self.values.iter().skip(self.argument).enumerate() {
+                if index > 0 {
+                    out.extend_from_slice(b", ");
+                }
+                if matches!(value, Value::Nil) {
+                    out.extend_from_slice(b"<nil>");
+                } else {
+                    out.extend_from_slice(value.type_name(self.compat_v3).as_bytes());
+                    out.push(b'=');
+                    Printer { out, compat_v3: self.compat_v3, flags: Flags::default() }.argument(value, 'v');
+                }
+            }
+            out.push(b')');
+        }
+    }
+
+    fn flags(&mut self) -> Flags {
+        let mut flags = Flags::default();
+        while let Some(byte) = self.byte() {
+            match byte {
+                b'#' => flags.sharp = true,
+                b'0' => flags.zero = true,
+                b'+' => flags.plus = true,
+                b'-' => flags.minus = true,
+                b' ' => flags.space = true,
+                _ => break,
+            }
+            self.position += 1;
+        }
+        flags
+    }
+
+    fn number(&mut self) -> Option<usize> {
+        let digits =
+            self.format.get(self.position..)?.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if digits == 0 {
+            return None;
+        }
+        let text = std::str::from_utf8(self.format.get(self.position..self.position + digits)?).ok()?;
+        self.position += digits;
+        text.parse().ok().filter(|number| *number <= WIDEST)
+    }
+
+    /// An explicit index `[n]`; tells whether there was one.
+    fn index(&mut self) -> bool {
+        if self.byte() != Some(b'[') {
+            return false;
+        }
+        self.reordered = true;
+        let rest = self.format.get(self.position..).unwrap_or(&[]);
+        let Some(close) = memchr::memchr(b']', rest) else {
+            self.good_index = false;
+            self.position += 1;
+            return false;
+        };
+        let inner = rest.get(1..close).and_then(|inner| std::str::from_utf8(inner).ok());
+        self.position += close + 1;
+        match inner.and_then(|inner| inner.parse::<usize>().ok()) {
+            Some(number) if number >= 1 && number <= self.values.len() => {
+                self.argument = number - 1;
+                true
+            }
+            _ => {
+                self.good_index = false;
+                true
+            }
+        }
+    }
+
+    /// A width or precision from the arguments.
+    fn star(&mut self) -> Option<i64> {
+        let value = self.values.get(self.argument);
+        if value.is_some() {
+            self.argument += 1;
+        }
+        match value {
+            Some(Value::Int(number) | Value::Int64(number)) if number.unsigned_abs() <= WIDEST as u64 => {
+                Some(*number)
+            }
+            _ => None,
+        }
+    }
+
+    fn verb(&mut self, out: &mut Vec<u8>) {
+        self.good_index = true;
+        let mut flags = self.flags();
+        let mut after_index = self.index();
+        if self.byte() == Some(b'*') {
+            self.position += 1;
+            match self.star() {
+                Some(width) => {
+                    if width < 0 {
+                        flags.minus = true;
+                        flags.zero = false;
+                    }
+                    flags.width = usize::try_from(width.unsigned_abs()).ok();
+                }
+                None => out.extend_from_slice(b"%!(BADWIDTH)"),
+            }
+            after_index = false;
+        } else {
+            flags.width = self.number();
+            if after_index && flags.width.is_some() {
+                self.good_index = false;
+            }
+        }
+        if self.byte() == Some(b'.') {
+            self.position += 1;
+            if after_index {
+                self.good_index = false;
+            }
+            after_index = self.index();
+            if self.byte() == Some(b'*') {
+                self.position += 1;
+                flags.precision = self.star().and_then(|number| usize::try_from(number).ok());
+                if flags.precision.is_none() {
+                    out.extend_from_slice(b"%!(BADPREC)");
+                }
+                after_index = false;
+            } else {
+                flags.precision = Some(self.number().unwrap_or(0));
+            }
+        }
+        if !after_index {
+            self.index();
+        }
+        self.finish_verb(out, flags);
+    }
+
+    fn finish_verb(&mut self, out: &mut Vec<u8>, mut flags: Flags) {
+        let rest = self.format.get(self.position..).unwrap_or(&[]);
+        if rest.is_empty() {
+            out.extend_from_slice(b"%!(NOVERB)");
+            return;
+        }
+        let head = rest.get(..rest.len().min(4)).unwrap_or(rest);
+        let verb = String::from_utf8_lossy(head).chars().next().unwrap_or('\u{FFFD}');
+        self.position += if verb == '\u{FFFD}' { 1 } else { verb.len_utf8() };
+        if verb == '%' {
+            out.push(b'%');
+            return;
+        }
+        let mut bad = |note: &str| {
+            out.extend_from_slice(b"%!");
+            let mut buffer = [0; 4];
+            out.extend_from_slice(verb.encode_utf8(&mut buffer).as_bytes());
+            out.extend_from_slice(note.as_bytes());
+        };
+        if !self.good_index {
+            bad("(BADINDEX)");
+            return;
+        }
+        let Some(value) = self.values.get(self.argument) else {
+            bad("(MISSING)");
+            return;
+        };
+        self.argument += 1;
+        if flags.minus {
+            flags.zero = false;
+        }
+        if verb == 'v' {
+            flags.sharp_v = std::mem::take(&mut flags.sharp);
+            flags.plus_v = std::mem::take(&mut flags.plus);
+        }
+        Printer { out, compat_v3: self.compat_v3, flags }.argument(value, verb);
+    }
+}
+
+struct Printer<'a> {
+    out: &'a mut Vec<u8>,
+    compat_v3: bool,
+    flags: Flags,
+}
+
+impl Printer<'_> {
+    fn argument(&mut self, value: &Value, verb: char) {
+        match (value, verb) {
+            (Value::Nil, 'T' | 'v') => self.pad(b"<nil>"),
+            (Value::Nil, _) => self.bad_verb(value, verb),
+            (_, 'T') => self.text(value.type_name(self.compat_v3).as_bytes(), 's'),
+            (_, 'p') => self.bad_verb(value, verb),
+            _ => self.value(value, verb, 0),
+        }
+    }
+
+    fn bad_verb(&mut self, value: &Value, verb: char) {
+        self.out.extend_from_slice(b"%!");
+        let mut buffer = [0; 4];
+        self.out.extend_from_slice(verb.encode_utf8(&mut buffer).as_bytes());
+        self.out.push(b'(');
+        if matches!(value, Value::Nil) {
+            self.out.extend_from_slice(b"<nil>");
+        } else {
+            self.out.extend_from_slice(value.type_name(self.compat_v3).as_bytes());
+            self.out.push(b'=');
+            let flags = std::mem::take(&mut self.flags);
+            self.value(value, 'v', 0);
+            self.flags = flags;
+        }
+        self.out.push(b')');
+    }
+
+    fn value(&mut self, value: &Value, verb: char, depth: usize) {
+        match value {
+            Value::Nil => self.pad(b"<nil>"),
+            Value::Bool(flag) if matches!(verb, 't' | 'v') => {
+                self.pad(if *flag { b"true" } else { b"false" })
+            }
+            Value::Int(number) | Value::Int64(number) => {
+                self.integer(value, number.unsigned_abs(), *number < 0, verb);
+            }
+            Value::Uint64(number) => self.integer(value, *number, false, verb),
+            Value::Byte(number) => self.integer(value, u64::from(*number), false, verb),
+            Value::Float(number) => self.float(value, *number, verb),
+            Value::Text(text) => self.string(value, text, verb),
+            Value::Bytes(bytes) if matches!(verb, 's' | 'q' | 'x' | 'X') => self.string(value, bytes, verb),
+            Value::Map(map) => {
+                let entries = map.entries();
+                self.map(value, entries.into_iter(), verb, depth);
+            }
+            Value::TextMap(pairs) => {
+                let entries: Vec<(Text, Value)> =
+                    pairs.iter().map(|(key, text)| (key.clone(), Value::Text(text.clone()))).collect();
+                self.map(value, entries.into_iter(), verb, depth);
+            }
+            Value::List(_) | Value::Lists(_) | Value::Texts(_) | Value::Ints(_) | Value::Bytes(_) => {
+                self.list(value, verb, depth);
+            }
+            Value::Object(object) => self.object(value, object, verb, depth),
+            Value::Bool(_) => self.bad_verb(value, verb),
+        }
+    }
+
+    fn list(&mut self, value: &Value, verb: char, depth: usize) {
+        let items = value.items().unwrap_or_default();
+        if self.flags.sharp_v {
+            self.out.extend_from_slice(value.type_name(self.compat_v3).as_bytes());
+            self.out.push(b'{');
+        } else {
+            self.out.push(b'[');
+        }
+        for (index, item) in items.iter().enumerate() {
+            if index > 0 {
+                self.out.extend_from_slice(if self.flags.sharp_v {
+                    b", ".as_slice()
+                } else {
+                    b" ".as_slice()
+                });
+            }
+            self.element(item, verb, depth);
+        }
+        self.out.push(if self.flags.sharp_v { b'}' } else { b']' });
+    }
+
+    fn element(&mut self, item: &Value, verb: char, depth: usize) {
+        if depth > 200 {
+            self.out.extend_from_slice(b"...");
+        } else if matches!(item, Value::Nil) {
+            if self.flags.sharp_v {
+                self.out.extend_from_slice(b"interface {}(nil)");
+            } else {
+                self.out.extend_from_slice(b"<nil>");
+            }
+        } else {
+            self.value(item, verb, depth + 1);
+        }
+    }
+
+    fn map(&mut self, value: &Value, entries: impl Iterator<Item = (Text, Value)>, verb: char, depth: usize) {
+        if self.flags.sharp_v {
+            self.out.extend_from_slice(value.type_name(self.compat_v3).as_bytes());
+            self.out.push(b'{');
+        } else {
+            self.out.extend_from_slice(b"map[");
+        }
+        for (index, (key, item)) in entries.enumerate() {
+            if index > 0 {
+                self.out.extend_from_slice(if self.flags.sharp_v {
+                    b", ".as_slice()
+                } else {
+                    b" ".as_slice()
+                });
+            }
+            self.element(&Value::Text(key), verb, depth);
+            self.out.push(b':');
+            self.element(&item, verb, depth);
+        }
+        self.out.push(if self.flags.sharp_v { b'}' } else { b']' });
+    }
+
+    fn object(&mut self, value: &Value, object: &Object, verb: char, depth: usize) {
+        if let Some(shown) = object.shown()
+            && matches!(verb, 'v' | 's' | 'x' | 'X' | 'q')
+            && !self.flags.sharp_v
+        {
+            return self.string(&Value::Text(shown.clone()), &shown, verb);
+        }
+        match object {
+            Object::Duration(number) => self.integer(value, number.unsigned_abs(), *number < 0, verb),
+            Object::VersionSet(_) => self.list(value, verb, depth),
+            Object::Files(files) => {
+                let entries: Vec<(Text, Value)> =
+                    files.iter().map(|(path, bytes)| (path.clone(), Value::Bytes(bytes.clone()))).collect();
+                self.map(value, entries.into_iter(), verb, depth);
+            }
+            Object::Record(record) => {
+                if record.pointer && depth == 0 {
+                    self.out.push(b'&');
+                } else if record.pointer {
+                    return self.out.extend_from_slice(b"0xc000000000");
+                }
+                self.out.push(b'{');
+                for (index, (name, field)) in record.fields.iter().enumerate() {
+                    if index > 0 {
+                        self.out.push(b' ');
+                    }
+                    if self.flags.plus_v {
+                        self.out.extend_from_slice(name.as_bytes());
+                        self.out.push(b':');
+                    }
+                    self.element(field, verb, depth);
+                }
+                self.out.push(b'}');
+            }
+            Object::Version(_) | Object::Time(_) => self.bad_verb(value, verb),
+        }
+    }
+
+    /// Pads text to the width, counted in characters.
+    fn pad(&mut self, text: &[u8]) {
+        let length = text.iter().filter(|byte| *byte & 0xC0 != 0x80).count();
+        let missing = self.flags.width.unwrap_or(0).saturating_sub(length);
+        let filler = if self.flags.zero && !self.flags.minus { b'0' } else { b' ' };
+        if !self.flags.minus {
+            self.out.extend(std::iter::repeat_n(filler, missing));
+        }
+        self.out.extend_from_slice(text);
+        if self.flags.minus {
+            self.out.extend(std::iter::repeat_n(b' ', missing));
+        }
+    }
+
+    fn text(&mut self, text: &[u8], verb: char) {
+        let text = self.truncated(text);
+        match verb {
+            'q' if self.flags.sharp && !text.contains(&b'`') && std::str::from_utf8(text).is_ok() => {
+                let quoted = [b"`".as_slice(), text, b"`"].concat();
+                self.pad(&quoted);
+            }
+            'q' => {
+                let quoted = convert::quote_with(text, '"', self.flags.plus);
+                self.pad(quoted.as_bytes());
+            }
+            _ => self.pad(text),
+        }
+    }
+
+    fn truncated<'t>(&self, text: &'t [u8]) -> &'t [u8] {
+        let Some(precision) = self.flags.precision else {
+            return text;
+        };
+        let end = text
+            .iter()
+            .enumerate()
+            .filter(|(_, byte)| **byte & 0xC0 != 0x80)
+            .nth(precision)
+            .map_or(text.len(), |(index, _)| index);
+        text.get(..end).unwrap_or(text)
+    }
+
+    fn string(&mut self, value: &Value, text: &[u8], verb: char) {
+        match verb {
+            'v' if self.flags.sharp_v => {
+                let quoted = convert::quote(text);
+                self.pad(quoted.as_bytes());
+            }
+            'v' | 's' | 'q' => self.text(text, verb),
+            'x' | 'X' => self.hexadecimal(text, verb == 'X'),
+            _ => self.bad_verb(value, verb),
+        }
+    }
+
+    fn hexadecimal(&mut self, text: &[u8], upper: bool) {
+        let end = self.flags.precision.unwrap_or(text.len()).min(text.len());
+        let mut shown = Vec::with_capacity(end * 2);
+        for (index, byte) in text.iter().take(end).enumerate() {
+            if self.flags.space && index > 0 {
+                shown.push(b' ');
+            }
+            if self.flags.sharp && (index == 0 || self.flags.space) {
+                shown.extend_from_slice(if upper { b"0X" } else { b"0x" });
+            }
+            let digits = if upper { format!("{byte:02X}") } else { format!("{byte:02x}") };
+            shown.extend_from_slice(digits.as_bytes());
+        }
+        self.pad(&shown);
+    }
+
+    fn integer(&mut self, value: &Value, magnitude: u64, negative: bool, verb: char) {
+        let (digits, prefix) = match verb {
+            'v' | 'd' => (magnitude.to_string(), ""),
+            'b' => (format!("{magnitude:b}"), if self.flags.sharp { "0b" } else { "" }),
+            'o' => (format!("{magnitude:o}"), if self.flags.sharp { "0" } else { "" }),
+            'O' => (format!("{magnitude:o}"), "0o"),
+            'x' => (format!("{magnitude:x}"), if self.flags.sharp { "0x" } else { "" }),
+            'X' => (format!("{magnitude:X}"), if self.flags.sharp { "0X" } else { "" }),
+            'c' | 'q' | 'U' => return self.rune(magnitude, negative, verb),
+            _ => return self.bad_verb(value, verb),
+        };
+        if self.flags.precision == Some(0) && magnitude == 0 {
+            let flags = self.flags;
+            self.flags.zero = false;
+            self.pad(b"");
+            self.flags = flags;
+            return;
+        }
+        let sign = match (negative, self.flags.plus || self.flags.plus_v && verb != 'v', self.flags.space) {
+            (true, _, _) => "-",
+            (false, true, _) => "+",
+            (false, false, true) => " ",
+            _ => "",
+        };
+        let wanted = match (self.flags.precision, self.flags.width) {
+            (Some(precision), _) => precision,
+            (None, Some(width)) if self.flags.zero && !self.flags.minus => width - sign.len().min(width),
+            _ => 0,
+        };
+        let zeros = "0".repeat(wanted.saturating_sub(digits.len()));
+        let text = format!("{sign}{prefix}{zeros}{digits}");
+        let flags = self.flags;
+        self.flags.zero = false;
+        self.pad(text.as_bytes());
+        self.flags = flags;
+    }
+
+    fn rune(&mut self, magnitude: u64, negative: bool, verb: char) {
+        let character = u32::try_from(magnitude)
+            .ok()
+            .filter(|_| !negative)
+            .and_then(char::from_u32)
+            .unwrap_or('\u{FFFD}');
+        let text = match verb {
+            'c' => character.to_string(),
+            'q' => convert::quote_with(character.to_string().as_bytes(), '\'', self.flags.plus),
+            _ if self.flags.sharp => format!("U+{magnitude:04X} '{character}'"),
+            _ => format!("U+{magnitude:04X}"),
+        };
+        self.pad(text.as_bytes());
+    }
+
+    fn float(&mut self, value: &Value, number: f64, verb: char) {
+        let text = match verb {
+            'v' => self.general(number, 'g'),
+            'g' | 'G' => self.general(number, verb),
+            'f' | 'F' => special(number).unwrap_or_else(|| {
+                format!("{number:.precision$}", precision = self.flags.precision.unwrap_or(6))
+            }),
+            'e' | 'E' => special(number).unwrap_or_else(|| {
+                let text = exponent_form(number, self.flags.precision.unwrap_or(6));
+                if verb == 'E' { text.to_ascii_uppercase() } else { text }
+            }),
+            _ => return self.bad_verb(value, verb),
+        };
+        let (sign, digits) = match text.strip_prefix('-') {
+            Some(digits) => ("-", digits),
+            None if self.flags.plus => ("+", text.trim_start_matches('+')),
+            None if self.flags.space => (" ", text.trim_start_matches('+')),
+            None if text.starts_with('+') => ("+", text.trim_start_matches('+')),
+            None => ("", text.as_str()),
+        };
+        if self.flags.zero && !self.flags.minus && number.is_finite() {
+            let width = self.flags.width.unwrap_or(0);
+            let zeros = "0".repeat(width.saturating_sub(sign.len() + digits.len()));
+            self.out.extend_from_slice(format!("{sign}{zeros}{digits}").as_bytes());
+            return;
+        }
+        let text = format!("{sign}{digits}");
+        let flags = self.flags;
+        self.flags.zero = false;
+        self.pad(text.as_bytes());
+        self.flags = flags;
+    }
+
+    fn general(&self, number: f64, verb: char) -> String {
+        let text = match (special(number), self.flags.precision) {
+            (Some(text), _) => text,
+            (None, None) => convert::float_general(number),
+            (None, Some(precision)) => general_form(number, precision.max(1)),
+        };
+        if verb == 'G' { text.to_ascii_uppercase() } else { text }
+    }
+}
+
+fn special(number: f64) -> Option<String> {
+    if number.is_nan() {
+        Some("NaN".to_owned())
+    } else if number.is_infinite() {
+        Some(if number > 0.0 { "+Inf" } else { "-Inf" }.to_owned())
+    } else {
+        None
+    }
+}
+
+fn exponent_form(number: f64, precision: usize) -> String {
+    let text = format!("{number:.precision$e}");
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{mantissa}e{sign}{:02}", exponent.abs())
+}
+
+fn general_form(number: f64, precision: usize) -> String {
+    let rounded = exponent_form(number, precision - 1);
+    let exponent: i32 = rounded.split_once('e').and_then(|(_, exponent)| exponent.parse().ok()).unwrap_or(0);
+    let strip = |text: &str| {
+        if text.contains('.') {
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        } else {
+            text.to_owned()
+        }
+    };
+    if exponent < -4 || exponent >= i32::try_from(precision).unwrap_or(i32::MAX) {
+        let (mantissa, exponent) = rounded.split_once('e').unwrap_or((&rounded, "+00"));
+        return format!("{}e{exponent}", strip(mantissa));
+    }
+    let decimals = i32::try_from(precision).unwrap_or(0) - 1 - exponent;
+    strip(&format!("{number:.decimals$}", decimals = usize::try_from(decimals).unwrap_or(0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sprintf;
+    use crate::helm::value::{Map, Value};
+
+    #[test]
+    fn verbs_as_in_go() {
+        for (format, value, expected) in [
+            ("%d", Value::Float(3.0), "%!d(float64=3)"),
+            ("%s", Value::Nil, "%!s(<nil>)"),
+            ("%d", Value::text("s"), "%!d(string=s)"),
+            ("%05d", Value::Int(-42), "-0042"),
+            ("%-5d|", Value::Int(42), "42   |"),
+            ("%+d", Value::Int(42), "+42"),
+            ("%x", Value::text("hi"), "6869"),
+            ("%#x", Value::Int(255), "0xff"),
+            ("%6.2f|", Value::Float(3.14159), "  3.14|"),
+            ("%e", Value::Float(1234.5), "1.234500e+03"),
+            ("%.3g", Value::Float(1234.5), "1.23e+03"),
+            ("%q", Value::list(vec![Value::text("a")]), "[\"a\"]"),
+            ("%5s|", Value::text("é"), "    é|"),
+            ("%.1s", Value::text("éa"), "é"),
+            ("%c%%", Value::Int(65), "A%"),
+            ("%t", Value::Bool(true), "true"),
+            (
+                "%v",
+                Value::Map(Map::from_pairs([("b", Value::Int(1)), ("a", Value::Nil)])),
+                "map[a:<nil> b:1]",
+            ),
+            ("%T", Value::list(vec![]), "[]interface {}"),
+            ("%", Value::Int(1), "%!(NOVERB)%!(EXTRA int=1)"),
+            ("%d %d", Value::Int(1), "1 %!d(MISSING)"),
+            ("%[3]d", Value::Int(1), "%!d(BADINDEX)"),
+        ] {
+            let shown = sprintf(format.as_bytes(), &[value], false);
+            assert_eq!(String::from_utf8_lossy(&shown), expected, "{format}");
+        }
+    }
+}

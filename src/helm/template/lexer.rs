@@ -1,0 +1,471 @@
+//! Cuts template source into tokens by the rules of Go's text/template: trimming, comments,
+//! words, numbers. Errors are tokens; the parser turns them into messages.
+
+/// What a token is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Error,
+    End,
+    Text,
+    LeftDelimiter,
+    RightDelimiter,
+    Space,
+    Assign,
+    Declare,
+    Pipe,
+    Character,
+    Bool,
+    CharConstant,
+    Complex,
+    Number,
+    Identifier,
+    Field,
+    Dot,
+    Variable,
+    LeftParen,
+    RightParen,
+    String,
+    RawString,
+    Nil,
+    Block,
+    Break,
+    Continue,
+    Define,
+    Else,
+    EndKeyword,
+    If,
+    Range,
+    Template,
+    With,
+}
+
+/// A token.
+#[derive(Clone, Debug)]
+pub(super) struct Token {
+    pub(super) kind: Kind,
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) line: usize,
+}
+
+/// The tokens of a source and the message of the error that ended them, if any.
+pub(super) struct Tokens {
+    pub(super) tokens: Vec<Token>,
+    pub(super) error: Option<String>,
+}
+
+struct Lexer<'a> {
+    input: &'a [u8],
+    position: usize,
+    start: usize,
+    line: usize,
+    start_line: usize,
+    parens: usize,
+    tokens: Vec<Token>,
+}
+
+const SPACES: &[u8] = b" \t\r\n";
+
+/// Cuts the whole source.
+pub(super) fn lex(input: &[u8]) -> Tokens {
+    let mut lexer = Lexer {
+        input,
+        position: 0,
+        start: 0,
+        line: 1,
+        start_line: 1,
+        parens: 0,
+        tokens: Vec::with_capacity(input.len() / 8 + 4),
+    };
+    let error = lexer.run().err();
+    if error.is_some() {
+        lexer.tokens.push(Token {
+            kind: Kind::Error,
+            start: lexer.start,
+            end: lexer.position,
+            line: lexer.start_line,
+        });
+    }
+    Tokens { tokens: lexer.tokens, error }
+}
+
+impl<'a> Lexer<'a> {
+    fn rest(&self) -> &'a [u8] {
+        self.input.get(self.position..).unwrap_or(&[])
+    }
+
+    fn byte(&self, ahead: usize) -> Option<u8> {
+        self.input.get(self.position + ahead).copied()
+    }
+
+    fn emit(&mut self, kind: Kind) {
+        self.tokens.push(Token { kind, start: self.start, end: self.position, line: self.start_line });
+        self.ignore();
+    }
+
+    /// Counts the lines since the token's start and starts anew.
+    fn ignore(&mut self) {
+        let passed = self.input.get(self.start..self.position).unwrap_or(&[]);
+        self.line += memchr::memchr_iter(b'\n', passed).count();
+        self.start = self.position;
+        self.start_line = self.line;
+    }
+
+    fn run(&mut self) -> Result<(), String> {
+        loop {
+            match memchr::memmem::find(self.rest(), b"{{") {
+                None => {
+                    self.position = self.input.len();
+                    if self.position > self.start {
+                        self.emit(Kind::Text);
+                    }
+                    self.emit(Kind::End);
+                    return Ok(());
+                }
+                Some(length) => {
+                    self.text_until(self.position + length);
+                    if self.left_delimiter()? {
+                        self.inside_action()?;
+                    }
+                }
+            }
+        }
+    }
+
+    fn text_until(&mut self, delimiter: usize) {
+        let mut end = delimiter;
+        if has_left_trim(self.input.get(delimiter + 2..).unwrap_or(&[])) {
+            let text = self.input.get(self.start..delimiter).unwrap_or(&[]);
+            let kept = text.iter().rposition(|byte| !SPACES.contains(byte)).map_or(0, |last| last + 1);
+            end = self.start + kept;
+        }
+        self.position = end;
+        if end > self.start {
+            self.emit(Kind::Text);
+        }
+        self.position = delimiter;
+        self.ignore();
+    }
+
+    /// Reads `{{`; false if it opened a comment, which is then skipped.
+    fn left_delimiter(&mut self) -> Result<bool, String> {
+        self.position += 2;
+        let marker = if has_left_trim(self.rest()) { 2 } else { 0 };
+        if self.input.get(self.position + marker..).unwrap_or(&[]).starts_with(b"/*") {
+            self.position += marker;
+            self.ignore();
+            self.comment()?;
+            return Ok(false);
+        }
+        self.emit(Kind::LeftDelimiter);
+        self.position += marker;
+        self.ignore();
+        self.parens = 0;
+        Ok(true)
+    }
+
+    fn comment(&mut self) -> Result<(), String> {
+        self.position += 2;
+        let Some(length) = memchr::memmem::find(self.rest(), b"*/") else {
+            return Err("unclosed comment".to_owned());
+        };
+        self.position += length + 2;
+        let (delimiter, trim) = self.at_right_delimiter();
+        if !delimiter {
+            return Err("comment ends before closing delimiter".to_owned());
+        }
+        self.position += if trim { 4 } else { 2 };
+        if trim {
+            self.skip_spaces();
+        }
+        self.ignore();
+        Ok(())
+    }
+
+    fn skip_spaces(&mut self) {
+        while self.byte(0).is_some_and(|byte| SPACES.contains(&byte)) {
+            self.position += 1;
+        }
+    }
+
+    fn at_right_delimiter(&self) -> (bool, bool) {
+        let rest = self.rest();
+        if matches!(rest, [space, b'-', b'}', b'}', ..] if SPACES.contains(space)) {
+            return (true, true);
+        }
+        (rest.starts_with(b"}}"), false)
+    }
+
+    fn inside_action(&mut self) -> Result<(), String> {
+        loop {
+            let (delimiter, trim) = self.at_right_delimiter();
+            if delimiter {
+                if self.parens > 0 {
+                    return Err("unclosed left paren".to_owned());
+                }
+                self.right_delimiter(trim);
+                return Ok(());
+            }
+            let Some(byte) = self.byte(0) else {
+                return Err("unclosed action".to_owned());
+            };
+            if SPACES.contains(&byte) {
+                self.space();
+                continue;
+            }
+            self.word(byte)?;
+        }
+    }
+
+    fn right_delimiter(&mut self, trim: bool) {
+        if trim {
+            self.position += 2;
+            self.ignore();
+        }
+        self.position += 2;
+        self.emit(Kind::RightDelimiter);
+        if trim {
+            self.skip_spaces();
+            self.ignore();
+        }
+    }
+
+    fn space(&mut self) {
+        let from = self.position;
+        self.skip_spaces();
+        let last = self.position - 1;
+        let tail = self.input.get(last..).unwrap_or(&[]);
+        if tail.get(1) == Some(&b'-') && tail.get(2..).is_some_and(|rest| rest.starts_with(b"}}")) {
+            self.position = last;
+            if last == from {
+                return;
+            }
+        }
+        self.emit(Kind::Space);
+    }
+
+    fn word(&mut self, byte: u8) -> Result<(), String> {
+        match byte {
+            b'=' => self.single(Kind::Assign),
+            b':' if self.byte(1) == Some(b'=') => {
+                self.position += 2;
+                self.emit(Kind::Declare);
+            }
+            b':' => {
+                self.position += 1;
+                return Err("expected :=".to_owned());
+            }
+            b'|' => self.single(Kind::Pipe),
+            b'"' => self.quoted(b'"', Kind::String, "unterminated quoted string")?,
+            b'\'' => self.quoted(b'\'', Kind::CharConstant, "unterminated character constant")?,
+            b'`' => self.raw_string()?,
+            b'$' => {
+                self.position += 1;
+                self.field_or_variable(Kind::Variable)?;
+            }
+            b'.' if !self.byte(1).is_some_and(|next| next.is_ascii_digit()) => {
+                self.position += 1;
+                self.field_or_variable(Kind::Field)?;
+            }
+            b'+' | b'-' | b'.' | b'0'..=b'9' => self.number()?,
+            b'(' => {
+                self.parens += 1;
+                self.single(Kind::LeftParen);
+            }
+            b')' => {
+                if self.parens == 0 {
+                    self.position += 1;
+                    return Err("unexpected right paren".to_owned());
+                }
+                self.parens -= 1;
+                self.single(Kind::RightParen);
+            }
+            _ if self.alphanumeric().is_some() => self.identifier()?,
+            0x20..=0x7E => self.single(Kind::Character),
+            _ => {
+                let character = self.character();
+                return Err(format!("unrecognized character in action: {}", unicode(character)));
+            }
+        }
+        Ok(())
+    }
+
+    fn single(&mut self, kind: Kind) {
+        self.position += 1;
+        self.emit(kind);
+    }
+
+    fn character(&self) -> char {
+        let rest = self.rest();
+        let head = rest.get(..rest.len().min(4)).unwrap_or(&[]);
+        String::from_utf8_lossy(head).chars().next().unwrap_or('\u{FFFD}')
+    }
+
+    /// The width of the letter, digit or underscore here.
+    fn alphanumeric(&self) -> Option<usize> {
+        match self.byte(0)? {
+            byte if byte.is_ascii_alphanumeric() || byte == b'_' => Some(1),
+            byte if byte.is_ascii() => None,
+            _ => {
+                let character = self.character();
+                (character != '\u{FFFD}' && (character.is_alphabetic() || character.is_numeric()))
+                    .then(|| character.len_utf8())
+            }
+        }
+    }
+
+    fn at_terminator(&self) -> bool {
+        match self.byte(0) {
+            None | Some(b' ' | b'\t' | b'\r' | b'\n' | b'.' | b',' | b'|' | b':' | b')' | b'(') => true,
+            Some(_) => self.rest().starts_with(b"}}"),
+        }
+    }
+
+    fn bad_character(&self) -> String {
+        format!("bad character {}", unicode(self.character()))
+    }
+
+    fn field_or_variable(&mut self, kind: Kind) -> Result<(), String> {
+        if self.at_terminator() {
+            self.emit(if kind == Kind::Variable { kind } else { Kind::Dot });
+            return Ok(());
+        }
+        while let Some(width) = self.alphanumeric() {
+            self.position += width;
+        }
+        if !self.at_terminator() {
+            return Err(self.bad_character());
+        }
+        self.emit(kind);
+        Ok(())
+    }
+
+    fn identifier(&mut self) -> Result<(), String> {
+        while let Some(width) = self.alphanumeric() {
+            self.position += width;
+        }
+        if !self.at_terminator() {
+            return Err(self.bad_character());
+        }
+        let kind = match self.input.get(self.start..self.position).unwrap_or(&[]) {
+            b"true" | b"false" => Kind::Bool,
+            b"nil" => Kind::Nil,
+            b"block" => Kind::Block,
+            b"break" => Kind::Break,
+            b"continue" => Kind::Continue,
+            b"define" => Kind::Define,
+            b"else" => Kind::Else,
+            b"end" => Kind::EndKeyword,
+            b"if" => Kind::If,
+            b"range" => Kind::Range,
+            b"template" => Kind::Template,
+            b"with" => Kind::With,
+            _ => Kind::Identifier,
+        };
+        self.emit(kind);
+        Ok(())
+    }
+
+    fn quoted(&mut self, mark: u8, kind: Kind, problem: &str) -> Result<(), String> {
+        self.position += 1;
+        loop {
+            match self.byte(0) {
+                None | Some(b'\n') => return Err(problem.to_owned()),
+                Some(b'\\') => {
+                    if matches!(self.byte(1), None | Some(b'\n')) {
+                        return Err(problem.to_owned());
+                    }
+                    self.position += 2;
+                }
+                Some(byte) => {
+                    self.position += 1;
+                    if byte == mark {
+                        break;
+                    }
+                }
+            }
+        }
+        self.emit(kind);
+        Ok(())
+    }
+
+    fn raw_string(&mut self) -> Result<(), String> {
+        self.position += 1;
+        let Some(length) = memchr::memchr(b'`', self.rest()) else {
+            self.position = self.input.len();
+            return Err("unterminated raw quoted string".to_owned());
+        };
+        self.position += length + 1;
+        self.emit(Kind::RawString);
+        Ok(())
+    }
+
+    fn number(&mut self) -> Result<(), String> {
+        let whole = self.scan_number();
+        let bad = |lexer: &Self| {
+            let text = lexer.input.get(lexer.start..lexer.position).unwrap_or(&[]);
+            format!("bad number syntax: {}", crate::helm::value::convert::quote(text))
+        };
+        if !whole {
+            return Err(bad(self));
+        }
+        if matches!(self.byte(0), Some(b'+' | b'-')) {
+            if !self.scan_number() || self.input.get(self.position - 1) != Some(&b'i') {
+                return Err(bad(self));
+            }
+            self.emit(Kind::Complex);
+            return Ok(());
+        }
+        self.emit(Kind::Number);
+        Ok(())
+    }
+
+    fn accept(&mut self, set: &[u8]) -> bool {
+        let found = self.byte(0).is_some_and(|byte| set.contains(&byte));
+        if found {
+            self.position += 1;
+        }
+        found
+    }
+
+    fn scan_number(&mut self) -> bool {
+        self.accept(b"+-");
+        let (mut decimal, mut hexadecimal) = (true, false);
+        let mut digits: &[u8] = b"0123456789_";
+        if self.accept(b"0") {
+            if self.accept(b"xX") {
+                (decimal, hexadecimal) = (false, true);
+                digits = b"0123456789abcdefABCDEF_";
+            } else if self.accept(b"oO") {
+                decimal = false;
+                digits = b"01234567_";
+            } else if self.accept(b"bB") {
+                decimal = false;
+                digits = b"01_";
+            }
+        }
+        while self.accept(digits) {}
+        if self.accept(b".") {
+            while self.accept(digits) {}
+        }
+        if (decimal && self.accept(b"eE")) || (hexadecimal && self.accept(b"pP")) {
+            self.accept(b"+-");
+            while self.accept(b"0123456789_") {}
+        }
+        self.accept(b"i");
+        if let Some(width) = self.alphanumeric() {
+            self.position += width;
+            return false;
+        }
+        true
+    }
+}
+
+fn has_left_trim(rest: &[u8]) -> bool {
+    matches!(rest, [b'-', space, ..] if SPACES.contains(space))
+}
+
+/// Go's `%#U`.
+fn unicode(character: char) -> String {
+    format!("U+{:04X} '{character}'", u32::from(character))
+}

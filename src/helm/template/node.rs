@@ -1,0 +1,250 @@
+//! The compiled form of a template, and its printed form for messages. Holds no state.
+
+use crate::helm::functions::Function;
+use crate::helm::value::{Text, convert};
+
+/// A byte offset in the source.
+pub(crate) type Position = u32;
+
+/// A statement.
+#[derive(Debug)]
+pub(crate) enum Node {
+    /// Text that is copied.
+    Text(Text),
+    /// A pipeline whose value is printed, unless it declares.
+    Action(Action),
+    /// `if`
+    If(Box<Branch>),
+    /// `with`
+    With(Box<Branch>),
+    /// `range`
+    Range(Box<Branch>),
+    /// `template` and `block`
+    Call(Box<Call>),
+    /// `break`
+    Break(Position),
+    /// `continue`
+    Continue(Position),
+}
+
+/// A printed pipeline.
+#[derive(Debug)]
+pub(crate) struct Action {
+    pub(crate) position: Position,
+    pub(crate) pipe: Pipe,
+}
+
+/// A control structure.
+#[derive(Debug)]
+pub(crate) struct Branch {
+    pub(crate) position: Position,
+    pub(crate) pipe: Pipe,
+    pub(crate) body: Vec<Node>,
+    pub(crate) otherwise: Option<Vec<Node>>,
+}
+
+/// The call of a named template as a statement.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) position: Position,
+    pub(crate) name: Text,
+    pub(crate) pipe: Option<Pipe>,
+}
+
+/// Commands connected by `|`, with the variables that receive the result.
+#[derive(Debug)]
+pub(crate) struct Pipe {
+    pub(crate) position: Position,
+    pub(crate) assigns: bool,
+    pub(crate) variables: Vec<Text>,
+    pub(crate) commands: Vec<Command>,
+}
+
+/// A function, method or operand with its arguments.
+#[derive(Debug)]
+pub(crate) struct Command {
+    pub(crate) position: Position,
+    pub(crate) first: Operand,
+    pub(crate) rest: Vec<Operand>,
+}
+
+/// One word of a command.
+#[derive(Debug)]
+pub(crate) struct Operand {
+    pub(crate) position: Position,
+    pub(crate) kind: OperandKind,
+}
+
+/// What a word is.
+#[derive(Debug)]
+pub(crate) enum OperandKind {
+    Dot,
+    Nil,
+    Bool(bool),
+    Number(Number),
+    Text {
+        quoted: Text,
+        text: Text,
+    },
+    /// `.A.B`
+    Field(Vec<Text>),
+    /// `$x.A.B`
+    Variable(Text, Vec<Text>),
+    Function(&'static Function),
+    Pipe(Box<Pipe>),
+    /// `(pipeline).A.B`
+    Chain(Box<Operand>, Vec<Text>),
+}
+
+/// A numeric constant, untyped until it is used.
+#[derive(Debug, Clone)]
+pub(crate) struct Number {
+    pub(crate) text: Text,
+    pub(crate) integer: Option<i64>,
+    pub(crate) unsigned: Option<u64>,
+    pub(crate) float: Option<f64>,
+    /// Whether it is written like a float.
+    pub(crate) floating: bool,
+}
+
+impl Operand {
+    /// The word as Go prints it.
+    pub(crate) fn print(&self, out: &mut String) {
+        match &self.kind {
+            OperandKind::Dot => out.push('.'),
+            OperandKind::Nil => out.push_str("nil"),
+            OperandKind::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+            OperandKind::Number(number) => out.push_str(&number.text.lossy()),
+            OperandKind::Text { quoted, .. } => out.push_str(&quoted.lossy()),
+            OperandKind::Field(names) => print_names(names, out),
+            OperandKind::Variable(name, names) => {
+                out.push_str(&name.lossy());
+                print_names(names, out);
+            }
+            OperandKind::Function(function) => out.push_str(function.name),
+            OperandKind::Pipe(pipe) => pipe.print(out),
+            OperandKind::Chain(inner, names) => {
+                if let OperandKind::Pipe(pipe) = &inner.kind {
+                    out.push('(');
+                    pipe.print(out);
+                    out.push(')');
+                } else {
+                    inner.print(out);
+                }
+                print_names(names, out);
+            }
+        }
+    }
+
+    /// The word as Go prints it.
+    pub(crate) fn printed(&self) -> String {
+        let mut out = String::new();
+        self.print(&mut out);
+        out
+    }
+}
+
+fn print_names(names: &[Text], out: &mut String) {
+    for name in names {
+        out.push('.');
+        out.push_str(&name.lossy());
+    }
+}
+
+impl Command {
+    /// The command as Go prints it.
+    pub(crate) fn print(&self, out: &mut String) {
+        for (index, word) in std::iter::once(&self.first).chain(&self.rest).enumerate() {
+            if index > 0 {
+                out.push(' ');
+            }
+            if let OperandKind::Pipe(pipe) = &word.kind {
+                out.push('(');
+                pipe.print(out);
+                out.push(')');
+            } else {
+                word.print(out);
+            }
+        }
+    }
+}
+
+impl Pipe {
+    /// The pipeline as Go prints it.
+    pub(crate) fn print(&self, out: &mut String) {
+        for (index, variable) in self.variables.iter().enumerate() {
+            if index > 0 {
+                out.push_str(", ");
+            }
+            out.push_str(&variable.lossy());
+        }
+        if !self.variables.is_empty() {
+            out.push_str(if self.assigns { " = " } else { " := " });
+        }
+        for (index, command) in self.commands.iter().enumerate() {
+            if index > 0 {
+                out.push_str(" | ");
+            }
+            command.print(out);
+        }
+    }
+}
+
+impl Node {
+    /// Where Go says that the statement is.
+    pub(crate) fn position(&self) -> Position {
+        match self {
+            Self::Text(_) => 0,
+            Self::Action(action) => action.position,
+            Self::If(branch) | Self::With(branch) | Self::Range(branch) => branch.position,
+            Self::Call(call) => call.position,
+            Self::Break(position) | Self::Continue(position) => *position,
+        }
+    }
+
+    /// The statement as Go prints it.
+    pub(crate) fn print(&self, out: &mut String) {
+        match self {
+            Self::Text(text) => out.push_str(&text.lossy()),
+            Self::Action(action) => {
+                out.push_str("{{");
+                action.pipe.print(out);
+                out.push_str("}}");
+            }
+            Self::If(branch) => branch.print("if", out),
+            Self::With(branch) => branch.print("with", out),
+            Self::Range(branch) => branch.print("range", out),
+            Self::Call(call) => {
+                out.push_str("{{template ");
+                out.push_str(&convert::quote(&call.name));
+                if let Some(pipe) = &call.pipe {
+                    out.push(' ');
+                    pipe.print(out);
+                }
+                out.push_str("}}");
+            }
+            Self::Break(_) => out.push_str("{{break}}"),
+            Self::Continue(_) => out.push_str("{{continue}}"),
+        }
+    }
+}
+
+impl Branch {
+    fn print(&self, word: &str, out: &mut String) {
+        out.push_str("{{");
+        out.push_str(word);
+        out.push(' ');
+        self.pipe.print(out);
+        out.push_str("}}");
+        for node in &self.body {
+            node.print(out);
+        }
+        if let Some(otherwise) = &self.otherwise {
+            out.push_str("{{else}}");
+            for node in otherwise {
+                node.print(out);
+            }
+        }
+        out.push_str("{{end}}");
+    }
+}

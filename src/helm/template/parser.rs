@@ -1,0 +1,641 @@
+//! Builds the compiled form of a template from its tokens, with Go's grammar and messages.
+
+use std::sync::Arc;
+
+use super::lexer::{Kind, Token, Tokens, lex};
+use super::node::{Action, Branch, Call, Command, Node, Operand, OperandKind, Pipe, Position};
+use super::{Parsed, Source, Template, number};
+use crate::helm::functions;
+use crate::helm::value::{Text, convert};
+
+/// How deep blocks and parentheses may nest.
+const DEPTH: usize = 200;
+
+/// A template that cannot be parsed.
+#[derive(Clone, Debug)]
+pub(crate) struct ParseError {
+    /// The line that Go names.
+    pub(crate) line: usize,
+    /// Go's message without place.
+    pub(crate) message: String,
+}
+
+impl ParseError {
+    /// Go's message with its place.
+    pub(crate) fn go(&self, name: &Text) -> String {
+        format!("template: {}:{}: {}", name.lossy(), self.line, self.message)
+    }
+}
+
+type Parse<T> = Result<T, ParseError>;
+
+/// Parses one file; `compat_v3` decides which functions exist.
+pub(crate) fn parse(name: &Text, text: &Text, compat: crate::helm::Compat) -> Parse<Parsed> {
+    let source = Arc::new(Source { name: name.clone(), text: text.clone() });
+    let Tokens { tokens, error } = lex(text);
+    let mut parser = Parser {
+        source,
+        text,
+        tokens,
+        error,
+        position: 0,
+        lexed: 0,
+        variables: vec![Text::from("$")],
+        ranges: 0,
+        action_line: 0,
+        depth: 0,
+        compat,
+        done: Vec::new(),
+    };
+    parser.file()?;
+    Ok(Parsed { templates: parser.done })
+}
+
+struct Parser<'a> {
+    source: Arc<Source>,
+    text: &'a Text,
+    tokens: Vec<Token>,
+    error: Option<String>,
+    position: usize,
+    lexed: usize,
+    variables: Vec<Text>,
+    ranges: usize,
+    action_line: usize,
+    depth: usize,
+    compat: crate::helm::Compat,
+    done: Vec<Arc<Template>>,
+}
+
+/// What ended a list of statements.
+enum Ending {
+    End,
+    Else(Position),
+}
+
+enum Statement {
+    Node(Node),
+    Ending(Ending),
+    Nothing,
+}
+
+impl Parser<'_> {
+    fn token(&self, index: usize) -> Token {
+        let last = self.tokens.len().saturating_sub(1);
+        self.tokens.get(index.min(last)).cloned().unwrap_or(Token {
+            kind: Kind::End,
+            start: 0,
+            end: 0,
+            line: 1,
+        })
+    }
+
+    fn next(&mut self) -> Token {
+        let token = self.peek();
+        self.position += 1;
+        token
+    }
+
+    fn peek(&mut self) -> Token {
+        self.lexed = self.lexed.max(self.position);
+        self.token(self.position)
+    }
+
+    fn peek_kind(&mut self) -> Kind {
+        self.peek().kind
+    }
+
+    fn next_word(&mut self) -> Token {
+        self.skip_space();
+        self.next()
+    }
+
+    fn peek_word(&mut self) -> Token {
+        self.skip_space();
+        self.peek()
+    }
+
+    fn skip_space(&mut self) {
+        while self.peek_kind() == Kind::Space {
+            self.position += 1;
+        }
+    }
+
+    fn value(&self, token: &Token) -> &[u8] {
+        self.text.get(token.start..token.end).unwrap_or(&[])
+    }
+
+    fn value_text(&self, token: &Token) -> String {
+        String::from_utf8_lossy(self.value(token)).into_owned()
+    }
+
+    fn fail<T>(&self, message: impl Into<String>) -> Parse<T> {
+        Err(ParseError { line: self.token(self.lexed).line, message: message.into() })
+    }
+
+    /// The token as Go prints it in messages.
+    fn shown(&self, token: &Token) -> String {
+        match token.kind {
+            Kind::End => "EOF".to_owned(),
+            Kind::Error => self.error.clone().unwrap_or_default(),
+            Kind::Nil
+            | Kind::Block
+            | Kind::Break
+            | Kind::Continue
+            | Kind::Define
+            | Kind::Else
+            | Kind::EndKeyword
+            | Kind::If
+            | Kind::Range
+            | Kind::Template
+            | Kind::With => {
+                format!("<{}>", self.value_text(token))
+            }
+            _ => {
+                let text = self.value_text(token);
+                if text.len() > 10 {
+                    let head: String = text.chars().take(10).collect();
+                    return format!("{}...", convert::quote(head.as_bytes()));
+                }
+                convert::quote(text.as_bytes())
+            }
+        }
+    }
+
+    fn unexpected<T>(&self, token: &Token, context: &str) -> Parse<T> {
+        if token.kind == Kind::Error {
+            let message = self.error.clone().unwrap_or_default();
+            let mut extra = String::new();
+            if self.action_line != 0 && self.action_line != token.line {
+                let started = format!("started at {}:{}", self.source.name.lossy(), self.action_line);
+                extra = if message.ends_with(" action") {
+                    format!(" {started}")
+                } else {
+                    format!(" in action {started}")
+                };
+            }
+            return self.fail(format!("{message}{extra}"));
+        }
+        self.fail(format!("unexpected {} in {context}", self.shown(token)))
+    }
+
+    fn expect(&mut self, kind: Kind, context: &str) -> Parse<Token> {
+        let token = self.next_word();
+        if token.kind == kind { Ok(token) } else { self.unexpected(&token, context) }
+    }
+
+    fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Parse<T>) -> Parse<T> {
+        self.depth += 1;
+        if self.depth > DEPTH {
+            return self.fail(format!("nested deeper than {DEPTH} levels"));
+        }
+        let result = parse(self);
+        self.depth -= 1;
+        result
+    }
+
+    fn file(&mut self) -> Parse<()> {
+        let mut body = Vec::new();
+        while self.peek_kind() != Kind::End {
+            if self.peek_kind() == Kind::LeftDelimiter {
+                let before = self.position;
+                self.next();
+                if self.next_word().kind == Kind::Define {
+                    self.definition()?;
+                    continue;
+                }
+                self.position = before;
+            }
+            match self.text_or_action()? {
+                Statement::Node(node) => body.push(node),
+                Statement::Nothing => {}
+                Statement::Ending(Ending::End) => return self.fail("unexpected {{end}}"),
+                Statement::Ending(Ending::Else(_)) => return self.fail("unexpected {{else}}"),
+            }
+        }
+        self.add(self.source.name.clone(), body)
+    }
+
+    /// Adds a template; within one file a second non-empty body is an error.
+    fn add(&mut self, name: Text, body: Vec<Node>) -> Parse<()> {
+        let template = Template { name, source: Arc::clone(&self.source), body: Arc::new(body) };
+        let known = self.done.iter().position(|known| known.name == template.name);
+        match known.and_then(|index| self.done.get(index).map(|known| (index, known.is_empty()))) {
+            None => self.done.push(Arc::new(template)),
+            Some((index, true)) => {
+                self.done.remove(index);
+                self.done.push(Arc::new(template));
+            }
+            Some((_, false)) if template.is_empty() => {}
+            Some(_) => {
+                let name = convert::quote(&template.name);
+                return self.fail(format!("template: multiple definition of template {name}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn unquoted(&self, token: &Token) -> Parse<Text> {
+        match number::unquote(self.value(token)) {
+            Some(text) => Ok(Text::from(text)),
+            None => self.fail("invalid syntax"),
+        }
+    }
+
+    fn definition(&mut self) -> Parse<()> {
+        const CONTEXT: &str = "define clause";
+        let token = self.next_word();
+        if !matches!(token.kind, Kind::String | Kind::RawString) {
+            return self.unexpected(&token, CONTEXT);
+        }
+        let name = self.unquoted(&token)?;
+        self.expect(Kind::RightDelimiter, CONTEXT)?;
+        let body = self.separate_body(CONTEXT)?;
+        self.add(name, body)
+    }
+
+    /// The body of a define or block: a template of its own, with its own variables.
+    fn separate_body(&mut self, context: &str) -> Parse<Vec<Node>> {
+        let outer = std::mem::replace(&mut self.variables, vec![Text::from("$")]);
+        let ranges = std::mem::take(&mut self.ranges);
+        let (body, ending) = self.nested(Self::statements)?;
+        self.variables = outer;
+        self.ranges = ranges;
+        match ending {
+            Ending::End => Ok(body),
+            Ending::Else(_) => self.fail(format!("unexpected {{{{else}}}} in {context}")),
+        }
+    }
+
+    fn statements(&mut self) -> Parse<(Vec<Node>, Ending)> {
+        let mut body = Vec::new();
+        while self.peek_word().kind != Kind::End {
+            match self.text_or_action()? {
+                Statement::Node(node) => body.push(node),
+                Statement::Nothing => {}
+                Statement::Ending(ending) => return Ok((body, ending)),
+            }
+        }
+        self.fail("unexpected EOF")
+    }
+
+    fn text_or_action(&mut self) -> Parse<Statement> {
+        let token = self.next_word();
+        match token.kind {
+            Kind::Text => Ok(Statement::Node(Node::Text(Text::from(self.value(&token))))),
+            Kind::LeftDelimiter => {
+                self.action_line = token.line;
+                let statement = self.action();
+                self.action_line = 0;
+                statement
+            }
+            _ => self.unexpected(&token, "input"),
+        }
+    }
+
+    fn action(&mut self) -> Parse<Statement> {
+        let token = self.peek_word();
+        let position = offset(token.start);
+        match token.kind {
+            Kind::Block => self.block(),
+            Kind::Break | Kind::Continue => self.jump(token.kind, position),
+            Kind::Else => self.otherwise(),
+            Kind::EndKeyword => {
+                self.next();
+                self.expect(Kind::RightDelimiter, "end")?;
+                Ok(Statement::Ending(Ending::End))
+            }
+            Kind::If | Kind::Range | Kind::With => {
+                self.next();
+                Ok(Statement::Node(self.control(token.kind)?))
+            }
+            Kind::Template => self.template_call(),
+            _ => {
+                let pipe = self.pipeline("command", Kind::RightDelimiter)?;
+                Ok(Statement::Node(Node::Action(Action { position, pipe })))
+            }
+        }
+    }
+
+    fn jump(&mut self, kind: Kind, position: Position) -> Parse<Statement> {
+        self.next();
+        let word = if kind == Kind::Break { "{{break}}" } else { "{{continue}}" };
+        let token = self.next_word();
+        if token.kind != Kind::RightDelimiter {
+            return self.unexpected(&token, word);
+        }
+        if self.ranges == 0 {
+            return self.fail(format!("{word} outside {{{{range}}}}"));
+        }
+        Ok(Statement::Node(if kind == Kind::Break {
+            Node::Break(position)
+        } else {
+            Node::Continue(position)
+        }))
+    }
+
+    fn otherwise(&mut self) -> Parse<Statement> {
+        self.next();
+        let token = self.peek_word();
+        if !matches!(token.kind, Kind::If | Kind::With) {
+            self.expect(Kind::RightDelimiter, "else")?;
+        }
+        Ok(Statement::Ending(Ending::Else(offset(token.start))))
+    }
+
+    fn control(&mut self, kind: Kind) -> Parse<Node> {
+        let visible = self.variables.len();
+        let context = match kind {
+            Kind::If => "if",
+            Kind::With => "with",
+            _ => "range",
+        };
+        let pipe = self.pipeline(context, Kind::RightDelimiter)?;
+        if kind == Kind::Range {
+            self.ranges += 1;
+        }
+        let (body, ending) = self.nested(Self::statements)?;
+        if kind == Kind::Range {
+            self.ranges -= 1;
+        }
+        let otherwise = match ending {
+            Ending::End => None,
+            Ending::Else(_) => {
+                let next = self.peek_kind();
+                if next == kind && matches!(kind, Kind::If | Kind::With) {
+                    self.next();
+                    Some(vec![self.nested(|parser| parser.control(kind))?])
+                } else {
+                    match self.nested(Self::statements)? {
+                        (body, Ending::End) => Some(body),
+                        (_, Ending::Else(_)) => return self.fail("expected end; found {{else}}"),
+                    }
+                }
+            }
+        };
+        self.variables.truncate(visible);
+        let branch = Box::new(Branch { position: pipe.position, pipe, body, otherwise });
+        Ok(match kind {
+            Kind::If => Node::If(branch),
+            Kind::With => Node::With(branch),
+            _ => Node::Range(branch),
+        })
+    }
+
+    fn template_name(&mut self, token: &Token, context: &str) -> Parse<Text> {
+        if matches!(token.kind, Kind::String | Kind::RawString) {
+            self.unquoted(token)
+        } else {
+            self.unexpected(token, context)
+        }
+    }
+
+    fn block(&mut self) -> Parse<Statement> {
+        const CONTEXT: &str = "block clause";
+        self.next();
+        let token = self.next_word();
+        let name = self.template_name(&token, CONTEXT)?;
+        let pipe = self.pipeline(CONTEXT, Kind::RightDelimiter)?;
+        let body = self.separate_body(CONTEXT)?;
+        self.add(name.clone(), body)?;
+        let position = offset(token.start);
+        Ok(Statement::Node(Node::Call(Box::new(Call { position, name, pipe: Some(pipe) }))))
+    }
+
+    fn template_call(&mut self) -> Parse<Statement> {
+        const CONTEXT: &str = "template clause";
+        self.next();
+        let token = self.next_word();
+        let name = self.template_name(&token, CONTEXT)?;
+        let pipe = if self.peek_word().kind == Kind::RightDelimiter {
+            self.next();
+            None
+        } else {
+            Some(self.pipeline(CONTEXT, Kind::RightDelimiter)?)
+        };
+        let position = offset(token.start);
+        Ok(Statement::Node(Node::Call(Box::new(Call { position, name, pipe }))))
+    }
+
+    fn pipeline(&mut self, context: &str, end: Kind) -> Parse<Pipe> {
+        let start = self.peek_word();
+        let mut pipe = Pipe {
+            position: offset(start.start),
+            assigns: false,
+            variables: Vec::new(),
+            commands: Vec::new(),
+        };
+        self.declarations(&mut pipe, context)?;
+        loop {
+            let token = self.peek_word();
+            match token.kind {
+                kind if kind == end => {
+                    self.next();
+                    self.check_pipeline(&pipe, context)?;
+                    return Ok(pipe);
+                }
+                Kind::Bool
+                | Kind::CharConstant
+                | Kind::Complex
+                | Kind::Dot
+                | Kind::Field
+                | Kind::Identifier
+                | Kind::Number
+                | Kind::Nil
+                | Kind::RawString
+                | Kind::String
+                | Kind::Variable
+                | Kind::LeftParen => {
+                    let command = self.command()?;
+                    pipe.commands.push(command);
+                }
+                _ => {
+                    self.next();
+                    return self.unexpected(&token, context);
+                }
+            }
+        }
+    }
+
+    fn declarations(&mut self, pipe: &mut Pipe, context: &str) -> Parse<()> {
+        loop {
+            let variable = self.peek_word();
+            if variable.kind != Kind::Variable {
+                return Ok(());
+            }
+            let before = self.position;
+            self.next();
+            let next = self.peek_word();
+            let name = Text::from(self.value(&variable));
+            match next.kind {
+                Kind::Assign | Kind::Declare => {
+                    pipe.assigns = next.kind == Kind::Assign;
+                    self.next();
+                    self.variables.push(name.clone());
+                    pipe.variables.push(name);
+                    return Ok(());
+                }
+                Kind::Character if self.value(&next) == b"," => {
+                    self.next();
+                    self.variables.push(name.clone());
+                    pipe.variables.push(name);
+                    if context == "range" && pipe.variables.len() < 2 {
+                        match self.peek_word().kind {
+                            Kind::Variable | Kind::RightDelimiter | Kind::RightParen => continue,
+                            _ => return self.fail("range can only initialize variables"),
+                        }
+                    }
+                    return self.fail(format!("too many declarations in {context}"));
+                }
+                _ => {
+                    self.position = before;
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn check_pipeline(&self, pipe: &Pipe, context: &str) -> Parse<()> {
+        if pipe.commands.is_empty() {
+            return self.fail(format!("missing value for {context}"));
+        }
+        for (index, command) in pipe.commands.iter().enumerate().skip(1) {
+            if matches!(
+                command.first.kind,
+                OperandKind::Bool(_)
+                    | OperandKind::Dot
+                    | OperandKind::Nil
+                    | OperandKind::Number(_)
+                    | OperandKind::Text { .. }
+            ) {
+                return self.fail(format!("non executable command in pipeline stage {}", index + 1));
+            }
+        }
+        Ok(())
+    }
+
+    fn command(&mut self) -> Parse<Command> {
+        let position = offset(self.peek_word().start);
+        let mut words = Vec::new();
+        loop {
+            self.skip_space();
+            if let Some(operand) = self.operand()? {
+                words.push(operand);
+            }
+            let token = self.peek();
+            match token.kind {
+                Kind::Space => {
+                    self.next();
+                }
+                Kind::RightDelimiter | Kind::RightParen => break,
+                Kind::Pipe => {
+                    self.next();
+                    break;
+                }
+                _ => {
+                    self.next();
+                    return self.unexpected(&token, "operand");
+                }
+            }
+        }
+        let mut words = words.into_iter();
+        match words.next() {
+            Some(first) => Ok(Command { position, first, rest: words.collect() }),
+            None => self.fail("empty command"),
+        }
+    }
+
+    fn operand(&mut self) -> Parse<Option<Operand>> {
+        let Some(node) = self.term()? else { return Ok(None) };
+        if self.peek_kind() != Kind::Field {
+            return Ok(Some(node));
+        }
+        let position = offset(self.peek().start);
+        let mut names = Vec::new();
+        while self.peek_kind() == Kind::Field {
+            let token = self.next();
+            names.push(Text::from(self.value(&token).get(1..).unwrap_or(&[])));
+        }
+        let kind = match node.kind {
+            OperandKind::Field(mut first) => {
+                first.extend(names);
+                OperandKind::Field(first)
+            }
+            OperandKind::Variable(name, mut first) => {
+                first.extend(names);
+                OperandKind::Variable(name, first)
+            }
+            OperandKind::Bool(_)
+            | OperandKind::Text { .. }
+            | OperandKind::Number(_)
+            | OperandKind::Nil
+            | OperandKind::Dot => {
+                let shown = convert::quote(node.printed().as_bytes());
+                return self.fail(format!("unexpected . after term {shown}"));
+            }
+            _ => OperandKind::Chain(Box::new(node), names),
+        };
+        Ok(Some(Operand { position, kind }))
+    }
+
+    fn term(&mut self) -> Parse<Option<Operand>> {
+        let token = self.peek_word();
+        let position = offset(token.start);
+        self.next();
+        let kind = match token.kind {
+            Kind::Identifier => {
+                let name = self.value_text(&token);
+                match functions::find(&name, self.compat) {
+                    Some(function) => OperandKind::Function(function),
+                    None => {
+                        return self
+                            .fail(format!("function {} not defined", convert::quote(name.as_bytes())));
+                    }
+                }
+            }
+            Kind::Dot => OperandKind::Dot,
+            Kind::Nil => OperandKind::Nil,
+            Kind::Variable => self.variable(&token)?,
+            Kind::Field => OperandKind::Field(vec![Text::from(self.value(&token).get(1..).unwrap_or(&[]))]),
+            Kind::Bool => OperandKind::Bool(self.value(&token) == b"true"),
+            Kind::CharConstant => self.constant(number::character(&self.value_text(&token)))?,
+            Kind::Complex | Kind::Number => self.constant(number::number(&self.value_text(&token)))?,
+            Kind::LeftParen => {
+                let pipe =
+                    self.nested(|parser| parser.pipeline("parenthesized pipeline", Kind::RightParen))?;
+                return Ok(Some(Operand {
+                    position: pipe.position,
+                    kind: OperandKind::Pipe(Box::new(pipe)),
+                }));
+            }
+            Kind::String | Kind::RawString => {
+                let text = self.unquoted(&token)?;
+                OperandKind::Text { quoted: Text::from(self.value(&token)), text }
+            }
+            _ => {
+                self.position -= 1;
+                return Ok(None);
+            }
+        };
+        Ok(Some(Operand { position, kind }))
+    }
+
+    fn constant(&self, number: Result<super::node::Number, String>) -> Parse<OperandKind> {
+        match number {
+            Ok(number) => Ok(OperandKind::Number(number)),
+            Err(message) => self.fail(message),
+        }
+    }
+
+    fn variable(&self, token: &Token) -> Parse<OperandKind> {
+        let name = self.value(token);
+        match self.variables.iter().find(|known| known.bytes() == name) {
+            Some(known) => Ok(OperandKind::Variable(known.clone(), Vec::new())),
+            None => self.fail(format!("undefined variable {}", convert::quote(name))),
+        }
+    }
+}
+
+/// An offset for messages; files are far below 4 GiB.
+fn offset(position: usize) -> Position {
+    u32::try_from(position).unwrap_or(u32::MAX)
+}

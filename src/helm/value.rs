@@ -1,0 +1,423 @@
+//! The values that templates compute with: Go's dynamic types as far as a chart can see them.
+//!
+//! A value belongs to one render and to one thread (`Rc`); what is shared between renders are
+//! the frozen trees of [`crate::helm::values`]. No evaluation rules live here.
+
+use std::cell::RefCell;
+use std::cmp::Ordering;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::values::Tree;
+
+pub(crate) mod convert;
+pub(crate) mod object;
+
+pub(crate) use object::Object;
+
+/// A byte string: Go's strings are bytes, and charts cut them inside runes.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Text(Arc<[u8]>);
+
+impl Text {
+    /// The bytes of this string.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The string for messages; invalid bytes are replaced.
+    pub(crate) fn lossy(&self) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(&self.0)
+    }
+
+    /// Whether both are the very same allocation.
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl std::fmt::Debug for Text {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{:?}", self.lossy())
+    }
+}
+
+impl std::ops::Deref for Text {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl std::borrow::Borrow<[u8]> for Text {
+    fn borrow(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        Self(Arc::from(text.as_bytes()))
+    }
+}
+
+impl From<&[u8]> for Text {
+    fn from(text: &[u8]) -> Self {
+        Self(Arc::from(text))
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self(Arc::from(text.into_bytes()))
+    }
+}
+
+impl From<Vec<u8>> for Text {
+    fn from(text: Vec<u8>) -> Self {
+        Self(Arc::from(text))
+    }
+}
+
+/// The Go type that a string-keyed map shows to `typeOf` and in messages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum MapKind {
+    /// `map[string]interface {}`
+    Plain,
+    /// Helm's named values type.
+    Values,
+}
+
+/// A shared mutable map with sorted keys: every alias sees what `set` writes.
+#[derive(Debug)]
+pub(crate) struct MapCell {
+    /// The type's name that this alias was made with.
+    pub(crate) kind: MapKind,
+    /// The entries, shared by all aliases, sorted by key.
+    pub(crate) entries: Rc<RefCell<Entries>>,
+}
+
+/// Sorted entries of a map.
+#[derive(Debug, Default)]
+pub(crate) struct Entries(Vec<(Text, Value)>);
+
+impl Entries {
+    /// Makes entries from pairs that are already sorted and unique.
+    pub(crate) fn from_sorted(pairs: Vec<(Text, Value)>) -> Self {
+        Self(pairs)
+    }
+
+    fn find(&self, key: &[u8]) -> Result<usize, usize> {
+        self.0.binary_search_by(|(probe, _)| probe.bytes().cmp(key))
+    }
+
+    /// The value of a key.
+    pub(crate) fn get(&self, key: &[u8]) -> Option<&Value> {
+        self.find(key).ok().and_then(|index| self.0.get(index)).map(|(_, value)| value)
+    }
+
+    /// Writes a key.
+    pub(crate) fn insert(&mut self, key: Text, value: Value) {
+        match self.find(&key) {
+            Ok(index) => {
+                if let Some(slot) = self.0.get_mut(index) {
+                    slot.1 = value;
+                }
+            }
+            Err(index) => self.0.insert(index, (key, value)),
+        }
+    }
+
+    /// Removes a key.
+    pub(crate) fn remove(&mut self, key: &[u8]) {
+        if let Ok(index) = self.find(key) {
+            self.0.remove(index);
+        }
+    }
+
+    /// All entries in key order.
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, (Text, Value)> {
+        self.0.iter()
+    }
+
+    /// How many entries there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// A handle on a shared map.
+#[derive(Clone, Debug)]
+pub(crate) struct Map(Rc<MapCell>);
+
+impl Map {
+    /// An empty map.
+    pub(crate) fn new() -> Self {
+        Self::from_entries(Entries::default())
+    }
+
+    /// A map of the given entries.
+    pub(crate) fn from_entries(entries: Entries) -> Self {
+        Self(Rc::new(MapCell { kind: MapKind::Plain, entries: Rc::new(RefCell::new(entries)) }))
+    }
+
+    /// A map of pairs in any order; the last of equal keys wins.
+    pub(crate) fn from_pairs<K: Into<Text>>(pairs: impl IntoIterator<Item = (K, Value)>) -> Self {
+        let mut entries = Entries::default();
+        for (key, value) in pairs {
+            entries.insert(key.into(), value);
+        }
+        Self::from_entries(entries)
+    }
+
+    /// Another alias of the same entries under another Go type.
+    pub(crate) fn with_kind(&self, kind: MapKind) -> Self {
+        Self(Rc::new(MapCell { kind, entries: Rc::clone(&self.0.entries) }))
+    }
+
+    /// The Go type of this alias.
+    pub(crate) fn kind(&self) -> MapKind {
+        self.0.kind
+    }
+
+    /// The value of a key.
+    pub(crate) fn get(&self, key: &[u8]) -> Option<Value> {
+        self.0.entries.borrow().get(key).cloned()
+    }
+
+    /// Whether the key is there.
+    pub(crate) fn contains(&self, key: &[u8]) -> bool {
+        self.0.entries.borrow().get(key).is_some()
+    }
+
+    /// Writes a key, visible to every alias.
+    pub(crate) fn insert(&self, key: Text, value: Value) {
+        self.0.entries.borrow_mut().insert(key, value);
+    }
+
+    /// Removes a key, visible to every alias.
+    pub(crate) fn remove(&self, key: &[u8]) {
+        self.0.entries.borrow_mut().remove(key);
+    }
+
+    /// How many keys there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.entries.borrow().len()
+    }
+
+    /// A snapshot of the entries in key order.
+    pub(crate) fn entries(&self) -> Vec<(Text, Value)> {
+        self.0.entries.borrow().0.clone()
+    }
+
+    /// Reads the entries in place; `read` must not write to this map.
+    pub(crate) fn read<R>(&self, read: impl FnOnce(&Entries) -> R) -> R {
+        read(&self.0.entries.borrow())
+    }
+
+    /// A copy of one level.
+    pub(crate) fn copied(&self) -> Self {
+        Self::from_entries(Entries(self.entries()))
+    }
+
+    /// Whether both handles share their entries.
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0.entries, &other.0.entries)
+    }
+}
+
+/// A Go value as templates see it.
+#[derive(Clone, Debug)]
+pub(crate) enum Value {
+    /// No value, or a nil interface.
+    Nil,
+    /// `bool`
+    Bool(bool),
+    /// `int`
+    Int(i64),
+    /// `int64`
+    Int64(i64),
+    /// `uint64`
+    Uint64(u64),
+    /// `uint8`
+    Byte(u8),
+    /// `float64`
+    Float(f64),
+    /// `string`
+    Text(Text),
+    /// `[]interface {}`
+    List(Rc<Vec<Value>>),
+    /// `[][]interface {}`
+    Lists(Rc<Vec<Value>>),
+    /// `map[string]interface {}` or Helm's values type
+    Map(Map),
+    /// `[]string`
+    Texts(Rc<Vec<Text>>),
+    /// `[]int`
+    Ints(Rc<Vec<i64>>),
+    /// `[]uint8`
+    Bytes(Text),
+    /// `map[string]string`, sorted by key
+    TextMap(Rc<Vec<(Text, Text)>>),
+    /// A Go value with methods or fields.
+    Object(Rc<Object>),
+}
+
+impl Value {
+    /// A string value.
+    pub(crate) fn text(text: impl Into<Text>) -> Self {
+        Self::Text(text.into())
+    }
+
+    /// A list value.
+    pub(crate) fn list(items: Vec<Self>) -> Self {
+        Self::List(Rc::new(items))
+    }
+
+    /// A `[]string` value.
+    pub(crate) fn texts(items: Vec<Text>) -> Self {
+        Self::Texts(Rc::new(items))
+    }
+
+    /// An object value.
+    pub(crate) fn object(object: Object) -> Self {
+        Self::Object(Rc::new(object))
+    }
+
+    /// Go's truth: the zero value and empty collections are false.
+    pub(crate) fn truth(&self) -> bool {
+        match self {
+            Self::Nil => false,
+            Self::Bool(value) => *value,
+            Self::Int(value) | Self::Int64(value) => *value != 0,
+            Self::Uint64(value) => *value != 0,
+            Self::Byte(value) => *value != 0,
+            Self::Float(value) => *value != 0.0,
+            Self::Text(text) | Self::Bytes(text) => !text.is_empty(),
+            Self::List(items) | Self::Lists(items) => !items.is_empty(),
+            Self::Map(map) => map.len() != 0,
+            Self::Texts(items) => !items.is_empty(),
+            Self::Ints(items) => !items.is_empty(),
+            Self::TextMap(items) => !items.is_empty(),
+            Self::Object(object) => object.truth(),
+        }
+    }
+
+    /// The Go type as `%T` prints it; `<nil>` for no value.
+    pub(crate) fn type_name(&self, compat_v3: bool) -> &'static str {
+        match self {
+            Self::Nil => "<nil>",
+            Self::Bool(_) => "bool",
+            Self::Int(_) => "int",
+            Self::Int64(_) => "int64",
+            Self::Uint64(_) => "uint64",
+            Self::Byte(_) => "uint8",
+            Self::Float(_) => "float64",
+            Self::Text(_) => "string",
+            Self::List(_) => "[]interface {}",
+            Self::Lists(_) => "[][]interface {}",
+            Self::Map(map) => match (map.kind(), compat_v3) {
+                (MapKind::Plain, _) => "map[string]interface {}",
+                (MapKind::Values, false) => "common.Values",
+                (MapKind::Values, true) => "chartutil.Values",
+            },
+            Self::Texts(_) => "[]string",
+            Self::Ints(_) => "[]int",
+            Self::Bytes(_) => "[]uint8",
+            Self::TextMap(_) => "map[string]string",
+            Self::Object(object) => object.type_name(compat_v3),
+        }
+    }
+
+    /// The Go kind as `kindOf` prints it.
+    pub(crate) fn kind_name(&self) -> &'static str {
+        match self {
+            Self::Nil => "invalid",
+            Self::List(_) | Self::Lists(_) | Self::Texts(_) | Self::Ints(_) | Self::Bytes(_) => "slice",
+            Self::Map(_) | Self::TextMap(_) => "map",
+            Self::Object(object) => object.kind_name(),
+            other => other.type_name(false),
+        }
+    }
+
+    /// The items of any list-like value, as values.
+    pub(crate) fn items(&self) -> Option<Vec<Self>> {
+        match self {
+            Self::List(items) | Self::Lists(items) => Some(items.as_ref().clone()),
+            Self::Texts(items) => Some(items.iter().cloned().map(Self::Text).collect()),
+            Self::Ints(items) => Some(items.iter().copied().map(Self::Int).collect()),
+            Self::Bytes(bytes) => Some(bytes.iter().copied().map(Self::Byte).collect()),
+            Self::Object(object) => object.items(),
+            _ => None,
+        }
+    }
+
+    /// The string inside, if this is a string.
+    pub(crate) fn as_text(&self) -> Option<&Text> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Deep copy of maps and lists, so that no alias is left.
+    pub(crate) fn deep_copy(&self) -> Self {
+        match self {
+            Self::Map(map) => Self::Map(Map::from_entries(Entries(
+                map.entries().into_iter().map(|(key, value)| (key, value.deep_copy())).collect(),
+            ))),
+            Self::List(items) => Self::list(items.iter().map(Self::deep_copy).collect()),
+            other => other.clone(),
+        }
+    }
+
+    /// Go's `reflect.DeepEqual`: the types must agree as well.
+    pub(crate) fn deep_equal(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Nil, Self::Nil) => true,
+            (Self::Bool(left), Self::Bool(right)) => left == right,
+            (Self::Int(left), Self::Int(right)) | (Self::Int64(left), Self::Int64(right)) => left == right,
+            (Self::Uint64(left), Self::Uint64(right)) => left == right,
+            (Self::Byte(left), Self::Byte(right)) => left == right,
+            (Self::Float(left), Self::Float(right)) => left.partial_cmp(right) == Some(Ordering::Equal),
+            (Self::Text(left), Self::Text(right)) | (Self::Bytes(left), Self::Bytes(right)) => left == right,
+            (Self::List(left), Self::List(right)) | (Self::Lists(left), Self::Lists(right)) => {
+                left.len() == right.len() && left.iter().zip(right.iter()).all(|(a, b)| a.deep_equal(b))
+            }
+            (Self::Map(left), Self::Map(right)) => {
+                left.kind() == right.kind()
+                    && (left.same(right) || {
+                        let (left, right) = (left.entries(), right.entries());
+                        left.len() == right.len()
+                            && left.iter().zip(right.iter()).all(|(a, b)| a.0 == b.0 && a.1.deep_equal(&b.1))
+                    })
+            }
+            (Self::Texts(left), Self::Texts(right)) => left == right,
+            (Self::Ints(left), Self::Ints(right)) => left == right,
+            (Self::TextMap(left), Self::TextMap(right)) => left == right,
+            (Self::Object(left), Self::Object(right)) => Rc::ptr_eq(left, right) || left.deep_equal(right),
+            _ => false,
+        }
+    }
+
+    /// Makes the values of one render from a frozen tree.
+    pub(crate) fn from_tree(tree: &Tree) -> Self {
+        match tree {
+            Tree::Null => Self::Nil,
+            Tree::Bool(value) => Self::Bool(*value),
+            Tree::Int(value) => Self::Int64(*value),
+            Tree::Float(value) => Self::Float(*value),
+            Tree::Text(text) => Self::Text(text.clone()),
+            Tree::List(items) => Self::list(items.iter().map(Self::from_tree).collect()),
+            Tree::Map(entries) => Self::Map(Map::from_entries(Entries(
+                entries.iter().map(|(key, value)| (key.clone(), Self::from_tree(value))).collect(),
+            ))),
+        }
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}

@@ -1,0 +1,156 @@
+//! YAML 1.1 in and out as Helm's libraries do it: libyaml's scanner and error words, go-yaml's
+//! resolution of scalars, go-yaml's writing style.
+//!
+//! Reading is bounded in size, depth, nodes and alias expansion; nothing here panics on input.
+
+use std::fmt;
+
+use super::values::{Tree, TreeMap, merge_maps};
+
+mod emitter;
+mod reader;
+pub(crate) mod resolve;
+mod scanner;
+
+pub(crate) use emitter::Emitter;
+pub(crate) use reader::{Build, Number, Reader};
+
+/// Bounds on what is read from YAML.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct YamlLimits {
+    /// Bytes of the whole input.
+    pub bytes: usize,
+    /// Nested collections.
+    pub depth: usize,
+    /// Nodes of one document, aliases counted as often as they are used.
+    pub nodes: usize,
+    /// Documents of one stream.
+    pub documents: usize,
+}
+
+impl Default for YamlLimits {
+    fn default() -> Self {
+        Self { bytes: 32 << 20, depth: 200, nodes: 2_000_000, documents: 20_000 }
+    }
+}
+
+/// YAML that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct YamlError {
+    /// The line of the problem, from 1; 0 if it has no place.
+    pub line: usize,
+    /// The column of the problem, from 1; 0 if it has no place.
+    pub column: usize,
+    /// What is wrong, without the place.
+    pub message: String,
+    /// The sentence that Helm's YAML library prints.
+    pub helm: String,
+    /// Whether a limit of this reader was hit, not a rule of YAML.
+    pub limit: bool,
+}
+
+impl fmt::Display for YamlError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.line == 0 {
+            return formatter.write_str(&self.message);
+        }
+        write!(formatter, "line {}, column {}: {}", self.line, self.column, self.message)
+    }
+}
+
+impl std::error::Error for YamlError {}
+
+impl YamlError {
+    /// A problem with a place, in Helm's words `helm`.
+    pub(crate) fn at(line: usize, column: usize, message: impl Into<String>, helm: String) -> Self {
+        Self { line, column, message: message.into(), helm, limit: false }
+    }
+
+    /// A limit of this reader.
+    pub(crate) fn limit(line: usize, column: usize, message: String) -> Self {
+        let helm = format!("yaml: {message}");
+        Self { line, column, message, helm, limit: true }
+    }
+}
+
+/// Reads all documents of a stream of plain manifests; empty documents are left out.
+///
+/// ```
+/// let documents = moorline::helm::parse_documents(b"kind: A\n---\nkind: B\n")?;
+/// assert_eq!(documents.len(), 2);
+/// # Ok::<(), moorline::helm::YamlError>(())
+/// ```
+pub fn parse_documents(bytes: &[u8]) -> Result<Vec<serde_json::Value>, YamlError> {
+    parse_documents_within(bytes, YamlLimits::default())
+}
+
+/// Like [`parse_documents`], with other limits.
+pub fn parse_documents_within(bytes: &[u8], limits: YamlLimits) -> Result<Vec<serde_json::Value>, YamlError> {
+    let mut reader = Reader::new(bytes, limits, false)?;
+    let mut documents = Vec::new();
+    while let Some(document) = reader.document::<serde_json::Value>()? {
+        if documents.len() >= limits.documents {
+            let (line, column) = reader.place();
+            return Err(YamlError::limit(line, column, format!("more than {} documents", limits.documents)));
+        }
+        if !document.is_null() {
+            documents.push(document);
+        }
+    }
+    Ok(documents)
+}
+
+/// Writes a JSON value as go-yaml does: keys in natural order, lists not indented under their
+/// key, folded at 80 columns.
+///
+/// ```
+/// let json = serde_json::json!({"b": ["x", 1.5], "a": "yes"});
+/// assert_eq!(moorline::helm::to_yaml(&json), "a: \"yes\"\nb:\n- x\n- 1.5\n");
+/// ```
+pub fn to_string(value: &serde_json::Value) -> String {
+    let mut emitter = Emitter::new();
+    emitter.json(value);
+    String::from_utf8_lossy(&emitter.finish()).into_owned()
+}
+
+/// Reads the values of a `-f` file or of a chart: all documents merged, each a map or empty.
+pub(crate) fn read_values(bytes: &[u8], strict: bool) -> Result<TreeMap, YamlError> {
+    let mut values = TreeMap::default();
+    let mut reader = Reader::new(bytes, YamlLimits::default(), strict)?;
+    while let Some(document) = reader.document::<Tree>()? {
+        match document {
+            Tree::Null => {}
+            Tree::Map(map) if values.is_empty() => values = map,
+            Tree::Map(map) => merge_maps(&mut values, &map),
+            other => {
+                let found = json_type(&other);
+                return Err(YamlError::at(
+                    1,
+                    1,
+                    format!("values must be a map, not {found}"),
+                    format!(
+                        "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {found} into Go value of type map[string]interface {{}}"
+                    ),
+                ));
+            }
+        }
+    }
+    Ok(values)
+}
+
+/// Reads the first document only, as Go's `Unmarshal` does.
+pub(crate) fn read_first<N: Build>(bytes: &[u8], limits: YamlLimits) -> Result<N, YamlError> {
+    Ok(Reader::new(bytes, limits, false)?.document::<N>()?.unwrap_or_else(N::null))
+}
+
+/// The word of Go's JSON decoder for a value that it did not expect.
+pub(crate) fn json_type(tree: &Tree) -> &'static str {
+    match tree {
+        Tree::Null => "null",
+        Tree::Bool(_) => "bool",
+        Tree::Int(_) | Tree::Float(_) => "number",
+        Tree::Text(_) => "string",
+        Tree::List(_) => "array",
+        Tree::Map(_) => "object",
+    }
+}

@@ -1,0 +1,696 @@
+//! Writes values in go-yaml's style: sorted keys, lists not indented under their key, folding at
+//! 80 columns, the least quoting that reads back the same. Writes to memory only.
+
+use std::borrow::Cow;
+
+use super::resolve::needs_quotes;
+use crate::helm::value::{Text, Value, convert};
+use crate::helm::values::Tree;
+
+const BEST_WIDTH: usize = 80;
+
+/// A writer with libyaml's notion of where it stands.
+pub(crate) struct Emitter {
+    out: Vec<u8>,
+    column: usize,
+    whitespace: bool,
+    indention: bool,
+    indent: isize,
+    failed: bool,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    Root,
+    Item,
+    Value,
+    Key,
+}
+
+struct Analysis {
+    multiline: bool,
+    plain: bool,
+    single: bool,
+    block: bool,
+}
+
+impl Emitter {
+    /// A writer at the start of an empty document.
+    pub(crate) fn new() -> Self {
+        Self { out: Vec::new(), column: 0, whitespace: true, indention: true, indent: -1, failed: false }
+    }
+
+    /// What was written, with a line break at the end.
+    pub(crate) fn finish(mut self) -> Vec<u8> {
+        if self.column != 0 {
+            self.out.push(b'\n');
+        }
+        self.out
+    }
+
+    /// Whether something was met that YAML of this kind cannot hold.
+    pub(crate) fn failed(&self) -> bool {
+        self.failed
+    }
+
+    /// Writes a JSON document.
+    pub(crate) fn json(&mut self, value: &serde_json::Value) {
+        self.json_node(value, Place::Root);
+    }
+
+    /// Writes a template value as a document.
+    pub(crate) fn value(&mut self, value: &Value) {
+        self.value_node(value, Place::Root, 0);
+    }
+
+    /// Writes a frozen tree as a document.
+    pub(crate) fn tree(&mut self, tree: &Tree) {
+        self.value(&Value::from_tree(tree));
+    }
+
+    fn put(&mut self, byte: u8) {
+        self.out.push(byte);
+        self.column += 1;
+    }
+
+    fn put_break(&mut self) {
+        self.out.push(b'\n');
+        self.column = 0;
+    }
+
+    fn write_indent(&mut self) {
+        let indent = usize::try_from(self.indent).unwrap_or(0);
+        if !self.indention || self.column > indent || (self.column == indent && !self.whitespace) {
+            self.put_break();
+        }
+        while self.column < indent {
+            self.put(b' ');
+        }
+        self.whitespace = true;
+        self.indention = true;
+    }
+
+    fn write_indicator(&mut self, indicator: &[u8], needs_space: bool, is_space: bool, is_indention: bool) {
+        if needs_space && !self.whitespace {
+            self.put(b' ');
+        }
+        for byte in indicator {
+            self.put(*byte);
+        }
+        self.whitespace = is_space;
+        self.indention = self.indention && is_indention;
+    }
+
+    fn increase_indent(&mut self, flow: bool, indentless: bool) -> isize {
+        let before = self.indent;
+        if self.indent < 0 {
+            self.indent = if flow { 2 } else { 0 };
+        } else if !indentless {
+            self.indent += 2;
+        }
+        before
+    }
+
+    fn json_node(&mut self, value: &serde_json::Value, place: Place) {
+        use serde_json::Value as Json;
+        match value {
+            Json::Null => self.plain_text(b"null", place),
+            Json::Bool(value) => self.plain_text(if *value { b"true" } else { b"false" }, place),
+            Json::Number(number) => {
+                let text = match (number.as_i64(), number.as_u64(), number.as_f64()) {
+                    (Some(value), _, _) => value.to_string(),
+                    (_, Some(value), _) => value.to_string(),
+                    (_, _, Some(value)) => number_text(value),
+                    _ => number.to_string(),
+                };
+                self.plain_text(text.as_bytes(), place);
+            }
+            Json::String(text) => self.string(text.as_bytes(), place),
+            Json::Array(items) if items.is_empty() => self.write_flow(b"[]"),
+            Json::Array(items) => {
+                let before = self.open_sequence(place);
+                for item in items {
+                    self.write_item();
+                    self.json_node(item, Place::Item);
+                }
+                self.indent = before;
+            }
+            Json::Object(map) if map.is_empty() => self.write_flow(b"{}"),
+            Json::Object(map) => {
+                let mut keys: Vec<(Text, &Json)> =
+                    map.iter().map(|(key, value)| (Text::from(key.as_str()), value)).collect();
+                sort_naturally(&mut keys);
+                let before = self.increase_indent(false, false);
+                for (key, value) in keys {
+                    self.write_key(&key);
+                    self.json_node(value, Place::Value);
+                }
+                self.indent = before;
+            }
+        }
+    }
+
+    fn value_node(&mut self, value: &Value, place: Place, depth: usize) {
+        if depth > 1000 {
+            self.failed = true;
+            return;
+        }
+        match value {
+            Value::Nil => self.plain_text(b"null", place),
+            Value::Bool(value) => self.plain_text(if *value { b"true" } else { b"false" }, place),
+            Value::Int(value) | Value::Int64(value) => self.plain_text(value.to_string().as_bytes(), place),
+            Value::Uint64(value) => self.plain_text(value.to_string().as_bytes(), place),
+            Value::Byte(value) => self.plain_text(value.to_string().as_bytes(), place),
+            Value::Float(value) if value.is_finite() => {
+                self.plain_text(number_text(*value).as_bytes(), place)
+            }
+            Value::Float(_) => self.failed = true,
+            Value::Text(text) => self.string(text, place),
+            Value::Bytes(bytes) => self.string(convert::base64_standard(bytes).as_bytes(), place),
+            Value::Map(map) => map.read(|entries| {
+                if entries.len() == 0 {
+                    return self.write_flow(b"{}");
+                }
+                let mut pairs: Vec<(Text, &Value)> =
+                    entries.iter().map(|(key, value)| (key.clone(), value)).collect();
+                sort_naturally(&mut pairs);
+                let before = self.increase_indent(false, false);
+                for (key, value) in pairs {
+                    self.write_key(&key);
+                    self.value_node(value, Place::Value, depth + 1);
+                }
+                self.indent = before;
+            }),
+            Value::List(items) | Value::Lists(items) => self.list(items.iter(), place, depth),
+            Value::Texts(_) | Value::Ints(_) => {
+                let items = value.items().unwrap_or_default();
+                self.list(items.iter(), place, depth);
+            }
+            Value::TextMap(pairs) => {
+                let map = crate::helm::value::Map::from_pairs(
+                    pairs.iter().map(|(key, text)| (key.clone(), Value::Text(text.clone()))),
+                );
+                self.value_node(&Value::Map(map), place, depth);
+            }
+            Value::Object(object) => match object.json() {
+                Some(value) => self.value_node(&value, place, depth + 1),
+                None => self.failed = true,
+            },
+        }
+    }
+
+    fn list<'v>(&mut self, items: impl ExactSizeIterator<Item = &'v Value>, place: Place, depth: usize) {
+        if items.len() == 0 {
+            return self.write_flow(b"[]");
+        }
+        let before = self.open_sequence(place);
+        for item in items {
+            self.write_item();
+            self.value_node(item, Place::Item, depth + 1);
+        }
+        self.indent = before;
+    }
+
+    fn open_sequence(&mut self, place: Place) -> isize {
+        let in_mapping = matches!(place, Place::Value | Place::Key);
+        self.increase_indent(false, in_mapping && !self.indention)
+    }
+
+    fn write_item(&mut self) {
+        self.write_indent();
+        self.write_indicator(b"-", true, false, true);
+    }
+
+    fn write_key(&mut self, key: &Text) {
+        self.write_indent();
+        let analysis = analyze(key);
+        let text = well_formed(key);
+        if !analysis.multiline && text.len() <= 128 {
+            self.string(key, Place::Key);
+            self.write_indicator(b":", false, false, false);
+        } else {
+            self.write_indicator(b"?", true, false, true);
+            self.string(key, Place::Item);
+            self.write_indent();
+            self.write_indicator(b":", true, false, true);
+        }
+    }
+
+    fn write_flow(&mut self, text: &[u8]) {
+        self.write_indicator(text, true, false, false);
+    }
+
+    fn plain_text(&mut self, text: &[u8], place: Place) {
+        let before = self.increase_indent(true, false);
+        self.write_plain(text, place != Place::Key);
+        self.indent = before;
+    }
+
+    fn string(&mut self, text: &[u8], place: Place) {
+        let text = &*well_formed(text);
+        let analysis = analyze(text);
+        let key = place == Place::Key;
+        let before = self.increase_indent(true, false);
+        if text.contains(&b'\n') {
+            if analysis.block && !key {
+                self.write_literal(text);
+            } else {
+                self.write_double(text, !key);
+            }
+        } else if needs_quotes(text) {
+            self.write_double(text, !key);
+        } else if analysis.plain {
+            self.write_plain(text, !key);
+        } else if analysis.single {
+            self.write_single(text, !key);
+        } else {
+            self.write_double(text, !key);
+        }
+        self.indent = before;
+    }
+
+    /// Copies one character; the column counts characters.
+    fn write_character(&mut self, text: &[u8], index: usize) -> usize {
+        let width = character_width(text, index);
+        self.out.extend_from_slice(text.get(index..index + width).unwrap_or(&[]));
+        self.column += 1;
+        width
+    }
+
+    fn write_plain(&mut self, text: &[u8], breaks_allowed: bool) {
+        if !self.whitespace {
+            self.put(b' ');
+        }
+        let mut spaces = false;
+        let mut index = 0;
+        while let Some(byte) = text.get(index) {
+            if *byte == b' ' {
+                if breaks_allowed && !spaces && self.column > BEST_WIDTH && text.get(index + 1) != Some(&b' ')
+                {
+                    self.write_indent();
+                    index += 1;
+                } else {
+                    index += self.write_character(text, index);
+                }
+                spaces = true;
+            } else {
+                index += self.write_character(text, index);
+                self.indention = false;
+                spaces = false;
+            }
+        }
+        self.whitespace = false;
+        self.indention = false;
+    }
+
+    fn write_single(&mut self, text: &[u8], breaks_allowed: bool) {
+        self.write_indicator(b"'", true, false, false);
+        let mut spaces = false;
+        let mut breaks = false;
+        let mut index = 0;
+        while let Some(byte) = text.get(index) {
+            if *byte == b' ' {
+                let inner = index > 0 && index + 1 < text.len() && text.get(index + 1) != Some(&b' ');
+                if breaks_allowed && !spaces && self.column > BEST_WIDTH && inner {
+                    self.write_indent();
+                    index += 1;
+                } else {
+                    index += self.write_character(text, index);
+                }
+                spaces = true;
+            } else if break_width(text, index) > 0 {
+                index += self.write_break(text, index);
+                self.indention = true;
+                breaks = true;
+            } else {
+                if breaks {
+                    self.write_indent();
+                }
+                if *byte == b'\'' {
+                    self.put(b'\'');
+                }
+                index += self.write_character(text, index);
+                self.indention = false;
+                spaces = false;
+                breaks = false;
+            }
+        }
+        self.write_indicator(b"'", false, false, false);
+        self.whitespace = false;
+        self.indention = false;
+    }
+
+    fn write_break(&mut self, text: &[u8], index: usize) -> usize {
+        if text.get(index) == Some(&b'\n') {
+            self.put_break();
+            return 1;
+        }
+        let width = self.write_character(text, index);
+        self.column = 0;
+        width
+    }
+
+    fn write_double(&mut self, text: &[u8], breaks_allowed: bool) {
+        self.write_indicator(b"\"", true, false, false);
+        let mut spaces = false;
+        let mut index = 0;
+        while let Some(byte) = text.get(index) {
+            if !is_printable(text, index)
+                || text.get(index..).is_some_and(|rest| rest.starts_with(b"\xEF\xBB\xBF"))
+                || break_width(text, index) > 0
+                || matches!(byte, b'"' | b'\\')
+            {
+                index += self.write_escape(text, index);
+                spaces = false;
+            } else if *byte == b' ' {
+                if breaks_allowed
+                    && !spaces
+                    && self.column > BEST_WIDTH
+                    && index > 0
+                    && index + 1 < text.len()
+                {
+                    self.write_indent();
+                    if text.get(index + 1) == Some(&b' ') {
+                        self.put(b'\\');
+                    }
+                    index += 1;
+                } else {
+                    index += self.write_character(text, index);
+                }
+                spaces = true;
+            } else {
+                index += self.write_character(text, index);
+                spaces = false;
+            }
+        }
+        self.write_indicator(b"\"", false, false, false);
+        self.whitespace = false;
+        self.indention = false;
+    }
+
+    fn write_escape(&mut self, text: &[u8], index: usize) -> usize {
+        let width = character_width(text, index);
+        let code = text
+            .get(index..index + width)
+            .and_then(|bytes| std::str::from_utf8(bytes).ok())
+            .and_then(|text| text.chars().next())
+            .map_or(0xFFFD, u32::from);
+        let short = match code {
+            0x00 => Some(b'0'),
+            0x07 => Some(b'a'),
+            0x08 => Some(b'b'),
+            0x09 => Some(b't'),
+            0x0A => Some(b'n'),
+            0x0B => Some(b'v'),
+            0x0C => Some(b'f'),
+            0x0D => Some(b'r'),
+            0x1B => Some(b'e'),
+            0x22 => Some(b'"'),
+            0x5C => Some(b'\\'),
+            0x85 => Some(b'N'),
+            0xA0 => Some(b'_'),
+            0x2028 => Some(b'L'),
+            0x2029 => Some(b'P'),
+            _ => None,
+        };
+        self.put(b'\\');
+        if let Some(short) = short {
+            self.put(short);
+        } else {
+            let text = match code {
+                0..=0xFF => format!("x{code:02X}"),
+                0x100..=0xFFFF => format!("u{code:04X}"),
+                _ => format!("U{code:08X}"),
+            };
+            for byte in text.bytes() {
+                self.put(byte);
+            }
+        }
+        width
+    }
+
+    fn write_literal(&mut self, text: &[u8]) {
+        self.write_indicator(b"|", true, false, false);
+        if text.first() == Some(&b' ') || break_width(text, 0) > 0 {
+            self.write_indicator(b"2", false, false, false);
+        }
+        let last = last_character(text, text.len());
+        if break_width(text, last) == 0 {
+            self.write_indicator(b"-", false, false, false);
+        } else if last == 0 || break_width(text, last_character(text, last)) > 0 {
+            self.write_indicator(b"+", false, false, false);
+        }
+        self.put_break();
+        self.indention = true;
+        self.whitespace = true;
+        let mut breaks = true;
+        let mut index = 0;
+        while index < text.len() {
+            if break_width(text, index) > 0 {
+                index += self.write_break(text, index);
+                self.indention = true;
+                breaks = true;
+            } else {
+                if breaks {
+                    self.write_indent();
+                }
+                index += self.write_character(text, index);
+                self.indention = false;
+                breaks = false;
+            }
+        }
+    }
+}
+
+/// What JSON makes of a string on its way: invalid bytes become U+FFFD, NEL a space.
+fn well_formed(text: &[u8]) -> Cow<'_, [u8]> {
+    if text.is_ascii() {
+        return Cow::Borrowed(text);
+    }
+    match String::from_utf8_lossy(text) {
+        Cow::Borrowed(valid) if !valid.contains('\u{85}') => Cow::Borrowed(text),
+        other => Cow::Owned(other.replace('\u{85}', " ").into_bytes()),
+    }
+}
+
+/// A number after its way through JSON: an integer if it fits, else the shortest float.
+pub(super) fn number_text(value: f64) -> String {
+    if value.fract() == 0.0 && value.abs() < 1e21 {
+        if (-9.223_372_036_854_775_808e18..9.223_372_036_854_775_808e18).contains(&value) {
+            #[expect(clippy::cast_possible_truncation, reason = "whole and inside the range")]
+            return (value as i64).to_string();
+        }
+        if (0.0..1.844_674_407_370_955_2e19).contains(&value) {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "whole and inside the range"
+            )]
+            return (value as u64).to_string();
+        }
+    }
+    convert::float_general(value)
+}
+
+fn character_width(text: &[u8], index: usize) -> usize {
+    match text.get(index) {
+        Some(byte) if byte & 0xE0 == 0xC0 => 2,
+        Some(byte) if byte & 0xF0 == 0xE0 => 3,
+        Some(byte) if byte & 0xF8 == 0xF0 => 4,
+        _ => 1,
+    }
+}
+
+fn last_character(text: &[u8], end: usize) -> usize {
+    let mut index = end.saturating_sub(1);
+    while index > 0 && text.get(index).is_some_and(|byte| byte & 0xC0 == 0x80) {
+        index -= 1;
+    }
+    index
+}
+
+fn break_width(text: &[u8], index: usize) -> usize {
+    match text.get(index) {
+        Some(b'\n' | b'\r') => 1,
+        Some(0xC2) if text.get(index + 1) == Some(&0x85) => 2,
+        Some(0xE2)
+            if text.get(index + 1) == Some(&0x80) && matches!(text.get(index + 2), Some(0xA8 | 0xA9)) =>
+        {
+            3
+        }
+        _ => 0,
+    }
+}
+
+fn is_printable(text: &[u8], index: usize) -> bool {
+    match text.get(index) {
+        Some(0x0A | 0x20..=0x7E | 0xC3..=0xEC | 0xEE) => true,
+        Some(0xC2) => text.get(index + 1).is_some_and(|next| *next >= 0xA0),
+        Some(0xED) => text.get(index + 1).is_some_and(|next| *next < 0xA0),
+        Some(0xEF) => !matches!(
+            (text.get(index + 1), text.get(index + 2)),
+            (Some(0xBB), Some(0xBF)) | (Some(0xBF), Some(0xBE | 0xBF))
+        ),
+        _ => false,
+    }
+}
+
+fn is_blank_or_end(text: &[u8], index: usize) -> bool {
+    matches!(text.get(index), None | Some(b' ' | b'\t')) || break_width(text, index) > 0
+}
+
+/// Which styles can hold a string.
+fn analyze(text: &[u8]) -> Analysis {
+    if text.is_empty() {
+        return Analysis { multiline: false, plain: true, single: true, block: false };
+    }
+    let mut indicators = text.starts_with(b"---") || text.starts_with(b"...");
+    let (mut line_breaks, mut special) = (false, false);
+    let (mut edge, mut trailing_space, mut break_space, mut space_break) = (false, false, false, false);
+    let (mut previous_space, mut previous_break) = (false, false);
+    let mut preceded = true;
+    let mut index = 0;
+    while let Some(byte) = text.get(index) {
+        let width = character_width(text, index);
+        let followed = is_blank_or_end(text, index + width);
+        indicators |= match byte {
+            b'#' if index == 0 => true,
+            b',' | b'[' | b']' | b'{' | b'}' | b'&' | b'*' | b'!' | b'|' | b'>' | b'\'' | b'"' | b'%'
+            | b'@' | b'`'
+                if index == 0 =>
+            {
+                true
+            }
+            b'?' | b'-' if index == 0 => followed,
+            b':' => followed,
+            b'#' => preceded,
+            _ => false,
+        };
+        special |= !is_printable(text, index);
+        let last = index + width == text.len();
+        if *byte == b' ' {
+            edge |= index == 0 || last;
+            trailing_space |= last;
+            break_space |= previous_break;
+            previous_space = true;
+            previous_break = false;
+        } else if break_width(text, index) > 0 {
+            line_breaks = true;
+            edge |= index == 0 || last;
+            space_break |= previous_space;
+            previous_space = false;
+            previous_break = true;
+        } else {
+            previous_space = false;
+            previous_break = false;
+        }
+        preceded = is_blank_or_end(text, index);
+        index += width;
+    }
+    let flawed = space_break || special;
+    Analysis {
+        multiline: line_breaks,
+        plain: !(indicators || edge || break_space || flawed || line_breaks),
+        single: !(break_space || flawed),
+        block: !(trailing_space || flawed),
+    }
+}
+
+/// Sorts keys as go-yaml does: digits by value, letters after everything else.
+fn sort_naturally<V>(pairs: &mut [(Text, V)]) {
+    // The order is not always transitive, which a library sort may punish: insertion is safe,
+    // and the pairs come almost sorted.
+    if pairs.iter().all(|(key, _)| key.iter().all(u8::is_ascii_lowercase)) {
+        pairs.sort_by(|left, right| left.0.cmp(&right.0));
+        return;
+    }
+    for index in 1..pairs.len() {
+        let mut place = index;
+        while place > 0
+            && let (Some(left), Some(right)) = (pairs.get(place - 1), pairs.get(place))
+            && naturally_less(&right.0, &left.0)
+        {
+            pairs.swap(place - 1, place);
+            place -= 1;
+        }
+    }
+}
+
+fn naturally_less(left: &[u8], right: &[u8]) -> bool {
+    let (left, right) = (String::from_utf8_lossy(left), String::from_utf8_lossy(right));
+    let left: Vec<char> = left.chars().collect();
+    let right: Vec<char> = right.chars().collect();
+    let shared = left.iter().zip(&right).take_while(|(a, b)| a == b).count();
+    let (Some(first), Some(second)) = (left.get(shared), right.get(shared)) else {
+        return left.len() < right.len();
+    };
+    match (first.is_alphabetic(), second.is_alphabetic()) {
+        (true, true) => return first < second,
+        (false, true) => return true,
+        (true, false) => return false,
+        (false, false) => {}
+    }
+    let zero = *first == '0' || *second == '0';
+    let leading = zero && left.iter().take(shared).rev().take_while(|c| c.is_numeric()).any(|c| *c != '0');
+    let number = |digits: &[char]| {
+        let tail: Vec<char> = digits.iter().skip(shared).take_while(|c| c.is_numeric()).copied().collect();
+        let value = tail.iter().fold(i64::from(leading), |sum, digit| {
+            sum.wrapping_mul(10).wrapping_add(i64::from(u32::from(*digit)) - 48)
+        });
+        (value, tail.len())
+    };
+    let (left_number, left_width) = number(&left);
+    let (right_number, right_width) = number(&right);
+    if left_number != right_number {
+        return left_number < right_number;
+    }
+    if left_width != right_width {
+        return left_width < right_width;
+    }
+    first < second
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+    use serde_json::json;
+
+    use crate::helm::yaml::to_string;
+
+    #[test]
+    fn styles() {
+        let value = json!({"a": "x\ny", "b": "\nx\n", "c": "x \ny", "d": "x\n\n", "e": "it's: x", "f": "1e3",
+            "g": [[1, {"k": []}], "x\tz"], "_x": 1, "a10": 1, "a9": 2, "10": 3, "9": 4, "B": {}});
+        expect![[r#"
+            _x: 1
+            "9": 4
+            "10": 3
+            B: {}
+            a: |-
+              x
+              y
+            a9: 2
+            a10: 1
+            b: |2
+
+              x
+            c: "x \ny"
+            d: |+
+              x
+
+            e: 'it''s: x'
+            f: "1e3"
+            g:
+            - - 1
+              - k: []
+            - "x\tz"
+        "#]]
+        .assert_eq(&to_string(&value));
+    }
+
+    #[test]
+    fn folding_at_eighty_columns() {
+        let value = json!({"k": format!("{}x", "abcd ".repeat(17))});
+        assert_eq!(to_string(&value), format!("k: {}\n  abcd x\n", "abcd ".repeat(16).trim_end()));
+    }
+}

@@ -1,0 +1,294 @@
+//! One tick of one application: observe what is live, decide, act, until nothing more can be done now.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use super::Options;
+use super::act::Execution;
+use super::cluster::{FirstContact, namespace_id};
+use super::inventory::PackedSet;
+use super::live::LiveIndex;
+use crate::adapters::clock::Clock;
+use crate::adapters::cluster::{ClusterError, ClusterWrite};
+use crate::model::hold::HoldReason;
+use crate::model::inventory::{StoredHead, StoredSet, Suspension};
+use crate::model::kinds::KindTable;
+use crate::model::live::LiveRecord;
+use crate::model::manifest::RenderedSet;
+use crate::model::name::{ApplicationId, InstanceName, NamespaceName};
+use crate::model::record::Record;
+use crate::model::resource::{GroupKind, ResourceId};
+use crate::sync::{Confirmations, Facts, Progress, SyncPlan, Wanted, plan};
+
+/// A tick acts at most so many times: each time something was written, so this is a backstop against a fault
+/// of ours, not a limit that work meets.
+const ROUNDS: usize = 1000;
+
+/// What one tick works on: a copy of everything about one application.
+pub(super) struct Tick {
+    pub(super) application: ApplicationId,
+    pub(super) cluster: Arc<dyn ClusterWrite>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) live: LiveIndex,
+    pub(super) kinds: Arc<KindTable>,
+    pub(super) contact: Arc<FirstContact>,
+    pub(super) identity: String,
+    pub(super) instance: InstanceName,
+    pub(super) options: Arc<Options>,
+    pub(super) wanted: Arc<Wanted>,
+    pub(super) packed: Option<PackedSet>,
+    pub(super) deployed: Option<PackedSet>,
+    pub(super) head: Option<StoredHead>,
+    pub(super) intent: Option<StoredSet>,
+    pub(super) progress: Progress,
+    pub(super) wanted_elsewhere: BTreeMap<ResourceId, ApplicationId>,
+    pub(super) suspension: Option<Suspension>,
+    pub(super) confirmations: Confirmations,
+    pub(super) recorded_rollout: Option<u64>,
+    pub(super) observed: Vec<HoldReason>,
+    pub(super) namespace_known: bool,
+    pub(super) keeps_records: bool,
+}
+
+/// What a tick found and did.
+pub(super) struct TickResult {
+    pub(super) application: ApplicationId,
+    pub(super) plan: SyncPlan,
+    pub(super) live: BTreeMap<ResourceId, LiveRecord>,
+    pub(super) head: Option<StoredHead>,
+    pub(super) intent: Option<StoredSet>,
+    pub(super) progress: Progress,
+    pub(super) sets: Vec<PackedSet>,
+    pub(super) records: Vec<Record>,
+    pub(super) namespace_exists: bool,
+    pub(super) writes: usize,
+}
+
+/// The live side of an application at one moment.
+#[derive(Default)]
+struct Seen {
+    live: BTreeMap<ResourceId, LiveRecord>,
+    holds: Vec<HoldReason>,
+    complete: bool,
+    namespace_exists: bool,
+}
+
+impl Tick {
+    /// Runs until nothing more can be done now.
+    pub(super) async fn run(mut self) -> TickResult {
+        let rendered = self.unpack_wanted();
+        let (mut sets, mut records, mut writes) = (Vec::new(), Vec::new(), 0);
+        let mut round = 0;
+        loop {
+            let seen = self.observe().await;
+            let plan = self.decide(&seen);
+            round += 1;
+            let idle = plan.steps.is_empty() || plan.is_waiting() || self.options.dry_run || round > ROUNDS;
+            if idle {
+                return self.result(plan, seen, (sets, records, writes));
+            }
+            let wrote = self.act(&plan, rendered.as_ref(), &mut sets, &mut records, &mut writes).await;
+            if !wrote {
+                let seen = self.observe().await;
+                let plan = self.decide(&seen);
+                return self.result(plan, seen, (sets, records, writes));
+            }
+        }
+    }
+
+    fn result(self, plan: SyncPlan, seen: Seen, done: (Vec<PackedSet>, Vec<Record>, usize)) -> TickResult {
+        TickResult {
+            application: self.application,
+            plan,
+            live: seen.live,
+            head: self.head,
+            intent: self.intent,
+            progress: self.progress,
+            sets: done.0,
+            records: done.1,
+            namespace_exists: seen.namespace_exists,
+            writes: done.2,
+        }
+    }
+
+    /// The bodies of the wanted set, if they will be needed: what is deployed already is not applied anew.
+    fn unpack_wanted(&self) -> Option<RenderedSet> {
+        let packed = self.packed.as_ref()?;
+        let deployed = self.head.as_ref().and_then(|head| head.head.deployed.as_ref());
+        if deployed.is_some_and(|version| version.digest == packed.digest) {
+            return None;
+        }
+        packed.unpack().ok()
+    }
+
+    fn is_rollout(&self) -> bool {
+        let deployed =
+            self.head.as_ref().and_then(|head| head.head.deployed.as_ref()).map(|version| version.digest);
+        matches!(&*self.wanted, Wanted::Version(wanted) if deployed != Some(wanted.version.digest))
+    }
+
+    fn decide(&self, seen: &Seen) -> SyncPlan {
+        plan(&Facts {
+            application: &self.application,
+            wanted: &self.wanted,
+            head: self.head.as_ref().map(|stored| &stored.head),
+            intent: self.intent.as_ref(),
+            live: &seen.live,
+            observed: &seen.holds,
+            live_complete: seen.complete,
+            progress: &self.progress,
+            wanted_elsewhere: &self.wanted_elsewhere,
+            kinds: &self.kinds,
+            cluster: &self.identity,
+            namespace_exists: seen.namespace_exists,
+            suspension: self.suspension.as_ref(),
+            confirmations: &self.confirmations,
+            recorded_rollout: self.recorded_rollout,
+            instance: self.instance.as_str(),
+            now: self.clock.now(),
+        })
+    }
+
+    /// Looks up the live records of everything that the head, the intent or the wanted set names.
+    async fn observe(&self) -> Seen {
+        let mut seen = Seen { complete: true, holds: self.observed.clone(), ..Seen::default() };
+        let mut ids: HashSet<&ResourceId> = HashSet::new();
+        ids.extend(self.head.iter().flat_map(|head| head.head.objects.keys()));
+        ids.extend(self.intent.iter().flat_map(|intent| &intent.objects));
+        if let Wanted::Version(wanted) = &*self.wanted {
+            ids.extend(wanted.set.objects.iter().map(|object| &object.id));
+        }
+        let kinds: HashSet<&GroupKind> = ids.iter().map(|id| &id.kind).collect();
+        for kind in kinds {
+            self.check_readiness(kind, &mut seen);
+        }
+        if !seen.complete {
+            return seen;
+        }
+        let mut missing = Vec::new();
+        for id in ids {
+            match self.live.get(id) {
+                Some(record) => {
+                    seen.live.insert(id.clone(), record);
+                }
+                None => missing.push(id),
+            }
+        }
+        if let Err(error) = self.look_around(&missing, &mut seen).await {
+            seen.complete = false;
+            seen.holds.push(cluster_hold(&error));
+        }
+        seen
+    }
+
+    fn check_readiness(&self, kind: &GroupKind, seen: &mut Seen) {
+        // A kind that is not served has no objects.
+        if !self.kinds.get(kind).is_some_and(|info| info.watchable) {
+            return;
+        }
+        match self.live.readiness(kind) {
+            Ok(true) => {}
+            Ok(false) => seen.complete = false,
+            Err(error) => {
+                seen.complete = false;
+                let hold = cluster_hold(&error);
+                if !seen.holds.contains(&hold) {
+                    seen.holds.push(hold);
+                }
+            }
+        }
+    }
+
+    /// Before a first write: does the namespace exist, and does anything stand there that no watch shows?
+    async fn look_around(&self, missing: &[&ResourceId], seen: &mut Seen) -> Result<(), ClusterError> {
+        seen.namespace_exists = true;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let Some(namespace) = self.namespace() else {
+            return Ok(());
+        };
+        if !self.namespace_known || !self.is_rollout() {
+            seen.namespace_exists = self.cluster.get(&namespace_id(&namespace), None).await?.is_some();
+        }
+        if !self.is_rollout() {
+            return Ok(());
+        }
+        for id in missing {
+            let Some(namespaced) = self.kinds.is_namespaced(&id.kind) else {
+                continue;
+            };
+            let inside = id.namespace.as_deref() == Some(namespace.as_str());
+            let known = self.head.as_ref().is_some_and(|head| head.head.objects.contains_key(*id));
+            if known || (inside && !seen.namespace_exists) {
+                continue;
+            }
+            if let Some(record) = self.contact.look(id, namespaced).await? {
+                // What carries our label is in a watch, which knows better whether it is still there.
+                if record.instance.as_deref() != Some(self.instance.as_str()) {
+                    seen.live.insert((*id).clone(), record);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn namespace(&self) -> Option<NamespaceName> {
+        match &*self.wanted {
+            Wanted::Version(wanted) => Some(wanted.namespace.clone()),
+            _ => self.head.as_ref().map(|stored| stored.head.namespace.clone()),
+        }
+    }
+
+    async fn act(
+        &mut self,
+        plan: &SyncPlan,
+        rendered: Option<&RenderedSet>,
+        sets: &mut Vec<PackedSet>,
+        records: &mut Vec<Record>,
+        writes: &mut usize,
+    ) -> bool {
+        let mut execution = Execution {
+            cluster: &*self.cluster,
+            live: &self.live,
+            namespace: &self.options.own_namespace,
+            instance: &self.instance,
+            config: self.options.config.as_str(),
+            identity: &self.identity,
+            wanted: &self.wanted,
+            rendered,
+            deployed: self.deployed.clone(),
+            keeps_records: self.keeps_records,
+            head: self.head.take(),
+            intent: self.intent.take(),
+            progress: std::mem::take(&mut self.progress),
+            sets: Vec::new(),
+            records: Vec::new(),
+            writes: 0,
+            now: self.clock.now(),
+        };
+        let wrote = execution.carry_out(plan).await;
+        *writes += execution.writes;
+        self.head = execution.head;
+        self.intent = execution.intent;
+        self.progress = execution.progress;
+        let deployed =
+            self.head.as_ref().and_then(|head| head.head.deployed.as_ref()).map(|version| version.digest);
+        for packed in execution.sets {
+            sets.push(packed);
+        }
+        if let Some(packed) = sets.iter().chain(&self.packed).find(|packed| Some(packed.digest) == deployed) {
+            self.deployed = Some(packed.clone());
+        }
+        records.extend(execution.records);
+        wrote && self.progress.failure.is_none()
+    }
+}
+
+/// The hold that a failed call becomes.
+pub(super) fn cluster_hold(error: &ClusterError) -> HoldReason {
+    match error {
+        ClusterError::Forbidden { message } => HoldReason::Forbidden { message: message.clone() },
+        other => HoldReason::ApiUnavailable { message: other.to_string() },
+    }
+}

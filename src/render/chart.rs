@@ -1,0 +1,123 @@
+//! Charts: an application as the member of its environment's umbrella.
+
+use crate::desired::{Application, Layer, Origin, Umbrella, UnusableChart, chart_of};
+use crate::helm::{
+    Capabilities, Chart, Compat, Member, RenderInput as HelmInput, Rendered as HelmRendered, Values,
+};
+
+use super::{Draft, RenderError, RenderInput};
+
+/// Renders the chart of an application as Helm does.
+pub(super) fn render(input: &RenderInput<'_>) -> Result<HelmRendered, RenderError> {
+    let application = input.application;
+    let (chart, member) = match &application.origin {
+        Origin::Dependency { key } => (umbrella(input)?, Member::Dependency(key.clone())),
+        Origin::Environment => (umbrella(input)?, Member::Own),
+        Origin::Chart { path } => {
+            let key = application.id.service.to_string();
+            let chart = chart_of(input.files).map_err(|why| unusable(&path.to_string(), &why))?;
+            (umbrella(input)?.with_dependency_charts([(key.clone(), chart)]), Member::Dependency(key))
+        }
+        Origin::Manifests(_) => return Ok(HelmRendered::merged([], Compat::default())),
+    };
+    let helm = HelmInput {
+        release: application.release.clone(),
+        namespace: application.namespace.to_string(),
+        layers: layers(input)?,
+        capabilities: capabilities(input),
+        member,
+        include_crds: true,
+        seed: input.seed,
+        ..HelmInput::default()
+    };
+    chart.render(&helm).map_err(|error| RenderError::Broken { message: error.to_string(), hint: None })
+}
+
+/// The documents of a render, comments and notes left out.
+pub(super) fn drafts(rendered: HelmRendered) -> Vec<Draft> {
+    let all = rendered.crds.into_iter().chain(rendered.documents).chain(rendered.hooks);
+    all.filter(|document| !document.object.is_null())
+        .map(|document| Draft { source: document.source, object: document.object })
+        .collect()
+}
+
+/// `name-version` of an application's chart.
+pub(super) fn name_of(input: &RenderInput<'_>) -> Option<String> {
+    let named = |chart: &Chart| format!("{}-{}", chart.name(), chart.version());
+    match &input.application.origin {
+        Origin::Dependency { key } => {
+            let umbrella = input.umbrella?.chart();
+            let dependency = umbrella.dependencies().iter().find(|dependency| dependency.key() == key)?;
+            Some(named(umbrella.dependency_chart(dependency)?))
+        }
+        Origin::Chart { .. } => chart_of(input.files).ok().map(|chart| named(&chart)),
+        Origin::Environment => input.umbrella.map(|umbrella| named(umbrella.chart())),
+        Origin::Manifests(_) => None,
+    }
+}
+
+fn umbrella(input: &RenderInput<'_>) -> Result<Chart, RenderError> {
+    match input.umbrella {
+        Some(umbrella) => Ok(umbrella.chart().clone()),
+        None => Umbrella::plain(&input.application.id.environment)
+            .map_err(|error| RenderError::Broken { message: error.to_string(), hint: None }),
+    }
+}
+
+fn unusable(path: &str, why: &UnusableChart) -> RenderError {
+    let message = match why {
+        UnusableChart::File(file, why) => format!("{path}/{file} {why}"),
+        UnusableChart::Chart(error) => match error.place() {
+            Some((file, line, column)) => format!("{path}/{file}:{line}:{column}: {error}"),
+            None => format!("{path}: {error}"),
+        },
+    };
+    let hint = matches!(why, UnusableChart::Chart(crate::helm::ChartError::NoChartFile))
+        .then(|| "`chart.path` names the folder that holds Chart.yaml".to_owned());
+    RenderError::Broken { message, hint }
+}
+
+/// The layers in Helm's order, and the image of the wanted commit on top.
+fn layers(input: &RenderInput<'_>) -> Result<Vec<Values>, RenderError> {
+    let application = input.application;
+    let mut layers = application.layers.iter().map(layer).collect::<Result<Vec<_>, _>>()?;
+    layers
+        .extend(image_values(application, input).map(|values| values.under(application.id.service.as_str())));
+    Ok(layers)
+}
+
+fn layer(layer: &Layer) -> Result<Values, RenderError> {
+    let broken = |message| RenderError::Broken { message, hint: None };
+    let file = &layer.file;
+    let bytes = layer.content.content.bytes().map_err(|why| broken(format!("{file} {why}")))?;
+    let values = Values::parse_strict(bytes)
+        .map_err(|error| broken(format!("{file}:{}:{}: {}", error.line, error.column, error.message)))?;
+    Ok(match &layer.under {
+        Some(key) => values.under(key),
+        None => values,
+    })
+}
+
+fn image_values(application: &Application, input: &RenderInput<'_>) -> Option<Values> {
+    let (image, commit) = (application.image.as_ref()?, input.code.commit?);
+    let source = &image.source;
+    let mut values = Values::default();
+    let mut set = |path: &Option<String>, value: &str| {
+        if let Some(path) = path {
+            values = std::mem::take(&mut values).set_path(path, value);
+        }
+    };
+    set(&source.repository_value, &source.repository);
+    set(&source.tag_value, &image.tag(commit));
+    if let Some(digest) = &input.code.digest {
+        set(&source.digest_value, digest);
+    }
+    Some(values)
+}
+
+fn capabilities(input: &RenderInput<'_>) -> Option<Capabilities> {
+    let (kinds, version) = (input.kinds?, input.kubernetes?);
+    let offline = Capabilities::offline(Compat::default());
+    let versioned = offline.clone().with_kube_version(version).unwrap_or(offline);
+    Some(versioned.serving(kinds.api_versions()))
+}
