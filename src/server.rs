@@ -62,9 +62,7 @@ pub async fn serve(
         // Nobody listening any more is as good as told.
         let _ = close.send(true);
     };
-    axum::serve(listener::Bounded::new(listener), router(shared))
-        .with_graceful_shutdown(ending)
-        .await
+    axum::serve(listener::Bounded::new(listener), router(shared)).with_graceful_shutdown(ending).await
 }
 
 fn router(shared: Shared) -> Router {
@@ -73,10 +71,7 @@ fn router(shared: Shared) -> Router {
         .route("/applications/{environment}/{service}", get(pages::application))
         .route("/api/v1/board", get(api::board))
         .route("/api/v1/applications", get(api::applications))
-        .route(
-            "/api/v1/applications/{environment}/{service}",
-            get(api::application),
-        )
+        .route("/api/v1/applications/{environment}/{service}", get(api::application))
         .route("/api/v1/events", get(events::stream))
         .route("/healthz", get(probes::healthz))
         .route("/readyz", get(probes::readyz))

@@ -56,19 +56,11 @@ pub enum InitTelemetryError {
 /// Logs to standard error from here on. `colours` says whether standard error shows them; `NO_COLOR` is the
 /// business of whoever reads the environment ([`wants_colours`]).
 pub fn init(format: LogFormat, filter: &str, colours: bool) -> Result<(), InitTelemetryError> {
-    let filter = EnvFilter::try_new(filter).map_err(|source| InitTelemetryError::Filter {
-        filter: filter.to_owned(),
-        source,
-    })?;
-    let builder = fmt::Subscriber::builder()
-        .with_env_filter(filter)
-        .with_writer(io::stderr);
+    let filter = EnvFilter::try_new(filter)
+        .map_err(|source| InitTelemetryError::Filter { filter: filter.to_owned(), source })?;
+    let builder = fmt::Subscriber::builder().with_env_filter(filter).with_writer(io::stderr);
     match format {
-        LogFormat::Text => builder
-            .with_ansi(colours)
-            .event_format(line::Line)
-            .finish()
-            .try_init()?,
+        LogFormat::Text => builder.with_ansi(colours).event_format(line::Line).finish().try_init()?,
         LogFormat::Json => builder
             .with_ansi(false)
             .json()
@@ -92,26 +84,16 @@ mod tests {
 
     #[test]
     fn colours_need_a_terminal_and_no_objection() {
-        for (terminal, no_color, wanted) in [
-            (true, None, true),
-            (true, Some(""), true),
-            (true, Some("1"), false),
-            (false, None, false),
-        ] {
-            assert_eq!(
-                wants_colours(terminal, no_color),
-                wanted,
-                "{terminal} {no_color:?}"
-            );
+        for (terminal, no_color, wanted) in
+            [(true, None, true), (true, Some(""), true), (true, Some("1"), false), (false, None, false)]
+        {
+            assert_eq!(wants_colours(terminal, no_color), wanted, "{terminal} {no_color:?}");
         }
     }
 
     #[test]
     fn a_bad_filter_is_named() {
         let error = init(LogFormat::Text, "moorline=loud", false).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "the log filter \"moorline=loud\" is not understood"
-        );
+        assert_eq!(error.to_string(), "the log filter \"moorline=loud\" is not understood");
     }
 }

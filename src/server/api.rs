@@ -31,11 +31,7 @@ pub(super) async fn board(State(shared): State<Shared>) -> Response {
 pub(super) async fn applications(State(shared): State<Shared>, uri: Uri) -> Response {
     let board = shared.board();
     let filter = Filter::of_query(uri.query());
-    let shown: Vec<&ApplicationStatus> = board
-        .applications
-        .iter()
-        .filter(|one| filter.shows(one))
-        .collect();
+    let shown: Vec<&ApplicationStatus> = board.applications.iter().filter(|one| filter.shows(one)).collect();
     Json(shown).into_response()
 }
 
@@ -46,10 +42,7 @@ pub(super) async fn application(
 ) -> Response {
     let board = shared.board();
     let found = path.ok().and_then(|Path((environment, service))| {
-        board
-            .applications
-            .iter()
-            .find(|one| one.environment == environment && one.service == service)
+        board.applications.iter().find(|one| one.environment == environment && one.service == service)
     });
     match found {
         Some(application) => Json(application).into_response(),

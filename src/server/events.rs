@@ -42,20 +42,11 @@ struct Listening {
 /// One event whenever the board tells something new, until the process ends.
 pub(super) async fn stream(State(shared): State<Shared>) -> Response {
     let Ok(place) = shared.viewers.0.clone().try_acquire_owned() else {
-        return api::problem(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "too many pages are listening: reload by hand",
-        );
+        return api::problem(StatusCode::SERVICE_UNAVAILABLE, "too many pages are listening: reload by hand");
     };
     let mut board = shared.board.clone();
     let seen = board.borrow_and_update().clone();
-    let listening = Listening {
-        seen,
-        board,
-        closing: shared.closing.clone(),
-        told: false,
-        _place: place,
-    };
+    let listening = Listening { seen, board, closing: shared.closing.clone(), told: false, _place: place };
     let events = stream::unfold(listening, |mut listening| async move {
         let revision = listening.next().await?;
         let event = Event::default().event("board").data(revision);
@@ -67,13 +58,7 @@ pub(super) async fn stream(State(shared): State<Shared>) -> Response {
 impl Listening {
     /// The revision of the next board that differs; nothing when the process ends.
     async fn next(&mut self) -> Option<String> {
-        let Self {
-            board,
-            closing,
-            seen,
-            told,
-            ..
-        } = self;
+        let Self { board, closing, seen, told, .. } = self;
         let news = async {
             if std::mem::replace(told, true) {
                 tokio::time::sleep(PAUSE).await;

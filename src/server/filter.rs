@@ -27,17 +27,20 @@ impl Filter {
         let mut filter = Self::default();
         for (key, value) in form_urlencoded::parse(query.unwrap_or("").as_bytes()) {
             match &*key {
-                "environment" if !value.is_empty() && filter.environments.len() < ENVIRONMENT_LIMIT => {
-                    if !filter.environments.iter().any(|name| *name == value) {
-                        filter.environments.push(value.into_owned());
-                    }
-                }
+                "environment" => filter.add_environment(&value),
                 "q" => filter.text = value.trim().chars().take(TEXT_LIMIT).collect(),
                 "only" => filter.problems = value == "problems",
                 _ => {}
             }
         }
         filter
+    }
+
+    fn add_environment(&mut self, name: &str) {
+        let is_new = !name.is_empty() && !self.environments.iter().any(|known| known == name);
+        if is_new && self.environments.len() < ENVIRONMENT_LIMIT {
+            self.environments.push(name.to_owned());
+        }
     }
 
     /// The address of the first page under this filter.
@@ -53,27 +56,17 @@ impl Filter {
             query.append_pair("only", "problems");
         }
         let query = query.finish();
-        if query.is_empty() {
-            "/".to_owned()
-        } else {
-            format!("/?{query}")
-        }
+        if query.is_empty() { "/".to_owned() } else { format!("/?{query}") }
     }
 
     /// The same filter for one environment, or for all.
     pub(super) fn with_environment(&self, environment: Option<&str>) -> Self {
-        Self {
-            environments: environment.map(str::to_owned).into_iter().collect(),
-            ..self.clone()
-        }
+        Self { environments: environment.map(str::to_owned).into_iter().collect(), ..self.clone() }
     }
 
     /// The same filter, for everything or only for problems.
     pub(super) fn with_problems(&self, problems: bool) -> Self {
-        Self {
-            problems,
-            ..self.clone()
-        }
+        Self { problems, ..self.clone() }
     }
 
     /// Whether an environment is among the chosen.
@@ -109,10 +102,7 @@ mod tests {
     fn queries_come_back_as_they_were() {
         for (query, address) in [
             ("", "/"),
-            (
-                "environment=dev&environment=dev&environment=",
-                "/?environment=dev",
-            ),
+            ("environment=dev&environment=dev&environment=", "/?environment=dev"),
             ("q=+pay%26x+&only=problems", "/?q=pay%26x&only=problems"),
             ("only=nothing&unknown=1&%ff%fe=%00", "/"),
             ("environment=a%22%3E%3Cb", "/?environment=a%22%3E%3Cb"),
@@ -126,9 +116,8 @@ mod tests {
 
     #[test]
     fn long_queries_are_cut() {
-        let query = (0..200)
-            .map(|number| format!("environment=e{number}&"))
-            .collect::<String>();
+        let query: Vec<String> = (0..200).map(|number| format!("environment=e{number}&")).collect();
+        let query = query.concat();
         let filter = Filter::of_query(Some(&format!("{query}q={}", "x".repeat(5000))));
         assert_eq!((filter.environments.len(), filter.text.len()), (50, 100));
     }

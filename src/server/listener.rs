@@ -23,10 +23,7 @@ pub(super) struct Bounded {
 
 impl Bounded {
     pub(super) fn new(listener: TcpListener) -> Self {
-        Self {
-            listener,
-            places: Arc::new(Semaphore::new(CONNECTIONS)),
-        }
+        Self { listener, places: Arc::new(Semaphore::new(CONNECTIONS)) }
     }
 }
 
@@ -38,13 +35,7 @@ impl Listener for Bounded {
         // The semaphore is never closed; were it, connections would go uncounted rather than unanswered.
         let place = self.places.clone().acquire_owned().await.ok();
         let (stream, address) = Listener::accept(&mut self.listener).await;
-        (
-            Connection {
-                stream,
-                _place: place,
-            },
-            address,
-        )
+        (Connection { stream, _place: place }, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {

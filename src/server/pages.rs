@@ -35,12 +35,7 @@ pub(super) async fn application(
         Some(found) => {
             let title = format!("{service} in {environment}");
             let siblings: Vec<_> = words::in_order(&board, same_service);
-            page(
-                &board,
-                Some(&title),
-                StatusCode::OK,
-                &application::draw(&board, found, &siblings),
-            )
+            page(&board, Some(&title), StatusCode::OK, &application::draw(&board, found, &siblings))
         }
         None => missing(&board, "There is no such application."),
     }
@@ -58,11 +53,7 @@ pub(super) fn missing(board: &Board, sentence: &str) -> Response {
 }
 
 fn page(board: &Board, title: Option<&str>, status: StatusCode, content: &Markup) -> Response {
-    let instance = if board.instance.is_empty() {
-        "moorline"
-    } else {
-        &board.instance
-    };
+    let instance = if board.instance.is_empty() { "moorline" } else { &board.instance };
     let markup = html! {
         (DOCTYPE)
         html lang="en" {

@@ -37,10 +37,7 @@ pub(super) async fn metrics(State(shared): State<Shared>) -> Response {
         Ok(text) => ([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),
         Err(error) => {
             tracing::error!({ crate::telemetry::field::ERROR } = %error, "Failed to write the metrics");
-            (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "the metrics cannot be written; the log says why\n",
-            )
+            (StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be written; the log says why\n")
                 .into_response()
         }
     }

@@ -33,12 +33,7 @@ where
         let mut parts = Parts::default();
         event.record(&mut parts);
         let level = *event.metadata().level();
-        write!(
-            writer,
-            "{} {} ",
-            paint.dim(&time),
-            paint.level(level, &format!("{level:>5}"))
-        )?;
+        write!(writer, "{} {} ", paint.dim(&time), paint.level(level, &format!("{level:>5}")))?;
         // A line of ours reads as a sentence; where another crate speaks, one wants to know which.
         let speaker = event.metadata().target();
         if !speaker.starts_with("moorline") {
@@ -70,11 +65,7 @@ impl Paint {
     }
 
     fn with(&self, code: &str, text: &str) -> String {
-        if self.0 {
-            format!("\x1b[{code}m{text}\x1b[0m")
-        } else {
-            text.to_owned()
-        }
+        if self.0 { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 }
 
@@ -164,9 +155,7 @@ mod tests {
         tracing::subscriber::with_default(subscriber, say);
         let bytes = kept.0.lock().unwrap().clone();
         let text = String::from_utf8(bytes).unwrap();
-        text.lines()
-            .map(|line| line.split_once(' ').unwrap().1.to_owned())
-            .collect()
+        text.lines().map(|line| line.split_once(' ').unwrap().1.to_owned()).collect()
     }
 
     #[test]
@@ -204,11 +193,7 @@ mod tests {
     #[test]
     fn long_values_are_cut() {
         let seen = lines(false, || tracing::info!(error = "x".repeat(5000), "Long"));
-        assert!(
-            seen[0].len() < 2100 && seen[0].ends_with("… (5000 bytes)\""),
-            "{}",
-            seen[0].len()
-        );
+        assert!(seen[0].len() < 2100 && seen[0].ends_with("… (5000 bytes)\""), "{}", seen[0].len());
     }
 
     #[test]

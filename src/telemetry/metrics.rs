@@ -13,9 +13,8 @@ use crate::model::record::RecordOutcome;
 use crate::model::status::Board;
 
 /// Upper bounds of the buckets of a reconcile, in seconds: from one that finds nothing to do to a slow cluster.
-const RECONCILE_BUCKETS: &[f64] = &[
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
-];
+const RECONCILE_BUCKETS: &[f64] =
+    &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
@@ -146,11 +145,8 @@ impl Metrics {
     pub fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
         let new = Register(&registry);
-        let build_info = new.gauges(
-            "moorline_build_info",
-            "Always 1; says which version runs.",
-            &["version"],
-        )?;
+        let build_info =
+            new.gauges("moorline_build_info", "Always 1; says which version runs.", &["version"])?;
         build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         Ok(Self {
             application_info: new.gauges(
@@ -195,10 +191,8 @@ impl Metrics {
             )?,
             objects: new.gauge("moorline_objects", "Live objects that are kept in mind.")?,
             watches: new.gauge("moorline_watches", "Open watches.")?,
-            records_waiting: new.gauge(
-                "moorline_records_waiting",
-                "Records that are not in the state repository yet.",
-            )?,
+            records_waiting: new
+                .gauge("moorline_records_waiting", "Records that are not in the state repository yet.")?,
             whole: Mutex::new(()),
             registry,
         })
@@ -230,31 +224,23 @@ impl Metrics {
 
     /// Counts a rollout that ended.
     pub fn rolled_out(&self, environment: &EnvironmentName, outcome: RecordOutcome) {
-        self.rollouts
-            .with_label_values(&[environment.as_str(), outcome.as_str()])
-            .inc();
+        self.rollouts.with_label_values(&[environment.as_str(), outcome.as_str()]).inc();
     }
 
     /// Counts objects brought back.
     pub fn healed(&self, environment: &EnvironmentName, objects: usize) {
         let objects = u64::try_from(objects).unwrap_or(u64::MAX);
-        self.heals
-            .with_label_values(&[environment.as_str()])
-            .inc_by(objects);
+        self.heals.with_label_values(&[environment.as_str()]).inc_by(objects);
     }
 
     /// Counts a request to an API server.
     pub fn asked_api(&self, verb: ApiVerb, result: ApiResult) {
-        self.api_requests
-            .with_label_values(&[verb.as_str(), result.as_str()])
-            .inc();
+        self.api_requests.with_label_values(&[verb.as_str(), result.as_str()]).inc();
     }
 
     /// Counts a request to a Git repository.
     pub fn asked_git(&self, operation: GitOperation, result: RequestResult) {
-        self.git_requests
-            .with_label_values(&[operation.as_str(), result.as_str()])
-            .inc();
+        self.git_requests.with_label_values(&[operation.as_str(), result.as_str()]).inc();
     }
 
     /// Says how many live objects are kept in mind.
@@ -285,9 +271,7 @@ impl Metrics {
             ];
             self.application_info.with_label_values(&labels).set(1);
             for hold in &application.holds {
-                self.holds
-                    .with_label_values(&[hold.reason, hold.class.as_str()])
-                    .inc();
+                self.holds.with_label_values(&[hold.reason, hold.class.as_str()]).inc();
             }
         }
         if let Some(commit) = &board.config {

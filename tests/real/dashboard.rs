@@ -30,10 +30,7 @@ fn version(service: &str, number: u8) -> Version {
     Version {
         commit: Some(digest.hex()[..40].parse().unwrap()),
         chart: Some(format!("{service}-1.{number}.0")),
-        image: Some(format!(
-            "registry.example.com/shop/{service}:{}",
-            &digest.hex()[..12]
-        )),
+        image: Some(format!("registry.example.com/shop/{service}:{}", &digest.hex()[..12])),
         config: "4be1c0d2a7f95e836b0cd1e4f2a8b7c6d5e4f302".parse().unwrap(),
         digest,
     }
@@ -53,11 +50,7 @@ fn object(kind: &str, group: &str, name: &str, health: HealthStatus, message: &s
 }
 
 fn application(environment: &str, service: &str) -> ApplicationStatus {
-    let team = if service.starts_with("pay") {
-        "payments"
-    } else {
-        "shop"
-    };
+    let team = if service.starts_with("pay") { "payments" } else { "shop" };
     ApplicationStatus {
         environment: environment.to_owned(),
         service: service.to_owned(),
@@ -79,12 +72,7 @@ fn application(environment: &str, service: &str) -> ApplicationStatus {
 }
 
 fn hold(reason: &'static str, class: HoldClass, message: &str) -> HoldStatus {
-    HoldStatus {
-        reason,
-        class,
-        message: message.to_owned(),
-        since: "2026-05-04T08:48:00Z".parse().unwrap(),
-    }
+    HoldStatus { reason, class, message: message.to_owned(), since: "2026-05-04T08:48:00Z".parse().unwrap() }
 }
 
 fn blocked(one: &mut ApplicationStatus) {
@@ -119,13 +107,7 @@ fn blocked(one: &mut ApplicationStatus) {
             HealthStatus::Degraded,
             "1 of 3 replicas is ready; pod payments-api-6d5f7c9b4-x2x7q: container api crashed 7 times",
         ),
-        object(
-            "HorizontalPodAutoscaler",
-            "autoscaling",
-            &name,
-            HealthStatus::Healthy,
-            "",
-        ),
+        object("HorizontalPodAutoscaler", "autoscaling", &name, HealthStatus::Healthy, ""),
         object(
             "Ingress",
             "networking.k8s.io",
@@ -239,28 +221,15 @@ struct Browser {
 
 impl Browser {
     fn new() -> Self {
-        Self {
-            profile: tempfile::tempdir().unwrap(),
-            program: parts::program("MOORLINE_CHROMIUM"),
-        }
+        Self { profile: tempfile::tempdir().unwrap(), program: parts::program("MOORLINE_CHROMIUM") }
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
         let profile = format!("--user-data-dir={}", self.profile.path().display());
         let mut command = Command::new(&self.program);
         command
-            .args([
-                "--headless",
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-quic",
-                "--no-first-run",
-            ])
-            .args([
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-            ])
+            .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
+            .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
             .args(["--hide-scrollbars", "--enable-logging=stderr", &profile])
             .args(arguments)
             .stdin(Stdio::null())
@@ -273,10 +242,7 @@ impl Browser {
     /// The page once it is loaded, and what the browser complained of.
     async fn dump(&self, address: &str) -> (String, String) {
         let output = self.command(&["--dump-dom", address]).output();
-        let output = tokio::time::timeout(Duration::from_secs(60), output)
-            .await
-            .unwrap()
-            .unwrap();
+        let output = tokio::time::timeout(Duration::from_mins(1), output).await.unwrap().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         (text(output.stdout), text(output.stderr))
     }
@@ -290,11 +256,7 @@ impl Browser {
         }
         arguments.push(address);
         let output = self.command(&arguments).output().await.unwrap();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 }
 
@@ -313,11 +275,7 @@ async fn serve(board: Board) -> Served {
     tokio::spawn(server::serve(listener, receiver, metrics, async {
         let _ = stopped.await;
     }));
-    Served {
-        address,
-        boards,
-        stop,
-    }
+    Served { address, boards, stop }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -328,14 +286,8 @@ async fn pages_are_drawn_and_nothing_is_refused_by_their_own_policy() {
     let browser = Browser::new();
     for (path, parts) in [
         ("/", ["customer-notifications", "never promoted", "redis-19.6.4"]),
-        (
-            "/applications/prod/payments-api",
-            ["CrashLoopBackOff", "2 fields set by others", "PruneGuard"],
-        ),
-        (
-            "/?only=problems",
-            ["payments-api", "ApiUnavailable", "Progressing"],
-        ),
+        ("/applications/prod/payments-api", ["CrashLoopBackOff", "2 fields set by others", "PruneGuard"]),
+        ("/?only=problems", ["payments-api", "ApiUnavailable", "Progressing"]),
     ] {
         let (page, complaints) = browser.dump(&format!("{address}{path}")).await;
         for part in parts {
@@ -352,20 +304,14 @@ async fn pages_are_drawn_and_nothing_is_refused_by_their_own_policy() {
 }
 
 async fn pictures(browser: &Browser, address: &str, folder: &Path) {
-    for (name, path) in [
-        ("matrix", "/"),
-        ("application", "/applications/prod/payments-api"),
-        ("missing", "/nothing"),
-    ] {
-        for (look, size, dark) in [
-            ("light", "1280,900", false),
-            ("dark", "1280,900", true),
-            ("phone", "500,1400", false),
-        ] {
+    for (name, path) in
+        [("matrix", "/"), ("application", "/applications/prod/payments-api"), ("missing", "/nothing")]
+    {
+        for (look, size, dark) in
+            [("light", "1280,900", false), ("dark", "1280,900", true), ("phone", "500,1400", false)]
+        {
             let file = folder.join(format!("{name}-{look}.png"));
-            browser
-                .picture(&format!("{address}{path}"), &file, size, dark)
-                .await;
+            browser.picture(&format!("{address}{path}"), &file, size, dark).await;
         }
     }
 }
@@ -375,16 +321,11 @@ async fn pictures(browser: &Browser, address: &str, folder: &Path) {
 async fn an_open_page_follows_the_board() {
     let served = serve(board()).await;
     let mut page = OpenPage::new(&format!("http://{}/", served.address)).await;
-    let unseen = page
-        .evaluate("document.body.innerText.includes('KindUnknown')")
-        .await;
+    let unseen = page.evaluate("document.body.innerText.includes('KindUnknown')").await;
     assert_eq!(unseen, json!(false));
     let mut changed = board();
-    changed.applications[0].holds = vec![hold(
-        "KindUnknown",
-        HoldClass::Fault,
-        "written after the page was opened",
-    )];
+    changed.applications[0].holds =
+        vec![hold("KindUnknown", HoldClass::Fault, "written after the page was opened")];
     served.boards.send_replace(Arc::new(changed));
     let seen = page
         .evaluate(
@@ -434,12 +375,7 @@ impl OpenPage {
             count: 0,
         };
         let target = page.call("Target.createTarget", json!({"url": address})).await["targetId"].take();
-        let attached = page
-            .call(
-                "Target.attachToTarget",
-                json!({"targetId": target, "flatten": true}),
-            )
-            .await;
+        let attached = page.call("Target.attachToTarget", json!({"targetId": target, "flatten": true})).await;
         page.session = attached["sessionId"].as_str().map(str::to_owned);
         page.call("Page.enable", json!({})).await;
         while page.loaded().await.is_none_or(|state| state != "complete") {}
@@ -448,14 +384,9 @@ impl OpenPage {
 
     async fn evaluate(&mut self, expression: &str) -> Value {
         let parameters = json!({"expression": expression, "awaitPromise": true, "returnByValue": true});
-        let answer = tokio::time::timeout(Duration::from_secs(60), self.call("Runtime.evaluate", parameters));
-        let answer = answer
-            .await
-            .unwrap_or_else(|_| panic!("no answer to {expression}"));
-        answer
-            .pointer("/result/value")
-            .unwrap_or_else(|| panic!("{answer}"))
-            .clone()
+        let answer = tokio::time::timeout(Duration::from_mins(1), self.call("Runtime.evaluate", parameters));
+        let answer = answer.await.unwrap_or_else(|_| panic!("no answer to {expression}"));
+        answer.pointer("/result/value").unwrap_or_else(|| panic!("{answer}")).clone()
     }
 
     /// How far the page is; nothing while the browser has none yet.
@@ -477,10 +408,7 @@ impl OpenPage {
         if let Some(session) = &self.session {
             message["sessionId"] = json!(session);
         }
-        self.to
-            .write_all(format!("{message}\0").as_bytes())
-            .await
-            .unwrap();
+        self.to.write_all(format!("{message}\0").as_bytes()).await.unwrap();
         loop {
             let mut bytes = Vec::new();
             let length = self.from.read_until(0, &mut bytes).await.unwrap();

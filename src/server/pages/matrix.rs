@@ -12,11 +12,7 @@ use crate::server::filter::{self, Filter};
 /// Draws the page.
 pub(super) fn draw(board: &Board, filter: &Filter) -> Markup {
     let environments = environments(board);
-    let shown: Vec<&ApplicationStatus> = board
-        .applications
-        .iter()
-        .filter(|one| filter.shows(one))
-        .collect();
+    let shown: Vec<&ApplicationStatus> = board.applications.iter().filter(|one| filter.shows(one)).collect();
     html! {
         h1.unseen { "Applications" }
         (summary(board, filter))
@@ -36,11 +32,7 @@ pub(super) fn draw(board: &Board, filter: &Filter) -> Markup {
 fn environments(board: &Board) -> Vec<&str> {
     let mut names: Vec<&str> = board.environments.iter().map(String::as_str).collect();
     let known: BTreeSet<&str> = names.iter().copied().collect();
-    let others: BTreeSet<&str> = board
-        .applications
-        .iter()
-        .map(|one| one.environment.as_str())
-        .collect();
+    let others: BTreeSet<&str> = board.applications.iter().map(|one| one.environment.as_str()).collect();
     names.extend(others.difference(&known));
     names
 }
@@ -50,11 +42,7 @@ fn summary(board: &Board, filter: &Filter) -> Markup {
         let has = |one: &&ApplicationStatus| one.holds.iter().any(|hold| hold.class == class);
         board.applications.iter().filter(has).count()
     };
-    let problems = board
-        .applications
-        .iter()
-        .filter(|one| filter::is_problem(one))
-        .count();
+    let problems = board.applications.iter().filter(|one| filter::is_problem(one)).count();
     let (faults, waiting) = (held(HoldClass::Fault), held(HoldClass::Waiting));
     let all = filter.with_problems(false).address();
     let only = filter.with_problems(true).address();
@@ -123,16 +111,11 @@ fn nothing(board: &Board, filter: &Filter) -> Markup {
 }
 
 fn table(environments: &[&str], filter: &Filter, shown: &[&ApplicationStatus]) -> Markup {
-    let columns: Vec<&str> = environments
-        .iter()
-        .copied()
-        .filter(|name| filter.has_environment(name))
-        .collect();
+    let columns: Vec<&str> =
+        environments.iter().copied().filter(|name| filter.has_environment(name)).collect();
     let mut rows: BTreeMap<&str, BTreeMap<&str, &ApplicationStatus>> = BTreeMap::new();
     for one in shown {
-        rows.entry(&one.service)
-            .or_default()
-            .insert(&one.environment, one);
+        rows.entry(&one.service).or_default().insert(&one.environment, one);
     }
     html! {
         div.scroll tabindex="0" role="region" aria-label="Services by environment" {

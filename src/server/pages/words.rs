@@ -102,20 +102,12 @@ pub(super) fn oddities(application: &ApplicationStatus) -> Vec<String> {
 
 /// How many fields of others stand on an application's objects.
 pub(super) fn extras(application: &ApplicationStatus) -> usize {
-    application
-        .resources
-        .iter()
-        .map(|object| object.extras.len())
-        .sum()
+    application.resources.iter().map(|object| object.extras.len()).sum()
 }
 
 /// A number with its noun.
 pub(super) fn counted(number: usize, noun: &str) -> String {
-    if number == 1 {
-        format!("1 {noun}")
-    } else {
-        format!("{number} {noun}s")
-    }
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
 /// What people call a version: its commit, else its chart, else the config repository's revision.
@@ -135,11 +127,7 @@ pub(super) fn short(revision: &str) -> String {
 /// The address of an application's page.
 pub(super) fn address(application: &ApplicationStatus) -> String {
     let encoded = |text| utf8_percent_encode(text, SEGMENT);
-    format!(
-        "/applications/{}/{}",
-        encoded(&application.environment),
-        encoded(&application.service)
-    )
+    format!("/applications/{}/{}", encoded(&application.environment), encoded(&application.service))
 }
 
 /// Applications in the order of their environments in `moorline.yaml`.
@@ -147,12 +135,7 @@ pub(super) fn in_order<'a>(
     board: &Board,
     applications: impl Iterator<Item = &'a ApplicationStatus>,
 ) -> Vec<&'a ApplicationStatus> {
-    let place = |one: &ApplicationStatus| {
-        board
-            .environments
-            .iter()
-            .position(|name| *name == one.environment)
-    };
+    let place = |one: &ApplicationStatus| board.environments.iter().position(|name| *name == one.environment);
     let mut applications: Vec<_> = applications.collect();
     applications.sort_by_key(|one| place(one).unwrap_or(usize::MAX));
     applications
@@ -160,7 +143,7 @@ pub(super) fn in_order<'a>(
 
 /// A sentence; what stands between backticks is shown as code.
 pub(super) fn prose(text: &str) -> Markup {
-    let closed = text.matches('`').count() % 2 == 0;
+    let closed = text.matches('`').count().is_multiple_of(2);
     html! {
         @for (number, part) in text.split('`').enumerate() {
             @if !closed { @if number > 0 { "`" } (part) }

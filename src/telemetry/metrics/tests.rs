@@ -93,24 +93,13 @@ fn a_scrape_reads_as_expected() {
 #[test]
 fn what_is_gone_from_the_board_is_gone_from_the_scrape() {
     let metrics = Metrics::new().unwrap();
-    let before = application(
-        "web",
-        SyncStatus::OutOfSync,
-        HealthStatus::Degraded,
-        &["Blocked", "Blocked"],
-    );
+    let before = application("web", SyncStatus::OutOfSync, HealthStatus::Degraded, &["Blocked", "Blocked"]);
     let text = metrics.text_of(&board(vec![before])).unwrap();
-    assert!(
-        text.contains("moorline_holds{class=\"fault\",reason=\"Blocked\"} 2"),
-        "{text}"
-    );
+    assert!(text.contains("moorline_holds{class=\"fault\",reason=\"Blocked\"} 2"), "{text}");
     let after = application("web", SyncStatus::Synced, HealthStatus::Healthy, &[]);
     let text = metrics.text_of(&board(vec![after])).unwrap();
     assert_eq!(text.matches("moorline_application_info{").count(), 1);
-    assert!(
-        !text.contains("moorline_holds{") && !text.contains("words of somebody"),
-        "{text}"
-    );
+    assert!(!text.contains("moorline_holds{") && !text.contains("words of somebody"), "{text}");
 }
 
 #[test]
@@ -133,23 +122,12 @@ fn every_status_has_a_word() {
 /// The rows of the tables of docs/metrics.md: name → (type, labels).
 fn documented(text: &str) -> BTreeMap<String, (String, BTreeSet<String>)> {
     let row = |line: &str| {
-        let cells: Vec<&str> = line
-            .strip_prefix("| `moorline_")?
-            .split('|')
-            .map(str::trim)
-            .collect();
+        let cells: Vec<&str> = line.strip_prefix("| `moorline_")?.split('|').map(str::trim).collect();
         let name = format!("moorline_{}", cells.first()?.trim_matches('`'));
         // Rows of the table of counterparts have other programs' metrics there.
-        cells
-            .get(1)
-            .filter(|kind| matches!(**kind, "gauge" | "counter" | "histogram"))?;
-        let labels = cells
-            .get(2)?
-            .split(',')
-            .map(|label| label.trim().trim_matches('`'));
-        let labels = labels
-            .filter(|label| !matches!(*label, "" | "–"))
-            .map(str::to_owned);
+        cells.get(1).filter(|kind| matches!(**kind, "gauge" | "counter" | "histogram"))?;
+        let labels = cells.get(2)?.split(',').map(|label| label.trim().trim_matches('`'));
+        let labels = labels.filter(|label| !matches!(*label, "" | "–")).map(str::to_owned);
         Some((name, ((*cells.get(1)?).to_owned(), labels.collect())))
     };
     text.lines().filter_map(row).collect()
@@ -162,7 +140,7 @@ fn the_documentation_and_the_registry_agree() {
         .iter()
         .map(|family| {
             let kind = format!("{:?}", family.get_field_type()).to_lowercase();
-            let labels = family.get_metric().iter().flat_map(|metric| metric.get_label());
+            let labels = family.get_metric().iter().flat_map(prometheus::proto::Metric::get_label);
             let labels = labels.map(|label| label.name().to_owned()).collect();
             (family.name().to_owned(), (kind, labels))
         })
@@ -171,10 +149,7 @@ fn the_documentation_and_the_registry_agree() {
     assert_eq!(documented(text), registered);
     for row in text.lines().filter_map(|line| line.strip_prefix("| `")) {
         let name = row.split('`').next().unwrap_or("");
-        assert!(
-            registered.contains_key(name),
-            "docs/metrics.md compares {name}, which does not exist"
-        );
+        assert!(registered.contains_key(name), "docs/metrics.md compares {name}, which does not exist");
     }
     for word in ApiVerb::ALL
         .iter()
@@ -183,9 +158,6 @@ fn the_documentation_and_the_registry_agree() {
         .chain(GitOperation::ALL.iter().map(|operation| operation.as_str()))
         .chain(RequestResult::ALL.iter().map(|result| result.as_str()))
     {
-        assert!(
-            text.contains(&format!("`{word}`")),
-            "docs/metrics.md does not name the label value {word}"
-        );
+        assert!(text.contains(&format!("`{word}`")), "docs/metrics.md does not name the label value {word}");
     }
 }
