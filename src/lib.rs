@@ -10,5 +10,7 @@ pub mod ledger;
 pub mod model;
 pub mod reconciler;
 pub mod render;
+pub mod server;
 pub mod settings;
 pub mod sync;
+pub mod telemetry;

@@ -22,7 +22,7 @@ use crate::sync::{Confirmations, Facts, Progress, SyncPlan, Wanted, plan};
 
 /// A tick acts at most so many times: each time something was written, so this is a backstop against a fault
 /// of ours, not a limit that work meets.
-const ROUNDS: usize = 1000;
+const ROUNDS: usize = 200;
 
 /// What one tick works on: a copy of everything about one application.
 pub(super) struct Tick {

@@ -4,3 +4,4 @@
 mod architecture;
 mod helm;
 mod reconciler;
+mod server;
