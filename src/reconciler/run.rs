@@ -779,12 +779,8 @@ impl Reconciler {
     fn is_done(&mut self) -> bool {
         let now = self.world.clock.now();
         let busy = !self.busy.is_empty() || !self.dirty.is_empty();
-        let unknown = self.applications.values().any(|one| {
-            one.plan
-                .as_ref()
-                .is_some_and(|plan| plan.sync == crate::model::drift::SyncStatus::Unknown && !has_fault(plan))
-                && matches!(&*one.target.wanted, Wanted::Version(_))
-        });
+        let unknown =
+            self.applications.values().any(|one| one.plan.as_ref().is_some_and(|plan| !plan.informed));
         let moving = self.applications.values().any(|one| one.moving);
         let recording = self.recorder.as_ref().is_some_and(|recorder| recorder.waiting() > 0);
         let failing = self.recorder.as_ref().is_some_and(|recorder| recorder.failure().is_some())
@@ -938,6 +934,7 @@ fn show_unconnected(id: &ApplicationId, application: &mut Application, now: Time
         health: HealthStatus::Unknown,
         resources: Vec::new(),
         wake: None,
+        informed: true,
     };
     let view = View {
         plan: &plan,
