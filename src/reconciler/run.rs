@@ -883,6 +883,9 @@ fn is_moving(result: &TickResult) -> bool {
 
 /// One readable line for each change of what an application does or is held by.
 fn say(id: &ApplicationId, application: &mut Application, status: &ApplicationStatus, result: &TickResult) {
+    if !result.plan.informed && status.holds.is_empty() {
+        return;
+    }
     let holds: Vec<&str> = status.holds.iter().map(|hold| hold.message.as_str()).collect();
     let wanted = status.wanted.as_ref().map(describe).unwrap_or_default();
     let line = format!("{} {} {} {}", status.sync.as_str(), status.health.as_str(), wanted, holds.join("; "));
