@@ -16,7 +16,7 @@ mod rollout;
 mod status;
 
 pub use environment::{EnvironmentChange, guard_environment};
-pub use facts::{Confirmations, Facts, Wanted, WantedObject, WantedSet, WantedVersion};
-pub use plan::{ApplyObject, ApplyReason, DeleteObject, Step, SyncPlan, plan};
+pub use facts::{Confirmations, Facts, Wanted, WantedObject, WantedSet, WantedVersion, scaled_by};
+pub use plan::{ApplyObject, ApplyReason, DeleteObject, ReplicasRule, Step, SyncPlan, plan};
 pub use progress::{AppliedObject, Failure, FailureKind, Progress, RolloutProgress};
 pub use status::ResourceState;

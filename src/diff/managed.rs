@@ -144,6 +144,21 @@ fn push_step(path: &mut String, step: &Step<'_>) {
     }
 }
 
+/// Who owns `/spec/replicas` of an object that has the field: we, and anybody else.
+pub(super) fn owners_of_replicas(object: &Value) -> (bool, bool) {
+    let owns =
+        |entry: &Entry<'_>| entry.fields.get("f:spec").is_some_and(|spec| spec.get("f:replicas").is_some());
+    let (mut ours, mut others) = (false, false);
+    for entry in entries(object).filter(owns) {
+        if entry.is_ours() {
+            ours = true;
+        } else {
+            others = true;
+        }
+    }
+    (ours, others)
+}
+
 /// All leaf paths of a field set.
 pub(super) fn leaves(fields: &Map<String, Value>) -> Vec<String> {
     let mut all = Vec::new();

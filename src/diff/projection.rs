@@ -4,13 +4,15 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::adoption::{is_adoptable, tracked_by};
-use super::managed::{own_entry, visit};
+use super::managed::{own_entry, owners_of_replicas, visit};
 use crate::health;
-use crate::model::digest::{HashKey, KeyedHash};
-use crate::model::live::{LiveRecord, Observed, ResourceVersion};
+use crate::model::digest::HashKey;
+use crate::model::live::{LiveRecord, Observed, Projection, Replicas, ResourceVersion};
 use crate::model::manifest::{APPLICATION_LABEL, INSTANCE_LABEL, label};
 use crate::model::name::ApplicationId;
 use crate::model::resource::ResourceId;
+
+const REPLICAS: &str = "/spec/replicas";
 
 /// Reads a live object; absent where it has no identity. Bodies and foreign fields are not kept.
 pub fn observe(object: &Value, key: &HashKey, now: Timestamp) -> Option<Observed> {
@@ -27,6 +29,7 @@ pub fn observe(object: &Value, key: &HashKey, now: Timestamp) -> Option<Observed
         resource_version: ResourceVersion::new(text("resourceVersion").unwrap_or("")),
         generation: metadata.get("generation").and_then(Value::as_i64),
         projection: own.as_ref().map(|_| projection(object, key)),
+        replicas: replicas(object),
         owned_version: own.as_ref().map(|entry| entry.api_version.into()),
         health: health::assess(&id.kind, object, now),
         application: label(object, APPLICATION_LABEL).and_then(ApplicationId::from_label),
@@ -40,26 +43,34 @@ pub fn observe(object: &Value, key: &HashKey, now: Timestamp) -> Option<Observed
     Some(Observed { id, record })
 }
 
-/// The keyed hash of our managedFields entry and the values it names.
-fn projection(object: &Value, key: &HashKey) -> KeyedHash {
-    let mut hasher = key.hasher();
-    let Some(own) = own_entry(object) else {
-        return hasher.finish();
-    };
-    hasher.bytes(b'v', own.api_version.as_bytes());
+/// The replicas of an object that has them.
+fn replicas(object: &Value) -> Option<Replicas> {
+    let wanted = object.pointer(REPLICAS)?.as_i64()?;
+    let (ours, others) = owners_of_replicas(object);
+    Some(Replicas { wanted, ours, others })
+}
+
+/// The keyed hashes of our managedFields entry and the values it names.
+fn projection(object: &Value, key: &HashKey) -> Projection {
+    let Some(own) = own_entry(object) else { return Projection::default() };
     let mut fields: Vec<(String, Option<&Value>)> = Vec::new();
     visit(own.fields, Some(object), &mut String::new(), &mut |path, value| {
         fields.push((path.to_owned(), value))
     });
     fields.sort_unstable_by(|one, other| one.0.cmp(&other.0));
-    for (path, value) in fields {
-        hasher.bytes(b'p', path.as_bytes());
-        match value {
-            Some(value) => hasher.value(value),
-            None => hasher.bytes(b'-', b""),
+    let hash = |with_replicas: bool| {
+        let mut hasher = key.hasher();
+        hasher.bytes(b'v', own.api_version.as_bytes());
+        for (path, value) in fields.iter().filter(|(path, _)| with_replicas || path != REPLICAS) {
+            hasher.bytes(b'p', path.as_bytes());
+            match value {
+                Some(value) => hasher.value(value),
+                None => hasher.bytes(b'-', b""),
+            }
         }
-    }
-    hasher.finish()
+        hasher.finish()
+    };
+    Projection { full: hash(true), without_replicas: object.pointer(REPLICAS).map(|_| hash(false)) }
 }
 
 #[cfg(test)]
@@ -81,9 +92,9 @@ mod tests {
         json!({"f:spec": {"f:template": {"f:spec": {"f:containers": {"k:{\"name\":\"web\"}": {".": {}, "f:name": {}, "f:image": {}}}}}}})
     }
 
-    fn hash(object: &Value) -> KeyedHash {
+    fn hash(object: &Value) -> crate::model::digest::KeyedHash {
         let key = HashKey::new([1; 32]);
-        observe(object, &key, Timestamp::UNIX_EPOCH).unwrap().record.projection.unwrap()
+        observe(object, &key, Timestamp::UNIX_EPOCH).unwrap().record.projection.unwrap().full
     }
 
     #[test]

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::digest::{Digest, KeyedHash};
 use super::facts::{Blocked, Version};
+use super::live::Projection;
 use super::name::{ApplicationId, EnvironmentName, InstanceName, NamespaceName};
 use super::policy::SyncPolicy;
 use super::record::Record;
@@ -56,7 +57,7 @@ pub struct HeadObject {
     /// The keyed hash of the manifest.
     pub desired: KeyedHash,
     /// The keyed hash of the fields that we own, as the API server answered.
-    pub projection: KeyedHash,
+    pub projection: Projection,
     /// Set while it is no longer wanted and waits to be pruned.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub leaving: bool,

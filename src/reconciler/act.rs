@@ -24,8 +24,8 @@ use crate::model::name::{ApplicationId, InstanceName, NamespaceName};
 use crate::model::record::{Record, RecordOutcome};
 use crate::model::resource::ResourceId;
 use crate::sync::{
-    AppliedObject, ApplyObject, ApplyReason, DeleteObject, Failure, FailureKind, Progress, Step, SyncPlan,
-    Wanted, WantedVersion,
+    AppliedObject, ApplyObject, ApplyReason, DeleteObject, Failure, FailureKind, Progress, ReplicasRule,
+    Step, SyncPlan, Wanted, WantedVersion,
 };
 
 /// So many objects of one step are applied at once.
@@ -221,8 +221,9 @@ impl Execution<'_> {
             let Some(manifest) = from.and_then(|set| set.get(&object.id)).cloned() else {
                 continue;
             };
+            let sent = with_replicas(&manifest.object, object.replicas);
             let call = async move {
-                let answer = apply_one(cluster, object, &manifest.object, before).await;
+                let answer = apply_one(cluster, object, &sent, before).await;
                 (object, manifest, answer)
             };
             calls.push(call.boxed());
@@ -619,6 +620,23 @@ async fn apply_one(
         }
         other => other,
     }
+}
+
+/// The manifest with its replicas as the plan says.
+fn with_replicas(manifest: &Value, rule: ReplicasRule) -> Value {
+    let mut manifest = manifest.clone();
+    if let Some(spec) = manifest.get_mut("spec").and_then(Value::as_object_mut) {
+        match rule {
+            ReplicasRule::AsWritten => {}
+            ReplicasRule::Live(number) => {
+                spec.insert("replicas".to_owned(), json!(number));
+            }
+            ReplicasRule::LeftOut => {
+                spec.shift_remove("replicas");
+            }
+        }
+    }
+    manifest
 }
 
 /// Takes over the fields of `kubectl apply`, with the one write that it needs.

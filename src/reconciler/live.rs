@@ -14,8 +14,8 @@ use super::Event;
 use crate::adapters::clock::Clock;
 use crate::adapters::cluster::{ClusterError, ClusterWrite, WatchEvent};
 use crate::diff;
-use crate::model::digest::{HashKey, KeyedHash};
-use crate::model::live::LiveRecord;
+use crate::model::digest::HashKey;
+use crate::model::live::{LiveRecord, Projection};
 use crate::model::name::ApplicationId;
 use crate::model::resource::{ApiVersion, GroupKind, ResourceId};
 
@@ -41,7 +41,7 @@ struct Inner {
     objects: HashMap<ResourceId, Entry>,
     kinds: HashMap<GroupKind, KindState>,
     /// What the last apply of each object answered: an object that differs keeps its body, to explain it.
-    expected: HashMap<ResourceId, KeyedHash>,
+    expected: HashMap<ResourceId, Projection>,
 }
 
 /// The index of one cluster. Cheap to clone.
@@ -97,7 +97,7 @@ impl LiveIndex {
     }
 
     /// Notes what an object is expected to look like.
-    pub fn expect(&self, id: &ResourceId, projection: KeyedHash) {
+    pub fn expect(&self, id: &ResourceId, projection: Projection) {
         self.lock().expected.insert(id.clone(), projection);
     }
 
@@ -161,6 +161,7 @@ impl LiveIndex {
             }
             let quiet = entry.record.projection == record.projection
                 && entry.record.health == record.health
+                && entry.record.replicas == record.replicas
                 && entry.record.uid == record.uid
                 && entry.record.terminating == record.terminating
                 && entry.record.application == record.application;

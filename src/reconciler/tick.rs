@@ -1,6 +1,6 @@
 //! One tick of one application: observe what is live, decide, act, until nothing more can be done now.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::Options;
@@ -18,7 +18,7 @@ use crate::model::manifest::RenderedSet;
 use crate::model::name::{ApplicationId, InstanceName, NamespaceName};
 use crate::model::record::Record;
 use crate::model::resource::{GroupKind, ResourceId};
-use crate::sync::{Confirmations, Facts, Progress, SyncPlan, Wanted, plan};
+use crate::sync::{Confirmations, Facts, Progress, SyncPlan, Wanted, plan, scaled_by};
 
 /// A tick acts at most so many times: each time something was written, so this is a backstop against a fault
 /// of ours, not a limit that work meets.
@@ -74,6 +74,7 @@ struct Seen {
     holds: Vec<HoldReason>,
     complete: bool,
     namespace_exists: bool,
+    scaled: BTreeSet<ResourceId>,
 }
 
 impl Tick {
@@ -149,6 +150,7 @@ impl Tick {
             observed: &seen.holds,
             live_complete: seen.complete,
             progress: &self.progress,
+            scaled: &seen.scaled,
             wanted_elsewhere: &self.wanted_elsewhere,
             kinds: &self.kinds,
             cluster: &self.identity,
@@ -190,7 +192,36 @@ impl Tick {
             seen.complete = false;
             seen.holds.push(cluster_hold(&error));
         }
+        self.find_scaled(&mut seen).await;
         seen
+    }
+
+    /// Objects whose replicas an autoscaler sets: those of our own set, and, where replicas are no longer ours,
+    /// those that one list of the namespace names. If that list fails, replicas stay as they are.
+    async fn find_scaled(&self, seen: &mut Seen) {
+        if let Wanted::Version(wanted) = &*self.wanted {
+            seen.scaled.extend(wanted.set.objects.iter().filter_map(|object| object.scales.clone()));
+        }
+        let drifted = |(id, record): (&ResourceId, &LiveRecord)| {
+            let replicas = record.replicas?;
+            (!replicas.ours && record.projection.is_some() && !seen.scaled.contains(id)).then(|| id.clone())
+        };
+        let drifted: Vec<ResourceId> = seen.live.iter().filter_map(drifted).collect();
+        let namespaces: BTreeSet<Option<Arc<str>>> = drifted.iter().map(|id| id.namespace.clone()).collect();
+        let kind = GroupKind::new("autoscaling", "HorizontalPodAutoscaler");
+        for namespace in namespaces.into_iter().flatten().filter(|_| self.kinds.get(&kind).is_some()) {
+            match self.cluster.list(&kind, None, Some(&namespace), None).await {
+                Ok(autoscalers) => {
+                    let targets: BTreeSet<ResourceId> = autoscalers.iter().filter_map(scaled_by).collect();
+                    seen.scaled.extend(drifted.iter().filter(|id| targets.contains(*id)).cloned());
+                }
+                Err(error) => {
+                    seen.holds.push(cluster_hold(&error));
+                    let here = drifted.iter().filter(|id| id.namespace.as_ref() == Some(&namespace));
+                    seen.scaled.extend(here.cloned());
+                }
+            }
+        }
     }
 
     fn check_readiness(&self, kind: &GroupKind, seen: &mut Seen) {

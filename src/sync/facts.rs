@@ -15,7 +15,7 @@ use crate::model::live::LiveRecord;
 use crate::model::manifest::{Manifest, RenderedSet, install_rank};
 use crate::model::name::{ApplicationId, NamespaceName};
 use crate::model::policy::SyncPolicy;
-use crate::model::resource::{ApiVersion, ResourceId};
+use crate::model::resource::{ApiVersion, GroupKind, ResourceId};
 
 /// One object of a wanted set, without its body.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +34,8 @@ pub struct WantedObject {
     pub protected: bool,
     /// The keyed hash of the manifest.
     pub desired: KeyedHash,
+    /// What it scales, if it is a HorizontalPodAutoscaler.
+    pub scales: Option<ResourceId>,
 }
 
 /// A rendered set without bodies, in the order of application.
@@ -67,7 +69,22 @@ fn wanted_object(manifest: &Manifest, key: &HashKey) -> WantedObject {
         keep: manifest.keep,
         protected: is_protected(manifest),
         desired: key.of_value(&manifest.object),
+        scales: scaled_by(&manifest.object),
     }
+}
+
+/// The object that a HorizontalPodAutoscaler scales.
+pub fn scaled_by(object: &serde_json::Value) -> Option<ResourceId> {
+    if object.get("kind")?.as_str()? != "HorizontalPodAutoscaler" {
+        return None;
+    }
+    let text = |at: &str| object.pointer(at).and_then(serde_json::Value::as_str);
+    let version = ApiVersion::parse(text("/spec/scaleTargetRef/apiVersion")?)?;
+    Some(ResourceId {
+        kind: GroupKind { group: version.group, kind: text("/spec/scaleTargetRef/kind")?.into() },
+        namespace: text("/metadata/namespace").map(Into::into),
+        name: text("/spec/scaleTargetRef/name")?.into(),
+    })
 }
 
 /// Kinds that hold data, or on which other things depend (RULES §6).
@@ -144,6 +161,8 @@ pub struct Facts<'a> {
     pub live_complete: bool,
     /// What this process did so far.
     pub progress: &'a Progress,
+    /// Objects whose replicas an autoscaler sets.
+    pub scaled: &'a BTreeSet<ResourceId>,
     /// Objects that other applications of this instance want.
     pub wanted_elsewhere: &'a BTreeMap<ResourceId, ApplicationId>,
     /// What the cluster serves.

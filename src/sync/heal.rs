@@ -1,7 +1,7 @@
 //! Self-heal: the deployed set is restored, whatever is wanted (RULES §4).
 
 use super::facts::Facts;
-use super::plan::{ApplyObject, ApplyReason, Step};
+use super::plan::{ApplyObject, ApplyReason, ReplicasRule, Step};
 use super::status::deployed_drift;
 use crate::model::drift::ObjectDrift;
 use crate::model::hold::HoldReason;
@@ -35,7 +35,13 @@ pub(super) fn heal(facts: &Facts<'_>, reason: ApplyReason, holds: &mut Vec<HoldR
         if is_definition && reason == ApplyReason::Restore && facts.live.contains_key(id) {
             continue;
         }
-        let step = ApplyObject { id: id.clone(), reason, force: true, adopt: false };
+        let step = ApplyObject {
+            id: id.clone(),
+            reason,
+            force: true,
+            adopt: false,
+            replicas: ReplicasRule::of(facts, id),
+        };
         groups.entry(install_rank(&id.kind)).or_default().push(step);
     }
     let mut steps = Vec::new();

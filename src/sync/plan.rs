@@ -43,6 +43,31 @@ pub struct ApplyObject {
     pub force: bool,
     /// Whether fields of `kubectl apply` are taken over first.
     pub adopt: bool,
+    /// What becomes of its replicas.
+    pub replicas: ReplicasRule,
+}
+
+/// What becomes of `/spec/replicas` (RULES §4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplicasRule {
+    /// As the manifest says.
+    AsWritten,
+    /// The live number: an autoscaler set it, and leaving out a field that we alone own would reset it.
+    Live(i64),
+    /// Left out: an autoscaler owns the field.
+    LeftOut,
+}
+
+impl ReplicasRule {
+    /// The rule for an object, as it is now.
+    pub(super) fn of(facts: &Facts<'_>, id: &ResourceId) -> Self {
+        let replicas = facts.live.get(id).and_then(|live| live.replicas);
+        match replicas.filter(|_| facts.scaled.contains(id)) {
+            None => Self::AsWritten,
+            Some(replicas) if replicas.others => Self::LeftOut,
+            Some(replicas) => Self::Live(replicas.wanted),
+        }
+    }
 }
 
 /// One object to delete.

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use crate::model::digest::{Digest, KeyedHash};
 use crate::model::hold::HoldReason;
+use crate::model::live::Projection;
 use crate::model::resource::ResourceId;
 
 /// The first and the longest wait after a failure.
@@ -26,7 +27,7 @@ pub struct AppliedObject {
     /// The keyed hash of the manifest.
     pub desired: KeyedHash,
     /// The keyed hash of the fields that we own.
-    pub projection: KeyedHash,
+    pub projection: Projection,
     /// The uid.
     pub uid: String,
     /// The apiVersion.
@@ -90,7 +91,7 @@ pub struct Progress {
     /// The running rollout.
     pub rollout: Option<RolloutProgress>,
     /// What the API server answered to heals: what we expect from then on.
-    pub healed: BTreeMap<ResourceId, KeyedHash>,
+    pub healed: BTreeMap<ResourceId, Projection>,
     /// The last failure.
     pub failure: Option<Failure>,
     /// How often it failed running.

@@ -2,7 +2,7 @@
 
 use super::facts::{Facts, WantedObject, WantedVersion};
 use super::heal::terminating;
-use super::plan::{ApplyObject, ApplyReason, DeleteObject, Step, SyncPlan};
+use super::plan::{ApplyObject, ApplyReason, DeleteObject, ReplicasRule, Step, SyncPlan};
 use super::progress::{FailureKind, later};
 use super::prune::{Pruning, prune};
 use crate::model::digest::{Digest, DigestBuilder};
@@ -203,15 +203,16 @@ fn is_done(facts: &Facts<'_>, object: &WantedObject) -> bool {
     let Some(projection) = live.projection else {
         return false;
     };
+    let scaled = facts.scaled.contains(&object.id);
     let running = facts.progress.rollout.as_ref();
     let applied = running.and_then(|rollout| rollout.applied.get(&object.id));
     if let Some(applied) = applied.filter(|applied| applied.desired == object.desired) {
-        return applied.projection == projection;
+        return applied.projection.is_same_as(&projection, scaled);
     }
     let deployed = facts.head.and_then(|head| head.objects.get(&object.id));
     deployed.is_some_and(|deployed| {
         let expected = facts.progress.healed.get(&object.id).unwrap_or(&deployed.projection);
-        deployed.desired == object.desired && *expected == projection
+        deployed.desired == object.desired && expected.is_same_as(&projection, scaled)
     })
 }
 
@@ -258,7 +259,13 @@ fn waves(facts: &Facts<'_>, wanted: &WantedVersion, plan: &mut SyncPlan) -> Vec<
 fn apply_step(facts: &Facts<'_>, object: &WantedObject) -> ApplyObject {
     let live = facts.live.get(&object.id);
     let adopt = live.is_some_and(|live| live.adoptable);
-    ApplyObject { id: object.id.clone(), reason: ApplyReason::Rollout, force: false, adopt }
+    ApplyObject {
+        id: object.id.clone(),
+        reason: ApplyReason::Rollout,
+        force: false,
+        adopt,
+        replicas: ReplicasRule::of(facts, &object.id),
+    }
 }
 
 /// Objects that stand but are not healthy.

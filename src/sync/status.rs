@@ -18,11 +18,14 @@ pub struct ResourceState {
 
 /// The difference of an object that the head names.
 pub(super) fn deployed_drift(facts: &Facts<'_>, id: &ResourceId, object: &HeadObject) -> ObjectDrift {
+    let scaled = facts.scaled.contains(id);
     let expected = facts.progress.healed.get(id).unwrap_or(&object.projection);
     match facts.live.get(id) {
         None => ObjectDrift::Missing,
         Some(live) if live.terminating.is_some() => ObjectDrift::Terminating,
-        Some(live) if live.projection.as_ref() == Some(expected) => ObjectDrift::InSync,
+        Some(live) if live.projection.is_some_and(|live| live.is_same_as(expected, scaled)) => {
+            ObjectDrift::InSync
+        }
         Some(_) => ObjectDrift::Changed,
     }
 }

@@ -142,7 +142,7 @@ async fn references_are_branches_peeled_tags_and_head() {
     assert_eq!(references.tags, [("v1".to_owned(), first), ("v2".to_owned(), first)].into());
 
     let nowhere = git.references(&url(&folder.path().join("b.git"))).await.unwrap_err();
-    assert!(matches!(nowhere, SourceError::Missing { .. }), "{nowhere}");
+    assert!(matches!(nowhere, SourceError::Absent { .. }), "{nowhere}");
 }
 
 #[tokio::test]

@@ -163,3 +163,35 @@ async fn an_object_of_another_tool_or_instance_is_held_and_not_written() {
     shop.commit();
     assert!(super::support::holds(&shop.once().await, "dev", "web").is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn replicas_belong_to_the_autoscaler_that_targets_the_object() {
+    let shop = Shop::new();
+    shop.once().await;
+    let cluster = &shop.world.cluster;
+    cluster.create(
+        "kubectl",
+        json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "web", "namespace": "blue-dev"},
+        "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}}}),
+    );
+    let scale = |object: &mut Value| object["spec"]["replicas"] = json!(7);
+    cluster.meddle("kube-controller-manager", WEB, scale);
+    cluster.meddle("kubectl", "apps|Deployment|blue-dev|api", scale);
+    let writes = cluster.writes().len();
+    let outcome = shop.once().await;
+    assert!(all_green(&outcome.board), "{:#?}", outcome.board);
+    assert_eq!(shop.object(WEB)["spec"]["replicas"], 7, "the autoscaler's number stays");
+    assert_eq!(shop.object("apps|Deployment|blue-dev|api")["spec"]["replicas"], 2, "nobody scales api");
+    assert_eq!(cluster.writes().len(), writes + 1);
+    shop.write("k8s/web/deployment.yaml", &super::support::deployment("web", "shop/web:2"));
+    shop.commit();
+    assert!(all_green(&shop.once().await.board));
+    assert_eq!(shop.image("dev", "web"), "shop/web:2");
+    assert_eq!(shop.object(WEB)["spec"]["replicas"], 7, "a rollout leaves it alone");
+    cluster.meddle("kubectl", WEB, |object| {
+        object["metadata"]["labels"]["moorline.dev/application"] = json!("x.y")
+    });
+    shop.once().await;
+    assert_eq!(shop.object(WEB)["spec"]["replicas"], 7, "a heal leaves it alone");
+}
