@@ -134,6 +134,7 @@ impl Capabilities {
             json_names: &[],
             methods: vec![("GitVersion", text(full))],
             shown: Some(Text::from(self.normalized.as_str())),
+            plain: Some(Text::from(format!("{{{full} {} {} {}}}", self.normalized, self.major, self.minor))),
         };
         let record = Record {
             type_name: if v3 { "*chartutil.Capabilities" } else { "*common.Capabilities" },
@@ -146,6 +147,7 @@ impl Capabilities {
             json_names: &[],
             methods: Vec::new(),
             shown: None,
+            plain: None,
         };
         Value::object(Object::Record(record))
     }
@@ -171,5 +173,6 @@ fn helm_version(compat: Compat) -> Value {
         json_names: &["version", "git_commit", "git_tree_state", "go_version", "kube_client_version"],
         methods: Vec::new(),
         shown: None,
+        plain: None,
     }))
 }

@@ -226,6 +226,10 @@ impl Render<'_> {
 
     fn check_chart(&self) -> Result<(), RenderError> {
         let fault = |message: String| RenderError::new(RenderFault::Chart, self.chart.name(), message);
+        let version = self.chart.0.metadata.api_version.as_str();
+        if self.input.compat > Compat::V3_19 && !matches!(version, "v1" | "v2") {
+            return Err(fault("invalid chart apiVersion".to_owned()));
+        }
         if self.chart.is_library() {
             return Err(fault("library charts are not installable".to_owned()));
         }
@@ -244,8 +248,13 @@ impl Render<'_> {
                     .map(|dependency| dependency.name.as_str())
                     .collect();
                 if !missing.is_empty() {
+                    let start = if self.input.compat == Compat::V3_19 {
+                        "An error occurred while checking for chart dependencies. You may need to run `helm dependency build`"
+                    } else {
+                        "an error occurred while checking for chart dependencies. You may need to run 'helm dependency build'"
+                    };
                     return Err(fault(format!(
-                        "an error occurred while checking for chart dependencies. You may need to run `helm dependency build` to fetch missing dependencies: found in Chart.yaml, but missing in charts/ directory: {}",
+                        "{start} to fetch missing dependencies: found in Chart.yaml, but missing in charts/ directory: {}",
                         missing.join(", ")
                     )));
                 }

@@ -141,6 +141,7 @@ fn load(files: Vec<(String, Arc<[u8]>)>, depth: usize) -> Result<Chart, ChartErr
         files: files.into(),
         schema: parts.schema,
         children,
+        outdated_requirements: parts.outdated_requirements,
     })))
 }
 
@@ -150,6 +151,7 @@ struct Parts {
     templates: Vec<ChartTemplate>,
     files: Vec<(Text, Text)>,
     schema: Option<Text>,
+    outdated_requirements: bool,
     charts: BTreeMap<String, Vec<(String, Arc<[u8]>)>>,
 }
 
@@ -177,6 +179,7 @@ impl Parts {
                 if !listed.is_empty() {
                     metadata.dependencies = listed;
                 }
+                self.outdated_requirements = metadata.api_version != "v1";
                 if metadata.api_version == "v1" {
                     self.files.push((Text::from(path), Text::from(bytes)));
                 }

@@ -132,7 +132,7 @@ impl Parser<'_> {
         match token.kind {
             Kind::End => "EOF".to_owned(),
             Kind::Error => self.error.clone().unwrap_or_default(),
-            Kind::Nil | Kind::Block | Kind::Break | Kind::Continue | Kind::Define | Kind::Else
+            Kind::Dot | Kind::Nil | Kind::Block | Kind::Break | Kind::Continue | Kind::Define | Kind::Else
             | Kind::EndKeyword | Kind::If | Kind::Range | Kind::Template | Kind::With => {
                 format!("<{}>", self.value_text(token))
             }

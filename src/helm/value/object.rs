@@ -41,8 +41,10 @@ pub(crate) struct Record {
     pub(crate) json_names: &'static [&'static str],
     /// Methods without arguments, by what they return.
     pub(crate) methods: Vec<(&'static str, Value)>,
-    /// What its `String()` method returns.
+    /// What its `String()` method returns, which only a template's own printing finds.
     pub(crate) shown: Option<Text>,
+    /// What fmt makes of the bare struct, if that differs from its fields.
+    pub(crate) plain: Option<Text>,
 }
 
 impl Record {
@@ -100,7 +102,7 @@ impl Object {
     /// What `String()` returns, for those types that have it.
     pub(crate) fn shown(&self) -> Option<Text> {
         match self {
-            Self::Record(record) => record.shown.clone(),
+            Self::Record(record) => record.plain.clone(),
             Self::Version(version) => Some(Text::from(version.to_string())),
             Self::Time(moment) => Some(Text::from(moment.to_string())),
             Self::Duration(nanoseconds) => {

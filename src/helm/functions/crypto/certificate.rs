@@ -33,6 +33,7 @@ fn certificate(cert: String, key: String) -> Value {
         json_names: &[],
         methods: Vec::new(),
         shown: None,
+        plain: None,
     }))
 }
 
