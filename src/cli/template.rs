@@ -119,7 +119,7 @@ pub fn run(
         layers.push(read_values(path)?);
     }
     layers.push(flags(arguments)?);
-    let chart = read_chart(chart)?;
+    let chart = read_chart(chart, arguments.helm_compat)?;
     for notice in chart_notices(&chart, arguments.helm_compat) {
         writeln!(notices, "{notice}").map_err(TemplateError::Write)?;
     }
@@ -150,10 +150,12 @@ pub fn run(
 /// What Helm remarks about a chart.
 fn chart_notices(chart: &Chart, compat: Compat) -> Vec<&'static str> {
     let mut notices = Vec::new();
-    if chart.has_outdated_requirements() && compat > Compat::V3_19 {
-        notices.push(
-            r#"level=INFO msg="Warning: Dependencies are handled in Chart.yaml since apiVersion \"v2\". We recommend migrating dependencies to Chart.yaml.""#,
-        );
+    if chart.has_outdated_requirements() {
+        notices.push(if compat == Compat::V3_19 {
+            r#"load.go:120: Warning: Dependencies are handled in Chart.yaml since apiVersion "v2". We recommend migrating dependencies to Chart.yaml."#
+        } else {
+            r#"level=INFO msg="Warning: Dependencies are handled in Chart.yaml since apiVersion \"v2\". We recommend migrating dependencies to Chart.yaml.""#
+        });
     }
     if chart.is_deprecated() {
         notices.push(if compat == Compat::V3_19 {
@@ -226,15 +228,20 @@ fn capabilities(arguments: &TemplateArguments) -> Result<Capabilities, TemplateE
     Ok(capabilities.with_api_versions(arguments.api_versions.iter().cloned()))
 }
 
-fn read_chart(path: &str) -> Result<Chart, TemplateError> {
+fn read_chart(path: &str, compat: Compat) -> Result<Chart, TemplateError> {
+    // Helm 3 read values without the step that Helm 4 names in its messages.
+    let failed = |error: crate::helm::ChartError| {
+        let text = error.to_string();
+        TemplateError::Helm(if compat == Compat::V3_19 { text.replace("cannot unmarshal yaml document: ", "") } else { text })
+    };
     let place = Path::new(path);
     if place.is_dir() {
         let mut files = BTreeMap::new();
         collect(place, String::new(), &mut files, 0)?;
-        return Chart::from_files(files).map_err(|error| TemplateError::Helm(error.to_string()));
+        return Chart::from_files(files).map_err(failed);
     }
     if place.is_file() {
-        return Chart::from_archive(&read(place)?).map_err(|error| TemplateError::Helm(error.to_string()));
+        return Chart::from_archive(&read(place)?).map_err(failed);
     }
     Err(TemplateError::NoChart { path: path.to_owned() })
 }

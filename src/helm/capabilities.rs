@@ -132,9 +132,14 @@ impl Capabilities {
             pointer: false,
             fields: vec![("Version", text(full)), ("Major", text(&self.major)), ("Minor", text(&self.minor))],
             json_names: &[],
+            omits_empty: false,
             methods: vec![("GitVersion", text(full))],
             shown: Some(Text::from(self.normalized.as_str())),
-            plain: Some(Text::from(format!("{{{full} {} {} {}}}", self.normalized, self.major, self.minor))),
+            plain: Some(Text::from(if v3 {
+                format!("{{{full} {} {}}}", self.major, self.minor)
+            } else {
+                format!("{{{full} {} {} {}}}", self.normalized, self.major, self.minor)
+            })),
         };
         let record = Record {
             type_name: if v3 { "*chartutil.Capabilities" } else { "*common.Capabilities" },
@@ -145,6 +150,7 @@ impl Capabilities {
                 ("HelmVersion", helm_version(compat)),
             ],
             json_names: &[],
+            omits_empty: false,
             methods: Vec::new(),
             shown: None,
             plain: None,
@@ -171,7 +177,8 @@ fn helm_version(compat: Compat) -> Value {
         pointer: false,
         fields,
         json_names: &["version", "git_commit", "git_tree_state", "go_version", "kube_client_version"],
-        methods: Vec::new(),
+        omits_empty: false,
+            methods: Vec::new(),
         shown: None,
         plain: None,
     }))

@@ -32,6 +32,8 @@ pub(crate) struct ChartData {
     pub(crate) schema: Option<Text>,
     pub(crate) children: Vec<Child>,
     pub(crate) outdated_requirements: bool,
+    /// The first document of values with several ones, which is all that Helm 3 reads.
+    pub(crate) first_values: Option<TreeMap>,
 }
 
 /// A chart inside a chart.
@@ -187,6 +189,7 @@ impl Chart {
             schema: data.schema.clone(),
             children,
             outdated_requirements: data.outdated_requirements,
+            first_values: data.first_values.clone(),
         }))
     }
 

@@ -313,6 +313,7 @@ fn limit_error(chart: &str, message: String) -> RenderError {
 /// The types that Go's decoder demands of a document's head; gives the kind.
 fn check_head(object: &Json, compat: Compat) -> Result<String, String> {
     let package = if compat == Compat::V3_19 { "releaseutil" } else { "util" };
+    let head = if compat == Compat::V3_19 { "SimpleHead" } else { "" };
     let prefix = "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal";
     let demand = |value: Option<&Json>, field: &str, wanted: &str, fits: fn(&Json) -> bool| match value {
         Some(value) if !value.is_null() && !fits(value) => {
@@ -332,12 +333,12 @@ fn check_head(object: &Json, compat: Compat) -> Result<String, String> {
     demand(lookup(object, "kind"), "SimpleHead.kind", "string", is_scalar)?;
     if let Some(metadata) = lookup(object, "metadata") {
         let wanted = r#"struct { Name string "json:\"name\""; Annotations map[string]string "json:\"annotations\"" }"#;
-        demand(Some(metadata), ".metadata", wanted, Json::is_object)?;
-        demand(lookup(metadata, "name"), ".metadata.name", "string", is_scalar)?;
+        demand(Some(metadata), &format!("{head}.metadata"), wanted, Json::is_object)?;
+        demand(lookup(metadata, "name"), &format!("{head}.metadata.name"), "string", is_scalar)?;
         let annotations = lookup(metadata, "annotations");
-        demand(annotations, ".metadata.annotations", "map[string]string", Json::is_object)?;
+        demand(annotations, &format!("{head}.metadata.annotations"), "map[string]string", Json::is_object)?;
         for value in annotations.and_then(Json::as_object).into_iter().flat_map(serde_json::Map::values) {
-            demand(Some(value), ".metadata.annotations", "string", is_scalar)?;
+            demand(Some(value), &format!("{head}.metadata.annotations"), "string", is_scalar)?;
         }
     }
     Ok(lookup(object, "kind").and_then(scalar_text).unwrap_or_default())

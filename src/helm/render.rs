@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::capabilities::Capabilities;
+use super::chart::metadata::as_struct;
 use super::chart::{Chart, ChartTemplate};
 use super::dependencies::{Instance, user_values};
 use super::failure::{Failure, Limit, Place};
@@ -14,6 +15,7 @@ use super::functions::{Entropy, RegexCache, semver};
 use super::limits::RenderLimits;
 use super::lookup::Lookups;
 use super::output::{Rendered, Writer};
+use super::schema;
 use super::template::exec::{Machine, Scope};
 use super::template::{Source, Template};
 use super::value::{Map, MapKind, Object, Text, Value};
@@ -210,6 +212,15 @@ impl Render<'_> {
         let coalesced = coalesce_values(&instance, &values, compat).map_err(of_values)?;
         let capabilities =
             self.input.capabilities.clone().unwrap_or_else(|| Capabilities::offline(compat));
+        if !self.input.skip_schema {
+            let mut misfits = String::new();
+            collect_misfits(&instance, &coalesced, &mut misfits);
+            if !misfits.is_empty() {
+                return Err(of_values(format!(
+                    "values don't meet the specifications of the schema(s) in the following chart(s):\n{misfits}"
+                )));
+            }
+        }
         self.check_kube_version(&capabilities)?;
 
         let mut writer = Writer::new(compat, self.input.limits.documents);
@@ -347,7 +358,7 @@ impl Render<'_> {
             ("Revision", Value::Int(1)),
             ("Service", Value::text("Helm")),
         ]);
-        let shared = Shared { release, capabilities: capabilities.to_value(compat) };
+        let shared = Shared { release, capabilities: capabilities.to_value(compat), compat };
         let mut files = Vec::new();
         let values = values.with_kind(MapKind::Values);
         shared.collect(instance, &instance.name, values, true, &mut files);
@@ -462,6 +473,20 @@ impl Render<'_> {
     }
 }
 
+/// Checks the values of a chart and of those below it.
+fn collect_misfits(instance: &Instance, values: &Map, out: &mut String) {
+    if let Some(schema) = &instance.chart.0.schema
+        && let Err(message) = schema::check(schema, &Value::Map(values.clone()))
+    {
+        out.push_str(&format!("{}:\n{message}\n", instance.name));
+    }
+    for child in &instance.children {
+        if let Some(Value::Map(inner)) = values.get(child.name.as_bytes()) {
+            collect_misfits(child, &inner, out);
+        }
+    }
+}
+
 /// Helm 3 prints Go's chain, unless the message was marked.
 fn message_v3(failure: &Failure) -> String {
     marked(&failure.message).unwrap_or_else(|| failure.message.clone())
@@ -519,6 +544,7 @@ fn trace_block(message: &str) -> Option<String> {
 struct Shared {
     release: Map,
     capabilities: Value,
+    compat: Compat,
 }
 
 impl Shared {
@@ -535,7 +561,7 @@ impl Shared {
         let about = chart.0.metadata.to_value(&instance.name, &instance.dependencies, is_root);
         let subcharts = Map::new();
         let root = Map::from_pairs([
-            ("Chart", Value::Map(about)),
+            ("Chart", if self.compat == Compat::V3_19 { as_struct(&about) } else { Value::Map(about) }),
             ("Files", Value::object(Object::Files(chart.0.files.clone()))),
             ("Release", Value::Map(self.release.clone())),
             ("Capabilities", self.capabilities.clone()),

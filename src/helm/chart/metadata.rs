@@ -4,7 +4,8 @@ use serde_json::Value as Json;
 
 use super::Chart;
 use crate::helm::functions::semver::{Constraint, Version};
-use crate::helm::value::{Map, Text, Value, convert};
+use crate::helm::value::object::Record;
+use crate::helm::value::{Map, Object, Text, Value, convert};
 
 /// The contents of `Chart.yaml`.
 #[derive(Clone, Debug, Default)]
@@ -293,6 +294,55 @@ impl Metadata {
             ("IsRoot", Value::Bool(is_root)),
         ])
     }
+}
+
+/// The names of `.Chart`'s fields in Go and in JSON, in Go's order.
+const STRUCT_FIELDS: [(&str, &str); 18] = [
+    ("Name", "name"),
+    ("Home", "home"),
+    ("Sources", "sources"),
+    ("Version", "version"),
+    ("Description", "description"),
+    ("Keywords", "keywords"),
+    ("Maintainers", "maintainers"),
+    ("Icon", "icon"),
+    ("APIVersion", "apiVersion"),
+    ("Condition", "condition"),
+    ("Tags", "tags"),
+    ("AppVersion", "appVersion"),
+    ("Deprecated", "deprecated"),
+    ("Annotations", "annotations"),
+    ("KubeVersion", "kubeVersion"),
+    ("Dependencies", "dependencies"),
+    ("Type", "type"),
+    ("IsRoot", "IsRoot"),
+];
+
+/// The value of `.Chart` in Helm 3: a struct.
+pub(crate) fn as_struct(fields: &Map) -> Value {
+    const JSON_NAMES: [&str; 18] = {
+        let mut names = [""; 18];
+        let mut index = 0;
+        while index < names.len() {
+            names[index] = STRUCT_FIELDS[index].1;
+            index += 1;
+        }
+        names
+    };
+    let fields = STRUCT_FIELDS
+        .iter()
+        .map(|(name, _)| (*name, fields.get(name.as_bytes()).unwrap_or(Value::Nil)))
+        .collect();
+    Value::object(Object::Record(Record {
+        type_name: "struct { chart.Metadata; IsRoot bool }",
+        pointer: false,
+        fields,
+        json_names: &JSON_NAMES,
+        omits_empty: true,
+        methods: Vec::new(),
+        shown: None,
+        plain: None,
+    }))
 }
 
 fn dependency_value(dependency: &Dependency) -> Value {

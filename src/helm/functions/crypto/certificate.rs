@@ -31,7 +31,8 @@ fn certificate(cert: String, key: String) -> Value {
         pointer: false,
         fields: vec![("Cert", Value::text(cert)), ("Key", Value::text(key))],
         json_names: &[],
-        methods: Vec::new(),
+        omits_empty: false,
+            methods: Vec::new(),
         shown: None,
         plain: None,
     }))
