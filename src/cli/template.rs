@@ -35,7 +35,7 @@ pub struct TemplateArguments {
     #[arg(short = 'n', long, default_value = "default")]
     pub namespace: String,
     /// The Kubernetes version that templates see.
-    #[arg(long, value_name = "VERSION")]
+    #[arg(long, value_name = "VERSION", overrides_with = "kube_version")]
     pub kube_version: Option<String>,
     /// Further API versions that templates see.
     #[arg(short = 'a', long, value_name = "VERSION", value_delimiter = ',')]
@@ -102,7 +102,13 @@ pub enum TemplateError {
 }
 
 /// Renders a chart and writes what `helm template` would print.
-pub fn run(arguments: &TemplateArguments, out: &mut dyn Write) -> Result<(), TemplateError> {
+///
+/// Notices go to `notices` as they come up.
+pub fn run(
+    arguments: &TemplateArguments,
+    out: &mut dyn Write,
+    notices: &mut dyn Write,
+) -> Result<(), TemplateError> {
     let (name, chart) = match arguments.name_and_chart.as_slice() {
         [name, chart] => (name.as_str(), chart.as_str()),
         [chart] => ("release-name", chart.as_str()),
@@ -113,7 +119,10 @@ pub fn run(arguments: &TemplateArguments, out: &mut dyn Write) -> Result<(), Tem
         layers.push(read_values(path)?);
     }
     layers.push(flags(arguments)?);
-    let chart = read_chart(chart)?;
+    let chart = read_chart(chart, arguments.helm_compat)?;
+    for notice in chart_notices(&chart, arguments.helm_compat) {
+        writeln!(notices, "{notice}").map_err(TemplateError::Write)?;
+    }
     let input = RenderInput {
         release: name.to_owned(),
         namespace: arguments.namespace.clone(),
@@ -132,10 +141,30 @@ pub fn run(arguments: &TemplateArguments, out: &mut dyn Write) -> Result<(), Tem
         rendered.helm_output(!arguments.no_hooks, arguments.skip_tests)
     } else {
         rendered
-            .only(&arguments.show_only, !arguments.no_hooks, arguments.skip_tests)
+            .only(&arguments.show_only, arguments.helm_compat, !arguments.no_hooks, arguments.skip_tests)
             .map_err(TemplateError::Helm)?
     };
     out.write_all(&text).and_then(|()| out.flush()).map_err(TemplateError::Write)
+}
+
+/// What Helm remarks about a chart.
+fn chart_notices(chart: &Chart, compat: Compat) -> Vec<&'static str> {
+    let mut notices = Vec::new();
+    if chart.has_outdated_requirements() {
+        notices.push(if compat == Compat::V3_19 {
+            r#"load.go:120: Warning: Dependencies are handled in Chart.yaml since apiVersion "v2". We recommend migrating dependencies to Chart.yaml."#
+        } else {
+            r#"level=INFO msg="Warning: Dependencies are handled in Chart.yaml since apiVersion \"v2\". We recommend migrating dependencies to Chart.yaml.""#
+        });
+    }
+    if chart.is_deprecated() {
+        notices.push(if compat == Compat::V3_19 {
+            "WARNING: This chart is deprecated"
+        } else {
+            r#"level=WARN msg="this chart is deprecated""#
+        });
+    }
+    notices
 }
 
 fn read_values(path: &Path) -> Result<Values, TemplateError> {
@@ -195,21 +224,32 @@ fn capabilities(arguments: &TemplateArguments) -> Result<Capabilities, TemplateE
     let mut capabilities = Capabilities::offline(arguments.helm_compat);
     if let Some(version) = &arguments.kube_version {
         capabilities = capabilities.with_kube_version(version).ok_or_else(|| {
-            TemplateError::Helm(format!("invalid kube version '{version}': invalid semantic version"))
+            TemplateError::Helm(format!(
+                "invalid kube version '{version}': could not parse \"{version}\" as version"
+            ))
         })?;
     }
     Ok(capabilities.with_api_versions(arguments.api_versions.iter().cloned()))
 }
 
-fn read_chart(path: &str) -> Result<Chart, TemplateError> {
+fn read_chart(path: &str, compat: Compat) -> Result<Chart, TemplateError> {
+    // Helm 3 read values without the step that Helm 4 names in its messages.
+    let failed = |error: crate::helm::ChartError| {
+        let text = error.to_string();
+        TemplateError::Helm(if compat == Compat::V3_19 {
+            text.replace("cannot unmarshal yaml document: ", "")
+        } else {
+            text
+        })
+    };
     let place = Path::new(path);
     if place.is_dir() {
         let mut files = BTreeMap::new();
         collect(place, String::new(), &mut files, 0)?;
-        return Chart::from_files(files).map_err(|error| TemplateError::Helm(error.to_string()));
+        return Chart::from_files(files).map_err(failed);
     }
     if place.is_file() {
-        return Chart::from_archive(&read(place)?).map_err(|error| TemplateError::Helm(error.to_string()));
+        return Chart::from_archive(&read(place)?).map_err(failed);
     }
     Err(TemplateError::NoChart { path: path.to_owned() })
 }

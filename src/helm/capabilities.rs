@@ -211,8 +211,14 @@ impl Capabilities {
             pointer: false,
             fields: vec![("Version", text(full)), ("Major", text(&self.major)), ("Minor", text(&self.minor))],
             json_names: &[],
+            omits_empty: false,
             methods: vec![("GitVersion", text(full))],
             shown: Some(Text::from(self.normalized.as_str())),
+            plain: Some(Text::from(if v3 {
+                format!("{{{full} {} {}}}", self.major, self.minor)
+            } else {
+                format!("{{{full} {} {} {}}}", self.normalized, self.major, self.minor)
+            })),
         };
         let record = Record {
             type_name: if v3 { "*chartutil.Capabilities" } else { "*common.Capabilities" },
@@ -223,8 +229,10 @@ impl Capabilities {
                 ("HelmVersion", helm_version(compat)),
             ],
             json_names: &[],
+            omits_empty: false,
             methods: Vec::new(),
             shown: None,
+            plain: None,
         };
         Value::object(Object::Record(record))
     }
@@ -248,7 +256,9 @@ fn helm_version(compat: Compat) -> Value {
         pointer: false,
         fields,
         json_names: &["version", "git_commit", "git_tree_state", "go_version", "kube_client_version"],
+        omits_empty: false,
         methods: Vec::new(),
         shown: None,
+        plain: None,
     }))
 }

@@ -31,6 +31,9 @@ pub(crate) struct ChartData {
     pub(crate) files: FileTable,
     pub(crate) schema: Option<Text>,
     pub(crate) children: Vec<Child>,
+    pub(crate) outdated_requirements: bool,
+    /// The first document of values with several ones, which is all that Helm 3 reads.
+    pub(crate) first_values: Option<TreeMap>,
 }
 
 /// A chart inside a chart.
@@ -101,6 +104,16 @@ impl Chart {
     /// Whether it only lends templates to other charts.
     pub fn is_library(&self) -> bool {
         self.0.metadata.kind.eq_ignore_ascii_case("library")
+    }
+
+    /// Whether its authors advise against using it.
+    pub fn is_deprecated(&self) -> bool {
+        self.0.metadata.deprecated
+    }
+
+    /// Whether its dependencies are listed in `requirements.yaml` although `Chart.yaml` is the place.
+    pub fn has_outdated_requirements(&self) -> bool {
+        self.0.outdated_requirements
     }
 
     /// What `Chart.yaml` or `requirements.yaml` lists, in order.
@@ -182,6 +195,8 @@ impl Chart {
             files: data.files.clone(),
             schema: data.schema.clone(),
             children,
+            outdated_requirements: data.outdated_requirements,
+            first_values: data.first_values.clone(),
         }))
     }
 

@@ -47,10 +47,11 @@ impl Instance {
     }
 
     /// A fresh copy of the chart's default values.
-    pub(crate) fn default_values(&self) -> Map {
-        match &*self.imported.borrow() {
-            Some(map) => deep_copy(map),
-            None => thaw(&self.chart.0.values),
+    pub(crate) fn default_values(&self, compat: Compat) -> Map {
+        match (&*self.imported.borrow(), &self.chart.0.first_values) {
+            (Some(map), _) => deep_copy(map),
+            (None, Some(first)) if compat == Compat::V3_19 => thaw(first),
+            (None, _) => thaw(&self.chart.0.values),
         }
     }
 

@@ -125,6 +125,8 @@ pub(crate) enum Special {
     None,
     And,
     Or,
+    /// `len` tells a missing value from no value.
+    Length,
 }
 
 /// What a function's code looks like.

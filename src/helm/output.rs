@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::Compat;
-use super::chart::metadata::{json_type, lookup};
+use super::chart::metadata::{json_type, lookup, scalar_text};
 use super::lookup::Lookup;
 use super::render::{RenderError, RenderFault};
 use super::template::exec::Machine;
@@ -90,31 +90,35 @@ impl Rendered {
         out
     }
 
-    /// What `--show-only` prints of the given templates; the error is Helm's sentence.
-    pub fn only(&self, templates: &[String], hooks: bool, skip_tests: bool) -> Result<Vec<u8>, String> {
+    /// What `--show-only` prints of the templates that match the given patterns; the error is
+    /// Helm's sentence.
+    pub fn only(
+        &self,
+        patterns: &[String],
+        compat: Compat,
+        hooks: bool,
+        skip_tests: bool,
+    ) -> Result<Vec<u8>, String> {
+        let whole = self.helm_output(hooks, skip_tests);
+        let parts = split(&whole, compat);
         let mut out = Vec::new();
-        for wanted in templates {
+        for pattern in patterns {
             let mut found = false;
-            let crds = self.crd_files.iter().map(|(source, text)| (source.as_str(), text.as_slice()));
-            let documents =
-                self.documents.iter().map(|document| (document.source.as_str(), document.text.as_bytes()));
-            let hooks = self.hooks.iter().filter(|hook| {
-                let test =
-                    hook.hook.as_ref().is_some_and(|hook| hook.events.iter().any(|event| event == "test"));
-                hooks && !(skip_tests && test)
-            });
-            let hooks = hooks.map(|document| (document.source.as_str(), document.text.as_bytes()));
-            for (source, text) in crds.chain(documents).chain(hooks) {
-                let inner = source.split_once('/').map_or(source, |(_, inner)| inner);
-                if inner == wanted || source == wanted {
+            for part in &parts {
+                let source = part
+                    .strip_prefix(b"# Source: ")
+                    .and_then(|rest| rest.split(|byte| *byte == b'\n').next());
+                let Some(slash) = source.and_then(|source| memchr::memchr(b'/', source)) else { continue };
+                let inner = source.and_then(|source| source.get(slash + 1..)).unwrap_or(&[]);
+                if super::functions::glob::file_match(pattern.as_bytes(), inner) == Some(true) {
                     found = true;
-                    out.extend_from_slice(format!("---\n# Source: {source}\n").as_bytes());
-                    out.extend_from_slice(trim(text));
+                    out.extend_from_slice(b"---\n");
+                    out.extend_from_slice(part);
                     out.push(b'\n');
                 }
             }
             if !found {
-                return Err(format!("could not find template {wanted} in chart"));
+                return Err(format!("could not find template {pattern} in chart"));
             }
         }
         Ok(out)
@@ -263,7 +267,7 @@ impl Writer {
         let (object, kind) = self.parse(source, text)?;
         let annotations = lookup(&object, "metadata").and_then(|metadata| lookup(metadata, "annotations"));
         let hook = match annotations.and_then(|annotations| annotations.get("helm.sh/hook")) {
-            Some(events) => match hook(events.as_str().unwrap_or(""), annotations) {
+            Some(events) => match hook(&scalar_text(events).unwrap_or_default(), annotations) {
                 Some(hook) => Some(hook),
                 // An event that Helm does not know drops the whole document.
                 None => return Ok(()),
@@ -322,6 +326,7 @@ fn limit_error(chart: &str, message: String) -> RenderError {
 /// The types that Go's decoder demands of a document's head; gives the kind.
 fn check_head(object: &Json, compat: Compat) -> Result<String, String> {
     let package = if compat == Compat::V3_19 { "releaseutil" } else { "util" };
+    let head = if compat == Compat::V3_19 { "SimpleHead" } else { "" };
     let prefix = "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal";
     let demand = |value: Option<&Json>, field: &str, wanted: &str, fits: fn(&Json) -> bool| match value {
         Some(value) if !value.is_null() && !fits(value) => {
@@ -336,20 +341,21 @@ fn check_head(object: &Json, compat: Compat) -> Result<String, String> {
             return Err(format!("{prefix} {} into Go value of type {package}.SimpleHead", json_type(other)));
         }
     }
-    demand(lookup(object, "apiVersion"), "SimpleHead.apiVersion", "string", Json::is_string)?;
-    demand(lookup(object, "kind"), "SimpleHead.kind", "string", Json::is_string)?;
+    let is_scalar = |json: &Json| json.is_string() || json.is_number() || json.is_boolean();
+    demand(lookup(object, "apiVersion"), "SimpleHead.apiVersion", "string", is_scalar)?;
+    demand(lookup(object, "kind"), "SimpleHead.kind", "string", is_scalar)?;
     if let Some(metadata) = lookup(object, "metadata") {
         let wanted =
             r#"struct { Name string "json:\"name\""; Annotations map[string]string "json:\"annotations\"" }"#;
-        demand(Some(metadata), "SimpleHead.metadata", wanted, Json::is_object)?;
-        demand(lookup(metadata, "name"), "SimpleHead.metadata.name", "string", Json::is_string)?;
+        demand(Some(metadata), &format!("{head}.metadata"), wanted, Json::is_object)?;
+        demand(lookup(metadata, "name"), &format!("{head}.metadata.name"), "string", is_scalar)?;
         let annotations = lookup(metadata, "annotations");
-        demand(annotations, "SimpleHead.metadata.annotations", "map[string]string", Json::is_object)?;
+        demand(annotations, &format!("{head}.metadata.annotations"), "map[string]string", Json::is_object)?;
         for value in annotations.and_then(Json::as_object).into_iter().flat_map(serde_json::Map::values) {
-            demand(Some(value), "SimpleHead.metadata.annotations", "string", Json::is_string)?;
+            demand(Some(value), &format!("{head}.metadata.annotations"), "string", is_scalar)?;
         }
     }
-    Ok(lookup(object, "kind").and_then(Json::as_str).unwrap_or("").to_owned())
+    Ok(lookup(object, "kind").and_then(scalar_text).unwrap_or_default())
 }
 
 const EVENTS: [&str; 10] = [
@@ -375,7 +381,7 @@ fn hook(events: &str, annotations: Option<&Json>) -> Option<Hook> {
         }
         hook.events.push(if event == "test-success" { "test".to_owned() } else { event });
     }
-    let text = |key: &str| annotations.and_then(|annotations| annotations.get(key)).and_then(Json::as_str);
+    let text = |key: &str| annotations.and_then(|annotations| annotations.get(key)).and_then(scalar_text);
     hook.weight = text("helm.sh/hook-weight").and_then(|weight| weight.parse().ok()).unwrap_or(0);
     if let Some(policies) = text("helm.sh/hook-delete-policy") {
         hook.delete_policies = policies.split(',').map(|policy| policy.trim().to_lowercase()).collect();

@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 
 use super::Compat;
 use super::capabilities::Capabilities;
+use super::chart::metadata::as_struct;
 use super::chart::{Chart, ChartTemplate};
 use super::dependencies::{Instance, user_values};
 use super::failure::{Failure, Limit, Place};
@@ -15,6 +16,7 @@ use super::functions::{Entropy, RegexCache, semver};
 use super::limits::RenderLimits;
 use super::lookup::Lookups;
 use super::output::{Rendered, Writer};
+use super::schema;
 use super::template::exec::{Machine, Scope};
 use super::template::{Source, Template};
 use super::value::{Map, MapKind, Object, Text, Value};
@@ -220,6 +222,15 @@ impl Render<'_> {
         instance.import_values(compat).map_err(of_values)?;
         let coalesced = coalesce_values(&instance, &values, compat).map_err(of_values)?;
         let capabilities = self.input.capabilities.clone().unwrap_or_else(|| Capabilities::offline(compat));
+        if !self.input.skip_schema {
+            let mut misfits = String::new();
+            collect_misfits(&instance, &coalesced, &mut misfits);
+            if !misfits.is_empty() {
+                return Err(of_values(format!(
+                    "values don't meet the specifications of the schema(s) in the following chart(s):\n{misfits}"
+                )));
+            }
+        }
         self.check_kube_version(&capabilities)?;
 
         let mut writer = Writer::new(compat, self.input.limits.documents);
@@ -236,6 +247,10 @@ impl Render<'_> {
 
     fn check_chart(&self) -> Result<(), RenderError> {
         let fault = |message: String| RenderError::new(RenderFault::Chart, self.chart.name(), message);
+        let version = self.chart.0.metadata.api_version.as_str();
+        if self.input.compat > Compat::V3_19 && !matches!(version, "v1" | "v2") {
+            return Err(fault("invalid chart apiVersion".to_owned()));
+        }
         if self.chart.is_library() {
             return Err(fault("library charts are not installable".to_owned()));
         }
@@ -254,8 +269,13 @@ impl Render<'_> {
                     .map(|dependency| dependency.name.as_str())
                     .collect();
                 if !missing.is_empty() {
+                    let start = if self.input.compat == Compat::V3_19 {
+                        "An error occurred while checking for chart dependencies. You may need to run `helm dependency build`"
+                    } else {
+                        "an error occurred while checking for chart dependencies. You may need to run 'helm dependency build'"
+                    };
                     return Err(fault(format!(
-                        "an error occurred while checking for chart dependencies. You may need to run `helm dependency build` to fetch missing dependencies: found in Chart.yaml, but missing in charts/ directory: {}",
+                        "{start} to fetch missing dependencies: found in Chart.yaml, but missing in charts/ directory: {}",
                         missing.join(", ")
                     )));
                 }
@@ -358,7 +378,7 @@ impl Render<'_> {
             ("Revision", Value::Int(1)),
             ("Service", Value::text("Helm")),
         ]);
-        let shared = Shared { release, capabilities: capabilities.to_value(compat) };
+        let shared = Shared { release, capabilities: capabilities.to_value(compat), compat };
         let mut files = Vec::new();
         let values = values.with_kind(MapKind::Values);
         shared.collect(instance, &instance.name, values, true, &mut files);
@@ -478,6 +498,20 @@ impl Render<'_> {
     }
 }
 
+/// Checks the values of a chart and of those below it.
+fn collect_misfits(instance: &Instance, values: &Map, out: &mut String) {
+    if let Some(schema) = &instance.chart.0.schema
+        && let Err(message) = schema::check(schema, &Value::Map(values.clone()))
+    {
+        out.push_str(&format!("{}:\n{message}\n", instance.name));
+    }
+    for child in &instance.children {
+        if let Some(Value::Map(inner)) = values.get(child.name.as_bytes()) {
+            collect_misfits(child, &inner, out);
+        }
+    }
+}
+
 /// Helm 3 prints Go's chain, unless the message was marked.
 fn message_v3(failure: &Failure) -> String {
     marked(&failure.message).unwrap_or_else(|| failure.message.clone())
@@ -535,6 +569,7 @@ fn trace_block(message: &str) -> Option<String> {
 struct Shared {
     release: Map,
     capabilities: Value,
+    compat: Compat,
 }
 
 impl Shared {
@@ -551,7 +586,7 @@ impl Shared {
         let about = chart.0.metadata.to_value(&instance.name, &instance.dependencies, is_root);
         let subcharts = Map::new();
         let root = Map::from_pairs([
-            ("Chart", Value::Map(about)),
+            ("Chart", if self.compat == Compat::V3_19 { as_struct(&about) } else { Value::Map(about) }),
             ("Files", Value::object(Object::Files(chart.0.files.clone()))),
             ("Release", Value::Map(self.release.clone())),
             ("Capabilities", self.capabilities.clone()),

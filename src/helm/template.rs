@@ -6,7 +6,7 @@ pub(crate) mod exec;
 pub(crate) mod format;
 mod lexer;
 pub(crate) mod node;
-mod number;
+pub(crate) mod number;
 mod parser;
 
 use std::sync::Arc;

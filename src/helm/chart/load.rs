@@ -7,7 +7,7 @@ use super::ignore::Rules;
 use super::metadata::{Metadata, dependencies};
 use super::{Chart, ChartData, ChartTemplate, Child, archive};
 use crate::helm::value::Text;
-use crate::helm::values::TreeMap;
+use crate::helm::values::{Tree, TreeMap};
 use crate::helm::yaml::{self, YamlError, YamlLimits};
 
 /// A chart that cannot be read. The text is Helm's.
@@ -142,6 +142,8 @@ fn load(files: Vec<(String, Arc<[u8]>)>, depth: usize) -> Result<Chart, ChartErr
         files: files.into(),
         schema: parts.schema,
         children,
+        outdated_requirements: parts.outdated_requirements,
+        first_values: parts.first_values,
     })))
 }
 
@@ -151,6 +153,8 @@ struct Parts {
     templates: Vec<ChartTemplate>,
     files: Vec<(Text, Text)>,
     schema: Option<Text>,
+    outdated_requirements: bool,
+    first_values: Option<TreeMap>,
     charts: BTreeMap<String, Vec<(String, Arc<[u8]>)>>,
 }
 
@@ -170,7 +174,16 @@ impl Parts {
                     };
                     ChartError::Yaml { file: path.clone(), error, helm }
                 })?;
+                if memchr::memmem::find(bytes, b"\n---").is_some() {
+                    let first: Tree = yaml::read_first(bytes, YamlLimits::default())
+                        .map_err(|error| yaml_error(&path, error, "cannot load values.yaml: "))?;
+                    self.first_values = Some(match first {
+                        Tree::Map(map) => map,
+                        _ => TreeMap::default(),
+                    });
+                }
             }
+            "values.schema.json" if bytes.is_empty() => {}
             "values.schema.json" => self.schema = Some(Text::from(bytes)),
             "requirements.yaml" => {
                 let json = read_json(&path, bytes, "cannot load requirements.yaml: ")?;
@@ -178,6 +191,7 @@ impl Parts {
                 if !listed.is_empty() {
                     metadata.dependencies = listed;
                 }
+                self.outdated_requirements = metadata.api_version != "v1";
                 if metadata.api_version == "v1" {
                     self.files.push((Text::from(path), Text::from(bytes)));
                 }

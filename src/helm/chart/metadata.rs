@@ -4,7 +4,8 @@ use serde_json::Value as Json;
 
 use super::Chart;
 use crate::helm::functions::semver::{Constraint, Version};
-use crate::helm::value::{Map, Text, Value, convert};
+use crate::helm::value::object::Record;
+use crate::helm::value::{Map, Object, Text, Value, convert};
 
 /// The contents of `Chart.yaml`.
 #[derive(Clone, Debug, Default)]
@@ -89,8 +90,22 @@ pub(crate) fn fits_range(range: &str, version: &str) -> bool {
 fn text_field(json: &Json, field: &str) -> Result<String, String> {
     match lookup(json, field) {
         None | Some(Json::Null) => Ok(String::new()),
-        Some(Json::String(text)) => Ok(text.clone()),
-        Some(other) => Err(mismatch(other, field, "string")),
+        Some(other) => scalar_text(other).ok_or_else(|| mismatch(other, field, "string")),
+    }
+}
+
+/// A scalar where Helm's decoder wants a string: numbers and booleans are taken as text.
+pub(crate) fn scalar_text(json: &Json) -> Option<String> {
+    match json {
+        Json::String(text) => Some(text.clone()),
+        Json::Bool(flag) => Some(flag.to_string()),
+        Json::Number(number) => Some(match (number.as_i64(), number.as_u64(), number.as_f64()) {
+            (Some(whole), _, _) => whole.to_string(),
+            (_, Some(whole), _) => whole.to_string(),
+            (_, _, Some(float)) => convert::float_general(float),
+            _ => number.to_string(),
+        }),
+        _ => None,
     }
 }
 
@@ -126,24 +141,11 @@ fn texts_field(json: &Json, field: &str) -> Result<Vec<String>, String> {
         Some(Json::Array(items)) => items
             .iter()
             .map(|item| match item {
-                Json::String(text) => Ok(text.clone()),
                 Json::Null => Ok(String::new()),
-                other => Err(mismatch(other, field, "string")),
+                other => scalar_text(other).ok_or_else(|| mismatch(other, field, "string")),
             })
             .collect(),
         Some(other) => Err(mismatch(other, field, "[]string")),
-    }
-}
-
-/// `appVersion` may be a number: it keeps the form that JSON gives it.
-fn app_version(json: &Json) -> Result<String, String> {
-    match lookup(json, "appVersion") {
-        Some(Json::Number(number)) => Ok(number
-            .as_i64()
-            .map(|number| number.to_string())
-            .or_else(|| number.as_f64().and_then(convert::float_json))
-            .unwrap_or_default()),
-        _ => text_field(json, "appVersion"),
     }
 }
 
@@ -160,9 +162,11 @@ impl Metadata {
             Some(Json::Object(map)) => map
                 .iter()
                 .map(|(key, value)| match value {
-                    Json::String(text) => Ok((key.clone(), text.clone())),
                     Json::Null => Ok((key.clone(), String::new())),
-                    other => Err(mismatch(other, "annotations", "string")),
+                    other => match scalar_text(other) {
+                        Some(text) => Ok((key.clone(), text)),
+                        None => Err(mismatch(other, "annotations", "string")),
+                    },
                 })
                 .collect::<Result<Vec<_>, _>>()?,
             None | Some(Json::Null) => Vec::new(),
@@ -185,7 +189,7 @@ impl Metadata {
             api_version: text_field(json, "apiVersion")?,
             condition: text_field(json, "condition")?,
             tags: text_field(json, "tags")?,
-            app_version: app_version(json)?,
+            app_version: text_field(json, "appVersion")?,
             deprecated,
             annotations,
             kube_version: text_field(json, "kubeVersion")?,
@@ -203,6 +207,12 @@ impl Metadata {
         }
         if self.name.is_empty() {
             return Err("validation: chart.metadata.name is required".to_owned());
+        }
+        if matches!(self.name.as_str(), "." | "..") {
+            return Err(format!(
+                "validation: chart.metadata.name {} is not allowed",
+                convert::quote(self.name.as_bytes())
+            ));
         }
         if self.name.rsplit('/').next() != Some(self.name.as_str()) {
             return Err(format!(
@@ -285,6 +295,55 @@ impl Metadata {
             ("IsRoot", Value::Bool(is_root)),
         ])
     }
+}
+
+/// The names of `.Chart`'s fields in Go and in JSON, in Go's order.
+const STRUCT_FIELDS: [(&str, &str); 18] = [
+    ("Name", "name"),
+    ("Home", "home"),
+    ("Sources", "sources"),
+    ("Version", "version"),
+    ("Description", "description"),
+    ("Keywords", "keywords"),
+    ("Maintainers", "maintainers"),
+    ("Icon", "icon"),
+    ("APIVersion", "apiVersion"),
+    ("Condition", "condition"),
+    ("Tags", "tags"),
+    ("AppVersion", "appVersion"),
+    ("Deprecated", "deprecated"),
+    ("Annotations", "annotations"),
+    ("KubeVersion", "kubeVersion"),
+    ("Dependencies", "dependencies"),
+    ("Type", "type"),
+    ("IsRoot", "IsRoot"),
+];
+
+/// The value of `.Chart` in Helm 3: a struct.
+pub(crate) fn as_struct(fields: &Map) -> Value {
+    const JSON_NAMES: [&str; 18] = {
+        let mut names = [""; 18];
+        let mut index = 0;
+        while index < names.len() {
+            names[index] = STRUCT_FIELDS[index].1;
+            index += 1;
+        }
+        names
+    };
+    let fields = STRUCT_FIELDS
+        .iter()
+        .map(|(name, _)| (*name, fields.get(name.as_bytes()).unwrap_or(Value::Nil)))
+        .collect();
+    Value::object(Object::Record(Record {
+        type_name: "struct { chart.Metadata; IsRoot bool }",
+        pointer: false,
+        fields,
+        json_names: &JSON_NAMES,
+        omits_empty: true,
+        methods: Vec::new(),
+        shown: None,
+        plain: None,
+    }))
 }
 
 fn dependency_value(dependency: &Dependency) -> Value {

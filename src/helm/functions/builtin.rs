@@ -25,14 +25,16 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::variadic("html", &[Any], |machine, arguments| Ok(escape(machine, arguments, html))),
     Function::variadic("js", &[Any], |machine, arguments| Ok(escape(machine, arguments, javascript))),
     Function::variadic("urlquery", &[Any], |machine, arguments| Ok(escape(machine, arguments, query))),
-    Function::new("len", &[Any], length),
+    Function { special: Special::Length, ..Function::new("len", &[Any], length) },
     Function::variadic("index", &[Any, Any], index),
     Function::variadic("call", &[Any, Any], |machine, arguments| {
         let value = super::value(arguments, 0);
         if matches!(value, Value::Nil) {
             return Err("call of nil".into());
         }
-        Err(Failure::new(format!("non-function {{}} of type {}", value.type_name(machine.v3()))))
+        let shown = format::display(&value, machine.v3());
+        let shown = String::from_utf8_lossy(&shown).into_owned();
+        Err(Failure::new(format!("non-function {shown} of type {}", value.type_name(machine.v3()))))
     }),
     Function::variadic("eq", &[Any, Any], equal),
     Function::new("ne", &[Any, Any], |machine, arguments| {
@@ -272,9 +274,10 @@ fn same_complex(machine: &Machine<'_>, left: &Value, right: &Value) -> Result<bo
     }
     for side in [left, right] {
         if matches!(side.kind_name(), "map" | "slice") {
+            let shown = format::sprintf(b"%s", std::slice::from_ref(side), machine.v3());
             return Err(Failure::new(format!(
                 "non-comparable type {}: {}",
-                String::from_utf8_lossy(&format::display(side, machine.v3())),
+                String::from_utf8_lossy(&shown),
                 side.type_name(machine.v3())
             )));
         }
@@ -300,18 +303,13 @@ fn equal(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
 
 fn compare(machine: &Machine<'_>, arguments: &[Value]) -> Result<Option<Ordering>, Failure> {
     let (left, right) = (super::value(arguments, 0), super::value(arguments, 1));
-    let unordered = |value: &Value| {
-        if machine.compat < Compat::V4_3 {
-            return Failure::new("invalid type for comparison");
-        }
-        Failure::new(format!("invalid type for comparison: {}", described(machine, value)))
-    };
+    let unordered = || Failure::new("invalid type for comparison");
     let (Some(first), Some(second)) = (basic(&left), basic(&right)) else {
-        return Err(unordered(if basic(&left).is_none() { &left } else { &right }));
+        return Err(unordered());
     };
     match (first, second) {
         (Basic::Int | Basic::Uint, Basic::Int | Basic::Uint) => Ok(whole(&left).partial_cmp(&whole(&right))),
-        (Basic::Bool, Basic::Bool) => Err(unordered(&left)),
+        (Basic::Bool, Basic::Bool) => Err(unordered()),
         (Basic::Float, Basic::Float) => match (&left, &right) {
             (Value::Float(left), Value::Float(right)) => Ok(left.partial_cmp(right)),
             _ => Ok(None),

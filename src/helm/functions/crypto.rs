@@ -1,4 +1,4 @@
-//! Random strings and keys, drawn from the seed that the render was given.
+//! Random strings, passwords, keys and certificates, drawn from the seed that the render was given.
 
 use sha2::Digest as _;
 
@@ -9,7 +9,65 @@ use crate::helm::value::{Text, Value};
 
 use Type::{Int, Text as Str};
 
+mod certificate;
+mod der;
+mod key;
+mod password;
+
 pub(super) const FUNCTIONS: &[Function] = &[
+    Function::new("bcrypt", &[Str], |machine, a| {
+        machine.deterministic = false;
+        machine.charge(1_000_000)?;
+        let salt = machine.entropy.array();
+        Ok(Value::text(password::bcrypt(&text(a, 0), salt)))
+    }),
+    Function::new("htpasswd", &[Str, Str], |machine, a| {
+        machine.deterministic = false;
+        machine.charge(1_000_000)?;
+        let user = text(a, 0).lossy().into_owned();
+        if user.contains(':') {
+            return Ok(Value::text(format!("invalid username: {user}")));
+        }
+        let salt = machine.entropy.array();
+        Ok(Value::text(format!("{user}:{}", password::bcrypt(&text(a, 1), salt))))
+    }),
+    Function::new("derivePassword", &[Int, Str, Str, Str, Str], |machine, a| {
+        machine.charge(5_000_000)?;
+        let counter = u32::try_from(int(a, 0)).unwrap_or(0);
+        Ok(Value::text(password::derive(counter, &text(a, 1).lossy(), &text(a, 2), &text(a, 3), &text(a, 4))))
+    }),
+    Function::new("encryptAES", &[Str, Str], |machine, a| {
+        machine.deterministic = false;
+        let start = machine.entropy.array();
+        Ok(Value::text(password::encrypt(&text(a, 0), &text(a, 1), start)))
+    }),
+    Function::new("decryptAES", &[Str, Str], |_, a| {
+        password::decrypt(&text(a, 0), &text(a, 1)).map(Value::text).map_err(Failure::new)
+    }),
+    Function::new("genPrivateKey", &[Str], |machine, a| {
+        machine.deterministic = false;
+        machine.charge(10_000_000)?;
+        Ok(Value::text(key::generate(&text(a, 0).lossy(), &mut machine.entropy)))
+    }),
+    Function::new("genCA", &[Str, Int], |machine, a| certificate::authority(machine, a, None)),
+    Function::new("genCAWithKey", &[Str, Int, Str], |machine, a| {
+        certificate::authority(machine, a, Some(text(a, 2)))
+    }),
+    Function::new("genSelfSignedCert", &[Str, Type::List, Type::List, Int], |machine, a| {
+        certificate::self_signed(machine, a, None)
+    }),
+    Function::new("genSelfSignedCertWithKey", &[Str, Type::List, Type::List, Int, Str], |machine, a| {
+        certificate::self_signed(machine, a, Some(text(a, 4)))
+    }),
+    Function::new("genSignedCert", &[Str, Type::List, Type::List, Int, Type::Certificate], |machine, a| {
+        certificate::signed(machine, a, None)
+    }),
+    Function::new(
+        "genSignedCertWithKey",
+        &[Str, Type::List, Type::List, Int, Type::Certificate, Str],
+        |machine, a| certificate::signed(machine, a, Some(text(a, 5))),
+    ),
+    Function::new("buildCustomCert", &[Str, Str], |_, a| certificate::custom(&text(a, 0), &text(a, 1))),
     Function::new("randAlphaNum", &[Int], |machine, a| random(machine, a, |c| c.is_ascii_alphanumeric())),
     Function::new("randAlpha", &[Int], |machine, a| random(machine, a, |c| c.is_ascii_alphabetic())),
     Function::new("randNumeric", &[Int], |machine, a| random(machine, a, |c| c.is_ascii_digit())),
@@ -83,6 +141,11 @@ impl Entropy {
         let byte = self.block.get(self.used).copied().unwrap_or(0);
         self.used += 1;
         byte
+    }
+
+    /// A block of bytes.
+    fn array<const N: usize>(&mut self) -> [u8; N] {
+        std::array::from_fn(|_| self.byte())
     }
 
     fn number(&mut self) -> u64 {

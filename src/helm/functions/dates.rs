@@ -2,48 +2,267 @@
 
 use std::fmt;
 
-use super::{Function, Outcome, Type, text, value};
+use super::{Function, Outcome, Type, int, text, value};
+use crate::helm::Compat;
+use crate::helm::failure::Failure;
 use crate::helm::template::exec::Machine;
 use crate::helm::value::{Object, Value};
 
-use Type::{Any, Text as Str};
+use Type::{Any, Int, Text as Str, Time};
+
+mod calendar;
+mod layout;
+mod spans;
+
+use calendar::{Civil, MONTHS, WEEKDAYS};
+pub(crate) use spans::duration_text;
+use spans::{as_duration, parse_duration, parse_seconds, rounded};
+
+const SECOND: i64 = 1_000_000_000;
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    Function::new("now", &[], now),
+    Function::new("now", &[], |machine, _| {
+        machine.deterministic = false;
+        Ok(time(Moment::utc(machine.now, 0)))
+    }),
     Function::new("date", &[Str, Any], |machine, a| {
         let moment = moment(machine, &value(a, 1));
         Ok(Value::text(moment.format(&text(a, 0).lossy())))
     }),
+    Function::new("dateInZone", &[Str, Any, Str], date_in_zone),
+    Function::new("date_in_zone", &[Str, Any, Str], date_in_zone),
     Function::new("htmlDate", &[Any], |machine, a| {
         let moment = moment(machine, &value(a, 0));
         Ok(Value::text(moment.format("2006-01-02")))
     }),
-    Function::new("unixEpoch", &[Type::Time], |machine, a| {
+    Function::new("htmlDateInZone", &[Any, Str], |machine, a| {
+        let moment = moment(machine, &value(a, 0)).in_zone(&text(a, 1).lossy());
+        Ok(Value::text(moment.format("2006-01-02")))
+    }),
+    Function::new("dateModify", &[Str, Time], |machine, a| {
+        Ok(date_modify(machine, a).unwrap_or_else(|_| value(a, 1)))
+    }),
+    Function::new("date_modify", &[Str, Time], |machine, a| {
+        Ok(date_modify(machine, a).unwrap_or_else(|_| value(a, 1)))
+    }),
+    Function::new("mustDateModify", &[Str, Time], date_modify),
+    Function::new("must_date_modify", &[Str, Time], date_modify),
+    Function::new("toDate", &[Str, Str], |_, a| {
+        Ok(time(layout::parse(&text(a, 0).lossy(), &text(a, 1).lossy()).unwrap_or(Moment::ZERO)))
+    }),
+    Function::new("mustToDate", &[Str, Str], |_, a| {
+        layout::parse(&text(a, 0).lossy(), &text(a, 1).lossy()).map(time).map_err(Failure::new)
+    }),
+    Function::new("unixEpoch", &[Time], |machine, a| {
         Ok(Value::text(moment(machine, &value(a, 0)).seconds.to_string()))
     }),
+    Function::new("ago", &[Any], |machine, a| {
+        machine.deterministic = false;
+        let then = moment(machine, &value(a, 0));
+        let passed = machine.now.saturating_sub(then.seconds).saturating_mul(SECOND);
+        Ok(Value::text(duration_text(passed.saturating_sub(i64::from(then.nanoseconds)))))
+    }),
+    Function::new("duration", &[Any], |_, a| Ok(Value::text(duration_text(parse_seconds(&value(a, 0)))))),
+    Function::new("durationRound", &[Any], duration_round),
+    Function::new("mustToDuration", &[Any], |_, a| as_duration(&value(a, 0)).map(span).map_err(Failure::new))
+        .since(Compat::V4_3),
+    Function::new("durationSeconds", &[Any], |_, a| in_units(a, 1.0)).since(Compat::V4_3),
+    Function::new("durationMinutes", &[Any], |_, a| in_units(a, 60.0)).since(Compat::V4_3),
+    Function::new("durationHours", &[Any], |_, a| in_units(a, 3600.0)).since(Compat::V4_3),
+    Function::new("durationDays", &[Any], |_, a| in_units(a, 86_400.0)).since(Compat::V4_3),
+    Function::new("durationWeeks", &[Any], |_, a| in_units(a, 604_800.0)).since(Compat::V4_3),
+    Function::new("durationMilliseconds", &[Any], |_, a| whole_units(a, 1_000_000)).since(Compat::V4_3),
+    Function::new("durationMicroseconds", &[Any], |_, a| whole_units(a, 1_000)).since(Compat::V4_3),
+    Function::new("durationNanoseconds", &[Any], |_, a| whole_units(a, 1)).since(Compat::V4_3),
+    Function::new("durationRoundTo", &[Any, Any], |_, a| Ok(span(adjusted(a, rounded)))).since(Compat::V4_3),
+    Function::new("durationTruncateTo", &[Any, Any], |_, a| {
+        Ok(span(adjusted(a, |length, unit| if unit <= 0 { length } else { length - length % unit })))
+    })
+    .since(Compat::V4_3),
 ];
 
 /// Methods of a time.
 pub(super) const TIME_METHODS: &[Function] = &[
-    Function::new("Unix", &[], |machine, a| Ok(Value::Int64(moment(machine, &value(a, 0)).seconds))),
-    Function::new("Format", &[Str], |machine, a| {
-        let moment = moment(machine, &value(a, 0));
-        Ok(Value::text(moment.format(&text(a, 1).lossy())))
+    Function::new("Unix", &[], |_, a| of(a, |moment| Value::Int64(moment.seconds))),
+    Function::new("UnixNano", &[], |_, a| {
+        of(a, |moment| {
+            Value::Int64(moment.seconds.wrapping_mul(SECOND).wrapping_add(i64::from(moment.nanoseconds)))
+        })
+    }),
+    Function::new("UnixMilli", &[], |_, a| {
+        of(a, |moment| {
+            Value::Int64(moment.seconds.wrapping_mul(1000) + i64::from(moment.nanoseconds / 1_000_000))
+        })
+    }),
+    Function::new("Year", &[], |_, a| of(a, |moment| Value::Int(moment.civil().year))),
+    Function::new("Month", &[], |_, a| of(a, |moment| Value::text(name(&MONTHS, moment.civil().month - 1)))),
+    Function::new("Day", &[], |_, a| of(a, |moment| Value::Int(moment.civil().day))),
+    Function::new("Hour", &[], |_, a| of(a, |moment| Value::Int(moment.civil().hour))),
+    Function::new("Minute", &[], |_, a| of(a, |moment| Value::Int(moment.civil().minute))),
+    Function::new("Second", &[], |_, a| of(a, |moment| Value::Int(moment.civil().second))),
+    Function::new("Nanosecond", &[], |_, a| of(a, |moment| Value::Int(i64::from(moment.nanoseconds)))),
+    Function::new("YearDay", &[], |_, a| of(a, |moment| Value::Int(moment.civil().year_day))),
+    Function::new("Weekday", &[], |_, a| {
+        of(a, |moment| Value::text(name(&WEEKDAYS, moment.civil().weekday)))
+    }),
+    Function::new("String", &[], |_, a| of(a, |moment| Value::text(moment.to_string()))),
+    Function::new("UTC", &[], |_, a| of(a, |moment| time(Moment::utc(moment.seconds, moment.nanoseconds)))),
+    Function::new("Local", &[], |_, a| of(a, |moment| time(Moment::utc(moment.seconds, moment.nanoseconds)))),
+    Function::new("IsZero", &[], |_, a| of(a, |moment| Value::Bool(moment.seconds == Moment::ZERO.seconds))),
+    Function::new("Format", &[Str], |_, a| {
+        let layout = text(a, 1);
+        of(a, |moment| Value::text(moment.format(&layout.lossy())))
+    }),
+    Function::new("AddDate", &[Int, Int, Int], |_, a| {
+        let (years, months, days) = (int(a, 1), int(a, 2), int(a, 3));
+        of(a, |moment| time(moment.plus_date(years, months, days)))
+    }),
+    Function::new("Add", &[Type::Duration], |_, a| {
+        let length = as_duration(&value(a, 1)).unwrap_or(0);
+        of(a, |moment| time(moment.plus(length)))
+    }),
+    Function::new("Sub", &[Time], |machine, a| {
+        let other = moment(machine, &value(a, 1));
+        of(a, |moment| span(moment.since(&other)))
+    }),
+    Function::new("Before", &[Time], |machine, a| {
+        let other = moment(machine, &value(a, 1));
+        of(a, |moment| Value::Bool(moment.since(&other) < 0))
+    }),
+    Function::new("After", &[Time], |machine, a| {
+        let other = moment(machine, &value(a, 1));
+        of(a, |moment| Value::Bool(moment.since(&other) > 0))
+    }),
+    Function::new("Equal", &[Time], |machine, a| {
+        let other = moment(machine, &value(a, 1));
+        of(a, |moment| Value::Bool(moment.since(&other) == 0))
     }),
 ];
 
 /// Methods of a duration.
-pub(super) const DURATION_METHODS: &[Function] = &[];
+pub(super) const DURATION_METHODS: &[Function] = &[
+    Function::new("String", &[], |_, a| {
+        Ok(Value::text(duration_text(as_duration(&value(a, 0)).unwrap_or(0))))
+    }),
+    Function::new("Seconds", &[], |_, a| in_units(a, 1.0)),
+    Function::new("Minutes", &[], |_, a| in_units(a, 60.0)),
+    Function::new("Hours", &[], |_, a| in_units(a, 3600.0)),
+    Function::new("Milliseconds", &[], |_, a| whole_units(a, 1_000_000)),
+    Function::new("Microseconds", &[], |_, a| whole_units(a, 1_000)),
+    Function::new("Nanoseconds", &[], |_, a| whole_units(a, 1)),
+    Function::new("Round", &[Type::Duration], |_, a| Ok(span(adjusted(a, rounded)))),
+    Function::new("Truncate", &[Type::Duration], |_, a| {
+        Ok(span(adjusted(a, |length, unit| if unit <= 0 { length } else { length - length % unit })))
+    }),
+];
 
-/// A point in time in UTC.
+fn name(names: &[&'static str], index: i64) -> &'static str {
+    usize::try_from(index).ok().and_then(|index| names.get(index)).copied().unwrap_or("")
+}
+
+fn time(moment: Moment) -> Value {
+    Value::object(Object::Time(moment))
+}
+
+fn span(nanoseconds: i64) -> Value {
+    Value::object(Object::Duration(nanoseconds))
+}
+
+fn of(arguments: &[Value], read: impl FnOnce(&Moment) -> Value) -> Outcome {
+    match value(arguments, 0) {
+        Value::Object(object) => match &*object {
+            Object::Time(moment) => Ok(read(moment)),
+            _ => Err("not a time".into()),
+        },
+        _ => Err("not a time".into()),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "Go loses the same digits")]
+fn in_units(arguments: &[Value], unit: f64) -> Outcome {
+    let length = as_duration(&value(arguments, 0)).unwrap_or(0);
+    Ok(Value::Float(length as f64 / 1e9 / unit))
+}
+
+fn whole_units(arguments: &[Value], unit: i64) -> Outcome {
+    Ok(Value::Int64(as_duration(&value(arguments, 0)).unwrap_or(0) / unit))
+}
+
+fn adjusted(arguments: &[Value], adjust: impl Fn(i64, i64) -> i64) -> i64 {
+    match (as_duration(&value(arguments, 0)), as_duration(&value(arguments, 1))) {
+        (Ok(length), Ok(unit)) => adjust(length, unit),
+        (Ok(length), Err(_)) => length,
+        _ => 0,
+    }
+}
+
+/// A point in time in some zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Moment {
     seconds: i64,
+    nanoseconds: u32,
+    /// Seconds east of UTC.
+    offset: i64,
+    zone: String,
 }
 
 impl Moment {
-    fn format(&self, _layout: &str) -> String {
-        String::new()
+    /// Go's zero time: the first of January of the year 1.
+    const ZERO: Self = Self { seconds: -62_135_596_800, nanoseconds: 0, offset: 0, zone: String::new() };
+
+    fn utc(seconds: i64, nanoseconds: u32) -> Self {
+        Self { seconds, nanoseconds, offset: 0, zone: "UTC".to_owned() }
+    }
+
+    fn civil(&self) -> Civil {
+        Civil::of(self.seconds.saturating_add(self.offset))
+    }
+
+    /// The same moment in a zone of the database; UTC for unknown ones.
+    fn in_zone(&self, zone: &str) -> Self {
+        let utc = Self::utc(self.seconds, self.nanoseconds);
+        if matches!(zone, "" | "UTC" | "Local") {
+            return utc;
+        }
+        let (Ok(zone), Ok(stamp)) =
+            (jiff::tz::TimeZone::get(zone), jiff::Timestamp::from_second(self.seconds))
+        else {
+            return utc;
+        };
+        let about = zone.to_offset_info(stamp);
+        Self { offset: i64::from(about.offset().seconds()), zone: about.abbreviation().to_owned(), ..utc }
+    }
+
+    fn plus(&self, nanoseconds: i64) -> Self {
+        let total = i64::from(self.nanoseconds) + nanoseconds.rem_euclid(SECOND);
+        Self {
+            seconds: self
+                .seconds
+                .saturating_add(nanoseconds.div_euclid(SECOND))
+                .saturating_add(total / SECOND),
+            nanoseconds: u32::try_from(total % SECOND).unwrap_or(0),
+            ..self.clone()
+        }
+    }
+
+    fn plus_date(&self, years: i64, months: i64, days: i64) -> Self {
+        let civil = self.civil();
+        let seconds = calendar::seconds_of(
+            civil.year.saturating_add(years),
+            civil.month.saturating_add(months),
+            civil.day.saturating_add(days),
+        );
+        let of_day = civil.hour * 3600 + civil.minute * 60 + civil.second;
+        Self { seconds: seconds.saturating_add(of_day).saturating_sub(self.offset), ..self.clone() }
+    }
+
+    fn since(&self, other: &Self) -> i64 {
+        let seconds = self.seconds.saturating_sub(other.seconds).saturating_mul(SECOND);
+        seconds.saturating_add(i64::from(self.nanoseconds)).saturating_sub(i64::from(other.nanoseconds))
+    }
+
+    fn format(&self, layout: &str) -> String {
+        layout::format(self, layout)
     }
 
     /// RFC 3339 with as many decimals as needed.
@@ -58,52 +277,54 @@ impl fmt::Display for Moment {
     }
 }
 
-fn now(machine: &mut Machine<'_>, _: &[Value]) -> Outcome {
-    machine.deterministic = false;
-    Ok(Value::object(Object::Time(Moment { seconds: machine.now })))
+/// The form of certificates: year to second, then Z.
+pub(super) fn der_time(seconds: i64) -> String {
+    Moment::utc(seconds, 0).format("20060102150405Z")
 }
 
 fn moment(machine: &mut Machine<'_>, value: &Value) -> Moment {
     match value {
         Value::Object(object) => match &**object {
             Object::Time(moment) => moment.clone(),
-            _ => Moment { seconds: 0 },
+            _ => Moment::utc(machine.now, 0),
         },
-        Value::Int(seconds) | Value::Int64(seconds) => Moment { seconds: *seconds },
+        Value::Int(seconds) | Value::Int64(seconds) => Moment::utc(*seconds, 0),
         _ => {
             machine.deterministic = false;
-            Moment { seconds: machine.now }
+            Moment::utc(machine.now, 0)
         }
     }
 }
 
-/// A duration as Go prints it.
-pub(crate) fn duration_text(nanoseconds: i64) -> String {
-    if nanoseconds == 0 {
-        return "0s".to_owned();
-    }
-    let sign = if nanoseconds < 0 { "-" } else { "" };
-    let total = nanoseconds.unsigned_abs();
-    let trimmed = |whole: u64, fraction: u64, width: usize, unit: &str| {
-        let digits = format!("{fraction:0width$}");
-        let digits = digits.trim_end_matches('0');
-        if digits.is_empty() { format!("{whole}{unit}") } else { format!("{whole}.{digits}{unit}") }
+fn date_in_zone(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
+    let moment = moment(machine, &value(arguments, 1)).in_zone(&text(arguments, 2).lossy());
+    Ok(Value::text(moment.format(&text(arguments, 0).lossy())))
+}
+
+fn date_modify(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
+    let length = parse_duration(&text(arguments, 0).lossy()).map_err(Failure::new)?;
+    Ok(time(moment(machine, &value(arguments, 1)).plus(length)))
+}
+
+fn duration_round(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
+    let length = match value(arguments, 0) {
+        Value::Text(text) => parse_duration(&text.lossy()).unwrap_or(0),
+        Value::Int64(number) => number,
+        Value::Object(object) => match &*object {
+            Object::Time(then) => {
+                machine.deterministic = false;
+                Moment::utc(machine.now, 0).since(then)
+            }
+            _ => 0,
+        },
+        _ => 0,
     };
-    if total < 1_000 {
-        return format!("{sign}{total}ns");
-    }
-    if total < 1_000_000 {
-        return format!("{sign}{}", trimmed(total / 1_000, total % 1_000, 3, "µs"));
-    }
-    if total < 1_000_000_000 {
-        return format!("{sign}{}", trimmed(total / 1_000_000, total % 1_000_000, 6, "ms"));
-    }
-    let (seconds, fraction) = (total / 1_000_000_000, total % 1_000_000_000);
-    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
-    let rest = trimmed(seconds % 60, fraction, 9, "s");
-    match (hours, minutes) {
-        (0, 0) => format!("{sign}{rest}"),
-        (0, _) => format!("{sign}{minutes}m{rest}"),
-        _ => format!("{sign}{hours}h{minutes}m{rest}"),
-    }
+    let total = length.unsigned_abs();
+    const UNITS: [(u64, &str); 6] =
+        [(31_536_000, "y"), (2_592_000, "mo"), (86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
+    let found = UNITS.iter().find(|(seconds, _)| total > seconds * 1_000_000_000);
+    Ok(Value::text(found.map_or_else(
+        || "0s".to_owned(),
+        |(seconds, unit)| format!("{}{unit}", total / (seconds * 1_000_000_000)),
+    )))
 }

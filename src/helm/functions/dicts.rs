@@ -152,7 +152,7 @@ fn dict(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
 fn deep_copy(_: &mut Machine<'_>, arguments: &[Value], panics: bool) -> Outcome {
     let copied = value(arguments, 0);
     if panics && matches!(copied, Value::Nil) {
-        return Ok(Value::Nil);
+        return Err("reflect: call of reflect.Value.Type on zero Value".into());
     }
     Ok(copied.deep_copy())
 }

@@ -15,7 +15,6 @@ use crate::helm::yaml::{self, Emitter, YamlLimits};
 use Type::{Any, Text as Str};
 
 mod digest;
-mod yaml3;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("b64enc", &[Str], |_, a| Ok(Value::text(STANDARD.encode(text(a, 0).bytes())))),
@@ -41,7 +40,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(Value::text(yaml_text(&argument)))
     })
     .since(Compat::V4_1),
-    Function::new("toYamlPretty", &[Any], |_, a| Ok(Value::text(yaml3::write(&value(a, 0))))),
+    Function::new("toYamlPretty", &[Any], |_, a| Ok(Value::text(written(Emitter::pretty(), &value(a, 0))))),
     Function::new("fromYaml", &[Str], from_yaml),
     Function::new("fromYamlArray", &[Str], from_yaml_array),
     Function::new("toJson", &[Any], |_, a| to_json(a, Style { escape_html: true, pretty: false }, false)),
@@ -100,7 +99,10 @@ fn base64_decode(text: &[u8]) -> Vec<u8> {
 
 /// `toYaml`: go-yaml's style without the last line break; what cannot be written is empty.
 pub(super) fn yaml_text(value: &Value) -> Vec<u8> {
-    let mut emitter = Emitter::new();
+    written(Emitter::new(), value)
+}
+
+fn written(mut emitter: Emitter, value: &Value) -> Vec<u8> {
     emitter.value(value);
     if emitter.failed() {
         return Vec::new();

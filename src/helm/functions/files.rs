@@ -31,7 +31,10 @@ pub(super) const VERSION_SET_METHODS: &[Function] = &[Function::new("Has", &[Str
 /// Methods of records that print as text.
 pub(super) const SHOWN_METHODS: &[Function] = &[Function::new("String", &[], |_, a| {
     Ok(match value(a, 0) {
-        Value::Object(object) => object.shown().map_or(Value::Nil, Value::Text),
+        Value::Object(object) => match &*object {
+            Object::Record(record) => record.shown.clone().map_or(Value::Nil, Value::Text),
+            _ => Value::Nil,
+        },
         other => other,
     })
 })];
@@ -63,9 +66,6 @@ fn find(_: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
 
 fn as_map(arguments: &[Value], content: fn(&Text) -> Value) -> Value {
     let files = table(arguments);
-    if files.is_empty() {
-        return Value::text("");
-    }
     let map = Map::from_pairs(files.iter().map(|(path, bytes)| (super::paths::base(path), content(bytes))));
     Value::text(super::encoding::yaml_text(&Value::Map(map)))
 }

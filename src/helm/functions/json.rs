@@ -1,6 +1,6 @@
 //! JSON as Go's encoding/json writes and reads it. No state.
 
-use crate::helm::value::{Map, Text, Value, convert};
+use crate::helm::value::{Map, Object, Text, Value, convert};
 
 /// How to write.
 #[derive(Clone, Copy)]
@@ -41,9 +41,12 @@ fn write_value(out: &mut Vec<u8>, value: &Value, style: Style, level: usize) -> 
             let pairs = pairs.iter().map(|(key, text)| (key.clone(), Value::Text(text.clone()))).collect();
             write_pairs(out, pairs, style, level)?;
         }
-        Value::Object(object) => match object.json() {
-            Some(value) => write_value(out, &value, style, level + 1)?,
-            None => return Err(format!("json: unsupported type: {}", object.type_name(false))),
+        Value::Object(object) => match &**object {
+            Object::Record(record) => write_pairs(out, record.json_fields(), style, level)?,
+            _ => match object.json() {
+                Some(value) => write_value(out, &value, style, level + 1)?,
+                None => return Err(format!("json: unsupported type: {}", object.type_name(false))),
+            },
         },
         _ => {
             let items = value.items().unwrap_or_default();

@@ -111,9 +111,12 @@ pub(super) fn texts(value: &Value, compat_v3: bool) -> Vec<Text> {
     }
 }
 
+/// What Go says of a nil that a function looks into.
+const NIL_POINTER: &str = "runtime error: invalid memory address or nil pointer dereference";
+
 fn items(machine: &Machine<'_>, value: &Value, message: &str) -> Result<Vec<Value>, Failure> {
     if let Value::Nil = value {
-        return Err("reflect: call of reflect.Value.Type on zero Value".into());
+        return Err(NIL_POINTER.into());
     }
     value.items().ok_or_else(|| {
         let kind = match value {
@@ -143,7 +146,7 @@ fn part(
 ) -> Outcome {
     let items = items(machine, &value(arguments, 0), &format!("Cannot find {name} on type"))?;
     machine.charge(items.len() as u64 / 8)?;
-    Ok(pick(&items).map_or(Value::Nil, |part| Value::list(part.to_vec())))
+    Ok(Value::list(pick(&items).unwrap_or(&[]).to_vec()))
 }
 
 fn append(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
@@ -168,7 +171,7 @@ fn concat(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
         match list.items() {
             Some(items) => all.extend(items),
             None if matches!(list, Value::Nil) => {
-                return Err("reflect: call of reflect.Value.Type on zero Value".into());
+                return Err(NIL_POINTER.into());
             }
             None => return Err(Failure::new(format!("Cannot concat type {} as list", list.kind_name()))),
         }
@@ -249,7 +252,7 @@ fn chunk(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     let items = items(machine, &value(arguments, 1), "Cannot chunk type")?;
     let size = int(arguments, 0);
     let Some(size) = usize::try_from(size).ok().filter(|size| *size > 0) else {
-        return Err("runtime error: integer divide by zero".into());
+        return Err("runtime error: makeslice: len out of range".into());
     };
     let chunks = items.chunks(size).map(|chunk| Value::list(chunk.to_vec())).collect();
     Ok(Value::Lists(std::rc::Rc::new(chunks)))

@@ -84,8 +84,7 @@ fn parse_cast(text: &str) -> i64 {
         Some((whole, zeros)) if !whole.is_empty() && zeros.bytes().all(|byte| byte == b'0') => whole,
         _ => text,
     };
-    let prefixed = trimmed.trim_start_matches(['+', '-']).starts_with('0');
-    if trimmed.contains('_') && (!prefixed || trimmed.ends_with('_') || trimmed.contains("__")) {
+    if !crate::helm::template::number::underscores_allowed(trimmed) {
         return 0;
     }
     match parse_integer(&trimmed.replace('_', "")) {

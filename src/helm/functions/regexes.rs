@@ -48,6 +48,9 @@ impl Machine<'_> {
             let message = format!("regular expression is longer than {} bytes", self.limits.regex);
             return Err(Failure::limit(Limit::Size, message));
         }
+        if has_large_repeat(pattern) {
+            return Err(Failure::new(format!("error parsing regexp: {}", explain(&pattern.lossy()))));
+        }
         let translated = translate(&pattern.lossy());
         let regex =
             RegexBuilder::new(&translated)
@@ -152,6 +155,17 @@ fn translate(pattern: &str) -> String {
     out
 }
 
+/// Whether some `{n}` is more than Go allows.
+fn has_large_repeat(pattern: &[u8]) -> bool {
+    memchr::memchr_iter(b'{', pattern).any(|open| {
+        let digits = pattern.get(open + 1..).unwrap_or(&[]);
+        let count = digits.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b',').count();
+        let text = String::from_utf8_lossy(digits.get(..count).unwrap_or(&[])).into_owned();
+        digits.get(count) == Some(&b'}')
+            && text.split(',').any(|number| number.parse::<u64>().is_ok_and(|number| number > 1000))
+    })
+}
+
 /// Go's words for the common mistakes in a pattern.
 fn explain(pattern: &str) -> String {
     let mut depth = 0_i64;
@@ -203,6 +217,17 @@ fn explain(pattern: &str) -> String {
                 let end = index + 1 + offset + close;
                 while characters.peek().is_some_and(|(at, _)| *at <= end) {
                     characters.next();
+                }
+            }
+            '{' => {
+                let rest = pattern.get(index..).unwrap_or("");
+                let shown = rest.find('}').and_then(|close| rest.get(..=close)).unwrap_or("");
+                let large = shown
+                    .trim_matches(['{', '}'])
+                    .split(',')
+                    .any(|number| number.parse::<u64>().is_ok_and(|number| number > 1000));
+                if large {
+                    return format!("invalid repeat count: `{shown}`");
                 }
             }
             '*' | '+' | '?' if previous.is_none() || matches!(previous, Some('(' | '|')) => {

@@ -111,7 +111,14 @@ impl fmt::Display for Version {
 impl Version {
     /// Reads a version; the error is the library's message.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        Self::parse_inner(text).ok_or_else(|| "invalid semantic version".to_owned())
+        let invalid = || "invalid semantic version".to_owned();
+        let version = Self::parse_inner(text).ok_or_else(invalid)?;
+        if version.prerelease.split('.').any(|part| {
+            part.len() > 1 && part.starts_with('0') && part.bytes().all(|byte| byte.is_ascii_digit())
+        }) {
+            return Err("version segment starts with 0".to_owned());
+        }
+        Ok(version)
     }
 
     fn parse_inner(text: &str) -> Option<Self> {
@@ -135,10 +142,10 @@ impl Version {
             },
             None => ("", tail.strip_prefix('+')),
         };
-        if tail.starts_with('-') && !identifiers(prerelease, true) {
+        if tail.starts_with('-') && !identifiers(prerelease) {
             return None;
         }
-        if metadata.is_some_and(|metadata| !identifiers(metadata, false)) {
+        if metadata.is_some_and(|metadata| !identifiers(metadata)) {
             return None;
         }
         Some(Self {
@@ -165,21 +172,15 @@ impl Version {
 
 fn number(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    if !digits || (text.len() > 1 && text.starts_with('0')) {
+    if !digits {
         return None;
     }
     text.parse().ok()
 }
 
-fn identifiers(text: &str, prerelease: bool) -> bool {
-    !text.is_empty()
-        && text.split('.').all(|part| {
-            let zero = prerelease
-                && part.len() > 1
-                && part.starts_with('0')
-                && part.bytes().all(|byte| byte.is_ascii_digit());
-            !part.is_empty() && !zero && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-        })
+fn identifiers(text: &str) -> bool {
+    text.split('.')
+        .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'))
 }
 
 fn compare_prerelease(left: &str, right: &str) -> Ordering {

@@ -667,13 +667,18 @@ impl<'t> Frame<'t, '_, '_> {
         let charged = self.machine.charge(1);
         self.located(charged)?;
         self.check_arity(function, arguments.len(), last.is_some())?;
-        if function.special != Special::None {
+        if matches!(function.special, Special::And | Special::Or) {
             return self.short_circuit(dot, function, arguments, last);
         }
         let mut values = Vec::with_capacity(arguments.len() + 2);
         values.extend(receiver);
         for (index, operand) in arguments.iter().enumerate() {
             values.push(self.argument(dot, function.parameter(index), operand)?);
+        }
+        if function.special == Special::Length && self.has_no_value(&values, arguments, last.as_ref()) {
+            self.at = node;
+            let message = "error calling len: reflect: call of reflect.Value.Type on zero Value";
+            return Err(self.failure(message.to_owned(), Some(Failure::new("reflect"))));
         }
         if let Some(last) = last {
             let wanted = if function.variadic && arguments.len() + 1 > function.fixed() {
@@ -691,6 +696,19 @@ impl<'t> Frame<'t, '_, '_> {
                 Err(self.failure(message, Some(inner)))
             }
         }
+    }
+
+    /// Whether the only argument is no value at all, not merely a nil of a map.
+    fn has_no_value(&self, values: &[Value], arguments: &[Operand], last: Option<&Slot>) -> bool {
+        if let Some(last) = last {
+            return matches!(last.value, Value::Nil);
+        }
+        let bare = arguments.first().is_some_and(|operand| match &operand.kind {
+            OperandKind::Nil | OperandKind::Pipe(_) => true,
+            OperandKind::Variable(_, names) => names.is_empty(),
+            _ => false,
+        });
+        bare && matches!(values.last(), Some(Value::Nil))
     }
 
     fn check_arity(&self, function: &Function, given: usize, piped: bool) -> Run<()> {

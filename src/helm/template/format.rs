@@ -7,6 +7,12 @@ pub(crate) fn print_value(out: &mut Vec<u8>, value: &Value, compat_v3: bool) {
     match value {
         Value::Text(text) => out.extend_from_slice(text),
         Value::Nil => out.extend_from_slice(b"<no value>"),
+        Value::Object(object) => match &**object {
+            Object::Record(record) if record.shown.is_some() => {
+                out.extend_from_slice(record.shown.as_ref().map_or(&[], |text| text.bytes()));
+            }
+            _ => Printer { out, compat_v3, flags: Flags::default() }.argument(value, 'v'),
+        },
         other => Printer { out, compat_v3, flags: Flags::default() }.argument(other, 'v'),
     }
 }

@@ -61,13 +61,12 @@ fn int_to_float(value: i64) -> f64 {
 }
 
 /// Underscores only between digits or after a base prefix.
-fn underscores_allowed(text: &str) -> bool {
+pub(crate) fn underscores_allowed(text: &str) -> bool {
     if !text.contains('_') {
         return true;
     }
     let digits = text.trim_start_matches(['+', '-']);
-    let prefixed = digits.len() > 1 && digits.starts_with('0');
-    prefixed && !digits.contains("__") && !digits.ends_with('_')
+    !digits.contains("__") && !digits.ends_with('_') && !digits.starts_with('_')
 }
 
 fn hex_float(text: &str) -> Option<f64> {

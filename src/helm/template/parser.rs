@@ -137,7 +137,8 @@ impl Parser<'_> {
         match token.kind {
             Kind::End => "EOF".to_owned(),
             Kind::Error => self.error.clone().unwrap_or_default(),
-            Kind::Nil
+            Kind::Dot
+            | Kind::Nil
             | Kind::Block
             | Kind::Break
             | Kind::Continue

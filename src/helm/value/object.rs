@@ -39,10 +39,14 @@ pub(crate) struct Record {
     pub(crate) fields: Vec<(&'static str, Value)>,
     /// Names of the fields in JSON, where they differ.
     pub(crate) json_names: &'static [&'static str],
+    /// Whether JSON leaves empty fields out.
+    pub(crate) omits_empty: bool,
     /// Methods without arguments, by what they return.
     pub(crate) methods: Vec<(&'static str, Value)>,
-    /// What its `String()` method returns.
+    /// What its `String()` method returns, which only a template's own printing finds.
     pub(crate) shown: Option<Text>,
+    /// What fmt makes of the bare struct, if that differs from its fields.
+    pub(crate) plain: Option<Text>,
 }
 
 impl Record {
@@ -50,6 +54,21 @@ impl Record {
     pub(crate) fn field(&self, name: &[u8]) -> Option<Value> {
         let mut known = self.fields.iter().chain(&self.methods);
         known.find(|(field, _)| field.as_bytes() == name).map(|(_, value)| value.clone())
+    }
+}
+
+impl Record {
+    /// The fields that JSON shows, in order.
+    pub(crate) fn json_fields(&self) -> Vec<(Text, Value)> {
+        let named = self
+            .fields
+            .iter()
+            .enumerate()
+            .map(|(index, (name, value))| (*self.json_names.get(index).unwrap_or(name), value));
+        named
+            .filter(|(name, value)| !self.omits_empty || *name == "IsRoot" || value.truth())
+            .map(|(name, value)| (Text::from(name), value.clone()))
+            .collect()
     }
 }
 
@@ -100,7 +119,7 @@ impl Object {
     /// What `String()` returns, for those types that have it.
     pub(crate) fn shown(&self) -> Option<Text> {
         match self {
-            Self::Record(record) => record.shown.clone(),
+            Self::Record(record) => record.plain.clone(),
             Self::Version(version) => Some(Text::from(version.to_string())),
             Self::Time(moment) => Some(Text::from(moment.to_string())),
             Self::Duration(nanoseconds) => {
@@ -117,9 +136,7 @@ impl Object {
                 files.iter().map(|(path, bytes)| (path.clone(), Value::Bytes(bytes.clone()))),
             )),
             Self::VersionSet(versions) => Value::Texts(Rc::new(versions.to_vec())),
-            Self::Record(record) => Value::Map(super::Map::from_pairs(record.fields.iter().enumerate().map(
-                |(index, (name, value))| (*record.json_names.get(index).unwrap_or(name), value.clone()),
-            ))),
+            Self::Record(record) => Value::Map(super::Map::from_pairs(record.json_fields())),
             Self::Version(version) => Value::text(version.to_string()),
             Self::Time(moment) => Value::text(moment.rfc3339_nano()),
             Self::Duration(nanoseconds) => Value::Int64(*nanoseconds),

@@ -93,7 +93,7 @@ fn coalesce_globals(target: &Map, source: &Map, compat: Compat) {
 
 fn coalesce_chart(instance: &Instance, target: &Map, merge: bool, compat: Compat) {
     let cleans = compat == Compat::V4_3;
-    for (key, default) in instance.default_values().entries() {
+    for (key, default) in instance.default_values(compat).entries() {
         match target.get(&key) {
             Some(Value::Nil) if !merge => target.remove(&key),
             Some(Value::Map(present)) => {
@@ -128,9 +128,11 @@ pub(crate) fn coalesce_tables(target: &Map, source: &Map, merge: bool, compat: C
     let with_value: Vec<Text> = source.read(|entries| {
         entries.iter().filter(|(_, value)| !matches!(value, Value::Nil)).map(|(key, _)| key.clone()).collect()
     });
-    for (key, value) in target.entries() {
-        if matches!(value, Value::Nil) {
-            source.insert(key, Value::Nil);
+    if compat == Compat::V4_3 {
+        for (key, value) in target.entries() {
+            if matches!(value, Value::Nil) {
+                source.insert(key, Value::Nil);
+            }
         }
     }
     for (key, value) in source.entries() {

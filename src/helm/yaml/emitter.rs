@@ -17,6 +17,8 @@ pub(crate) struct Emitter {
     indention: bool,
     indent: isize,
     failed: bool,
+    /// yaml.v3's style: lists indented under their key, no folding, floats as they are.
+    pretty: bool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -37,7 +39,20 @@ struct Analysis {
 impl Emitter {
     /// A writer at the start of an empty document.
     pub(crate) fn new() -> Self {
-        Self { out: Vec::new(), column: 0, whitespace: true, indention: true, indent: -1, failed: false }
+        Self {
+            out: Vec::new(),
+            column: 0,
+            whitespace: true,
+            indention: true,
+            indent: -1,
+            failed: false,
+            pretty: false,
+        }
+    }
+
+    /// The same in the style of `toYamlPretty`.
+    pub(crate) fn pretty() -> Self {
+        Self { pretty: true, ..Self::new() }
     }
 
     /// What was written, with a line break at the end.
@@ -66,6 +81,10 @@ impl Emitter {
     /// Writes a frozen tree as a document.
     pub(crate) fn tree(&mut self, tree: &Tree) {
         self.value(&Value::from_tree(tree));
+    }
+
+    fn width(&self) -> usize {
+        if self.pretty { usize::MAX } else { BEST_WIDTH }
     }
 
     fn put(&mut self, byte: u8) {
@@ -161,6 +180,15 @@ impl Emitter {
             Value::Int(value) | Value::Int64(value) => self.plain_text(value.to_string().as_bytes(), place),
             Value::Uint64(value) => self.plain_text(value.to_string().as_bytes(), place),
             Value::Byte(value) => self.plain_text(value.to_string().as_bytes(), place),
+            Value::Float(value) if self.pretty => {
+                let text = match convert::float_general(*value).as_str() {
+                    "NaN" => ".nan".to_owned(),
+                    "+Inf" => ".inf".to_owned(),
+                    "-Inf" => "-.inf".to_owned(),
+                    text => text.to_owned(),
+                };
+                self.plain_text(text.as_bytes(), place);
+            }
             Value::Float(value) if value.is_finite() => {
                 self.plain_text(number_text(*value).as_bytes(), place)
             }
@@ -213,7 +241,7 @@ impl Emitter {
 
     fn open_sequence(&mut self, place: Place) -> isize {
         let in_mapping = matches!(place, Place::Value | Place::Key);
-        self.increase_indent(false, in_mapping && !self.indention)
+        self.increase_indent(false, in_mapping && !self.indention && !self.pretty)
     }
 
     fn write_item(&mut self) {
@@ -285,7 +313,10 @@ impl Emitter {
         let mut index = 0;
         while let Some(byte) = text.get(index) {
             if *byte == b' ' {
-                if breaks_allowed && !spaces && self.column > BEST_WIDTH && text.get(index + 1) != Some(&b' ')
+                if breaks_allowed
+                    && !spaces
+                    && self.column > self.width()
+                    && text.get(index + 1) != Some(&b' ')
                 {
                     self.write_indent();
                     index += 1;
@@ -311,7 +342,7 @@ impl Emitter {
         while let Some(byte) = text.get(index) {
             if *byte == b' ' {
                 let inner = index > 0 && index + 1 < text.len() && text.get(index + 1) != Some(&b' ');
-                if breaks_allowed && !spaces && self.column > BEST_WIDTH && inner {
+                if breaks_allowed && !spaces && self.column > self.width() && inner {
                     self.write_indent();
                     index += 1;
                 } else {
@@ -365,7 +396,7 @@ impl Emitter {
             } else if *byte == b' ' {
                 if breaks_allowed
                     && !spaces
-                    && self.column > BEST_WIDTH
+                    && self.column > self.width()
                     && index > 0
                     && index + 1 < text.len()
                 {

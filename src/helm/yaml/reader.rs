@@ -231,10 +231,10 @@ impl<'a> Reader<'a> {
         }
         self.tags.clear();
         self.nodes = 0;
-        self.directives()?;
+        let directed = self.directives()?;
         if self.peek_is(&[Kind::DocumentStart])? {
             self.scanner.next()?;
-        } else if !implicit || !self.tags.is_empty() {
+        } else if !implicit || directed {
             let token = self.scanner.peek()?.clone();
             return Err(parser_error(token.start, Mark::default(), "did not find expected <document start>"));
         }
@@ -255,7 +255,9 @@ impl<'a> Reader<'a> {
         Ok(Some(node))
     }
 
-    fn directives(&mut self) -> Read<()> {
+    /// Reads directives; tells whether there were any.
+    fn directives(&mut self) -> Read<bool> {
+        let mut found = false;
         loop {
             match self.scanner.peek()?.clone() {
                 Token { kind: Kind::VersionDirective(1, 1 | 2), .. } => {
@@ -271,8 +273,9 @@ impl<'a> Reader<'a> {
                     self.tags.push((handle.to_vec(), prefix));
                     self.scanner.next()?;
                 }
-                _ => return Ok(()),
+                _ => return Ok(found),
             }
+            found = true;
         }
     }
 

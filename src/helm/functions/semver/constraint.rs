@@ -40,9 +40,8 @@ impl Constraint {
         }
         let mut alternatives = Vec::new();
         for alternative in expand_hyphens(text).split("||") {
-            let parts =
-                split_parts(alternative).ok_or_else(|| format!("improper constraint: {alternative}"))?;
-            let parts: Result<Vec<Part>, String> = parts.iter().map(|part| Part::parse(part)).collect();
+            let parts = split_parts(alternative).ok_or_else(|| improper(text))?;
+            let parts: Result<Vec<Part>, String> = parts.iter().map(|part| Part::parse(part, text)).collect();
             alternatives.push(parts?);
         }
         Ok(Self { alternatives })
@@ -55,6 +54,10 @@ impl Constraint {
             parts.iter().all(|part| part.allows(version))
         })
     }
+}
+
+fn improper(text: &str) -> String {
+    format!("improper constraint: {}", crate::helm::value::convert::quote(text.as_bytes()))
 }
 
 /// Rewrites `a - b` to `>=a <=b`.
@@ -103,8 +106,8 @@ fn split_parts(text: &str) -> Option<Vec<String>> {
 }
 
 impl Part {
-    fn parse(text: &str) -> Result<Self, String> {
-        let improper = || format!("improper constraint: {text}");
+    fn parse(text: &str, whole: &str) -> Result<Self, String> {
+        let improper = || improper(whole);
         let operator_end = text.find(|c: char| !matches!(c, '=' | '!' | '<' | '>' | '~' | '^')).unwrap_or(0);
         let (operator, version) = text.split_at(operator_end);
         let operator = match operator {

@@ -1,0 +1,266 @@
+//! Private keys: RSA, P-256 and Ed25519, made from a seed and written as PEM.
+
+use num_bigint::BigUint;
+use sha2::Digest as _;
+
+use super::Entropy;
+use super::der::{identifier, integer, pem, read, read_pem, sequence, tagged};
+
+/// An RSA key.
+#[derive(Clone, Debug)]
+pub(super) struct RsaKey {
+    pub(super) modulus: BigUint,
+    exponent: BigUint,
+    private: BigUint,
+    primes: (BigUint, BigUint),
+}
+
+const SMALL_PRIMES: u32 = 2_000;
+
+fn random(entropy: &mut Entropy, bits: u64) -> BigUint {
+    let bytes: Vec<u8> = (0..bits / 8).map(|_| entropy.byte()).collect();
+    BigUint::from_bytes_be(&bytes)
+}
+
+/// A random prime of so many bits, the two highest set.
+fn prime(entropy: &mut Entropy, bits: u64, small: &[u32]) -> BigUint {
+    loop {
+        let mut candidate = random(entropy, bits);
+        candidate.set_bit(bits - 1, true);
+        candidate.set_bit(bits - 2, true);
+        candidate.set_bit(0, true);
+        let remainders: Vec<u32> =
+            small.iter().map(|prime| (&candidate % *prime).iter_u32_digits().next().unwrap_or(0)).collect();
+        // Walk upwards from a random start, sieving by the small primes.
+        for step in (0..4_096_u32).step_by(2) {
+            if small.iter().zip(&remainders).any(|(prime, remainder)| (remainder + step) % prime == 0) {
+                continue;
+            }
+            let number = &candidate + step;
+            if number.bits() == bits && is_prime(&number, entropy) {
+                return number;
+            }
+        }
+    }
+}
+
+/// Miller and Rabin's test.
+fn is_prime(number: &BigUint, entropy: &mut Entropy) -> bool {
+    let one = BigUint::from(1_u8);
+    let before = number - &one;
+    let Some(twos) = before.trailing_zeros() else { return false };
+    let odd = &before >> twos;
+    let rounds = 12;
+    for round in 0..rounds {
+        let base = if round == 0 { BigUint::from(2_u8) } else { random(entropy, 256) + 2_u8 };
+        let mut power = base.modpow(&odd, number);
+        if power == one || power == before {
+            continue;
+        }
+        let mut composite = true;
+        for _ in 1..twos {
+            power = &power * &power % number;
+            if power == before {
+                composite = false;
+                break;
+            }
+        }
+        if composite {
+            return false;
+        }
+    }
+    true
+}
+
+impl RsaKey {
+    /// Makes a key.
+    pub(super) fn generate(bits: u64, entropy: &mut Entropy) -> Self {
+        let small: Vec<u32> = (3..SMALL_PRIMES)
+            .filter(|number| (2..*number).take_while(|d| d * d <= *number).all(|d| number % d != 0))
+            .collect();
+        let exponent = BigUint::from(65_537_u32);
+        let one = BigUint::from(1_u8);
+        loop {
+            let (p, q) = (prime(entropy, bits / 2, &small), prime(entropy, bits / 2, &small));
+            let totient = (&p - &one) * (&q - &one);
+            if p == q {
+                continue;
+            }
+            if let Some(private) = exponent.modinv(&totient) {
+                return Self { modulus: &p * &q, exponent, private, primes: (p, q) };
+            }
+        }
+    }
+
+    /// The key in PKCS#1 form.
+    pub(super) fn to_pem(&self) -> String {
+        let (p, q) = &self.primes;
+        let one = BigUint::from(1_u8);
+        let inverse = q.modinv(p).unwrap_or_default();
+        let content = sequence(&[
+            integer(&BigUint::default()),
+            integer(&self.modulus),
+            integer(&self.exponent),
+            integer(&self.private),
+            integer(p),
+            integer(q),
+            integer(&(&self.private % (p - &one))),
+            integer(&(&self.private % (q - &one))),
+            integer(&inverse),
+        ]);
+        pem("RSA PRIVATE KEY", &content)
+    }
+
+    /// Reads a PEM key, in PKCS#1 or PKCS#8 form; the error is a message.
+    pub(super) fn from_pem(text: &str) -> Result<Self, String> {
+        let (label, content) = read_pem(text).ok_or("no PEM data in input")?;
+        let content = match label.as_str() {
+            "RSA PRIVATE KEY" => content,
+            "PRIVATE KEY" => unwrap_pkcs8(&content).ok_or("decoding PEM as PKCS#8: malformed key")?,
+            _ => return Err(format!("no private key data in PEM block of type {label}")),
+        };
+        Self::from_pkcs1(&content).ok_or_else(|| "parsing RSA private key from PEM: malformed key".to_owned())
+    }
+
+    fn from_pkcs1(content: &[u8]) -> Option<Self> {
+        let (0x30, mut rest, _) = read(content)? else { return None };
+        let mut numbers = Vec::new();
+        while !rest.is_empty() && numbers.len() < 6 {
+            let (0x02, number, after) = read(rest)? else { return None };
+            numbers.push(BigUint::from_bytes_be(number));
+            rest = after;
+        }
+        let [_, modulus, exponent, private, p, q] = <[BigUint; 6]>::try_from(numbers).ok()?;
+        Some(Self { modulus, exponent, private, primes: (p, q) })
+    }
+
+    /// The public half as certificates carry it.
+    pub(super) fn public(&self) -> Vec<u8> {
+        sequence(&[integer(&self.modulus), integer(&self.exponent)])
+    }
+
+    /// The PKCS#1 v1.5 signature over the SHA-256 of a message.
+    pub(super) fn sign(&self, message: &[u8]) -> Vec<u8> {
+        const SHA256: [u8; 9] = [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01];
+        let digest = sha2::Sha256::digest(message);
+        let info = sequence(&[sequence(&[identifier(&SHA256), tagged(0x05, &[])]), tagged(0x04, &digest)]);
+        let size = usize::try_from(self.modulus.bits().div_ceil(8)).unwrap_or(256);
+        let mut padded = vec![0x00, 0x01];
+        padded.resize(size.saturating_sub(info.len() + 1).max(2), 0xFF);
+        padded.push(0x00);
+        padded.extend_from_slice(&info);
+        let signed = BigUint::from_bytes_be(&padded).modpow(&self.private, &self.modulus).to_bytes_be();
+        let mut out = vec![0; size.saturating_sub(signed.len())];
+        out.extend_from_slice(&signed);
+        out
+    }
+}
+
+fn unwrap_pkcs8(content: &[u8]) -> Option<Vec<u8>> {
+    let (_, inner, _) = read(content)?;
+    let (_, _, rest) = read(inner)?;
+    let (_, _, rest) = read(rest)?;
+    let (0x04, key, _) = read(rest)? else { return None };
+    Some(key.to_vec())
+}
+
+/// `genPrivateKey`.
+pub(super) fn generate(kind: &str, entropy: &mut Entropy) -> String {
+    match kind {
+        "" | "rsa" => RsaKey::generate(4096, entropy).to_pem(),
+        "ecdsa" => curve_key(entropy),
+        "ed25519" => {
+            const ED25519: [u8; 3] = [0x2B, 0x65, 0x70];
+            let seed: [u8; 32] = entropy.array();
+            let content = sequence(&[
+                integer(&BigUint::default()),
+                sequence(&[identifier(&ED25519)]),
+                tagged(0x04, &tagged(0x04, &seed)),
+            ]);
+            pem("PRIVATE KEY", &content)
+        }
+        "dsa" => "failed to generate private key: dsa keys are not supported".to_owned(),
+        other => format!("Unknown type {other}"),
+    }
+}
+
+/// Reads hexadecimal digits of a constant.
+fn hexadecimal(digits: &str) -> BigUint {
+    BigUint::parse_bytes(digits.as_bytes(), 16).unwrap_or_default()
+}
+
+/// A P-256 key in SEC 1 form.
+fn curve_key(entropy: &mut Entropy) -> String {
+    const CURVE: [u8; 8] = [0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07];
+    let order = hexadecimal("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551");
+    let secret = random(entropy, 256) % (order - 1_u8) + 1_u8;
+    let (x, y) = curve_multiply(&secret);
+    let fixed = |number: &BigUint| {
+        let bytes = number.to_bytes_be();
+        let mut out = vec![0; 32 - bytes.len().min(32)];
+        out.extend_from_slice(&bytes);
+        out
+    };
+    let point = [vec![0x04], fixed(&x), fixed(&y)].concat();
+    let content = sequence(&[
+        integer(&BigUint::from(1_u8)),
+        tagged(0x04, &fixed(&secret)),
+        tagged(0xA0, &identifier(&CURVE)),
+        tagged(0xA1, &super::der::bits(&point)),
+    ]);
+    pem("EC PRIVATE KEY", &content)
+}
+
+/// A multiple of the base point of P-256.
+fn curve_multiply(times: &BigUint) -> (BigUint, BigUint) {
+    let modulus = hexadecimal("ffffffff00000001000000000000000000000000ffffffffffffffffffffffff");
+    let base = (
+        hexadecimal("6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296"),
+        hexadecimal("4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5"),
+    );
+    let add = |left: &(BigUint, BigUint), right: &(BigUint, BigUint)| {
+        let slope = if left.0 == right.0 {
+            let top = &left.0 * &left.0 * 3_u8 + &modulus - 3_u8;
+            top * (&left.1 * 2_u8).modinv(&modulus).unwrap_or_default() % &modulus
+        } else {
+            let top = &right.1 + &modulus - &left.1;
+            let bottom = (&right.0 + &modulus - &left.0) % &modulus;
+            top * bottom.modinv(&modulus).unwrap_or_default() % &modulus
+        };
+        let x = (&slope * &slope + &modulus * 2_u8 - &left.0 - &right.0) % &modulus;
+        let y = (slope * (&left.0 + &modulus - &x) + &modulus - &left.1) % &modulus;
+        (x, y)
+    };
+    let mut sum: Option<(BigUint, BigUint)> = None;
+    for bit in (0..times.bits()).rev() {
+        if let Some(point) = &sum {
+            sum = Some(add(point, point));
+        }
+        if times.bit(bit) {
+            sum = Some(sum.map_or_else(|| base.clone(), |point| add(&point, &base)));
+        }
+    }
+    sum.unwrap_or(base)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BigUint, RsaKey, curve_multiply};
+    use crate::helm::functions::Entropy;
+
+    #[test]
+    fn signatures_verify_and_keys_read_back() {
+        let key = RsaKey::generate(1024, &mut Entropy::new([7; 32]));
+        let signature = BigUint::from_bytes_be(&key.sign(b"message"));
+        let opened = signature.modpow(&BigUint::from(65_537_u32), &key.modulus).to_bytes_be();
+        assert_eq!(opened.get(..3), Some(&[1, 0xFF, 0xFF][..]));
+        let again = RsaKey::from_pem(&key.to_pem()).expect("a key");
+        assert_eq!(again.modulus, key.modulus);
+    }
+
+    #[test]
+    fn twice_the_base_point() {
+        let (x, _) = curve_multiply(&BigUint::from(2_u8));
+        assert_eq!(x.to_str_radix(16), "7cf27b188d034f7e8a52380304b51ac3c08969e277f21b35a60b48fc47669978");
+    }
+}

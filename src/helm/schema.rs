@@ -1,0 +1,471 @@
+//! JSON schemas of values, with Helm's messages. Drafts 4 to 2020-12 in the keywords that charts
+//! use; references stay inside the schema: nothing is fetched.
+
+use regex::Regex;
+use serde_json::{Map, Value as Json};
+
+use super::value::{Text, Value, convert};
+
+/// What does not fit, as a tree.
+#[derive(Debug)]
+struct Misfit {
+    at: String,
+    message: Message,
+    causes: Vec<Misfit>,
+}
+
+#[derive(Debug, PartialEq)]
+enum Message {
+    Text(String),
+    /// Several misfits of one schema.
+    Group,
+    /// What a reference led to.
+    Reference(String),
+}
+
+/// Checks values against a schema. The error is what Helm prints below the chart's name.
+pub(crate) fn check(schema: &Text, values: &Value) -> Result<(), String> {
+    let schema: Json = serde_json::from_slice(schema.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(schema))
+        .map_err(|error| format!("unable to parse the schema: {error}"))?;
+    let draft_7 = ["draft-04", "draft-06", "draft-07"]
+        .iter()
+        .any(|draft| schema.get("$schema").and_then(Json::as_str).is_some_and(|url| url.contains(draft)));
+    let mut checker = Checker { root: &schema, references_alone: draft_7, depth: 0 };
+    let Some(misfit) = checker.check(&schema, &to_json(values), "") else { return Ok(()) };
+    let causes = if misfit.message == Message::Group { misfit.causes } else { vec![misfit] };
+    let mut out = String::new();
+    for cause in &causes {
+        cause.print(1, &mut out);
+    }
+    Err(out.trim_start_matches('\n').to_owned())
+}
+
+impl Misfit {
+    fn new(at: &str, message: impl Into<String>) -> Self {
+        Self { at: at.to_owned(), message: Message::Text(message.into()), causes: Vec::new() }
+    }
+
+    fn with_causes(at: &str, message: impl Into<String>, causes: Vec<Self>) -> Self {
+        Self { causes, ..Self::new(at, message) }
+    }
+
+    fn print(&self, indent: usize, out: &mut String) {
+        let skipped = matches!(self.message, Message::Reference(_)) && self.causes.len() == 1;
+        let mut inner = indent;
+        if !skipped {
+            out.push('\n');
+            out.push_str(&"  ".repeat(indent - 1));
+            out.push_str(&format!("- at {}: ", single_quoted(&self.at)));
+            match &self.message {
+                Message::Text(text) => out.push_str(text),
+                Message::Group => out.push_str("validation failed"),
+                Message::Reference(url) => out.push_str(&format!("validation failed with {}", single_quoted(url))),
+            }
+            inner += 1;
+        }
+        for cause in &self.causes {
+            cause.print(inner, out);
+        }
+    }
+}
+
+fn single_quoted(text: &str) -> String {
+    let quoted = convert::quote_with(text.as_bytes(), '"', false);
+    let inner = quoted.trim_start_matches('"').strip_suffix('"').unwrap_or("").replace("\\\"", "\"");
+    format!("'{}'", inner.replace('\'', "\\'"))
+}
+
+/// The values as JSON; whole numbers are integers.
+pub(crate) fn to_json(value: &Value) -> Json {
+    match value {
+        Value::Nil => Json::Null,
+        Value::Bool(flag) => Json::Bool(*flag),
+        Value::Int(number) | Value::Int64(number) => Json::from(*number),
+        Value::Float(number) => super::values::json_number(*number),
+        Value::Text(text) => Json::String(text.lossy().into_owned()),
+        Value::Map(map) => {
+            Json::Object(map.entries().into_iter().map(|(key, value)| (key.lossy().into_owned(), to_json(&value))).collect())
+        }
+        other => Json::Array(other.items().unwrap_or_default().iter().map(to_json).collect()),
+    }
+}
+
+fn type_of(json: &Json) -> &'static str {
+    match json {
+        Json::Null => "null",
+        Json::Bool(_) => "boolean",
+        Json::Number(_) => "number",
+        Json::String(_) => "string",
+        Json::Array(_) => "array",
+        Json::Object(_) => "object",
+    }
+}
+
+fn has_type(json: &Json, wanted: &str) -> bool {
+    match wanted {
+        "integer" => json.as_number().is_some_and(|number| number.is_i64() || number.is_u64() || number.as_f64().is_some_and(|number| number.fract() == 0.0)),
+        _ => type_of(json) == wanted,
+    }
+}
+
+/// A value as messages show it.
+fn shown(json: &Json) -> String {
+    match json {
+        Json::String(text) => single_quoted(text),
+        Json::Number(number) => shown_number(number.as_f64().unwrap_or(f64::NAN)),
+        Json::Array(_) => "array".to_owned(),
+        Json::Object(_) => "object".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+fn shown_number(number: f64) -> String {
+    match super::values::json_number(number) {
+        Json::Number(whole) if whole.is_i64() => whole.to_string(),
+        _ => convert::float_general(number),
+    }
+}
+
+fn shown_list<'j>(names: impl IntoIterator<Item = &'j str>) -> String {
+    names.into_iter().map(single_quoted).collect::<Vec<_>>().join(", ")
+}
+
+fn pointer(at: &str, key: &str) -> String {
+    format!("{at}/{}", key.replace('~', "~0").replace('/', "~1"))
+}
+
+struct Checker<'s> {
+    root: &'s Json,
+    /// Before 2019-09 a reference hides the keywords beside it.
+    references_alone: bool,
+    depth: usize,
+}
+
+const DEPTH: usize = 250;
+
+impl Checker<'_> {
+    fn check(&mut self, schema: &Json, json: &Json, at: &str) -> Option<Misfit> {
+        let rules = match schema {
+            Json::Bool(true) => return None,
+            Json::Bool(false) => return Some(Misfit::new(at, "false schema")),
+            Json::Object(rules) => rules,
+            _ => return None,
+        };
+        self.depth += 1;
+        if self.depth > DEPTH {
+            self.depth -= 1;
+            return Some(Misfit::new(at, format!("schema nests deeper than {DEPTH} levels")));
+        }
+        let mut found = Vec::new();
+        let reference = rules.get("$ref").and_then(Json::as_str);
+        if let (Some(reference), true) = (reference, self.references_alone) {
+            found.extend(self.reference(reference, json, at));
+        } else {
+            found.extend(simple(rules, json, at));
+            match json {
+                Json::Object(map) => self.object(rules, map, at, &mut found),
+                Json::Array(items) => self.array(rules, items, at, &mut found),
+                _ => {}
+            }
+            if let Some(reference) = reference {
+                found.extend(self.reference(reference, json, at));
+            }
+            self.combined(rules, json, at, &mut found);
+        }
+        self.depth -= 1;
+        match found.len() {
+            0 | 1 => found.pop(),
+            _ => Some(Misfit { at: at.to_owned(), message: Message::Group, causes: found }),
+        }
+    }
+
+    fn reference(&mut self, reference: &str, json: &Json, at: &str) -> Option<Misfit> {
+        let Some(target) = self.resolve(reference) else {
+            return Some(Misfit::new(at, format!("reference {} cannot be resolved", single_quoted(reference))));
+        };
+        let inner = self.check(&target, json, at)?;
+        let causes = if inner.message == Message::Group { inner.causes } else { vec![inner] };
+        let url = format!("file:///values.schema.json{reference}");
+        Some(Misfit { at: at.to_owned(), message: Message::Reference(url), causes })
+    }
+
+    fn resolve(&self, reference: &str) -> Option<Json> {
+        let fragment = reference.strip_prefix('#')?;
+        if fragment.is_empty() {
+            return Some(self.root.clone());
+        }
+        if fragment.starts_with('/') {
+            let decoded = fragment.replace("%25", "%").replace("%20", " ");
+            return self.root.pointer(&decoded).cloned();
+        }
+        find_anchor(self.root, fragment, 0).cloned()
+    }
+
+    fn object(&mut self, rules: &Map<String, Json>, map: &Map<String, Json>, at: &str, found: &mut Vec<Misfit>) {
+        count(rules, "minProperties", "maxProperties", map.len(), at, found);
+        if let Some(required) = rules.get("required").and_then(Json::as_array) {
+            let missing: Vec<&str> =
+                required.iter().filter_map(Json::as_str).filter(|name| !map.contains_key(*name)).collect();
+            match missing.as_slice() {
+                [] => {}
+                [name] => found.push(Misfit::new(at, format!("missing property {}", single_quoted(name)))),
+                names => {
+                    let names = shown_list(names.iter().copied());
+                    found.push(Misfit::new(at, format!("missing properties {names}")));
+                }
+            }
+        }
+        let empty = Map::new();
+        let properties = rules.get("properties").and_then(Json::as_object).unwrap_or(&empty);
+        let patterns: Vec<(Option<Regex>, &Json)> = rules
+            .get("patternProperties")
+            .and_then(Json::as_object)
+            .map(|patterns| patterns.iter().map(|(pattern, schema)| (Regex::new(pattern).ok(), schema)).collect())
+            .unwrap_or_default();
+        let mut additional = Vec::new();
+        for (key, value) in map {
+            let mut known = false;
+            if let Some(schema) = properties.get(key) {
+                known = true;
+                found.extend(self.check(schema, value, &pointer(at, key)));
+            }
+            for (pattern, schema) in &patterns {
+                if pattern.as_ref().is_some_and(|pattern| pattern.is_match(key)) {
+                    known = true;
+                    found.extend(self.check(schema, value, &pointer(at, key)));
+                }
+            }
+            if known {
+                continue;
+            }
+            match rules.get("additionalProperties") {
+                Some(Json::Bool(false)) => additional.push(key.as_str()),
+                Some(schema) => found.extend(self.check(schema, value, &pointer(at, key))),
+                None => {}
+            }
+        }
+        if !additional.is_empty() {
+            let names = shown_list(additional);
+            found.push(Misfit::new(at, format!("additional properties {names} not allowed")));
+        }
+        self.names(rules, map, at, found);
+    }
+
+    fn names(&mut self, rules: &Map<String, Json>, map: &Map<String, Json>, at: &str, found: &mut Vec<Misfit>) {
+        if let Some(schema) = rules.get("propertyNames") {
+            for key in map.keys() {
+                if let Some(misfit) = self.check(schema, &Json::String(key.clone()), at) {
+                    let message = format!("invalid propertyName {}", single_quoted(key));
+                    found.push(Misfit::with_causes(at, message, vec![misfit]));
+                }
+            }
+        }
+        for keyword in ["dependencies", "dependentRequired", "dependentSchemas"] {
+            let Some(dependencies) = rules.get(keyword).and_then(Json::as_object) else { continue };
+            for (key, needed) in dependencies.iter().filter(|(key, _)| map.contains_key(*key)) {
+                let Some(names) = needed.as_array() else {
+                    found.extend(self.check(needed, &Json::Object(map.clone()), at));
+                    continue;
+                };
+                let missing: Vec<&str> =
+                    names.iter().filter_map(Json::as_str).filter(|name| !map.contains_key(*name)).collect();
+                if !missing.is_empty() {
+                    let message =
+                        format!("properties {} required, if {} exists", shown_list(missing), single_quoted(key));
+                    found.push(Misfit::new(at, message));
+                }
+            }
+        }
+    }
+
+    fn array(&mut self, rules: &Map<String, Json>, items: &[Json], at: &str, found: &mut Vec<Misfit>) {
+        count(rules, "minItems", "maxItems", items.len(), at, found);
+        if rules.get("uniqueItems") == Some(&Json::Bool(true)) {
+            let twin = items
+                .iter()
+                .enumerate()
+                .find_map(|(right, item)| items.iter().take(right).position(|other| other == item).map(|left| (left, right)));
+            if let Some((left, right)) = twin {
+                found.push(Misfit::new(at, format!("items at {left} and {right} are equal")));
+            }
+        }
+        let listed = rules.get("prefixItems").or_else(|| rules.get("items")).and_then(Json::as_array);
+        let first = listed.map_or(0, Vec::len);
+        for (index, (schema, item)) in listed.into_iter().flatten().zip(items).enumerate() {
+            found.extend(self.check(schema, item, &format!("{at}/{index}")));
+        }
+        let rest = match (rules.get("items"), listed) {
+            (Some(Json::Array(_)), _) => rules.get("additionalItems"),
+            (other, _) => other,
+        };
+        if let Some(schema) = rest {
+            for (index, item) in items.iter().enumerate().skip(first) {
+                found.extend(self.check(schema, item, &format!("{at}/{index}")));
+            }
+        }
+        if let Some(schema) = rules.get("contains")
+            && !items.iter().any(|item| self.check(schema, item, at).is_none())
+        {
+            found.push(Misfit::new(at, "no items match contains schema"));
+        }
+    }
+
+    fn combined(&mut self, rules: &Map<String, Json>, json: &Json, at: &str, found: &mut Vec<Misfit>) {
+        if let Some(schema) = rules.get("not")
+            && self.check(schema, json, at).is_none()
+        {
+            found.push(Misfit::new(at, "'not' failed"));
+        }
+        let schemas = |keyword: &str| rules.get(keyword).and_then(Json::as_array);
+        if let Some(all) = schemas("allOf") {
+            let causes: Vec<Misfit> = all.iter().filter_map(|schema| self.check(schema, json, at)).collect();
+            if !causes.is_empty() {
+                found.push(Misfit::with_causes(at, "'allOf' failed", causes));
+            }
+        }
+        if let Some(any) = schemas("anyOf") {
+            let causes: Vec<Misfit> = any.iter().map_while(|schema| self.check(schema, json, at)).collect();
+            if causes.len() == any.len() {
+                found.push(Misfit::with_causes(at, "'anyOf' failed", causes));
+            }
+        }
+        if let Some(one) = schemas("oneOf") {
+            let results: Vec<Option<Misfit>> = one.iter().map(|schema| self.check(schema, json, at)).collect();
+            let fitting: Vec<usize> =
+                results.iter().enumerate().filter(|(_, result)| result.is_none()).map(|(index, _)| index).collect();
+            match fitting.as_slice() {
+                [] => {
+                    let causes = results.into_iter().flatten().collect();
+                    found.push(Misfit::with_causes(at, "'oneOf' failed, none matched", causes));
+                }
+                [_] => {}
+                [first, second, ..] => {
+                    found.push(Misfit::new(at, format!("'oneOf' failed, subschemas {first}, {second} matched")));
+                }
+            }
+        }
+        if let Some(condition) = rules.get("if") {
+            let branch = if self.check(condition, json, at).is_none() { "then" } else { "else" };
+            if let Some(schema) = rules.get(branch) {
+                found.extend(self.check(schema, json, at));
+            }
+        }
+    }
+}
+
+fn find_anchor<'s>(schema: &'s Json, anchor: &str, depth: usize) -> Option<&'s Json> {
+    if depth > 64 {
+        return None;
+    }
+    match schema {
+        Json::Object(map) => {
+            let named = map.get("$anchor").and_then(Json::as_str) == Some(anchor)
+                || map.get("$id").and_then(Json::as_str).and_then(|id| id.strip_prefix('#')) == Some(anchor);
+            if named { Some(schema) } else { map.values().find_map(|inner| find_anchor(inner, anchor, depth + 1)) }
+        }
+        Json::Array(items) => items.iter().find_map(|inner| find_anchor(inner, anchor, depth + 1)),
+        _ => None,
+    }
+}
+
+fn count(rules: &Map<String, Json>, least: &str, most: &str, length: usize, at: &str, found: &mut Vec<Misfit>) {
+    let bound = |keyword: &str| rules.get(keyword).and_then(Json::as_f64);
+    #[expect(clippy::cast_precision_loss, reason = "lengths are far below 2^53")]
+    let number = length as f64;
+    if let Some(wanted) = bound(least).filter(|wanted| number < *wanted) {
+        found.push(Misfit::new(at, format!("{least}: got {length}, want {}", shown_number(wanted))));
+    }
+    if let Some(wanted) = bound(most).filter(|wanted| number > *wanted) {
+        found.push(Misfit::new(at, format!("{most}: got {length}, want {}", shown_number(wanted))));
+    }
+}
+
+/// Keywords that look at one value only.
+fn simple(rules: &Map<String, Json>, json: &Json, at: &str) -> Vec<Misfit> {
+    let mut found = Vec::new();
+    let wanted: Vec<&str> = match rules.get("type") {
+        Some(Json::String(name)) => vec![name],
+        Some(Json::Array(names)) => names.iter().filter_map(Json::as_str).collect(),
+        _ => Vec::new(),
+    };
+    if !wanted.is_empty() && !wanted.iter().any(|name| has_type(json, name)) {
+        let wanted = wanted.join(" or ");
+        found.push(Misfit::new(at, format!("got {}, want {wanted}", type_of(json))));
+    }
+    if let Some(constant) = rules.get("const")
+        && constant != json
+    {
+        found.push(Misfit::new(at, format!("value must be {}", shown(constant))));
+    }
+    if let Some(allowed) = rules.get("enum").and_then(Json::as_array)
+        && !allowed.iter().any(|value| equal(value, json))
+    {
+        let plain = allowed.iter().all(|value| !value.is_array() && !value.is_object());
+        let message = match (plain, allowed.as_slice()) {
+            (true, [only]) => format!("value must be {}", shown(only)),
+            (true, several) => {
+                format!("value must be one of {}", several.iter().map(shown).collect::<Vec<_>>().join(", "))
+            }
+            (false, _) => "enum failed".to_owned(),
+        };
+        found.push(Misfit::new(at, message));
+    }
+    match json {
+        Json::String(text) => text_rules(rules, text, at, &mut found),
+        Json::Number(number) => number_rules(rules, number.as_f64().unwrap_or(f64::NAN), at, &mut found),
+        _ => {}
+    }
+    found
+}
+
+fn equal(left: &Json, right: &Json) -> bool {
+    match (left, right) {
+        (Json::Number(left), Json::Number(right)) => left.as_f64() == right.as_f64(),
+        _ => left == right,
+    }
+}
+
+fn text_rules(rules: &Map<String, Json>, text: &str, at: &str, found: &mut Vec<Misfit>) {
+    count(rules, "minLength", "maxLength", text.chars().count(), at, found);
+    if let Some(pattern) = rules.get("pattern").and_then(Json::as_str)
+        && let Ok(regex) = Regex::new(pattern)
+        && !regex.is_match(text)
+    {
+        let message = format!("{} does not match pattern {}", single_quoted(text), single_quoted(pattern));
+        found.push(Misfit::new(at, message));
+    }
+}
+
+fn number_rules(rules: &Map<String, Json>, number: f64, at: &str, found: &mut Vec<Misfit>) {
+    let mut bound = |keyword: &str, breaks: fn(f64, f64) -> bool| {
+        if let Some(wanted) = rules.get(keyword).and_then(Json::as_f64)
+            && breaks(number, wanted)
+        {
+            let message = format!("{keyword}: got {}, want {}", shown_number(number), shown_number(wanted));
+            found.push(Misfit::new(at, message));
+        }
+    };
+    bound("minimum", |number, wanted| number < wanted);
+    bound("maximum", |number, wanted| number > wanted);
+    bound("exclusiveMinimum", |number, wanted| number <= wanted);
+    bound("exclusiveMaximum", |number, wanted| number >= wanted);
+    bound("multipleOf", |number, wanted| wanted != 0.0 && (number / wanted).fract() != 0.0);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::helm::value::{Map, Text, Value};
+
+    #[test]
+    fn messages_of_helm() {
+        let schema = r##"{"$schema": "http://json-schema.org/draft-07/schema#", "required": ["z"],
+            "properties": {"a": {"type": "integer"}, "b": {"oneOf": [{"type": "string"}, {"$ref": "#/definitions/n"}]}},
+            "definitions": {"n": {"minimum": 5}}}"##;
+        let values = Value::Map(Map::from_pairs([("a", Value::text("x")), ("b", Value::Float(1.0))]));
+        assert_eq!(
+            check(&Text::from(schema), &values).expect_err("misfits"),
+            "- at '': missing property 'z'\n- at '/a': got string, want integer\n- at '/b': 'oneOf' failed, none matched\n  - at '/b': got number, want string\n  - at '/b': minimum: got 1, want 5"
+        );
+    }
+}
