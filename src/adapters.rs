@@ -6,6 +6,7 @@ pub mod clock;
 pub mod cluster;
 pub mod git;
 pub mod kube;
+pub mod memory;
 pub mod sources;
 
 use std::sync::Arc;

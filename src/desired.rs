@@ -8,7 +8,9 @@ mod application;
 mod configuration;
 mod document;
 mod environment;
+mod keys;
 mod nearest;
+mod schema;
 mod service;
 mod umbrella;
 
@@ -17,5 +19,6 @@ pub use configuration::{Configuration, Defaults, EnvironmentSettings, SyncSettin
 pub use document::parse_duration;
 pub use environment::{ConfigRepository, Environment, Pin};
 pub use nearest::nearest;
+pub use schema::schema;
 pub use service::{Allow, ChartSource, ManifestSource, Service};
 pub use umbrella::{Umbrella, UnusableChart, chart_of};

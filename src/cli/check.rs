@@ -26,6 +26,10 @@ pub(super) struct CheckArguments {
 }
 
 pub(super) fn run(arguments: &CheckArguments) -> Result<ExitCode, Failure> {
+    if arguments.schema {
+        print(&format!("{:#}\n", crate::desired::schema()));
+        return Ok(ExitCode::SUCCESS);
+    }
     let tree = read_checkout(&arguments.path)
         .map_err(|error| Failure::new(format!("failed to read {}: {error}", arguments.path.display())))?;
     let lines = check(&tree);
@@ -49,6 +53,8 @@ pub(super) fn run(arguments: &CheckArguments) -> Result<ExitCode, Failure> {
 fn check(tree: &FileTree) -> Vec<String> {
     let config = ConfigRepository::read(tree);
     let mut lines: Vec<String> = config.faults.iter().map(fault_line).collect();
+    // A file that several environments read is told of once.
+    lines.dedup();
     for name in config.environments.keys() {
         lines.extend(render_faults(&config, tree, name));
     }

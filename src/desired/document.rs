@@ -2,7 +2,7 @@
 //! valid key. Knows nothing of what the keys mean.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
@@ -10,6 +10,7 @@ use std::time::Duration;
 use saphyr_parser::{Event, Parser};
 use serde_yaml::Value;
 
+use super::keys::Keys;
 use super::nearest::nearest;
 use crate::model::fault::{Fault, FaultScope};
 use crate::model::source::File;
@@ -18,6 +19,8 @@ use crate::model::source::File;
 const FILE_LIMIT: usize = 1 << 20;
 /// How deep our own files may nest.
 const DEPTH_LIMIT: usize = 32;
+/// The most values of one of our own files, each alias counted with all that it stands for.
+const VALUE_LIMIT: usize = 100_000;
 
 /// One parsed file.
 pub(super) struct Document {
@@ -43,33 +46,41 @@ impl Document {
                 document.value = value;
                 document.positions = positions;
             }
-            Err((line, column, message)) => {
+            Err(Unreadable { place: (line, column), message, hint }) => {
                 let scope = document.scope.clone();
-                let fault = Fault { file: file.to_owned(), line, column, message, hint: None, scope };
+                let fault = Fault { file: file.to_owned(), line, column, message, hint, scope };
                 document.faults.borrow_mut().push(fault);
             }
         }
         document
     }
 
-    fn read(&self, content: &File) -> Result<(Value, Positions), (usize, usize, String)> {
-        let whole = |message: String| (0, 0, message);
-        let bytes = content.content.bytes().map_err(|why| whole(why.to_owned()))?;
+    fn read(&self, content: &File) -> Result<(Value, Positions), Unreadable> {
+        let bytes = content.content.bytes().map_err(|why| Unreadable::whole(why.to_owned()))?;
         if bytes.len() > FILE_LIMIT {
-            return Err(whole(format!("has {} bytes; the limit is {FILE_LIMIT}", bytes.len())));
+            let message = format!("has {} bytes; the limit is {FILE_LIMIT}", bytes.len());
+            return Err(Unreadable::whole(message));
         }
-        let text = std::str::from_utf8(bytes).map_err(|_| whole("is not UTF-8 text".to_owned()))?;
+        let text =
+            std::str::from_utf8(bytes).map_err(|_| Unreadable::whole("is not UTF-8 text".to_owned()))?;
         let positions = Positions::read(text)?;
         let value = serde_yaml::from_str(text).map_err(|error| {
-            let (line, column) = error.location().map_or((0, 0), |place| (place.line(), place.column()));
-            (line, column, first_part(&error.to_string()))
+            let place = error.location().map_or((0, 0), |place| (place.line(), place.column()));
+            Unreadable { place, message: first_part(&error.to_string()), hint: None }
         })?;
         Ok((value, positions))
     }
 
     /// The root of the document.
     pub(super) fn root(&self) -> Node<'_> {
-        Node { document: self, value: &self.value, path: String::new() }
+        Node { document: self, value: &self.value, path: String::new(), scope: None }
+    }
+
+    /// The place of the item of a list in which a key has this value.
+    pub(super) fn place_of_item(&self, list: &str, key: &str, value: &str) -> Option<(usize, usize)> {
+        let items = self.value.get(list)?.as_sequence()?;
+        let index = items.iter().position(|item| item.get(key).and_then(Value::as_str) == Some(value))?;
+        Some(self.positions.of(&child(&child("", list), &format!("{index}"))))
     }
 
     /// All faults found so far.
@@ -85,6 +96,47 @@ impl Document {
     }
 }
 
+fn unknown_key(key: &str, known: &Keys) -> (String, String) {
+    if key == "<<" {
+        let hint = "repeat the keys; a whole value can be shared by an alias".to_owned();
+        return ("merge keys are not read in this file".to_owned(), hint);
+    }
+    let hint = nearest(key, known.list).map_or_else(
+        || format!("known keys: {}", known.list.join(", ")),
+        |near| format!("did you mean `{near}`?"),
+    );
+    (format!("unknown key `{}`", shown(key)), hint)
+}
+
+/// A text of somebody else inside a message: on one line, and not longer than people read.
+fn shown(text: &str) -> String {
+    let cut: String = text.chars().take(80).flat_map(escaped).collect();
+    if text.chars().nth(80).is_some() { format!("{cut}…") } else { cut }
+}
+
+fn escaped(char: char) -> impl Iterator<Item = char> {
+    let (plain, escape) =
+        if char.is_control() { (None, Some(char.escape_default())) } else { (Some(char), None) };
+    plain.into_iter().chain(escape.into_iter().flatten())
+}
+
+/// Why a file cannot be read at all.
+struct Unreadable {
+    place: (usize, usize),
+    message: String,
+    hint: Option<String>,
+}
+
+impl Unreadable {
+    fn whole(message: String) -> Self {
+        Self { place: (0, 0), message, hint: None }
+    }
+
+    fn at(place: (usize, usize), message: String) -> Self {
+        Self { place, message, hint: None }
+    }
+}
+
 /// serde_yaml ends its messages with the place, which we print in front.
 fn first_part(message: &str) -> String {
     message.split(" at line ").next().unwrap_or(message).to_owned()
@@ -96,9 +148,16 @@ pub(super) struct Node<'a> {
     document: &'a Document,
     value: &'a Value,
     path: String,
+    /// What faults of this value hold back, where that is narrower than the document.
+    scope: Option<FaultScope>,
 }
 
 impl<'a> Node<'a> {
+    /// This value, with faults below it that hold back something narrower than the document.
+    pub(super) fn within(&self, scope: &FaultScope) -> Self {
+        Self { scope: Some(scope.clone()), ..self.clone() }
+    }
+
     /// Whether there is nothing here.
     pub(super) fn is_empty(&self) -> bool {
         self.value.is_null()
@@ -109,9 +168,34 @@ impl<'a> Node<'a> {
         self.value.is_mapping()
     }
 
+    /// The line and column of this value.
+    fn place(&self) -> (usize, usize) {
+        self.document.positions.of(&self.path)
+    }
+
+    /// A reason in words, as `suspend` wants it.
+    pub(super) fn reason(&self) -> Option<String> {
+        match self.value {
+            Value::Bool(true) => {
+                self.fault("a reason is expected", Some("say why, as suspend: stock-taking".to_owned()));
+                None
+            }
+            Value::Bool(false) => {
+                self.fault("a reason is expected", Some("to resume, remove the key".to_owned()));
+                None
+            }
+            _ => self.text(),
+        }
+    }
+
+    /// Texts of a list, each parsed by a function.
+    pub(super) fn texts<T, E: Display>(&self, parse: impl Fn(&str) -> Result<T, E>) -> Vec<T> {
+        self.items().iter().filter_map(|node| node.parse_with(&parse)).collect()
+    }
+
     /// Reports a fault at this value.
     pub(super) fn fault(&self, message: impl Into<String>, hint: Option<String>) {
-        self.document.fault(&self.path, message.into(), hint, None);
+        self.document.fault(&self.path, message.into(), hint, self.scope.clone());
     }
 
     /// Reports a fault that holds back something narrower than the document.
@@ -120,23 +204,20 @@ impl<'a> Node<'a> {
     }
 
     /// The value under a known key of a map; every other key of the map is a fault.
-    pub(super) fn fields(&self, known: &'static [&'static str]) -> Fields<'a> {
+    pub(super) fn fields(&self, known: &'static Keys) -> Fields<'a> {
         let mut found = HashMap::new();
         for (key, node) in self.entries() {
-            match known.iter().find(|name| **name == key) {
+            match known.list.iter().find(|name| **name == key) {
                 Some(name) => {
                     found.insert(*name, node);
                 }
                 None => {
-                    let hint = nearest(&key, known).map_or_else(
-                        || format!("known keys: {}", known.join(", ")),
-                        |near| format!("did you mean `{near}`?"),
-                    );
-                    self.document.fault(&node.path, format!("unknown key `{key}`"), Some(hint), None);
+                    let (message, hint) = unknown_key(&key, known);
+                    node.fault(message, Some(hint));
                 }
             }
         }
-        Fields { found }
+        Fields { known, found }
     }
 
     /// All entries of a map with free keys, in their order. Anything but a map (or nothing) is a fault.
@@ -148,6 +229,7 @@ impl<'a> Node<'a> {
             return Vec::new();
         };
         let mut entries = Vec::with_capacity(map.len());
+        let mut known = HashSet::with_capacity(map.len());
         for (key, value) in map {
             let key = match key {
                 Value::String(key) => key.clone(),
@@ -159,7 +241,12 @@ impl<'a> Node<'a> {
                 }
             };
             let path = child(&self.path, &key);
-            entries.push((key, Node { document: self.document, value, path }));
+            let node = Node { document: self.document, value, path, scope: self.scope.clone() };
+            if !known.insert(key.clone()) {
+                node.fault(format!("`{}` is there twice, as a text and as a number", shown(&key)), None);
+                continue;
+            }
+            entries.push((key, node));
         }
         entries
     }
@@ -168,7 +255,9 @@ impl<'a> Node<'a> {
     pub(super) fn items(&self) -> Vec<Node<'a>> {
         let Value::Sequence(items) = self.value else {
             if !self.value.is_null() {
-                self.fault(format!("expected a list, found {}", kind_of(self.value)), None);
+                let hint = matches!(self.value, Value::String(_) | Value::Number(_) | Value::Bool(_));
+                let hint = hint.then(|| "write it in brackets, as [a, b]".to_owned());
+                self.fault(format!("expected a list, found {}", kind_of(self.value)), hint);
             }
             return Vec::new();
         };
@@ -176,6 +265,7 @@ impl<'a> Node<'a> {
             document: self.document,
             value,
             path: child(&self.path, &format!("{index}")),
+            scope: self.scope.clone(),
         };
         items.iter().enumerate().map(node).collect()
     }
@@ -185,13 +275,23 @@ impl<'a> Node<'a> {
         match self.value {
             Value::String(text) => Some(text.clone()),
             Value::Number(_) | Value::Bool(_) => {
-                self.document.positions.scalars.get(&self.path).map(|scalar| scalar.text.clone())
+                let written = self.document.positions.scalars.get(&self.path).cloned();
+                if written.is_none() {
+                    // Behind an alias it is not known how it was written.
+                    self.fault("a text is expected here", Some("put it in quotes".to_owned()));
+                }
+                written
             }
             other => {
                 self.fault(format!("expected a text, found {}", kind_of(other)), None);
                 None
             }
         }
+    }
+
+    /// A value as it is written, whatever YAML makes of it; nothing at all is an empty text.
+    pub(super) fn written(&self) -> Option<String> {
+        if self.is_empty() { Some(String::new()) } else { self.raw_text() }
     }
 
     /// A text.
@@ -239,7 +339,7 @@ impl<'a> Node<'a> {
             || format!("one of: {}", known.join(", ")),
             |near| format!("did you mean `{near}`?"),
         );
-        self.fault(format!("unknown value `{text}`"), Some(hint));
+        self.fault(format!("unknown value `{}`", shown(&text)), Some(hint));
         None
     }
 
@@ -248,7 +348,8 @@ impl<'a> Node<'a> {
         match self.value {
             Value::Bool(flag) => Some(*flag),
             other => {
-                self.fault(format!("expected true or false, found {}", kind_of(other)), None);
+                let hint = matches!(other, Value::String(_)).then(|| "write true or false, without quotes".to_owned());
+                self.fault(format!("expected true or false, found {}", kind_of(other)), hint);
                 None
             }
         }
@@ -259,8 +360,8 @@ impl<'a> Node<'a> {
         let text = self.raw_text()?;
         let parsed = parse_duration(&text);
         if parsed.is_none() {
-            let hint = Some("write it as 90s, 10m, 2h or 1h30m".to_owned());
-            self.fault(format!("`{text}` is not a duration"), hint);
+            let hint = Some("write it as 90s, 10m, 2h or 1h30m; at most a year".to_owned());
+            self.fault(format!("`{}` is not a duration", shown(&text)), hint);
         }
         parsed
     }
@@ -268,13 +369,40 @@ impl<'a> Node<'a> {
 
 /// The fields of a map with known keys.
 pub(super) struct Fields<'a> {
+    known: &'static Keys,
     found: HashMap<&'static str, Node<'a>>,
 }
 
 impl<'a> Fields<'a> {
     /// The value of a key; a key without value counts as absent.
     pub(super) fn get(&self, key: &str) -> Option<&Node<'a>> {
+        debug_assert!(self.known.list.contains(&key), "{key} is read but not listed in keys.rs");
         self.found.get(key).filter(|node| !node.is_empty())
+    }
+
+    /// The value of a key that must be there; without it the map is at fault, with this hint.
+    pub(super) fn needed(&self, key: &str, of: &Node<'a>, hint: &str) -> Option<&Node<'a>> {
+        let node = self.get(key);
+        if node.is_none() && (of.is_map() || of.is_empty()) {
+            of.fault(format!("`{key}` is missing"), Some(hint.to_owned()));
+        }
+        node
+    }
+
+    /// Where each key stands that is there.
+    pub(super) fn places(&self) -> Places {
+        Places(self.found.iter().map(|(key, node)| (*key, node.place())).collect())
+    }
+}
+
+/// Where the keys of a map stand, for faults that are found after its file was read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Places(BTreeMap<&'static str, (usize, usize)>);
+
+impl Places {
+    /// The place of the first of these keys that is there, else the top of the file.
+    pub(super) fn of(&self, keys: &[&str]) -> (usize, usize) {
+        keys.iter().find_map(|key| self.0.get(key)).copied().unwrap_or((1, 1))
     }
 }
 
@@ -317,21 +445,26 @@ fn child(path: &str, key: &str) -> String {
     format!("{path}\u{1f}{key}")
 }
 
-struct Scalar {
-    text: String,
-}
-
 /// Where each path of a document stands: the key of a map's entry, the first character of a list's item.
 #[derive(Default)]
 struct Positions {
     places: HashMap<String, (usize, usize)>,
-    scalars: HashMap<String, Scalar>,
+    /// Scalars as they are written.
+    scalars: HashMap<String, String>,
 }
 
 /// One open map or list while positions are collected.
-enum Level {
-    Map { path: String, key: Option<String> },
-    List { path: String, next: usize },
+struct Level {
+    path: String,
+    inside: Inside,
+    anchor: usize,
+    /// How many values were counted before it.
+    before: usize,
+}
+
+enum Inside {
+    Map { key: Option<String> },
+    List { next: usize },
 }
 
 impl Positions {
@@ -348,73 +481,123 @@ impl Positions {
         }
     }
 
-    fn read(text: &str) -> Result<Self, (usize, usize, String)> {
-        let mut positions = Self::default();
-        let mut levels: Vec<Level> = Vec::new();
+    fn read(text: &str) -> Result<Self, Unreadable> {
+        let mut collector = Collector::default();
         for item in Parser::new_from_str(text) {
             let (event, span) = item.map_err(|error| {
                 let marker = error.marker();
-                (marker.line(), marker.col() + 1, error.info().to_owned())
+                Unreadable::at((marker.line(), marker.col() + 1), error.info().to_owned())
             })?;
-            let place = (span.start.line(), span.start.col() + 1);
-            match event {
-                Event::MappingStart(..) => {
-                    let path = positions.enter(&mut levels, place, None);
-                    levels.push(Level::Map { path, key: None });
-                }
-                Event::SequenceStart(..) => {
-                    let path = positions.enter(&mut levels, place, None);
-                    levels.push(Level::List { path, next: 0 });
-                }
-                Event::Scalar(value, ..) => {
-                    positions.enter(&mut levels, place, Some(&value));
-                }
-                Event::Alias(_) => {
-                    positions.enter(&mut levels, place, Some(""));
-                }
-                Event::MappingEnd | Event::SequenceEnd => {
-                    levels.pop();
-                }
-                _ => {}
-            }
-            if levels.len() > DEPTH_LIMIT {
-                return Err((place.0, place.1, format!("is nested deeper than {DEPTH_LIMIT} levels")));
-            }
+            collector.take(event, (span.start.line(), span.start.col() + 1))?;
         }
-        Ok(positions)
+        Ok(collector.positions)
+    }
+}
+
+/// Goes through a file's events before any value is built, so that limits hold before memory is spent.
+#[derive(Default)]
+struct Collector {
+    positions: Positions,
+    levels: Vec<Level>,
+    documents: usize,
+    values: usize,
+    /// Anchor → how many values it stands for; absent while it is still open.
+    sizes: HashMap<usize, usize>,
+}
+
+impl Collector {
+    fn take(&mut self, event: Event<'_>, place: (usize, usize)) -> Result<(), Unreadable> {
+        match event {
+            Event::DocumentStart(_) => {
+                self.documents += 1;
+                if self.documents > 1 {
+                    let message = "a second document begins here".to_owned();
+                    let hint = Some("this file holds one document: remove the `---`".to_owned());
+                    return Err(Unreadable { place, message, hint });
+                }
+            }
+            Event::MappingStart(anchor, _) => self.open(place, anchor, Inside::Map { key: None }),
+            Event::SequenceStart(anchor, _) => self.open(place, anchor, Inside::List { next: 0 }),
+            Event::Scalar(value, _, anchor, _) => {
+                self.enter(place, Some(&value))?;
+                self.values += 1;
+                self.sizes.insert(anchor, 1);
+            }
+            Event::Alias(anchor) => {
+                self.enter(place, None)?;
+                let Some(size) = self.sizes.get(&anchor) else {
+                    return Err(Unreadable::at(place, "an alias stands inside of what it stands for".to_owned()));
+                };
+                self.values = self.values.saturating_add(*size);
+            }
+            Event::MappingEnd | Event::SequenceEnd => {
+                if let Some(level) = self.levels.pop() {
+                    self.sizes.insert(level.anchor, self.values.saturating_sub(level.before));
+                }
+            }
+            _ => {}
+        }
+        if self.levels.len() > DEPTH_LIMIT {
+            return Err(Unreadable::at(place, format!("is nested deeper than {DEPTH_LIMIT} levels")));
+        }
+        if self.values > VALUE_LIMIT {
+            let message = format!("holds more than {VALUE_LIMIT} values, those of aliases included");
+            return Err(Unreadable::at(place, message));
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, place: (usize, usize), anchor: usize, inside: Inside) {
+        // A map as the key of a map is told of when values are read.
+        let path = self.enter(place, None).unwrap_or_default();
+        self.values += 1;
+        // Anchors may be given anew; while this one is open it stands for nothing yet.
+        self.sizes.remove(&anchor);
+        self.levels.push(Level { path, inside, anchor, before: self.values - 1 });
     }
 
     /// Notes where a value stands and returns its path. In a map, values alternate between keys and values.
-    fn enter(&mut self, levels: &mut [Level], place: (usize, usize), scalar: Option<&str>) -> String {
-        let path = match levels.last_mut() {
-            None => String::new(),
-            Some(Level::List { path, next }) => {
-                let path = child(path, &format!("{next}"));
+    fn enter(&mut self, place: (usize, usize), scalar: Option<&str>) -> Result<String, Unreadable> {
+        let Some(level) = self.levels.last_mut() else {
+            return Ok(String::new());
+        };
+        let path = match &mut level.inside {
+            Inside::List { next } => {
+                let path = child(&level.path, &format!("{next}"));
                 *next += 1;
-                self.places.insert(path.clone(), place);
+                self.positions.places.insert(path.clone(), place);
                 path
             }
-            Some(Level::Map { path, key }) => match key.take() {
+            Inside::Map { key } => match key.take() {
                 None => {
                     let name = scalar.unwrap_or("?").to_owned();
-                    let path = child(path, &name);
-                    self.places.entry(path.clone()).or_insert(place);
+                    let path = child(&level.path, &name);
                     *key = Some(name);
-                    return path;
+                    if scalar.is_some() && self.positions.places.contains_key(&path) {
+                        let name = key.as_deref().unwrap_or_default();
+                        let message = format!("the key `{}` is there twice", shown(name));
+                        return Err(Unreadable::at(place, message));
+                    }
+                    self.positions.places.insert(path.clone(), place);
+                    return Ok(path);
                 }
-                Some(name) => child(path, &name),
+                Some(name) => child(&level.path, &name),
             },
         };
         if let Some(text) = scalar {
-            self.scalars.insert(path.clone(), Scalar { text: text.to_owned() });
+            self.positions.scalars.insert(path.clone(), text.to_owned());
         }
-        path
+        Ok(path)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const TOP: Keys = Keys { name: "top", list: &["version", "environments"] };
+    const STAGE: Keys = Keys { name: "stage", list: &["branch", "cluster"] };
+    const PINS: Keys = Keys { name: "pins", list: &["pin", "odd"] };
 
     fn document(text: &str) -> Document {
         Document::parse("moorline.yaml", &File::of_bytes(text.as_bytes()), FaultScope::Everything)
@@ -423,9 +606,9 @@ mod tests {
     #[test]
     fn an_unknown_key_names_its_place_and_the_nearest_key() {
         let document = document("version: 1\nenvironments:\n  dev: {brnch: dev}\n");
-        let root = document.root().fields(&["version", "environments"]);
+        let root = document.root().fields(&TOP);
         for (_, node) in root.get("environments").unwrap().entries() {
-            node.fields(&["branch", "cluster"]);
+            node.fields(&STAGE);
         }
         let faults = document.into_faults();
         assert_eq!(faults[0].to_string(), "moorline.yaml:3:9: unknown key `brnch`");
@@ -457,7 +640,7 @@ mod tests {
     #[test]
     fn numbers_can_be_read_as_they_are_written() {
         let document = document("pin: 1234567890123456789012345678901234567890\nodd: 1e10\n");
-        let root = document.root().fields(&["pin", "odd"]);
+        let root = document.root().fields(&PINS);
         let pin = root.get("pin").unwrap().raw_text().unwrap();
         assert_eq!(pin, "1234567890123456789012345678901234567890");
         assert_eq!(root.get("odd").unwrap().raw_text().unwrap(), "1e10");

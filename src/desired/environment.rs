@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::application::{Application, Code, CodeRevision, Image, Layer, Origin};
 use super::configuration::{CONFIGURATION_FILE, Configuration, EnvironmentSettings};
 use super::document::{Document, Node};
+use super::keys;
 use super::nearest;
 use super::service::Service;
-use super::umbrella::Umbrella;
+use super::umbrella::{Umbrella, read_layer};
 use crate::model::fault::{Fault, FaultScope};
 use crate::model::manifest::TEAM_LABEL;
 use crate::model::name::{ApplicationId, EnvironmentName, LABEL_LIMIT, NamespaceName, ServiceName};
@@ -72,13 +73,18 @@ impl ConfigRepository {
         }
         let mut repository = Self { configuration, services, environments, faults };
         let mut more = Vec::new();
-        for name in repository.environments.keys() {
-            let (_, faults) = repository.applications(tree, name);
-            more.extend(faults);
+        for (name, environment) in &repository.environments {
+            let (applications, faults) = repository.applications(tree, name);
+            // What follows from a fault that is reported already is no news.
+            let is_held = |service: &ServiceName| repository.faults.iter().any(|one| one.holds(name, service));
+            more.extend(faults.into_iter().filter(|fault| {
+                !matches!(&fault.scope, FaultScope::Application(_, service) if is_held(service))
+            }));
+            check_layers(environment, &applications, &mut more);
+            check_folders(tree, &applications, &repository.services, &mut more);
         }
         repository.faults.extend(more);
-        repository.faults.sort();
-        repository.faults.dedup();
+        repository.report_stray_base_layers(tree);
         repository
     }
 
@@ -101,15 +107,115 @@ impl ConfigRepository {
     }
 }
 
+/// Reads the layers that the umbrella does not read for its own dependencies.
+fn check_layers(environment: &Environment, applications: &[Application], faults: &mut Vec<Fault>) {
+    let umbrella = environment.umbrella.as_ref();
+    let mut seen = BTreeSet::new();
+    for application in applications {
+        for layer in &application.layers {
+            let is_read = match &layer.under {
+                Some(key) => umbrella.is_some_and(|umbrella| umbrella.names(key)),
+                None => umbrella.is_some(),
+            };
+            if is_read || !seen.insert(&layer.file) {
+                continue;
+            }
+            let scope = match &layer.under {
+                Some(_) => FaultScope::Application(environment.name.clone(), application.id.service.clone()),
+                None => FaultScope::Environment(environment.name.clone()),
+            };
+            if let Err(fault) = read_layer(&layer.file, &layer.content, scope) {
+                faults.push(*fault);
+            }
+        }
+    }
+}
+
+/// Whether the folders of plain YAML in the config repository are there.
+fn check_folders(
+    tree: &FileTree,
+    applications: &[Application],
+    services: &BTreeMap<ServiceName, Service>,
+    faults: &mut Vec<Fault>,
+) {
+    for application in applications {
+        let Origin::Manifests(source) = &application.origin else { continue };
+        let path = source.path.as_str();
+        if source.repository.is_some() || tree.has_folder(path) {
+            continue;
+        }
+        let id = &application.id;
+        let place = services.get(&id.service).map_or((1, 1), |service| service.places.of(&["manifests"]));
+        let (message, hint) = match tree.get(path).map(|file| file.content.bytes()) {
+            Some(Err(why)) => (format!("manifests.path: {path} {why}"), None),
+            Some(Ok(_)) => (format!("manifests.path: {path} is a file"), Some("name its folder".to_owned())),
+            None => (
+                format!("manifests.path: the config repository has no folder {path}"),
+                nearest_folder(tree, path).map(|near| format!("did you mean {near}?")),
+            ),
+        };
+        faults.push(Fault {
+            file: format!("services/{}.yaml", id.service),
+            line: place.0,
+            column: place.1,
+            message,
+            hint,
+            scope: FaultScope::Application(id.environment.clone(), id.service.clone()),
+        });
+    }
+}
+
+/// A sibling of a folder that is not there, whose name is close.
+fn nearest_folder(tree: &FileTree, path: &str) -> Option<String> {
+    let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let siblings = tree.children(parent);
+    let near = nearest(name, &siblings)?;
+    Some(if parent.is_empty() { near.to_owned() } else { format!("{parent}/{near}") })
+}
+
+impl ConfigRepository {
+    /// Layers in `base/` that no application of any environment reads.
+    fn report_stray_base_layers(&mut self, tree: &FileTree) {
+        let names: BTreeSet<&str> = self
+            .environments
+            .values()
+            .flat_map(|environment| environment.members.iter().map(ServiceName::as_str))
+            .chain(self.services.keys().map(ServiceName::as_str))
+            .collect();
+        let declared =
+            |key: &str| self.environments.values().filter_map(|one| one.umbrella.as_ref()).any(|one| one.names(key));
+        let known: Vec<&str> = names.iter().copied().collect();
+        let mut strays = Vec::new();
+        for (path, _) in tree.below("base").filter(|(path, _)| !path.contains('/')) {
+            let hint = match (path.strip_suffix(".yaml"), path.strip_suffix(".yml")) {
+                (Some(stem), _) if stem == "values" || names.contains(stem) || declared(stem) => continue,
+                (Some(stem), _) => nearest(stem, &known).map_or_else(
+                    || format!("add services/{stem}.yaml, or remove the file"),
+                    |near| format!("did you mean {near}.yaml?"),
+                ),
+                (_, Some(stem)) => format!("rename it to {stem}.yaml"),
+                (None, None) => continue,
+            };
+            let file = format!("base/{path}");
+            strays.push(plain_fault(&file, "belongs to no service and no dependency", Some(hint), FaultScope::Nothing));
+        }
+        self.faults.extend(strays);
+        self.faults.sort();
+        self.faults.dedup();
+    }
+}
+
 fn read_services(tree: &FileTree, faults: &mut Vec<Fault>) -> BTreeMap<ServiceName, Service> {
     let mut services = BTreeMap::new();
     for (path, file) in tree.below("services") {
         let full = format!("services/{path}");
-        let stem = path.strip_suffix(".yaml").or_else(|| path.strip_suffix(".yml"));
-        let Some(stem) = stem.filter(|_| !path.contains('/')) else {
+        let Some(stem) = path.strip_suffix(".yaml").filter(|_| !path.contains('/')) else {
             if !path.starts_with('.') && !path.ends_with(".md") {
-                let hint = Some("services/ holds one <service>.yaml per service".to_owned());
-                faults.push(plain_fault(&full, "is not a services file", hint, None));
+                let hint = path.strip_suffix(".yml").map_or_else(
+                    || "services/ holds one <service>.yaml per service".to_owned(),
+                    |stem| format!("rename it to {stem}.yaml"),
+                );
+                faults.push(plain_fault(&full, "is not a services file", Some(hint), FaultScope::Nothing));
             }
             continue;
         };
@@ -118,31 +224,38 @@ fn read_services(tree: &FileTree, faults: &mut Vec<Fault>) -> BTreeMap<ServiceNa
                 let service = Service::read(&name, &full, file, faults);
                 services.insert(name, service);
             }
-            Err(error) => faults.push(plain_fault(&full, &error.to_string(), None, None)),
+            Err(error) => {
+                let hint = Some("name the file after the service, as payments-api.yaml".to_owned());
+                faults.push(plain_fault(&full, &error.to_string(), hint, FaultScope::Nothing));
+            }
         }
     }
     services
 }
 
-/// A fault without a line. Without a scope it is reported by `check` and holds nothing.
-fn plain_fault(file: &str, message: &str, hint: Option<String>, scope: Option<FaultScope>) -> Fault {
-    let scope = scope.unwrap_or_else(|| {
-        // A file that belongs to nothing holds nothing: the reserved name cannot be an application of its own.
-        FaultScope::Service(ServiceName::environment())
-    });
+/// A fault of a whole file or folder.
+fn plain_fault(file: &str, message: &str, hint: Option<String>, scope: FaultScope) -> Fault {
     Fault { file: file.to_owned(), line: 0, column: 0, message: message.to_owned(), hint, scope }
 }
 
 fn report_unlisted_folders(tree: &FileTree, configuration: &Configuration, faults: &mut Vec<Fault>) {
     let known: Vec<&str> = configuration.environments.keys().map(EnvironmentName::as_str).collect();
     for folder in tree.children("environments") {
-        if tree.has_folder(&format!("environments/{folder}")) && !known.contains(&folder) {
+        if !tree.has_folder(&format!("environments/{folder}")) {
+            let is_yaml = [".yaml", ".yml"].iter().any(|ending| folder.ends_with(ending));
+            if is_yaml || folder.parse::<EnvironmentName>().is_ok() {
+                let hint = Some("environments/ holds one folder per environment".to_owned());
+                let why = tree.get(&format!("environments/{folder}")).and_then(|file| file.content.bytes().err());
+                let message = why.unwrap_or("is not the folder of an environment");
+                faults.push(plain_fault(&format!("environments/{folder}"), message, hint, FaultScope::Nothing));
+            }
+        } else if !known.contains(&folder) {
             let hint = nearest(folder, &known).map_or_else(
                 || format!("add `{folder}: {{}}` under environments in {CONFIGURATION_FILE}"),
                 |near| format!("did you mean environments/{near}?"),
             );
             let file = format!("environments/{folder}");
-            faults.push(plain_fault(&file, "is not an environment of moorline.yaml", Some(hint), None));
+            faults.push(plain_fault(&file, "is not an environment of moorline.yaml", Some(hint), FaultScope::Nothing));
         }
     }
 }
@@ -161,7 +274,7 @@ impl Environment {
         let scope = FaultScope::Environment(name.clone());
         if folder.is_empty() {
             let hint = Some("add the folder, or remove the environment from moorline.yaml".to_owned());
-            faults.push(plain_fault(&path, "does not exist", hint, Some(scope.clone())));
+            faults.push(plain_fault(&path, "does not exist", hint, scope.clone()));
         }
         let umbrella = Umbrella::read(name, &folder, tree, faults);
         let mut members = BTreeSet::new();
@@ -173,7 +286,7 @@ impl Environment {
                 Err(error) => {
                     let file = format!("{path}/Chart.yaml");
                     let hint = Some("give the dependency an alias that is a DNS label".to_owned());
-                    faults.push(plain_fault(&file, &error.to_string(), hint, Some(scope.clone())));
+                    faults.push(plain_fault(&file, &error.to_string(), hint, scope.clone()));
                 }
             }
         }
@@ -199,13 +312,17 @@ fn layered_services(
     let mut layered = Vec::new();
     let known: Vec<&str> = services.keys().map(ServiceName::as_str).collect();
     for (path, _) in folder.iter() {
+        let file = format!("environments/{environment}/{path}");
         let Some(stem) = path.strip_suffix(".yaml").filter(|_| !path.contains('/')) else {
+            if let Some(stem) = path.strip_suffix(".yml").filter(|_| !path.contains('/')) {
+                let hint = Some(format!("rename it to {stem}.yaml"));
+                faults.push(plain_fault(&file, "is read by nobody", hint, FaultScope::Nothing));
+            }
             continue;
         };
         if OWN_FILES.contains(&path) || path == "Chart.yaml" || umbrella.is_some_and(|one| one.names(stem)) {
             continue;
         }
-        let file = format!("environments/{environment}/{path}");
         match ServiceName::parse_given(stem) {
             Ok(service) if services.contains_key(&service) => layered.push(service),
             parsed => {
@@ -217,8 +334,9 @@ fn layered_services(
                     Ok(_) => "belongs to no service and no dependency".to_owned(),
                     Err(error) => error.to_string(),
                 };
-                let scope =
-                    stem.parse().ok().map(|service| FaultScope::Application(environment.clone(), service));
+                let scope = stem.parse().map_or(FaultScope::Nothing, |service| {
+                    FaultScope::Application(environment.clone(), service)
+                });
                 faults.push(plain_fault(&file, &message, Some(hint), scope));
             }
         }
@@ -250,34 +368,35 @@ fn read_pins(
             node.fault_in(scope, format!("{key} is pinned but not in {environment}"), hint);
             continue;
         };
-        let before = node.clone();
-        match read_pin(&node) {
-            Some(pin) => {
-                pins.insert(service.clone(), pin);
-            }
-            None => before.fault_in(
-                FaultScope::Application(environment.clone(), service.clone()),
-                format!("the pin of {service} cannot be used"),
-                Some("write a full commit of 40 hex digits, or {commit: …, digest: sha256:…}".to_owned()),
-            ),
+        let scope = FaultScope::Application(environment.clone(), service.clone());
+        if let Some(pin) = read_pin(&node, &scope) {
+            pins.insert(service.clone(), pin);
         }
     }
     faults.extend(document.into_faults());
     pins
 }
 
-fn read_pin(node: &Node<'_>) -> Option<Pin> {
+fn read_pin(node: &Node<'_>, scope: &FaultScope) -> Option<Pin> {
+    let commit_of = |node: &Node<'_>| match node.written()?.parse::<CommitSha>() {
+        Ok(commit) => Some(commit),
+        Err(error) => {
+            let hint = "write the full commit, as `git rev-parse` prints it, or {commit: …, digest: sha256:…}";
+            node.fault_in(scope.clone(), error.to_string(), Some(hint.to_owned()));
+            None
+        }
+    };
     if !node.is_map() {
-        let commit = node.raw_text()?.parse().ok()?;
-        return Some(Pin { commit, digest: None });
+        return Some(Pin { commit: commit_of(node)?, digest: None });
     }
-    let fields = node.fields(&["commit", "digest"]);
-    let commit = fields.get("commit")?.raw_text()?.parse().ok()?;
+    let node = node.within(scope);
+    let fields = node.fields(&keys::PIN);
+    let commit = fields.needed("commit", &node, "the full commit of the code repository");
     let digest = match fields.get("digest") {
         Some(node) => Some(node.parse::<crate::model::digest::Digest>()?.to_string()),
         None => None,
     };
-    Some(Pin { commit, digest })
+    Some(Pin { commit: commit_of(commit?)?, digest })
 }
 
 /// Resolves the applications of one environment.
@@ -301,6 +420,7 @@ impl Resolver<'_> {
             );
             return Err(self.fault(
                 name,
+                &[],
                 &message,
                 Some("shorten the service or environment name".to_owned()),
             ));
@@ -327,14 +447,17 @@ impl Resolver<'_> {
         })
     }
 
-    fn fault(&self, service: &ServiceName, message: &str, hint: Option<String>) -> Fault {
+    /// A fault at the first of these keys that stands in the service's file.
+    fn fault(&self, service: &ServiceName, keys: &[&str], message: &str, hint: Option<String>) -> Fault {
         let scope = FaultScope::Application(self.environment.name.clone(), service.clone());
-        let file = if self.services.contains_key(service) {
-            format!("services/{service}.yaml")
-        } else {
-            format!("environments/{}", self.environment.name)
+        let Some(known) = self.services.get(service) else {
+            let umbrella = self.environment.umbrella.is_some();
+            let file = if umbrella { "/Chart.yaml" } else { "" };
+            return plain_fault(&format!("environments/{}{file}", self.environment.name), message, hint, scope);
         };
-        plain_fault(&file, message, hint, Some(scope))
+        let (line, column) = known.places.of(keys);
+        let file = format!("services/{service}.yaml");
+        Fault { file, line, column, message: message.to_owned(), hint, scope }
     }
 
     fn origin(&self, name: &ServiceName, service: &Service) -> Result<Origin, Fault> {
@@ -349,6 +472,7 @@ impl Resolver<'_> {
             (None, Some(manifests), false) => Ok(Origin::Manifests(manifests.clone())),
             (None, None, false) => Err(self.fault(
                 name,
+                &[],
                 &format!(
                     "{name} has no chart, no manifests and is no dependency of environments/{}",
                     self.environment.name
@@ -357,6 +481,7 @@ impl Resolver<'_> {
             )),
             (Some(_), _, true) | (_, Some(_), true) => Err(self.fault(
                 name,
+                &["chart", "manifests"],
                 &format!(
                     "{name} has a chart or manifests of its own and is also a dependency of the umbrella"
                 ),
@@ -364,6 +489,7 @@ impl Resolver<'_> {
             )),
             (Some(_), Some(_), false) => Err(self.fault(
                 name,
+                &["manifests"],
                 "a service has either `chart` or `manifests`",
                 Some("remove one of them".to_owned()),
             )),
@@ -395,9 +521,12 @@ impl Resolver<'_> {
             let message = format!("{what} no team, so the namespace pattern does not apply");
             let hint =
                 format!("set environments.{}.namespace in {CONFIGURATION_FILE}", self.environment.name);
-            return Err(self.fault(name, &message, Some(hint)));
+            return Err(self.fault(name, &["team"], &message, Some(hint)));
         };
-        text.parse().map_err(|error| self.fault(name, &format!("its namespace: {error}"), None))
+        text.parse().map_err(|error| {
+            let hint = format!("set namespace:, or defaults.namespace in {CONFIGURATION_FILE}");
+            self.fault(name, &["namespace", "team"], &format!("its namespace: {error}"), Some(hint))
+        })
     }
 
     fn namespace_labels(&self, service: &Service) -> BTreeMap<String, String> {
@@ -416,11 +545,11 @@ impl Resolver<'_> {
         if release.split('.').all(label) && release.len() <= 53 {
             return Ok(release);
         }
-        Err(self.fault(
-            name,
-            &format!("the release name {release:?} is not valid or longer than 53 characters"),
-            None,
-        ))
+        let message = format!(
+            "the release name {release:?} is not a DNS label, or longer than Helm's limit of 53 characters"
+        );
+        let hint = format!("set release:, or defaults.release in {CONFIGURATION_FILE}");
+        Err(self.fault(name, &["release"], &message, Some(hint)))
     }
 
     fn code(&self, name: &ServiceName, service: &Service) -> Option<Code> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::document::Document;
 use crate::helm::{Chart, ChartError, Dependency, Values, enabled_dependencies};
 use crate::model::digest::{Digest, DigestBuilder};
 use crate::model::fault::{Fault, FaultScope};
@@ -28,7 +29,7 @@ impl Umbrella {
         tree: &FileTree,
         faults: &mut Vec<Fault>,
     ) -> Option<Self> {
-        let reporter = Reporter { environment: name };
+        let reporter = Reporter { environment: name, folder };
         if folder.get("Chart.yaml").is_none() {
             for stray in ["charts", "templates"] {
                 if folder.has_folder(stray) {
@@ -222,6 +223,7 @@ pub(super) fn read_layer(path: &str, file: &File, scope: FaultScope) -> Result<V
 
 struct Reporter<'a> {
     environment: &'a EnvironmentName,
+    folder: &'a FileTree,
 }
 
 impl Reporter<'_> {
@@ -265,6 +267,17 @@ impl Reporter<'_> {
             Ok(service) => FaultScope::Application(self.environment.clone(), service),
             Err(_) => FaultScope::Environment(self.environment.clone()),
         };
-        Fault { scope, ..self.whole("Chart.yaml", &message, Some(hint)) }
+        let (file, (line, column)) = self.dependency_place(name);
+        Fault { scope, line, column, ..self.whole(file, &message, Some(hint)) }
+    }
+
+    /// Where a dependency is listed: in `Chart.yaml`, or in `requirements.yaml` of older charts.
+    fn dependency_place(&self, name: &str) -> (&'static str, (usize, usize)) {
+        let find = |file: &'static str| {
+            let place = Document::parse(file, self.folder.get(file)?, FaultScope::Nothing)
+                .place_of_item("dependencies", "name", name)?;
+            Some((file, place))
+        };
+        ["Chart.yaml", "requirements.yaml"].into_iter().find_map(find).unwrap_or(("Chart.yaml", (0, 0)))
     }
 }

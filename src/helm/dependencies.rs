@@ -114,14 +114,12 @@ impl Instance {
                     _ => continue,
                 };
                 let path = format!("{}.{child}", dependency.key());
-                let Some(Value::Map(table)) = at_path(&Value::Map(values.clone()), &path) else {
-                    continue;
-                };
-                coalesce_tables(&imports, &nested(&parent, table), true);
+                let Some(Value::Map(table)) = at_path(&Value::Map(values.clone()), &path) else { continue };
+                coalesce_tables(&imports, &nested(&parent, table), true, compat);
             }
         }
         let merged = deep_copy(&values);
-        coalesce_tables(&merged, &imports, true);
+        coalesce_tables(&merged, &imports, true, compat);
         *self.imported.borrow_mut() = Some(merged);
         Ok(())
     }
@@ -209,9 +207,7 @@ pub fn enabled_dependencies(chart: &Chart, layers: &[Values]) -> Result<Vec<Stri
 /// All layers as one mutable map.
 pub(crate) fn user_values(layers: &[Values]) -> Map {
     let mut layers = layers.iter();
-    let Some(first) = layers.next() else {
-        return Map::new();
-    };
+    let Some(first) = layers.next() else { return Map::new() };
     let merged = layers.fold(first.clone(), |merged, layer| merged.merge(layer));
     thaw(&merged.0)
 }

@@ -383,8 +383,31 @@ fn hook(events: &str, annotations: Option<&Json>) -> Option<Hook> {
     Some(hook)
 }
 
+/// Helm before 4.3 split where `---` follows a line break, with all blanks around it.
+fn split_eagerly(content: &[u8]) -> Vec<&[u8]> {
+    let content = trim(content);
+    let blank = |byte: &u8| matches!(byte, b'\t' | b'\n' | 0x0C | b'\r' | b' ');
+    let after_marker = |marker: usize| {
+        let rest = content.get(marker + 3..).unwrap_or(&[]);
+        marker + 3 + rest.iter().take_while(|byte| blank(byte)).count()
+    };
+    let mut parts = Vec::new();
+    let mut from = if content.starts_with(b"---") { after_marker(0) } else { 0 };
+    while let Some(found) = memchr::memmem::find(content.get(from..).unwrap_or(&[]), b"\n---") {
+        let part = content.get(from..from + found).unwrap_or(&[]);
+        let blanks = part.iter().rev().take_while(|byte| blank(byte)).count();
+        parts.push(part.get(..part.len() - blanks).unwrap_or(part));
+        from = after_marker(from + found + 1);
+    }
+    parts.push(content.get(from..).unwrap_or(&[]));
+    parts.into_iter().map(trim).filter(|part| !part.is_empty()).collect()
+}
+
 /// Splits at `---` at the start of any line, inside text as well, as Helm does.
 fn split(content: &[u8], compat: Compat) -> Vec<&[u8]> {
+    if compat < Compat::V4_3 {
+        return split_eagerly(content);
+    }
     let content = trim_start(content);
     let mut parts = Vec::new();
     let mut from = 0;
@@ -402,11 +425,7 @@ fn split(content: &[u8], compat: Compat) -> Vec<&[u8]> {
         }
     }
     parts.push(content.get(from..).unwrap_or(&[]));
-    parts
-        .into_iter()
-        .filter(|part| !trim(part).is_empty())
-        .map(|part| if compat == Compat::V4_3 { trim_start(part) } else { trim(part) })
-        .collect()
+    parts.into_iter().filter(|part| !trim(part).is_empty()).map(trim_start).collect()
 }
 
 fn trim_start(text: &[u8]) -> &[u8] {

@@ -501,9 +501,7 @@ fn message_v4(failure: &Failure) -> String {
     let mut blocks: Vec<String> = Vec::new();
     let mut current = Some(failure);
     while let Some(link) = current {
-        let Some(block) = trace_block(&link.message) else {
-            return failure.message.clone();
-        };
+        let Some(block) = trace_block(&link.message) else { return failure.message.clone() };
         if blocks.last() != Some(&block) {
             blocks.push(block);
         }

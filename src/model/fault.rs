@@ -15,6 +15,8 @@ pub enum FaultScope {
     Service(ServiceName),
     /// One service in one environment.
     Application(EnvironmentName, ServiceName),
+    /// Nothing: the file belongs to no application, and `check` alone tells of it.
+    Nothing,
 }
 
 /// Something wrong in a file of the config repository.
@@ -42,6 +44,7 @@ impl Fault {
             FaultScope::Environment(name) => name == environment,
             FaultScope::Service(name) => name == service,
             FaultScope::Application(stage, name) => stage == environment && name == service,
+            FaultScope::Nothing => false,
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
+use tokio::task::AbortHandle;
 
 use super::Event;
 use crate::adapters::World;
@@ -25,6 +26,14 @@ pub struct Recorder {
     sender: UnboundedSender<Entry>,
     waiting: Arc<AtomicUsize>,
     failure: watch::Receiver<Option<String>>,
+    task: AbortHandle,
+}
+
+impl Drop for Recorder {
+    /// Whoever ends the reconciler ends its writer: nothing of it outlives it.
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 impl Recorder {
@@ -36,8 +45,8 @@ impl Recorder {
         let waiting = Arc::new(AtomicUsize::new(0));
         let writer =
             Writer { store, instance, clock: world.clock.clone(), waiting: waiting.clone(), failed, events };
-        tokio::spawn(writer.run(receiver));
-        Some(Self { sender, waiting, failure })
+        let task = tokio::spawn(writer.run(receiver)).abort_handle();
+        Some(Self { sender, waiting, failure, task })
     }
 
     /// Queues a record.

@@ -136,6 +136,7 @@ struct Reconciler {
     dirty: BTreeSet<ApplicationId>,
     busy: HashSet<ApplicationId>,
     ticks: JoinSet<TickResult>,
+    bells: JoinSet<()>,
     recorder: Option<Recorder>,
     recorded: Option<BTreeMap<ApplicationId, u64>>,
     events: UnboundedSender<Event>,
@@ -168,6 +169,7 @@ impl Reconciler {
             dirty: BTreeSet::new(),
             busy: HashSet::new(),
             ticks: JoinSet::new(),
+            bells: JoinSet::new(),
             recorder: None,
             recorded: None,
             events,
@@ -270,7 +272,7 @@ impl Reconciler {
     async fn refresh(&mut self) {
         let revision = self.options.revision.clone();
         let failure = self.observer.read_config(revision.as_deref()).await.err();
-        self.find_instance(failure.as_ref()).await;
+        self.find_instance().await;
         self.connect().await;
         let deployed = deployed_commits(self.clusters.values());
         let clusters: BTreeMap<Option<String>, ClusterView> = self
@@ -305,13 +307,13 @@ impl Reconciler {
 
     /// The name of the instance, from the config repository; if that was never read, from heads of the default
     /// cluster that came from it.
-    async fn find_instance(&mut self, failure: Option<&HoldReason>) {
+    async fn find_instance(&mut self) {
         let configured = self.observer.config().and_then(|config| config.repository.configuration.as_ref());
         if let Some(configuration) = configured {
             self.instance = Some(configuration.instance.clone());
             return;
         }
-        if self.instance.is_some() || failure.is_none() {
+        if self.instance.is_some() {
             return;
         }
         let Ok(cluster) = self.world.clusters.connect(None).await else {
@@ -386,7 +388,7 @@ impl Reconciler {
         }
     }
 
-    fn watch_commands(&self, state: &ClusterState, instance: &InstanceName) {
+    fn watch_commands(&mut self, state: &ClusterState, instance: &InstanceName) {
         use futures::StreamExt as _;
         let selector = format!(
             "{}={instance},{}=commands",
@@ -399,7 +401,7 @@ impl Reconciler {
         if self.mode == RunMode::Once {
             return;
         }
-        tokio::spawn(async move {
+        self.bells.spawn(async move {
             let mut listed = false;
             while let Some(event) = stream.next().await {
                 use crate::adapters::cluster::WatchEvent;

@@ -33,7 +33,12 @@ pub(super) fn resources(facts: &Facts<'_>) -> Vec<ResourceState> {
     for (id, object) in facts.head.iter().flat_map(|head| &head.objects) {
         states.push(state(facts, id.clone(), deployed_drift(facts, id, object)));
     }
-    if let Wanted::Version(wanted) = facts.wanted {
+    let blocked = facts.head.and_then(|head| head.blocked.as_ref()).map(|blocked| blocked.version.digest);
+    let deployed = facts.head.is_some_and(|head| head.deployed.is_some());
+    if let Wanted::Version(wanted) = facts.wanted
+        // What is blocked does not come, so what runs instead is all there is to show.
+        && !(deployed && blocked == Some(wanted.version.digest))
+    {
         for object in &wanted.set.objects {
             let deployed = facts.head.and_then(|head| head.objects.get(&object.id));
             match deployed {

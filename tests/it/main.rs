@@ -1,4 +1,8 @@
-//! The quick tier's integration tests: one binary.
+//! The quick tier's integration tests: one binary, no real parts.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should say where")]
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod architecture;
+mod config_repository;
+mod helm;
+mod reconciler;
 mod server;

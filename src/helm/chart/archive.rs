@@ -31,9 +31,7 @@ pub(super) fn unpack(bytes: &[u8]) -> Result<Vec<(String, Arc<[u8]>)>, ChartErro
         if !kind.is_file() && !kind.is_contiguous() {
             continue;
         }
-        let Some(path) = inner_path(&entry.path_bytes())? else {
-            continue;
-        };
+        let Some(path) = inner_path(&entry.path_bytes())? else { continue };
         if files.len() >= ENTRIES {
             return Err(ChartError::Archive(format!("chart archive has more than {ENTRIES} files")));
         }
@@ -66,9 +64,7 @@ fn inner_path(path: &[u8]) -> Result<Option<String>, ChartError> {
         return Err(ChartError::Archive("chart illegally contains absolute paths".to_owned()));
     }
     let mut parts = path.split('/').filter(|part| !part.is_empty() && *part != ".");
-    let Some(first) = parts.next() else {
-        return Ok(None);
-    };
+    let Some(first) = parts.next() else { return Ok(None) };
     let rest: Vec<&str> = parts.collect();
     if first == ".." || rest.contains(&"..") {
         return Err(ChartError::Archive("chart illegally references parent directory".to_owned()));

@@ -126,9 +126,7 @@ fn load(files: Vec<(String, Arc<[u8]>)>, depth: usize) -> Result<Chart, ChartErr
             metadata = Some(read);
         }
     }
-    let Some(mut metadata) = metadata else {
-        return Err(ChartError::NoChartFile);
-    };
+    let Some(mut metadata) = metadata else { return Err(ChartError::NoChartFile) };
     let mut parts = Parts::default();
     for (path, bytes) in files {
         parts.add(path, without_mark(&bytes), &mut metadata)?;

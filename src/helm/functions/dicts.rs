@@ -183,9 +183,7 @@ fn dig(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
         }
     }
     for (index, name) in names.iter().enumerate() {
-        let Some(step) = current.get(name) else {
-            return Ok(otherwise.clone());
-        };
+        let Some(step) = current.get(name) else { return Ok(otherwise.clone()) };
         if index + 1 == names.len() {
             return Ok(step);
         }

@@ -71,9 +71,7 @@ fn as_map(arguments: &[Value], content: fn(&Text) -> Value) -> Value {
 }
 
 fn lines(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
-    let Some(content) = file(arguments) else {
-        return Ok(Value::Texts(Rc::new(Vec::new())));
-    };
+    let Some(content) = file(arguments) else { return Ok(Value::Texts(Rc::new(Vec::new()))) };
     if content.is_empty() {
         if machine.compat < Compat::V4_3 {
             return Err("runtime error: index out of range [-1]".into());

@@ -30,9 +30,7 @@ fn write_value(out: &mut Vec<u8>, value: &Value, style: Style, level: usize) -> 
         Value::Byte(number) => out.extend_from_slice(number.to_string().as_bytes()),
         Value::Float(number) => match convert::float_json(*number) {
             Some(text) => out.extend_from_slice(text.as_bytes()),
-            None => {
-                return Err(format!("json: unsupported value: {}", convert::float_general(*number)));
-            }
+            None => return Err(format!("json: unsupported value: {}", convert::float_general(*number))),
         },
         Value::Text(text) => write_text(out, text, style.escape_html),
         Value::Bytes(bytes) => write_text(out, convert::base64_standard(bytes).as_bytes(), style.escape_html),

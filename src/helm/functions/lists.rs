@@ -170,9 +170,7 @@ fn concat(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
             None if matches!(list, Value::Nil) => {
                 return Err("reflect: call of reflect.Value.Type on zero Value".into());
             }
-            None => {
-                return Err(Failure::new(format!("Cannot concat type {} as list", list.kind_name())));
-            }
+            None => return Err(Failure::new(format!("Cannot concat type {} as list", list.kind_name()))),
         }
     }
     machine.charge(all.len() as u64 / 8)?;

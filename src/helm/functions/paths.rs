@@ -225,9 +225,7 @@ fn escape_path(path: &[u8]) -> Vec<u8> {
 }
 
 fn url_join(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
-    let Value::Map(parts) = value(arguments, 0) else {
-        return Ok(Value::text(""));
-    };
+    let Value::Map(parts) = value(arguments, 0) else { return Ok(Value::text("")) };
     let part = |name: &str| -> Result<Vec<u8>, Failure> {
         match parts.get(name.as_bytes()) {
             None => Ok(Vec::new()),

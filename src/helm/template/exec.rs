@@ -573,9 +573,7 @@ impl<'t> Frame<'t, '_, '_> {
         last: Option<Slot>,
     ) -> Run<Slot> {
         let mut receiver = receiver;
-        let Some((final_name, path)) = names.split_last() else {
-            return Ok(receiver);
-        };
+        let Some((final_name, path)) = names.split_last() else { return Ok(receiver) };
         for name in path {
             receiver = self.field(dot, name, node, &[], None, receiver)?;
         }

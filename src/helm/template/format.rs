@@ -459,9 +459,7 @@ impl Printer<'_> {
     }
 
     fn truncated<'t>(&self, text: &'t [u8]) -> &'t [u8] {
-        let Some(precision) = self.flags.precision else {
-            return text;
-        };
+        let Some(precision) = self.flags.precision else { return text };
         let end = text
             .iter()
             .enumerate()

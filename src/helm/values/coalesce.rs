@@ -44,7 +44,7 @@ fn coalesce(instance: &Instance, target: &Map, merge: bool, compat: Compat) -> R
             Some(Value::Map(inner)) => inner,
             Some(other) => return Err(type_mismatch(&child.name, &other)),
         };
-        coalesce_globals(&inner, target);
+        coalesce_globals(&inner, target, compat);
         coalesce(child, &inner, merge, compat)?;
     }
     Ok(())
@@ -64,7 +64,7 @@ fn type_mismatch(name: &str, value: &Value) -> String {
     format!("type mismatch on {name}: {shown}")
 }
 
-fn coalesce_globals(target: &Map, source: &Map) {
+fn coalesce_globals(target: &Map, source: &Map, compat: Compat) {
     let target_global = match target.get(GLOBAL) {
         None => Map::new(),
         Some(Value::Map(map)) => map,
@@ -81,7 +81,7 @@ fn coalesce_globals(target: &Map, source: &Map) {
             (Value::Map(map), None) => target_global.insert(key, Value::Map(map.copied())),
             (Value::Map(map), Some(Value::Map(below))) => {
                 let merged = map.copied();
-                coalesce_tables(&merged, &below, true);
+                coalesce_tables(&merged, &below, true, compat);
                 target_global.insert(key, Value::Map(merged));
             }
             (Value::Map(_), Some(_)) | (_, Some(Value::Map(_))) => {}
@@ -103,7 +103,7 @@ fn coalesce_chart(instance: &Instance, target: &Map, merge: bool, compat: Compat
                 if !merge && cleans {
                     clean_nulls(&default);
                 }
-                coalesce_tables(&present, &default, merge);
+                coalesce_tables(&present, &default, merge, compat);
             }
             Some(_) => {}
             None => {
@@ -121,7 +121,7 @@ fn coalesce_chart(instance: &Instance, target: &Map, merge: bool, compat: Compat
 }
 
 /// Merges a source map into a target map, which wins.
-pub(crate) fn coalesce_tables(target: &Map, source: &Map, merge: bool) {
+pub(crate) fn coalesce_tables(target: &Map, source: &Map, merge: bool, compat: Compat) {
     if target.same(source) {
         return;
     }
@@ -135,9 +135,12 @@ pub(crate) fn coalesce_tables(target: &Map, source: &Map, merge: bool) {
     }
     for (key, value) in source.entries() {
         match (target.get(&key), &value) {
-            (Some(Value::Nil), _) if !merge && with_value.contains(&key) => target.remove(&key),
+            // A null of the user deletes a default; where there is none, Helm 4.3 keeps the null.
+            (Some(Value::Nil), _) if !merge && (compat < Compat::V4_3 || with_value.contains(&key)) => {
+                target.remove(&key);
+            }
             (None, _) => target.insert(key, value),
-            (Some(Value::Map(below)), Value::Map(above)) => coalesce_tables(&below, above, merge),
+            (Some(Value::Map(below)), Value::Map(above)) => coalesce_tables(&below, above, merge, compat),
             _ => {}
         }
     }

@@ -377,9 +377,7 @@ impl<'a> Reader<'a> {
             Kind::BlockEntry if indentless => self.sequence(anchors, false, depth, start),
             Kind::Scalar(..) => {
                 let token = self.scanner.next()?;
-                let Kind::Scalar(text, plain) = token.kind else {
-                    return Ok(N::null());
-                };
+                let Kind::Scalar(text, plain) = token.kind else { return Ok(N::null()) };
                 scalar(properties.tag.as_deref(), text, plain, token.start)
             }
             Kind::FlowSequenceStart => self.flow_sequence(anchors, depth),
@@ -421,9 +419,7 @@ impl<'a> Reader<'a> {
                     return Ok(N::list(items));
                 }
                 _ if !delimited => return Ok(N::list(items)),
-                _ => {
-                    return Err(parser_error(token.start, start, "did not find expected '-' indicator"));
-                }
+                _ => return Err(parser_error(token.start, start, "did not find expected '-' indicator")),
             }
         }
     }
@@ -577,9 +573,7 @@ impl<'a> Reader<'a> {
         (key, mark): (Option<Text>, Mark),
         value: N,
     ) -> Read<()> {
-        let Some(key) = key else {
-            return merge(pairs, &value, mark);
-        };
+        let Some(key) = key else { return merge(pairs, &value, mark) };
         if self.strict && pairs.iter().any(|(known, _)| *known == key) {
             let message = format!("key {:?} already set in map", key.lossy());
             let helm = format!("yaml: unmarshal errors:\n  line {}: {message}", mark.line + 1);

@@ -216,9 +216,7 @@ impl<'a> Scanner<'a> {
             if !self.tokens.is_empty() {
                 let mut pending = false;
                 for index in 0..self.keys.len() {
-                    let Some(key) = self.keys.get(index).copied() else {
-                        break;
-                    };
+                    let Some(key) = self.keys.get(index).copied() else { break };
                     if key.number == self.parsed && key.possible && self.key_is_valid(index)? {
                         pending = true;
                         break;
@@ -233,9 +231,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn key_is_valid(&mut self, index: usize) -> Scan<bool> {
-        let Some(key) = self.keys.get(index).copied() else {
-            return Ok(false);
-        };
+        let Some(key) = self.keys.get(index).copied() else { return Ok(false) };
         if !key.possible {
             return Ok(false);
         }

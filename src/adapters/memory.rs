@@ -1,0 +1,86 @@
+//! A world in memory: repositories, clusters, a state repository and a clock that hold state and can be told to
+//! fail or to stop in the middle. Tests and simulations run the whole reconciler on it. Never a list of expected
+//! calls.
+
+mod apply;
+mod cluster;
+mod mishap;
+mod repositories;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::World;
+use super::clock::{Clock, Entropy};
+use crate::model::digest::HashKey;
+
+pub use cluster::MemoryCluster;
+pub use mishap::{Mishap, Mishaps};
+pub use repositories::{MemoryRepositories, MemoryState};
+
+/// Everything in memory; cheap to clone, all clones are the same world.
+#[derive(Clone)]
+pub struct MemoryWorld {
+    /// The repositories.
+    pub repositories: Arc<MemoryRepositories>,
+    /// The only cluster.
+    pub cluster: Arc<MemoryCluster>,
+    /// The state repository.
+    pub state: Arc<MemoryState>,
+    /// The clock.
+    pub clock: Arc<MemoryClock>,
+    /// What goes wrong, and when.
+    pub mishaps: Arc<Mishaps>,
+}
+
+impl Default for MemoryWorld {
+    fn default() -> Self {
+        let mishaps = Arc::new(Mishaps::default());
+        Self {
+            repositories: Arc::new(MemoryRepositories::new(mishaps.clone())),
+            cluster: Arc::new(MemoryCluster::new(mishaps.clone())),
+            state: Arc::new(MemoryState::new(mishaps.clone())),
+            clock: Arc::new(MemoryClock::default()),
+            mishaps,
+        }
+    }
+}
+
+impl MemoryWorld {
+    /// The world as the reconciler takes it.
+    pub fn world(&self) -> World {
+        World {
+            sources: self.repositories.clone(),
+            clusters: Arc::new(cluster::OneCluster(self.cluster.clone())),
+            state: Some(self.state.clone()),
+            clock: self.clock.clone(),
+            entropy: Arc::new(FixedEntropy),
+        }
+    }
+}
+
+/// A clock that follows tokio's, so that paused time moves both.
+#[derive(Default)]
+pub struct MemoryClock {
+    origin: Mutex<Option<tokio::time::Instant>>,
+}
+
+impl Clock for MemoryClock {
+    fn now(&self) -> Timestamp {
+        let now = tokio::time::Instant::now();
+        let mut origin = self.origin.lock().unwrap_or_else(PoisonError::into_inner);
+        let elapsed = now.saturating_duration_since(*origin.get_or_insert(now));
+        let elapsed = SignedDuration::try_from(elapsed).unwrap_or_default();
+        // 2026-01-01T00:00:00Z, so that what is printed looks like a time of today.
+        Timestamp::from_second(1_767_225_600).unwrap_or_default().saturating_add(elapsed).unwrap_or_default()
+    }
+}
+
+struct FixedEntropy;
+
+impl Entropy for FixedEntropy {
+    fn key(&self) -> Result<HashKey, std::io::Error> {
+        Ok(HashKey::new([42; 32]))
+    }
+}

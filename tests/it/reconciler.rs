@@ -1,0 +1,7 @@
+//! The whole reconciler over a world in memory, with paused time.
+
+mod absence;
+mod drift;
+mod kill;
+mod rollout;
+mod support;

@@ -1,0 +1,159 @@
+//! Whatever changes in the cluster is healed, what others add stays, and nobody is fought forever.
+
+use super::support::{Shop, all_green, config_map, config_url, eventually, shown, status};
+use serde_json::{Value, json};
+
+const WEB: &str = "apps|Deployment|blue-dev|web";
+const CONFIG: &str = "|ConfigMap|blue-dev|web";
+
+#[tokio::test(start_paused = true)]
+async fn edits_removals_and_deletions_are_healed_with_one_write_each() {
+    let shop = Shop::new();
+    let cluster = shop.world.cluster.clone();
+    shop.daemon(|mut board| async move {
+        shown(&mut board, all_green).await;
+        let changes: [(&str, &dyn Fn(&mut Value)); 4] = [
+            (CONFIG, &|object| object["data"]["value"] = json!("hacked")),
+            (WEB, &|object| object["spec"]["replicas"] = json!(9)),
+            (WEB, &|object| object["metadata"]["labels"]["moorline.dev/instance"] = json!("mine")),
+            (CONFIG, &|object| {
+                object["data"].as_object_mut().unwrap().shift_remove("value");
+            }),
+        ];
+        for (id, change) in changes {
+            let (before, writes) = (cluster.object(id).unwrap(), cluster.writes().len());
+            cluster.meddle("kubectl-edit", id, change);
+            let wanted = |object: &Value| {
+                (object["data"].clone(), object["spec"].clone(), object["metadata"]["labels"].clone())
+            };
+            eventually(|| cluster.object(id).is_some_and(|now| wanted(&now) == wanted(&before))).await;
+            assert_eq!(cluster.writes().len(), writes + 1, "{:?}", &cluster.writes()[writes..]);
+        }
+        let writes = cluster.writes().len();
+        cluster.remove(WEB);
+        eventually(|| cluster.object(WEB).is_some()).await;
+        assert_eq!(cluster.writes().len(), writes + 1);
+        cluster.remove("|Namespace||blue-dev");
+        eventually(|| cluster.object(WEB).is_some() && cluster.object(CONFIG).is_some()).await;
+        shown(&mut board, all_green).await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn foreign_fields_and_objects_stay() {
+    let shop = Shop::new();
+    shop.once().await;
+    let cluster = &shop.world.cluster;
+    cluster.meddle("other-tool", WEB, |object| {
+        object["metadata"]["annotations"]["example.com/owner"] = json!("ann")
+    });
+    cluster.create("kubectl", json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "foreign", "namespace": "blue-dev"}}));
+    let writes = cluster.writes().len();
+    assert!(all_green(&shop.once().await.board));
+    assert_eq!(cluster.writes().len(), writes);
+    assert_eq!(shop.object(WEB)["metadata"]["annotations"]["example.com/owner"], "ann");
+    assert_ne!(shop.object("|ConfigMap|blue-dev|foreign"), Value::Null);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_deployed_is_kept_with_git_down_and_nothing_in_memory() {
+    let shop = Shop::new();
+    shop.once().await;
+    shop.world.repositories.set_reachable(&config_url(), false);
+    shop.world.cluster.remove("|Namespace||blue-dev");
+    let outcome = shop.once().await;
+    assert_eq!(shop.image("dev", "web"), "shop/web:1");
+    assert_eq!(shop.object(CONFIG)["data"]["value"], "1");
+    assert!(!outcome.failures.is_empty(), "an unreachable repository is told");
+    assert!(shop.world.cluster.deletes().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manager_that_always_writes_the_same_value_is_named_and_left_alone() {
+    let shop = Shop::new();
+    let cluster = shop.world.cluster.clone();
+    shop.daemon(|mut board| async move {
+        shown(&mut board, all_green).await;
+        for _ in 0..5 {
+            cluster.meddle("rival", CONFIG, |object| object["data"]["value"] = json!("theirs"));
+            eventually(|| cluster.object(CONFIG).unwrap()["data"]["value"] == "1").await;
+        }
+        cluster.meddle("rival", CONFIG, |object| object["data"]["value"] = json!("theirs"));
+        shown(&mut board, |board| {
+            let web = status(board, "dev", "web");
+            web.is_some_and(|web| {
+                web.holds.iter().any(|hold| {
+                    hold.reason == "Contested"
+                        && hold.message.contains("\"rival\"")
+                        && hold.message.contains("moorline")
+                })
+            })
+        })
+        .await;
+        let writes = cluster.writes().len();
+        assert_eq!(cluster.object(CONFIG).unwrap()["data"]["value"], "theirs");
+        // After the pause it is tried again.
+        eventually(|| cluster.writes().len() > writes).await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deployed_set_is_kept_while_the_wanted_one_is_held() {
+    let shop = Shop::new();
+    shop.once().await;
+    shop.write("k8s/web/config.yaml", "kind: [");
+    shop.commit();
+    shop.world.cluster.meddle("kubectl-edit", CONFIG, |object| object["data"]["value"] = json!("hacked"));
+    shop.once().await;
+    assert_eq!(shop.object(CONFIG)["data"]["value"], "1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn kubectl_apply_is_adopted_and_a_field_that_leaves_git_goes_away() {
+    let shop = Shop::new();
+    let last = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "web"}, "data": {"value": "0", "old": "x"}});
+    shop.world.cluster.create(
+        "kubectl",
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "blue-dev"}}),
+    );
+    shop.world.cluster.create(
+        "kubectl-client-side-apply",
+        json!({"apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "web", "namespace": "blue-dev",
+            "annotations": {"kubectl.kubernetes.io/last-applied-configuration": last.to_string()}},
+        "data": {"value": "0", "old": "x"}}),
+    );
+    let outcome = shop.once().await;
+    assert!(all_green(&outcome.board), "{:#?}", outcome.board);
+    assert_eq!(shop.object(CONFIG)["data"], json!({"value": "1"}));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_of_another_tool_or_instance_is_held_and_not_written() {
+    let shop = Shop::new();
+    shop.world.cluster.create(
+        "kubectl",
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "blue-dev"}}),
+    );
+    shop.world.cluster.create(
+        "helm",
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "web", "namespace": "blue-dev",
+        "annotations": {"meta.helm.sh/release-name": "web"}}, "data": {"value": "helm"}}),
+    );
+    shop.world.cluster.create(
+        "other",
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "api", "namespace": "blue-dev",
+        "labels": {"moorline.dev/instance": "other-shop"}}}),
+    );
+    let outcome = shop.once().await;
+    assert_eq!(super::support::holds(&outcome, "dev", "web"), ["OtherTool"]);
+    assert_eq!(super::support::holds(&outcome, "dev", "api"), ["OtherInstance"]);
+    assert_eq!(shop.object(CONFIG)["data"]["value"], "helm");
+    assert_eq!(shop.image("dev", "web"), "none", "nothing of a held application is written");
+    shop.write("services/web.yaml", "team: blue\nmanifests: {path: k8s/web}\nadopt: true\n");
+    shop.write("k8s/web/config.yaml", &config_map("web", "helm"));
+    shop.commit();
+    assert!(super::support::holds(&shop.once().await, "dev", "web").is_empty());
+}
