@@ -11,6 +11,8 @@ pub mod sources;
 
 use std::sync::Arc;
 
+use crate::telemetry::Metrics;
+
 /// Everything outside the process.
 #[derive(Clone)]
 pub struct World {
@@ -24,4 +26,6 @@ pub struct World {
     pub clock: Arc<dyn clock::Clock>,
     /// Entropy for keys.
     pub entropy: Arc<dyn clock::Entropy>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
 }

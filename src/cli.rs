@@ -9,6 +9,7 @@ mod render;
 mod run;
 mod session;
 mod status;
+mod template;
 mod wait;
 
 use std::process::ExitCode;
@@ -42,6 +43,8 @@ enum Command {
     Status(status::StatusArguments),
     /// Validate a checkout of a config repository
     Check(check::CheckArguments),
+    /// Render a chart as `helm template` does
+    Template(template::TemplateArguments),
     /// Look again now
     Reconcile(command::ScopeArguments),
     /// Write nothing until resumed
@@ -66,6 +69,7 @@ pub fn main() -> ExitCode {
         Command::Diff(arguments) => diff::run(&cli.common, &arguments),
         Command::Status(arguments) => status::run(&cli.common, &arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Template(arguments) => render_template(&arguments),
         Command::Reconcile(arguments) => command::reconcile(&cli.common, &arguments),
         Command::Suspend(arguments) => command::suspend(&cli.common, &arguments),
         Command::Resume(arguments) => command::resume(&cli.common, &arguments),
@@ -76,5 +80,20 @@ pub fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(failure) => failure.report(),
+    }
+}
+
+/// `helm template` prefixes its errors with `Error: `, and so do we: scripts read it.
+fn render_template(arguments: &template::TemplateArguments) -> Result<ExitCode, Failure> {
+    let mut bytes = Vec::new();
+    match template::run(arguments, &mut bytes) {
+        Ok(()) => {
+            output::print_bytes(&bytes);
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error) => {
+            output::remark(&format!("Error: {}", crate::model::error::chain(&error)));
+            Ok(ExitCode::from(1))
+        }
     }
 }

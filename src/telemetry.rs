@@ -18,7 +18,7 @@ pub use metrics::{ApiResult, ApiVerb, GitOperation, Metrics, RequestResult};
 pub const DEFAULT_FILTER: &str = "warn,moorline=info";
 
 /// How log lines are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
     /// One line for people.
     #[default]

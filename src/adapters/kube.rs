@@ -13,20 +13,22 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use tokio::sync::Mutex;
 
 use super::cluster::{ClusterError, ClusterWrite, Clusters};
+use crate::telemetry::Metrics;
 use client::KubeCluster;
 
 /// Contexts of a kubeconfig, connected on first use.
 pub struct KubeClusters {
     kubeconfig: Option<PathBuf>,
     context: Option<String>,
+    metrics: Arc<Metrics>,
     connected: Mutex<HashMap<Option<String>, Arc<KubeCluster>>>,
 }
 
 impl KubeClusters {
     /// Uses a kubeconfig file, else `KUBECONFIG`, else `~/.kube/config`, else the service account of a pod.
     /// `context` is the default context; an environment's own `cluster:` is never overridden by it.
-    pub fn new(kubeconfig: Option<PathBuf>, context: Option<String>) -> Self {
-        Self { kubeconfig, context, connected: Mutex::default() }
+    pub fn new(kubeconfig: Option<PathBuf>, context: Option<String>, metrics: Arc<Metrics>) -> Self {
+        Self { kubeconfig, context, metrics, connected: Mutex::default() }
     }
 
     async fn config(&self, context: Option<&str>) -> Result<kube::Config, ClusterError> {
@@ -63,7 +65,7 @@ impl Clusters for KubeClusters {
         if let Some(cluster) = connected.get(&key) {
             return Ok(cluster.clone());
         }
-        let cluster = Arc::new(KubeCluster::connect(self.config(context).await?)?);
+        let cluster = Arc::new(KubeCluster::connect(self.config(context).await?, self.metrics.clone())?);
         connected.insert(key, cluster.clone());
         Ok(cluster)
     }

@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::World;
 use super::clock::{Clock, Entropy};
 use crate::model::digest::HashKey;
+use crate::telemetry::Metrics;
 
 pub use cluster::MemoryCluster;
 pub use mishap::{Mishap, Mishaps};
@@ -32,9 +33,12 @@ pub struct MemoryWorld {
     pub clock: Arc<MemoryClock>,
     /// What goes wrong, and when.
     pub mishaps: Arc<Mishaps>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
 }
 
 impl Default for MemoryWorld {
+    #[expect(clippy::expect_used, reason = "a registry refuses only a name that is there already")]
     fn default() -> Self {
         let mishaps = Arc::new(Mishaps::default());
         Self {
@@ -43,6 +47,7 @@ impl Default for MemoryWorld {
             state: Arc::new(MemoryState::new(mishaps.clone())),
             clock: Arc::new(MemoryClock::default()),
             mishaps,
+            metrics: Arc::new(Metrics::new().expect("the names of metrics are distinct, as a test shows")),
         }
     }
 }
@@ -56,6 +61,7 @@ impl MemoryWorld {
             state: Some(self.state.clone()),
             clock: self.clock.clone(),
             entropy: Arc::new(FixedEntropy),
+            metrics: self.metrics.clone(),
         }
     }
 }

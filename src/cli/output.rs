@@ -62,8 +62,13 @@ impl Failure {
 
 /// Prints text on standard output. A reader that went away is no error.
 pub(super) fn print(text: &str) {
+    print_bytes(text.as_bytes());
+}
+
+/// Prints bytes on standard output. A reader that went away is no error.
+pub(super) fn print_bytes(bytes: &[u8]) {
     let mut output = std::io::stdout().lock();
-    let _ = output.write_all(text.as_bytes());
+    let _ = output.write_all(bytes);
     let _ = output.flush();
 }
 

@@ -1,17 +1,21 @@
 //! `moorline run`: the daemon, or one pass.
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use tokio::net::TcpListener;
 
 use super::output::{Failure, remark};
 use super::session::{Session, runtime};
 use crate::desired::parse_duration;
+use crate::model::error::chain;
 use crate::model::status::Board;
 use crate::reconciler::{Outcome, RunMode};
 use crate::settings::{CommonArguments, environments};
+use crate::telemetry::{self, LogFormat, wants_colours};
 
 /// Exit codes: 0 done (or stopped by a signal) · 1 a repository, the state push or a cluster could not be used ·
 /// 3 with --once, something is held, degraded or still progressing.
@@ -29,10 +33,19 @@ pub(super) struct RunArguments {
     /// Decide and write nothing
     #[arg(long)]
     dry_run: bool,
-    /// Where the dashboard listens
+    /// Where the dashboard listens; `off` for nowhere [default: 127.0.0.1:8080, if it is free]
     #[arg(long, value_name = "ADDRESS", env = "MOORLINE_LISTEN")]
     listen: Option<String>,
+    /// How log lines are written
+    #[arg(long, value_enum, default_value = "text", env = "MOORLINE_LOG_FORMAT")]
+    log_format: LogFormat,
+    /// Which log lines are written, as `info` or `moorline=debug`
+    #[arg(long, default_value = "moorline=info,warn", env = "MOORLINE_LOG", value_name = "FILTER")]
+    log: String,
 }
+
+/// The port of the dashboard, if nobody says otherwise.
+const DEFAULT_ADDRESS: &str = "127.0.0.1:8080";
 
 pub(super) fn run(common: &CommonArguments, arguments: RunArguments) -> Result<ExitCode, Failure> {
     let poll =
@@ -40,6 +53,9 @@ pub(super) fn run(common: &CommonArguments, arguments: RunArguments) -> Result<E
             Failure::new(format!("--poll: {:?} is not a duration of at least 1s", arguments.poll))
                 .hint("write 60s or 5m")
         })?;
+    let colours = wants_colours(std::io::stderr().is_terminal(), std::env::var("NO_COLOR").ok().as_deref());
+    telemetry::init(arguments.log_format, &arguments.log, colours)
+        .map_err(|error| Failure::new(chain(&error)))?;
     let session = Session::open(common)?;
     let names = environments(&arguments.environment).map_err(|error| Failure::of(&error))?;
     let mut options = session.options(names, arguments.dry_run)?;
@@ -51,20 +67,51 @@ pub(super) fn run(common: &CommonArguments, arguments: RunArguments) -> Result<E
     let runtime = runtime()?;
     let outcome = runtime.block_on(async {
         let (sender, receiver) = tokio::sync::watch::channel(Arc::new(Board::default()));
-        let _server = start_server(&arguments, mode, receiver).await?;
-        Ok(crate::reconciler::run(session.world, options, mode, sender, stop_signal()).await)
+        let (ended, end) = tokio::sync::oneshot::channel::<()>();
+        let server = match listener(&arguments, mode).await? {
+            Some(listener) => {
+                let metrics = session.world.metrics.clone();
+                let stopped = async move {
+                    let _ = end.await;
+                };
+                Some(tokio::spawn(crate::server::serve(listener, receiver, metrics, stopped)))
+            }
+            None => None,
+        };
+        let outcome = crate::reconciler::run(session.world, options, mode, sender, stop_signal()).await;
+        drop(ended);
+        if let Some(server) = server {
+            // Answers in hand get a moment; nobody's slow reading holds up the exit.
+            let _ = tokio::time::timeout(Duration::from_secs(1), server).await;
+        }
+        Ok(outcome)
     })?;
     // Blocking work that hangs on a dead host must not hold up the exit.
     runtime.shutdown_timeout(Duration::from_millis(200));
     Ok(conclude(&outcome, mode))
 }
 
-async fn start_server(
-    _arguments: &RunArguments,
-    _mode: RunMode,
-    _board: tokio::sync::watch::Receiver<Arc<Board>>,
-) -> Result<(), Failure> {
-    Ok(())
+/// A single pass opens no port. A busy default port is a warning, a busy `--listen` an error.
+async fn listener(arguments: &RunArguments, mode: RunMode) -> Result<Option<TcpListener>, Failure> {
+    if mode == RunMode::Once || arguments.listen.as_deref() == Some("off") {
+        return Ok(None);
+    }
+    let address = arguments.listen.as_deref().unwrap_or(DEFAULT_ADDRESS);
+    match TcpListener::bind(address).await {
+        Ok(listener) => {
+            let address =
+                listener.local_addr().map_or_else(|_| address.to_owned(), |address| address.to_string());
+            remark(&format!("dashboard: http://{address}/"));
+            Ok(Some(listener))
+        }
+        Err(error) if arguments.listen.is_none() => {
+            remark(&format!("warning: no dashboard: {address}: {error} (--listen ADDRESS chooses another)"));
+            Ok(None)
+        }
+        Err(error) => {
+            Err(Failure::new(format!("--listen {address}: {error}")).hint("choose a free port, or `off`"))
+        }
+    }
 }
 
 fn conclude(outcome: &Outcome, mode: RunMode) -> ExitCode {

@@ -12,6 +12,7 @@ use crate::model::error::chain;
 use crate::model::name::EnvironmentName;
 use crate::reconciler::{Options, Outcome, RunMode};
 use crate::settings::{CommonArguments, Settings};
+use crate::telemetry::Metrics;
 
 /// Settings with the world that they describe.
 pub(super) struct Session {
@@ -32,12 +33,18 @@ impl Session {
         let state = settings.state.clone().map(|url| {
             Arc::new(git.state(url, &settings.state_branch)) as Arc<dyn crate::adapters::sources::StateStore>
         });
+        let metrics = Arc::new(Metrics::new().map_err(|error| Failure::new(chain(&error)))?);
         let world = World {
             sources: Arc::new(git),
-            clusters: Arc::new(KubeClusters::new(settings.kubeconfig.clone(), settings.context.clone())),
+            clusters: Arc::new(KubeClusters::new(
+                settings.kubeconfig.clone(),
+                settings.context.clone(),
+                metrics.clone(),
+            )),
             state,
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
+            metrics: metrics.clone(),
         };
         Ok(Self { settings, world })
     }

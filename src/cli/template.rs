@@ -178,7 +178,9 @@ fn flags(arguments: &TemplateArguments) -> Result<Values, TemplateError> {
     }
     for expression in &arguments.set_file {
         let Some((key, path)) = expression.split_once('=') else {
-            return Err(TemplateError::Helm(format!("failed parsing --set-file data: key {expression:?} has no value")));
+            return Err(TemplateError::Helm(format!(
+                "failed parsing --set-file data: key {expression:?} has no value"
+            )));
         };
         let content = read(Path::new(path))?;
         let content = String::from_utf8_lossy(&content);
@@ -226,7 +228,8 @@ fn collect(
         let entry = entry.map_err(failed)?;
         let path = entry.path();
         let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
-        let about = std::fs::metadata(&path).map_err(|error| TemplateError::Read { path: path.clone(), error })?;
+        let about =
+            std::fs::metadata(&path).map_err(|error| TemplateError::Read { path: path.clone(), error })?;
         if about.is_dir() {
             collect(&path, format!("{name}/"), files, depth + 1)?;
         } else if about.is_file() {

@@ -105,7 +105,12 @@ fn named(fields: &Map<String, Value>, last: &Value, path: &str) -> Map<String, V
         let Some(value) = super::managed::descend(last, &step) else {
             continue;
         };
-        let inner = inner.as_object().map(|inner| named(inner, value, &here)).unwrap_or_default();
+        let whole = inner.as_object().cloned().unwrap_or_default();
+        let inner = named(&whole, value, &here);
+        // An empty set means "this field itself": a branch of which nothing is named must not become one.
+        if inner.is_empty() && !whole.is_empty() {
+            continue;
+        }
         part.insert(key.clone(), Value::Object(inner));
     }
     part
@@ -150,7 +155,8 @@ mod tests {
             "annotations": {"kubectl.kubernetes.io/last-applied-configuration": last},
             "managedFields": [
                 {"manager": "kubectl-client-side-apply", "operation": "Update", "apiVersion": "apps/v1", "fieldsType": "FieldsV1",
-                 "fieldsV1": {"f:spec": {"f:replicas": {}, "f:paused": {}, "f:strategy": {}}}},
+                 "fieldsV1": {"f:spec": {"f:replicas": {}, "f:paused": {}, "f:strategy": {}},
+                    "f:metadata": {"f:annotations": {".": {}, "f:kubectl.kubernetes.io/last-applied-configuration": {}}}}},
                 {"manager": "kubectl-edit", "operation": "Update", "fieldsV1": {"f:spec": {"f:minReadySeconds": {}}}}]}});
         let adoption = adoption(&object, "apps/v1").unwrap();
         assert_eq!(adoption.managers, ["kubectl-client-side-apply"]);

@@ -65,6 +65,8 @@ pub struct Execution<'a> {
     pub records: Vec<Record>,
     /// How many writes the API server was asked for.
     pub writes: usize,
+    /// How many objects were brought back.
+    pub heals: usize,
     /// The time.
     pub now: Timestamp,
 }
@@ -296,6 +298,7 @@ impl Execution<'_> {
                 }
             }
             ApplyReason::Heal | ApplyReason::Restore => {
+                self.heals += 1;
                 self.progress.healed.insert(object.id.clone(), projection);
                 let body = before.and_then(|record| record.body);
                 let signature = body.and_then(|body| signature(manifest, &body, live));

@@ -627,6 +627,7 @@ impl Reconciler {
             observed: self.observed_holds(application),
             namespace_known,
             keeps_records: self.world.state.is_some(),
+            heals: 0,
         })
     }
 
@@ -662,6 +663,7 @@ impl Reconciler {
         let id = result.application.clone();
         self.busy.remove(&id);
         self.writes += result.writes;
+        self.count(&id, &result);
         self.keep_result(&id, &result);
         let recorder = self.recorder.as_ref();
         for record in &result.records {
@@ -673,6 +675,15 @@ impl Reconciler {
             }
         }
         self.judge(&id, result);
+    }
+
+    fn count(&self, id: &ApplicationId, result: &TickResult) {
+        let metrics = &self.world.metrics;
+        metrics.reconciled(result.duration);
+        metrics.healed(&id.environment, result.heals);
+        for record in &result.records {
+            metrics.rolled_out(&id.environment, record.outcome);
+        }
     }
 
     /// Takes back the inventory of the application as the tick left it.
@@ -806,6 +817,10 @@ impl Reconciler {
                 && !self.clusters.is_empty(),
             time: Some(self.world.clock.now()),
         };
+        let metrics = &self.world.metrics;
+        metrics.set_objects(self.clusters.values().map(|state| state.live.len()).sum());
+        metrics.set_watches(self.clusters.values().map(|state| state.watches.len()).sum());
+        metrics.set_records_waiting(self.recorder.as_ref().map_or(0, Recorder::waiting));
         self.board.send_replace(Arc::new(board));
     }
 

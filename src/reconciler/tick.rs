@@ -22,7 +22,7 @@ use crate::sync::{Confirmations, Facts, Progress, SyncPlan, Wanted, plan};
 
 /// A tick acts at most so many times: each time something was written, so this is a backstop against a fault
 /// of ours, not a limit that work meets.
-const ROUNDS: usize = 1000;
+const ROUNDS: usize = 200;
 
 /// What one tick works on: a copy of everything about one application.
 pub(super) struct Tick {
@@ -48,6 +48,7 @@ pub(super) struct Tick {
     pub(super) observed: Vec<HoldReason>,
     pub(super) namespace_known: bool,
     pub(super) keeps_records: bool,
+    pub(super) heals: usize,
 }
 
 /// What a tick found and did.
@@ -62,6 +63,8 @@ pub(super) struct TickResult {
     pub(super) records: Vec<Record>,
     pub(super) namespace_exists: bool,
     pub(super) writes: usize,
+    pub(super) heals: usize,
+    pub(super) duration: std::time::Duration,
 }
 
 /// The live side of an application at one moment.
@@ -75,7 +78,14 @@ struct Seen {
 
 impl Tick {
     /// Runs until nothing more can be done now.
-    pub(super) async fn run(mut self) -> TickResult {
+    pub(super) async fn run(self) -> TickResult {
+        let started = tokio::time::Instant::now();
+        let mut result = self.work().await;
+        result.duration = started.elapsed();
+        result
+    }
+
+    async fn work(mut self) -> TickResult {
         let rendered = self.unpack_wanted();
         let (mut sets, mut records, mut writes) = (Vec::new(), Vec::new(), 0);
         let mut round = 0;
@@ -108,6 +118,8 @@ impl Tick {
             records: done.1,
             namespace_exists: seen.namespace_exists,
             writes: done.2,
+            heals: self.heals,
+            duration: std::time::Duration::ZERO,
         }
     }
 
@@ -265,10 +277,12 @@ impl Tick {
             sets: Vec::new(),
             records: Vec::new(),
             writes: 0,
+            heals: 0,
             now: self.clock.now(),
         };
         let wrote = execution.carry_out(plan).await;
         *writes += execution.writes;
+        self.heals += execution.heals;
         self.head = execution.head;
         self.intent = execution.intent;
         self.progress = execution.progress;

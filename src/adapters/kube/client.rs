@@ -19,6 +19,7 @@ use crate::adapters::cluster::{
 };
 use crate::model::kinds::{KindInfo, KindTable};
 use crate::model::resource::{ApiVersion, GroupKind, ResourceId};
+use crate::telemetry::{ApiResult, ApiVerb, Metrics};
 
 /// How many objects a page of a list holds.
 const PAGE: usize = 500;
@@ -28,33 +29,45 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 pub(super) struct KubeCluster {
     client: Client,
     kinds: RwLock<Option<Arc<KindTable>>>,
+    metrics: Arc<Metrics>,
 }
 
 impl KubeCluster {
-    pub(super) fn connect(mut config: kube::Config) -> Result<Self, ClusterError> {
+    pub(super) fn connect(mut config: kube::Config, metrics: Arc<Metrics>) -> Result<Self, ClusterError> {
         let agent = concat!("moorline/", env!("CARGO_PKG_VERSION"));
         config.headers.push((http::header::USER_AGENT, http::HeaderValue::from_static(agent)));
         let client = Client::try_from(config)
             .map_err(|error| ClusterError::Unconfigured { message: crate::model::error::chain(&error) })?;
-        Ok(Self { client, kinds: RwLock::default() })
+        Ok(Self { client, kinds: RwLock::default(), metrics })
     }
 
     async fn send(&self, request: Request<Vec<u8>>) -> Result<(u16, String), ClusterError> {
-        use http_body_util::BodyExt as _;
-        let timeout =
+        let verb = verb_of(&request);
+        let whole = tokio::time::timeout(REQUEST_TIMEOUT, self.exchange(request)).await;
+        let late =
             || ClusterError::Unavailable { message: "no answer within 60 s".to_owned(), retry_after: None };
-        let whole = async {
-            let answer = self.client.send(request.map(kube::client::Body::from)).await.map_err(sort)?;
-            let status = answer.status().as_u16();
-            let body = answer.into_body().collect().await.map_err(sort)?.to_bytes();
-            let text = String::from_utf8(body.into())
-                .map_err(|_| ClusterError::Garbled { message: "not UTF-8".to_owned() })?;
-            if status < 400 {
-                return Ok((status, text));
+        let (status, text) = match whole.unwrap_or_else(|_| Err(late())) {
+            Ok(answer) => answer,
+            Err(error) => {
+                self.metrics.asked_api(verb, ApiResult::Unreachable);
+                return Err(error);
             }
-            Err(sort(kube::Error::Api(Box::new(status_of(status, &text)))))
         };
-        tokio::time::timeout(REQUEST_TIMEOUT, whole).await.map_err(|_| timeout())?
+        self.metrics.asked_api(verb, ApiResult::of_status(status));
+        if status < 400 {
+            Ok((status, text))
+        } else {
+            Err(sort(kube::Error::Api(Box::new(status_of(status, &text)))))
+        }
+    }
+
+    async fn exchange(&self, request: Request<Vec<u8>>) -> Result<(u16, String), ClusterError> {
+        use http_body_util::BodyExt as _;
+        let answer = self.client.send(request.map(kube::client::Body::from)).await.map_err(sort)?;
+        let status = answer.status().as_u16();
+        let body = answer.into_body().collect().await.map_err(sort)?.to_bytes();
+        let garbled = |_| ClusterError::Garbled { message: "not UTF-8".to_owned() };
+        Ok((status, String::from_utf8(body.into()).map_err(garbled)?))
     }
 
     async fn send_json(&self, request: Request<Vec<u8>>) -> Result<(u16, Value), ClusterError> {
@@ -85,6 +98,24 @@ impl KubeCluster {
         let (info, version) = self.info(&id.kind, version).await?;
         let namespace = id.namespace.as_deref().filter(|_| info.namespaced);
         Ok(format!("{}/{}", collection(&info, &version, namespace), encoded(&id.name)))
+    }
+}
+
+/// What a request is counted as.
+fn verb_of(request: &Request<Vec<u8>>) -> ApiVerb {
+    let uri = request.uri();
+    let query = uri.query().unwrap_or("");
+    let media = request.headers().get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    match request.method().as_str() {
+        "GET" if matches!(uri.path(), "/api" | "/apis" | "/version") => ApiVerb::Discover,
+        "GET" if query.contains("limit=") => ApiVerb::List,
+        "GET" => ApiVerb::Get,
+        "PATCH" if query.contains("dryRun") => ApiVerb::DryRun,
+        "PATCH" if media.is_some_and(|media| media.contains("apply")) => ApiVerb::Apply,
+        "PATCH" => ApiVerb::Patch,
+        "POST" => ApiVerb::Create,
+        "PUT" => ApiVerb::Update,
+        _ => ApiVerb::Delete,
     }
 }
 
@@ -237,9 +268,15 @@ impl ClusterRead for KubeCluster {
             Some(namespace) => Api::namespaced_with(client, &namespace, &resource),
             None => Api::all_with(client, &resource),
         };
+        let metrics = self.metrics.clone();
         watcher(api, watcher::Config::default().labels(&selector))
             .default_backoff()
-            .map(move |event| translate(event, &kind, &version))
+            .map(move |event| {
+                if matches!(event, Ok(watcher::Event::Init)) {
+                    metrics.asked_api(ApiVerb::Watch, ApiResult::Ok);
+                }
+                translate(event, &kind, &version)
+            })
             .boxed()
     }
 

@@ -126,7 +126,13 @@ async fn kubectl_apply_is_adopted_and_a_field_that_leaves_git_goes_away() {
         "data": {"value": "0", "old": "x"}}),
     );
     let outcome = shop.once().await;
-    assert!(all_green(&outcome.board), "{:#?}", outcome.board);
+    assert!(
+        all_green(&outcome.board),
+        "{:#?} {:#?} {:?}",
+        outcome.plans,
+        outcome.failures,
+        shop.world.cluster.writes()
+    );
     assert_eq!(shop.object(CONFIG)["data"], json!({"value": "1"}));
 }
 
