@@ -262,8 +262,10 @@ fn check_from(entries: &[(String, Node<'_>)], environments: &IndexMap<Environmen
             let hint = Some("name the environment that this one is promoted from".to_owned());
             node.fault("`from` names the environment itself", hint);
         } else if !environments.contains_key(from) {
-            let hint = super::nearest(from.as_str(), &known)
-                .map_or_else(|| format!("known: {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
+            let hint = super::nearest(from.as_str(), &known).map_or_else(
+                || format!("known: {}", known.join(", ")),
+                |near| format!("did you mean `{near}`?"),
+            );
             node.fault(format!("`from` names the environment {from}, which does not exist"), Some(hint));
         }
     }
@@ -272,13 +274,12 @@ fn check_from(entries: &[(String, Node<'_>)], environments: &IndexMap<Environmen
 fn read_defaults(node: &Node<'_>) -> Defaults {
     let fields = node.fields(&keys::DEFAULTS);
     let standard = Defaults::default();
-    let pattern = |key: &str, otherwise: String| {
-        fields.get(key).and_then(|node| node.parse_with(checked_pattern)).unwrap_or(otherwise)
-    };
+    let namespace = fields.get("namespace").and_then(|node| node.parse_with(checked_namespace));
+    let release = fields.get("release").and_then(|node| node.parse_with(checked_release));
     let labels = fields.get("namespaceLabels").map(read_labels).unwrap_or_default();
     Defaults {
-        namespace: pattern("namespace", standard.namespace),
-        release: pattern("release", standard.release),
+        namespace: namespace.unwrap_or(standard.namespace),
+        release: release.unwrap_or(standard.release),
         namespace_labels: labels,
         sync: fields.get("sync").map(SyncSettings::read).unwrap_or_default(),
     }
@@ -327,8 +328,37 @@ fn is_label_text(text: &str) -> bool {
     ends && text.len() <= 63 && text.chars().all(|char| plain(char) || "-_.".contains(char))
 }
 
+/// The pattern of a namespace: filled in, it is a DNS label.
+fn checked_namespace(text: &str) -> Result<String, String> {
+    let pattern = checked_pattern(text)?;
+    match filled_with_x(&pattern).parse::<NamespaceName>() {
+        Ok(_) => Ok(pattern),
+        Err(_) => Err(format!(
+            "`{text}` cannot become a namespace: beside the braces, lower-case letters, digits and '-'"
+        )),
+    }
+}
+
+/// The pattern of a release name: filled in, it is DNS labels with dots between them.
+pub(super) fn checked_release(text: &str) -> Result<String, String> {
+    let pattern = checked_pattern(text)?;
+    if filled_with_x(&pattern).split('.').all(|part| part.parse::<NamespaceName>().is_ok()) {
+        Ok(pattern)
+    } else {
+        Err(format!(
+            "`{text}` cannot become a release name: beside the braces, lower-case letters, digits, '-' and '.'"
+        ))
+    }
+}
+
+fn filled_with_x(pattern: &str) -> String {
+    ["{team}", "{environment}", "{service}"]
+        .iter()
+        .fold(pattern.to_owned(), |text, word| text.replace(word, "x"))
+}
+
 /// A pattern may hold `{team}`, `{environment}` and `{service}`, nothing else in braces.
-pub(super) fn checked_pattern(text: &str) -> Result<String, String> {
+fn checked_pattern(text: &str) -> Result<String, String> {
     let mut rest = text;
     while let Some(start) = rest.find('{') {
         let Some(end) = rest[start..].find('}') else {

@@ -28,6 +28,8 @@ pub(super) struct Document {
     scope: FaultScope,
     value: Value,
     positions: Positions,
+    /// Whether there is something to read; what is missing in a broken file is no fault of its own.
+    is_readable: bool,
     faults: RefCell<Vec<Fault>>,
 }
 
@@ -39,6 +41,7 @@ impl Document {
             scope,
             value: Value::Null,
             positions: Positions::default(),
+            is_readable: true,
             faults: RefCell::default(),
         };
         match document.read(content) {
@@ -50,6 +53,7 @@ impl Document {
                 let scope = document.scope.clone();
                 let fault = Fault { file: file.to_owned(), line, column, message, hint, scope };
                 document.faults.borrow_mut().push(fault);
+                document.is_readable = false;
             }
         }
         document
@@ -89,6 +93,9 @@ impl Document {
     }
 
     fn fault(&self, path: &str, message: String, hint: Option<String>, scope: Option<FaultScope>) {
+        if !self.is_readable {
+            return;
+        }
         let (line, column) = self.positions.of(path);
         let scope = scope.unwrap_or_else(|| self.scope.clone());
         let fault = Fault { file: self.file.clone(), line, column, message, hint, scope };
@@ -108,16 +115,14 @@ fn unknown_key(key: &str, known: &Keys) -> (String, String) {
     (format!("unknown key `{}`", shown(key)), hint)
 }
 
-/// A text of somebody else inside a message: on one line, and not longer than people read.
+/// A text of somebody else inside a message, not longer than people read.
 fn shown(text: &str) -> String {
-    let cut: String = text.chars().take(80).flat_map(escaped).collect();
+    let cut: String = text.chars().take(80).collect();
     if text.chars().nth(80).is_some() { format!("{cut}…") } else { cut }
 }
 
-fn escaped(char: char) -> impl Iterator<Item = char> {
-    let (plain, escape) =
-        if char.is_control() { (None, Some(char.escape_default())) } else { (Some(char), None) };
-    plain.into_iter().chain(escape.into_iter().flatten())
+fn too_deep() -> String {
+    format!("is nested deeper than {DEPTH_LIMIT} levels")
 }
 
 /// Why a file cannot be read at all.
@@ -289,11 +294,6 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// A value as it is written, whatever YAML makes of it; nothing at all is an empty text.
-    pub(super) fn written(&self) -> Option<String> {
-        if self.is_empty() { Some(String::new()) } else { self.raw_text() }
-    }
-
     /// A text.
     pub(super) fn text(&self) -> Option<String> {
         match self.value {
@@ -348,7 +348,8 @@ impl<'a> Node<'a> {
         match self.value {
             Value::Bool(flag) => Some(*flag),
             other => {
-                let hint = matches!(other, Value::String(_)).then(|| "write true or false, without quotes".to_owned());
+                let hint = matches!(other, Value::String(_))
+                    .then(|| "write true or false, without quotes".to_owned());
                 self.fault(format!("expected true or false, found {}", kind_of(other)), hint);
                 None
             }
@@ -486,7 +487,12 @@ impl Positions {
         for item in Parser::new_from_str(text) {
             let (event, span) = item.map_err(|error| {
                 let marker = error.marker();
-                Unreadable::at((marker.line(), marker.col() + 1), error.info().to_owned())
+                // The parser looks ahead and has a limit of its own behind ours.
+                let message = match error.info() {
+                    "recursion limit exceeded" => too_deep(),
+                    other => other.to_owned(),
+                };
+                Unreadable::at((marker.line(), marker.col() + 1), message)
             })?;
             collector.take(event, (span.start.line(), span.start.col() + 1))?;
         }
@@ -526,7 +532,10 @@ impl Collector {
             Event::Alias(anchor) => {
                 self.enter(place, None)?;
                 let Some(size) = self.sizes.get(&anchor) else {
-                    return Err(Unreadable::at(place, "an alias stands inside of what it stands for".to_owned()));
+                    return Err(Unreadable::at(
+                        place,
+                        "an alias stands inside of what it stands for".to_owned(),
+                    ));
                 };
                 self.values = self.values.saturating_add(*size);
             }
@@ -538,7 +547,7 @@ impl Collector {
             _ => {}
         }
         if self.levels.len() > DEPTH_LIMIT {
-            return Err(Unreadable::at(place, format!("is nested deeper than {DEPTH_LIMIT} levels")));
+            return Err(Unreadable::at(place, too_deep()));
         }
         if self.values > VALUE_LIMIT {
             let message = format!("holds more than {VALUE_LIMIT} values, those of aliases included");

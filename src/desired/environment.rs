@@ -8,10 +8,12 @@ use super::document::{Document, Node};
 use super::keys;
 use super::nearest;
 use super::service::Service;
-use super::umbrella::{Umbrella, read_layer};
+use super::umbrella::{Umbrella, dependency_place, read_layer};
 use crate::model::fault::{Fault, FaultScope};
 use crate::model::manifest::TEAM_LABEL;
-use crate::model::name::{ApplicationId, EnvironmentName, LABEL_LIMIT, NamespaceName, ServiceName};
+use crate::model::name::{
+    ApplicationId, EnvironmentName, InvalidName, LABEL_LIMIT, NamespaceName, ServiceName,
+};
 use crate::model::policy::SyncPolicy;
 use crate::model::source::{CommitSha, File, FileTree};
 
@@ -76,10 +78,11 @@ impl ConfigRepository {
         for (name, environment) in &repository.environments {
             let (applications, faults) = repository.applications(tree, name);
             // What follows from a fault that is reported already is no news.
-            let is_held = |service: &ServiceName| repository.faults.iter().any(|one| one.holds(name, service));
-            more.extend(faults.into_iter().filter(|fault| {
-                !matches!(&fault.scope, FaultScope::Application(_, service) if is_held(service))
-            }));
+            let is_held =
+                |service: &ServiceName| repository.faults.iter().any(|one| one.holds(name, service));
+            more.extend(faults.into_iter().filter(
+                |fault| !matches!(&fault.scope, FaultScope::Application(_, service) if is_held(service)),
+            ));
             check_layers(environment, &applications, &mut more);
             check_folders(tree, &applications, &repository.services, &mut more);
         }
@@ -182,8 +185,9 @@ impl ConfigRepository {
             .flat_map(|environment| environment.members.iter().map(ServiceName::as_str))
             .chain(self.services.keys().map(ServiceName::as_str))
             .collect();
-        let declared =
-            |key: &str| self.environments.values().filter_map(|one| one.umbrella.as_ref()).any(|one| one.names(key));
+        let declared = |key: &str| {
+            self.environments.values().filter_map(|one| one.umbrella.as_ref()).any(|one| one.names(key))
+        };
         let known: Vec<&str> = names.iter().copied().collect();
         let mut strays = Vec::new();
         for (path, _) in tree.below("base").filter(|(path, _)| !path.contains('/')) {
@@ -197,7 +201,12 @@ impl ConfigRepository {
                 (None, None) => continue,
             };
             let file = format!("base/{path}");
-            strays.push(plain_fault(&file, "belongs to no service and no dependency", Some(hint), FaultScope::Nothing));
+            strays.push(plain_fault(
+                &file,
+                "belongs to no service and no dependency",
+                Some(hint),
+                FaultScope::Nothing,
+            ));
         }
         self.faults.extend(strays);
         self.faults.sort();
@@ -225,7 +234,11 @@ fn read_services(tree: &FileTree, faults: &mut Vec<Fault>) -> BTreeMap<ServiceNa
                 services.insert(name, service);
             }
             Err(error) => {
-                let hint = Some("name the file after the service, as payments-api.yaml".to_owned());
+                let hint = match &error {
+                    InvalidName::Reserved { .. } => "choose another name for the service",
+                    _ => "name the file after the service, as payments-api.yaml",
+                };
+                let hint = Some(hint.to_owned());
                 faults.push(plain_fault(&full, &error.to_string(), hint, FaultScope::Nothing));
             }
         }
@@ -241,21 +254,35 @@ fn plain_fault(file: &str, message: &str, hint: Option<String>, scope: FaultScop
 fn report_unlisted_folders(tree: &FileTree, configuration: &Configuration, faults: &mut Vec<Fault>) {
     let known: Vec<&str> = configuration.environments.keys().map(EnvironmentName::as_str).collect();
     for folder in tree.children("environments") {
+        if known.contains(&folder) {
+            continue;
+        }
         if !tree.has_folder(&format!("environments/{folder}")) {
             let is_yaml = [".yaml", ".yml"].iter().any(|ending| folder.ends_with(ending));
             if is_yaml || folder.parse::<EnvironmentName>().is_ok() {
                 let hint = Some("environments/ holds one folder per environment".to_owned());
-                let why = tree.get(&format!("environments/{folder}")).and_then(|file| file.content.bytes().err());
+                let why =
+                    tree.get(&format!("environments/{folder}")).and_then(|file| file.content.bytes().err());
                 let message = why.unwrap_or("is not the folder of an environment");
-                faults.push(plain_fault(&format!("environments/{folder}"), message, hint, FaultScope::Nothing));
+                faults.push(plain_fault(
+                    &format!("environments/{folder}"),
+                    message,
+                    hint,
+                    FaultScope::Nothing,
+                ));
             }
-        } else if !known.contains(&folder) {
+        } else {
             let hint = nearest(folder, &known).map_or_else(
                 || format!("add `{folder}: {{}}` under environments in {CONFIGURATION_FILE}"),
                 |near| format!("did you mean environments/{near}?"),
             );
             let file = format!("environments/{folder}");
-            faults.push(plain_fault(&file, "is not an environment of moorline.yaml", Some(hint), FaultScope::Nothing));
+            faults.push(plain_fault(
+                &file,
+                "is not an environment of moorline.yaml",
+                Some(hint),
+                FaultScope::Nothing,
+            ));
         }
     }
 }
@@ -273,8 +300,13 @@ impl Environment {
         let folder = tree.subtree(&path);
         let scope = FaultScope::Environment(name.clone());
         if folder.is_empty() {
-            let hint = Some("add the folder, or remove the environment from moorline.yaml".to_owned());
-            faults.push(plain_fault(&path, "does not exist", hint, scope.clone()));
+            let why = tree.get(&path).map(|file| file.content.bytes().err().unwrap_or("is a file"));
+            let hint = match why {
+                Some(_) => "make it a folder".to_owned(),
+                None => "add the folder, or remove the environment from moorline.yaml".to_owned(),
+            };
+            let message = why.unwrap_or("does not exist");
+            faults.push(plain_fault(&path, message, Some(hint), scope.clone()));
         }
         let umbrella = Umbrella::read(name, &folder, tree, faults);
         let mut members = BTreeSet::new();
@@ -284,9 +316,11 @@ impl Environment {
                     members.insert(service);
                 }
                 Err(error) => {
-                    let file = format!("{path}/Chart.yaml");
+                    let (file, (line, column)) = dependency_place(&folder, key);
                     let hint = Some("give the dependency an alias that is a DNS label".to_owned());
-                    faults.push(plain_fault(&file, &error.to_string(), hint, scope.clone()));
+                    let fault =
+                        plain_fault(&format!("{path}/{file}"), &error.to_string(), hint, scope.clone());
+                    faults.push(Fault { line, column, ..fault });
                 }
             }
         }
@@ -326,14 +360,19 @@ fn layered_services(
         match ServiceName::parse_given(stem) {
             Ok(service) if services.contains_key(&service) => layered.push(service),
             parsed => {
-                let hint = nearest(stem, &known).map_or_else(
-                    || format!("add services/{stem}.yaml, or make {stem} a dependency of the umbrella"),
-                    |near| format!("did you mean {near}.yaml?"),
-                );
-                let message = match parsed {
-                    Ok(_) => "belongs to no service and no dependency".to_owned(),
-                    Err(error) => error.to_string(),
+                let (message, otherwise) = match parsed {
+                    Ok(_) => (
+                        "belongs to no service and no dependency".to_owned(),
+                        format!("add services/{stem}.yaml, or make {stem} a dependency of the umbrella"),
+                    ),
+                    Err(error) => (
+                        error.to_string(),
+                        "a layer is named after its service; values for all of them stand in values.yaml"
+                            .to_owned(),
+                    ),
                 };
+                let hint =
+                    nearest(stem, &known).map_or(otherwise, |near| format!("did you mean {near}.yaml?"));
                 let scope = stem.parse().map_or(FaultScope::Nothing, |service| {
                     FaultScope::Application(environment.clone(), service)
                 });
@@ -378,25 +417,33 @@ fn read_pins(
 }
 
 fn read_pin(node: &Node<'_>, scope: &FaultScope) -> Option<Pin> {
-    let commit_of = |node: &Node<'_>| match node.written()?.parse::<CommitSha>() {
+    const HINT: &str =
+        "write the full commit, as `git rev-parse` prints it, or {commit: …, digest: sha256:…}";
+    let node = node.within(scope);
+    if node.is_empty() {
+        node.fault("is pinned to nothing", Some(format!("{HINT}; or remove the line")));
+        return None;
+    }
+    let commit_of = |node: &Node<'_>| match node.raw_text()?.parse::<CommitSha>() {
         Ok(commit) => Some(commit),
         Err(error) => {
-            let hint = "write the full commit, as `git rev-parse` prints it, or {commit: …, digest: sha256:…}";
-            node.fault_in(scope.clone(), error.to_string(), Some(hint.to_owned()));
+            node.fault(error.to_string(), Some(HINT.to_owned()));
             None
         }
     };
     if !node.is_map() {
-        return Some(Pin { commit: commit_of(node)?, digest: None });
+        return Some(Pin { commit: commit_of(&node)?, digest: None });
     }
-    let node = node.within(scope);
     let fields = node.fields(&keys::PIN);
-    let commit = fields.needed("commit", &node, "the full commit of the code repository");
-    let digest = match fields.get("digest") {
-        Some(node) => Some(node.parse::<crate::model::digest::Digest>()?.to_string()),
-        None => None,
-    };
-    Some(Pin { commit: commit_of(commit?)?, digest })
+    let commit = fields.needed("commit", &node, "the full commit of the code repository").and_then(commit_of);
+    let digest = fields.get("digest").map(Node::parse::<crate::model::digest::Digest>);
+    Some(Pin {
+        commit: commit?,
+        digest: match digest {
+            Some(digest) => Some(digest?.to_string()),
+            None => None,
+        },
+    })
 }
 
 /// Resolves the applications of one environment.
@@ -451,9 +498,12 @@ impl Resolver<'_> {
     fn fault(&self, service: &ServiceName, keys: &[&str], message: &str, hint: Option<String>) -> Fault {
         let scope = FaultScope::Application(self.environment.name.clone(), service.clone());
         let Some(known) = self.services.get(service) else {
-            let umbrella = self.environment.umbrella.is_some();
-            let file = if umbrella { "/Chart.yaml" } else { "" };
-            return plain_fault(&format!("environments/{}{file}", self.environment.name), message, hint, scope);
+            let folder = format!("environments/{}", self.environment.name);
+            if service.is_environment() {
+                return plain_fault(&folder, message, hint, scope);
+            }
+            let (file, (line, column)) = dependency_place(&self.environment.folder, service.as_str());
+            return Fault { line, column, ..plain_fault(&format!("{folder}/{file}"), message, hint, scope) };
         };
         let (line, column) = known.places.of(keys);
         let file = format!("services/{service}.yaml");
@@ -517,10 +567,14 @@ impl Resolver<'_> {
             return Ok(namespace.clone());
         }
         let Some(text) = self.fill(&self.configuration.defaults.namespace, name, service) else {
-            let what = if name.is_environment() { "the umbrella's own objects have" } else { "it has" };
+            let stage = &self.environment.name;
+            let (what, hint) = if name.is_environment() {
+                ("the environment's own objects have".to_owned(), String::new())
+            } else {
+                (format!("{name} has"), format!("add services/{name}.yaml with its team, or "))
+            };
             let message = format!("{what} no team, so the namespace pattern does not apply");
-            let hint =
-                format!("set environments.{}.namespace in {CONFIGURATION_FILE}", self.environment.name);
+            let hint = format!("{hint}set environments.{stage}.namespace in {CONFIGURATION_FILE}");
             return Err(self.fault(name, &["team"], &message, Some(hint)));
         };
         text.parse().map_err(|error| {

@@ -197,7 +197,8 @@ fn manifests() -> Value {
 }
 
 fn image() -> Value {
-    let tag = text("The pattern of the tag; {commit} is the full commit.", "^([A-Za-z0-9._-]|\\{commit\\})+$");
+    let tag =
+        text("The pattern of the tag; {commit} is the full commit.", "^([A-Za-z0-9._-]|\\{commit\\})+$");
     map(
         "The image whose tag follows the code.",
         &["repository"],
@@ -311,11 +312,7 @@ fn with_default(mut value: Value, default: Value) -> Value {
 /// Another definition. Beside a reference the dialect reads nothing, so a description goes around it.
 fn reference(name: &str, description: &str) -> Value {
     let reference = json!({"$ref": format!("#/$defs/{name}")});
-    if description.is_empty() {
-        reference
-    } else {
-        json!({"description": description, "allOf": [reference]})
-    }
+    if description.is_empty() { reference } else { json!({"description": description, "allOf": [reference]}) }
 }
 
 #[cfg(test)]

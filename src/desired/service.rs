@@ -1,6 +1,6 @@
 //! `services/<name>.yaml`: whose a service is, where its code, chart or manifests and image are.
 
-use super::configuration::{SyncSettings, checked_kind, checked_pattern, checked_reference};
+use super::configuration::{SyncSettings, checked_kind, checked_reference, checked_release};
 use super::document::{Document, Node, Places};
 use super::keys;
 use crate::model::fault::{Fault, FaultScope};
@@ -109,7 +109,7 @@ fn read_service(root: &Node<'_>) -> Service {
         manifests: fields.get("manifests").and_then(read_manifests),
         image: fields.get("image").and_then(read_image),
         namespace: fields.get("namespace").and_then(Node::parse),
-        release: fields.get("release").and_then(|node| node.parse_with(checked_pattern)),
+        release: fields.get("release").and_then(|node| node.parse_with(checked_release)),
         sync: fields.get("sync").map(SyncSettings::read).unwrap_or_default(),
         suspend: fields.get("suspend").and_then(Node::reason),
         adopt: fields.get("adopt").and_then(Node::boolean).unwrap_or(false),
@@ -133,11 +133,10 @@ fn read_service(root: &Node<'_>) -> Service {
 
 fn read_code(node: &Node<'_>) -> Option<CodeSource> {
     let fields = node.fields(&keys::CODE);
-    let repository = fields.needed("repository", node, "the address of the Git repository")?;
-    Some(CodeSource {
-        repository: repository.parse()?,
-        path: fields.get("path").map_or(Some(RepositoryPath::default()), Node::parse)?,
-    })
+    let repository = fields.needed("repository", node, "the address of the Git repository");
+    let repository = repository.and_then(Node::parse);
+    let path = fields.get("path").map_or(Some(RepositoryPath::default()), Node::parse);
+    Some(CodeSource { repository: repository?, path: path? })
 }
 
 fn read_chart(node: &Node<'_>) -> Option<ChartSource> {
@@ -149,10 +148,8 @@ fn read_chart(node: &Node<'_>) -> Option<ChartSource> {
 fn read_manifests(node: &Node<'_>) -> Option<ManifestSource> {
     let fields = node.fields(&keys::MANIFESTS);
     let path = fields.needed("path", node, "the folder that holds the YAML files");
-    let repository = match fields.get("repository") {
-        Some(node) => Some(node.parse()?),
-        None => None,
-    };
+    let path = path.and_then(Node::parse);
+    let repository = fields.get("repository");
     let branch =
         fields.get("branch").and_then(|node| node.raw_text().and_then(|text| checked_reference(node, text)));
     if let Some(node) = fields.get("branch").filter(|_| repository.is_none()) {
@@ -161,21 +158,22 @@ fn read_manifests(node: &Node<'_>) -> Option<ManifestSource> {
             Some("remove `branch`, or name the repository".to_owned()),
         );
     }
-    Some(ManifestSource { repository, branch, path: path?.parse()? })
+    let repository = match repository.map(Node::parse) {
+        Some(parsed) => Some(parsed?),
+        None => None,
+    };
+    Some(ManifestSource { repository, branch, path: path? })
 }
 
 fn read_image(node: &Node<'_>) -> Option<ImageSource> {
     let fields = node.fields(&keys::IMAGE);
     let repository = fields.needed("repository", node, "the repository of the image, without a tag");
     let values = fields.get("values").map(|node| node.fields(&keys::IMAGE_VALUES));
+    let repository = repository.and_then(|node| node.parse_with(checked_image));
+    let tag = fields.get("tag").map_or(Some("{commit}".to_owned()), |node| node.parse_with(checked_tag));
     let path = |key: &str| values.as_ref().and_then(|fields| fields.get(key)?.parse_with(checked_value_path));
-    Some(ImageSource {
-        repository: repository?.parse_with(checked_image)?,
-        tag: fields.get("tag").map_or(Some("{commit}".to_owned()), |node| node.parse_with(checked_tag))?,
-        repository_value: path("repository"),
-        tag_value: path("tag"),
-        digest_value: path("digest"),
-    })
+    let (repository_value, tag_value, digest_value) = (path("repository"), path("tag"), path("digest"));
+    Some(ImageSource { repository: repository?, tag: tag?, repository_value, tag_value, digest_value })
 }
 
 fn checked_image(text: &str) -> Result<String, String> {

@@ -267,17 +267,17 @@ impl Reporter<'_> {
             Ok(service) => FaultScope::Application(self.environment.clone(), service),
             Err(_) => FaultScope::Environment(self.environment.clone()),
         };
-        let (file, (line, column)) = self.dependency_place(name);
+        let (file, (line, column)) = dependency_place(self.folder, key);
         Fault { scope, line, column, ..self.whole(file, &message, Some(hint)) }
     }
+}
 
-    /// Where a dependency is listed: in `Chart.yaml`, or in `requirements.yaml` of older charts.
-    fn dependency_place(&self, name: &str) -> (&'static str, (usize, usize)) {
-        let find = |file: &'static str| {
-            let place = Document::parse(file, self.folder.get(file)?, FaultScope::Nothing)
-                .place_of_item("dependencies", "name", name)?;
-            Some((file, place))
-        };
-        ["Chart.yaml", "requirements.yaml"].into_iter().find_map(find).unwrap_or(("Chart.yaml", (0, 0)))
-    }
+/// Where a dependency is listed: in `Chart.yaml`, or in `requirements.yaml` of older charts.
+pub(super) fn dependency_place(folder: &FileTree, key: &str) -> (&'static str, (usize, usize)) {
+    let find = |file: &'static str| {
+        let document = Document::parse(file, folder.get(file)?, FaultScope::Nothing);
+        let place = |by| document.place_of_item("dependencies", by, key);
+        Some((file, place("alias").or_else(|| place("name"))?))
+    };
+    ["Chart.yaml", "requirements.yaml"].into_iter().find_map(find).unwrap_or(("Chart.yaml", (0, 0)))
 }

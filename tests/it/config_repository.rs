@@ -13,6 +13,8 @@ use std::process::Command;
 
 use moorline::adapters::checkout::read_checkout;
 use moorline::desired::{ConfigRepository, schema};
+use moorline::model::source::FileTree;
+use proptest::prelude::*;
 use serde_json::Value;
 
 const TEMPLATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config-repo-template");
@@ -68,12 +70,33 @@ fn the_template_holds_the_schema_of_this_version() {
 }
 
 #[test]
+fn the_reference_names_every_key() {
+    let reference = include_str!("../../docs/config-repository.md");
+    for (name, definition) in schema()["$defs"].as_object().unwrap() {
+        for (key, property) in definition["properties"].as_object().into_iter().flatten() {
+            assert!(
+                reference.contains(&format!("`{key}`")),
+                "docs/config-repository.md lacks {key} of {name}"
+            );
+            let default =
+                property.get("default").map(|value| value.as_str().map_or(value.to_string(), str::to_owned));
+            let default = default.unwrap_or_default();
+            assert!(
+                reference.contains(&default),
+                "docs/config-repository.md lacks the default {default} of {key}"
+            );
+        }
+    }
+}
+
+#[test]
 fn files_of_the_template_are_valid_under_the_schema_they_name() {
     let tree = read_checkout(Path::new(TEMPLATE)).unwrap();
     let mut count = 0;
     for (path, file) in tree.iter() {
         let text = String::from_utf8(file.content.bytes().unwrap().to_vec()).unwrap();
-        let Some(named) = text.strip_prefix("# yaml-language-server: $schema=").and_then(|rest| rest.lines().next())
+        let Some(named) =
+            text.strip_prefix("# yaml-language-server: $schema=").and_then(|rest| rest.lines().next())
         else {
             continue;
         };
@@ -116,9 +139,13 @@ impl Validator {
                 "minLength" => value.as_str().is_none_or(|text| !text.is_empty()),
                 "minItems" => value.as_array().is_none_or(|items| !items.is_empty()),
                 "minProperties" => value.as_object().is_none_or(|map| !map.is_empty()),
-                "maxLength" => value.as_str().is_none_or(|text| text.len() as u64 <= argument.as_u64().unwrap()),
+                "maxLength" => {
+                    value.as_str().is_none_or(|text| text.len() as u64 <= argument.as_u64().unwrap())
+                }
                 "pattern" => value.as_str().is_none_or(|text| matches(argument.as_str().unwrap(), text)),
-                "required" => argument.as_array().unwrap().iter().all(|key| value.get(key.as_str().unwrap()).is_some()),
+                "required" => {
+                    argument.as_array().unwrap().iter().all(|key| value.get(key.as_str().unwrap()).is_some())
+                }
                 "items" => {
                     let items = value.as_array().into_iter().flatten();
                     items.for_each(|item| self.validate(item, argument, place, faults));
@@ -126,13 +153,17 @@ impl Validator {
                 }
                 "propertyNames" => {
                     let names = value.as_object().into_iter().flatten();
-                    names.for_each(|(name, _)| self.validate(&Value::from(name.as_str()), argument, place, faults));
+                    names.for_each(|(name, _)| {
+                        self.validate(&Value::from(name.as_str()), argument, place, faults)
+                    });
                     true
                 }
                 "properties" => {
                     for (key, inner) in value.as_object().into_iter().flatten() {
                         match (argument.get(key), &schema["additionalProperties"]) {
-                            (Some(property), _) => self.validate(inner, property, &format!("{place}/{key}"), faults),
+                            (Some(property), _) => {
+                                self.validate(inner, property, &format!("{place}/{key}"), faults)
+                            }
                             (None, Value::Bool(false)) => faults.push(format!("{place}: {key} is not known")),
                             (None, _) => {}
                         }
@@ -203,14 +234,16 @@ impl Case {
     /// Writes the sound repository with this case's changes.
     fn write(&self, sound: &str, folder: &Path) {
         let mut files = sections(sound);
-        for (header, body) in sections(&self.given) {
-            match header.strip_prefix("without ") {
-                Some(gone) => files.retain(|path, _| path != gone && !path.starts_with(&format!("{gone}/"))),
-                None => drop(files.insert(header, body)),
-            }
+        let (gone, given): (Vec<_>, Vec<_>) =
+            sections(&self.given).into_iter().partition(|(header, _)| header.starts_with("without "));
+        for (header, _) in &gone {
+            let gone = header.trim_start_matches("without ");
+            files.retain(|path, _| path != gone && !path.starts_with(&format!("{gone}/")));
         }
+        files.extend(given);
         for (header, body) in files {
-            let (path, link) = header.split_once(" -> ").map_or((header.as_str(), None), |(path, to)| (path, Some(to)));
+            let (path, link) =
+                header.split_once(" -> ").map_or((header.as_str(), None), |(path, to)| (path, Some(to)));
             let path = folder.join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             match link {
@@ -293,11 +326,59 @@ fn faults_leave_other_applications_alone() {
         let all = repository.environments.values().flat_map(|environment| {
             environment.members.iter().map(move |service| (environment.name.clone(), service.clone()))
         });
-        let is_held = |environment: &_, service: &_| repository.faults.iter().any(|one| one.holds(environment, service));
+        let is_held = |environment: &_, service: &_| {
+            repository.faults.iter().any(|one| one.holds(environment, service))
+        };
         let seen: Vec<String> = all
             .filter(|(environment, service)| is_held(environment, service))
             .map(|(environment, service)| format!("{environment}/{service}"))
             .collect();
         assert_eq!(seen, held, "{case}: {:?}", repository.faults);
+    }
+}
+
+/// One change of a text: a piece put in, taken out or doubled somewhere.
+fn changed(text: &str, place: usize, length: usize, piece: &str) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    let start = place % (chars.len() + 1);
+    let end = (start + length).min(chars.len());
+    let (before, after) = (&chars[..start], &chars[end..]);
+    before.iter().chain(&piece.chars().collect::<Vec<_>>()).chain(after).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_text_makes_reading_fail(
+        file in 0usize..32,
+        place in 0usize..600,
+        length in 0usize..12,
+        piece in prop_oneof![
+            Just(String::new()),
+            "[-\\[\\]{}:,&*!|>'\"%@`#? \n\t]{1,4}",
+            Just("*a".to_owned()),
+            Just("<<: ".to_owned()),
+            Just("\u{feff}\u{0}\u{85}".to_owned()),
+            Just("!!binary ".to_owned()),
+            Just("\n---\n".to_owned()),
+            Just(".nan".to_owned()),
+            Just("1e999".to_owned()),
+            "\\PC{1,8}",
+        ],
+    ) {
+        let mut files = sections(&fs::read_to_string(format!("{CORPUS}/_sound.txt")).unwrap());
+        let index = file % files.len();
+        let text = files.values_mut().nth(index).unwrap();
+        *text = changed(text, place, length, &piece);
+        let tree = FileTree::from_contents(files);
+        let repository = ConfigRepository::read(&tree);
+        for fault in &repository.faults {
+            let line = fault.to_string();
+            prop_assert!(!line.contains(char::is_control), "{line:?}");
+            prop_assert!(tree.get(&fault.file).is_some() || fault.line == 0, "{line}");
+        }
+        // What is read again is the same: no order of hashing shows.
+        prop_assert_eq!(repository.faults, ConfigRepository::read(&tree).faults);
     }
 }
