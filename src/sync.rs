@@ -20,6 +20,3 @@ pub use facts::{Confirmations, Facts, Wanted, WantedObject, WantedSet, WantedVer
 pub use plan::{ApplyObject, ApplyReason, DeleteObject, Step, SyncPlan, plan};
 pub use progress::{AppliedObject, Failure, FailureKind, Progress, RolloutProgress};
 pub use status::ResourceState;
-
-#[cfg(test)]
-mod tests;

@@ -27,7 +27,13 @@ pub enum SourceError {
         /// What the transport said, without credentials.
         message: String,
     },
-    /// The repository, branch, tag or commit is not there.
+    /// The repository is not there, or hidden from us.
+    #[error("{repository} does not exist, or these credentials may not see it")]
+    Absent {
+        /// The repository.
+        repository: RepositoryUrl,
+    },
+    /// The branch, tag or commit is not there.
     #[error("{revision} does not exist in {repository}")]
     Missing {
         /// The repository.
@@ -69,14 +75,16 @@ impl Classified for SourceError {
     fn class(&self) -> ErrorClass {
         match self {
             Self::Unreachable { .. } | Self::Mirror { .. } => ErrorClass::Transient,
-            Self::Denied { .. } | Self::Missing { .. } | Self::Limit { .. } => ErrorClass::Config,
+            Self::Absent { .. } | Self::Denied { .. } | Self::Missing { .. } | Self::Limit { .. } => {
+                ErrorClass::Config
+            }
             Self::PushRaced { .. } => ErrorClass::Conflict,
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Denied { .. } => {
+            Self::Denied { .. } | Self::Absent { .. } => {
                 Some("check `credentials` in the settings: the longest matching prefix is used".to_owned())
             }
             _ => None,

@@ -1,3 +1,5 @@
+//! Health by example: every kind with a good and a bad one.
+
 use super::*;
 use serde_json::json;
 

@@ -262,7 +262,7 @@ impl HoldReason {
                 format!("{repository} cannot be read: {message}; what is deployed is kept")
             }
             Self::RevisionMissing { repository, revision } => {
-                format!("{revision} is gone from {repository}; what is deployed is kept until it is back")
+                format!("{repository} has no {revision}; what is deployed is kept until it is back")
             }
             Self::RenderFailed { message, hint } => with_hint(message, hint.as_deref()),
             Self::HookUnsupported { object } => format!(

@@ -40,8 +40,8 @@ pub struct ClusterState {
     pub unreadable: BTreeMap<ApplicationId, String>,
     /// Sets written for rollouts that did not end.
     pub intents: HashMap<ApplicationId, StoredSet>,
-    /// Sets, compressed.
-    pub sets: HashMap<ApplicationId, Vec<PackedSet>>,
+    /// Sets, compressed: what is deployed can be restored without asking anyone.
+    sets: HashMap<ApplicationId, Vec<PackedSet>>,
     /// Commands by environment.
     pub commands: BTreeMap<EnvironmentName, Commands>,
     /// What stands where we did not write yet.
@@ -94,15 +94,15 @@ impl ClusterState {
         for (id, object) in inventory.heads.values().flat_map(|stored| &stored.head.objects) {
             self.live.expect(id, object.projection);
         }
+        self.heads = inventory.heads;
+        self.unreadable = inventory.unreadable;
         for (stored, packed) in inventory.sets {
-            let head = inventory.heads.get(&stored.application).map_or(0, |head| head.head.rollout);
+            let head = self.heads.get(&stored.application).map_or(0, |head| head.head.rollout);
             if stored.rollout > head {
                 self.intents.insert(stored.application.clone(), stored.clone());
             }
-            self.keep_set(&stored.application, packed);
+            self.sets.entry(stored.application.clone()).or_default().push(packed);
         }
-        self.heads = inventory.heads;
-        self.unreadable = inventory.unreadable;
     }
 
     /// Starts the watches of kinds that are served.
@@ -114,14 +114,13 @@ impl ClusterState {
         }
     }
 
-    /// Keeps a set at hand; of each application the two newest.
+    /// Keeps a set at hand: of each application the deployed one, and the newest.
     pub fn keep_set(&mut self, application: &ApplicationId, packed: PackedSet) {
+        let head = self.heads.get(application).map(|stored| &stored.head);
+        let deployed = head.and_then(|head| head.deployed.as_ref()).map(|version| version.digest);
         let sets = self.sets.entry(application.clone()).or_default();
-        sets.retain(|one| one.digest != packed.digest);
+        sets.retain(|one| one.digest != packed.digest && Some(one.digest) == deployed);
         sets.push(packed);
-        if sets.len() > 2 {
-            sets.remove(0);
-        }
     }
 
     /// A set at hand.

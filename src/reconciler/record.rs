@@ -117,7 +117,7 @@ impl Writer {
             })
         };
         if let Some(commit) = self.store.commit(&prepare).await? {
-            tracing::info!(records.count = batch.len(), state.commit = %commit, "Recorded {} rollouts", batch.len());
+            tracing::info!(records.count = batch.len(), state.commit = %commit, "Recorded {} in the state repository", plural(batch.len()));
         }
         Ok(())
     }
@@ -134,4 +134,8 @@ pub async fn recorded_rollouts(store: &dyn StateStore) -> Result<BTreeMap<Applic
         }
     }
     Ok(numbers)
+}
+
+fn plural(records: usize) -> String {
+    if records == 1 { "1 rollout".to_owned() } else { format!("{records} rollouts") }
 }

@@ -779,12 +779,8 @@ impl Reconciler {
     fn is_done(&mut self) -> bool {
         let now = self.world.clock.now();
         let busy = !self.busy.is_empty() || !self.dirty.is_empty();
-        let unknown = self.applications.values().any(|one| {
-            one.plan
-                .as_ref()
-                .is_some_and(|plan| plan.sync == crate::model::drift::SyncStatus::Unknown && !has_fault(plan))
-                && matches!(&*one.target.wanted, Wanted::Version(_))
-        });
+        let unknown =
+            self.applications.values().any(|one| one.plan.as_ref().is_some_and(|plan| !plan.informed));
         let moving = self.applications.values().any(|one| one.moving);
         let recording = self.recorder.as_ref().is_some_and(|recorder| recorder.waiting() > 0);
         let failing = self.recorder.as_ref().is_some_and(|recorder| recorder.failure().is_some())
@@ -887,6 +883,9 @@ fn is_moving(result: &TickResult) -> bool {
 
 /// One readable line for each change of what an application does or is held by.
 fn say(id: &ApplicationId, application: &mut Application, status: &ApplicationStatus, result: &TickResult) {
+    if !result.plan.informed && status.holds.is_empty() {
+        return;
+    }
     let holds: Vec<&str> = status.holds.iter().map(|hold| hold.message.as_str()).collect();
     let wanted = status.wanted.as_ref().map(describe).unwrap_or_default();
     let line = format!("{} {} {} {}", status.sync.as_str(), status.health.as_str(), wanted, holds.join("; "));
@@ -938,6 +937,7 @@ fn show_unconnected(id: &ApplicationId, application: &mut Application, now: Time
         health: HealthStatus::Unknown,
         resources: Vec::new(),
         wake: None,
+        informed: true,
     };
     let view = View {
         plan: &plan,

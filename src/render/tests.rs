@@ -1,3 +1,5 @@
+//! Rendering plain YAML: namespaces, labels, layouts, hooks, what is refused.
+
 use super::*;
 use crate::desired::ConfigRepository;
 

@@ -147,6 +147,8 @@ pub struct SyncPlan {
     pub resources: Vec<ResourceState>,
     /// When to look again, if nothing happens before.
     pub wake: Option<Timestamp>,
+    /// Whether the live objects were known in full: without that nothing is decided.
+    pub informed: bool,
 }
 
 impl SyncPlan {
@@ -181,6 +183,7 @@ pub fn plan(facts: &Facts<'_>) -> SyncPlan {
         health: health_status(facts, &resources),
         resources,
         wake: None,
+        informed: facts.live_complete,
     };
     if facts.live_complete && facts.suspension.is_none() && is_same_cluster(facts, &mut plan) {
         decide(facts, &mut plan);

@@ -1,1 +1,210 @@
-//! temp
+//! The walls of the house: who may name whom, what pure modules may not do, and that no file stands outside.
+//!
+//! A text scan: macros and re-exports could hide an arrow, so nothing is re-exported across modules.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// Module → modules it may name. Adding an arrow is changing one row.
+const MAY_USE: &[(&str, &[&str])] = &[
+    ("model", &[]),
+    ("helm", &[]),
+    ("desired", &["model", "helm"]),
+    ("render", &["model", "desired", "helm", "diff"]),
+    ("health", &["model"]),
+    ("diff", &["model", "health"]),
+    ("sync", &["model", "diff", "health"]),
+    ("ledger", &["model"]),
+    ("telemetry", &["model"]),
+    ("adapters", &["model", "telemetry"]),
+    (
+        "reconciler",
+        &["model", "desired", "render", "diff", "health", "sync", "ledger", "adapters", "telemetry"],
+    ),
+    ("server", &["model", "telemetry"]),
+    ("settings", &["model", "adapters"]),
+    (
+        "cli",
+        &[
+            "model",
+            "desired",
+            "render",
+            "helm",
+            "diff",
+            "sync",
+            "adapters",
+            "reconciler",
+            "server",
+            "settings",
+            "telemetry",
+        ],
+    ),
+];
+
+const PURE: &[&str] = &["model", "helm", "desired", "render", "health", "diff", "sync", "ledger"];
+
+/// What pure code may not contain, and why.
+const FORBIDDEN: &[(&str, &str)] = &[
+    ("async fn", "pure code does not await"),
+    (".await", "pure code does not await"),
+    ("tokio", "pure code does not await"),
+    ("kube::", "pure code knows no client"),
+    ("reqwest", "pure code has no network"),
+    ("std::fs", "pure code does no IO"),
+    ("std::env::", "pure code does not read the environment"),
+    ("std::net", "pure code has no network"),
+    ("::now()", "time is an argument"),
+    ("tracing::", "pure code does not log"),
+    ("println!", "libraries do not print"),
+];
+
+/// Names that say nothing of what is inside.
+const BAD_NAMES: &[&str] = &["util", "utils", "common", "helper", "helpers", "misc", "manager"];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+fn sources() -> BTreeMap<String, String> {
+    let mut files = BTreeMap::new();
+    let mut folders = vec![root()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let name = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
+                files.insert(name, std::fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+    assert!(files.len() > 50, "only {} files found", files.len());
+    files
+}
+
+fn module_of(file: &str) -> &str {
+    file.split('/').next().unwrap().trim_end_matches(".rs")
+}
+
+/// A file without comments and without the tests at its end.
+fn code(text: &str) -> String {
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+    code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+fn is_test(file: &str) -> bool {
+    file.ends_with("tests.rs") || file.contains("/tests/")
+}
+
+#[test]
+fn arrows_go_one_way() {
+    let allowed: BTreeMap<&str, &[&str]> = MAY_USE.iter().copied().collect();
+    let mut wrong = Vec::new();
+    for (file, text) in sources().iter().filter(|(file, _)| !is_test(file)) {
+        let module = module_of(file);
+        if matches!(module, "lib" | "main") {
+            continue;
+        }
+        let may = allowed.get(module).unwrap_or_else(|| panic!("{module} has no row in MAY_USE"));
+        let code = code(text);
+        for (other, _) in MAY_USE.iter().filter(|(other, _)| *other != module && !may.contains(other)) {
+            if code.contains(&format!("crate::{other}::")) || code.contains(&format!("crate::{other};")) {
+                wrong.push(format!("{file} names {other}"));
+            }
+        }
+        assert!(
+            !code.contains("use crate::{"),
+            "{file}: one `use crate::module` a line, so that arrows are seen"
+        );
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn pure_modules_do_nothing_but_compute() {
+    let mut wrong = Vec::new();
+    for (file, text) in sources().iter().filter(|(file, _)| PURE.contains(&module_of(file)) && !is_test(file))
+    {
+        let code = code(text);
+        for (word, why) in FORBIDDEN.iter().filter(|(word, _)| code.contains(word)) {
+            wrong.push(format!("{file} contains {word:?}: {why}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn only_act_and_its_shell_hold_a_cluster_writer() {
+    let may = ["adapters", "cli"];
+    let shell = [
+        "reconciler/act.rs",
+        "reconciler/tick.rs",
+        "reconciler/cluster.rs",
+        "reconciler/inventory.rs",
+        "reconciler/commands.rs",
+        "reconciler/live.rs",
+    ];
+    let all = sources();
+    let writers = all.iter().filter(|(_, text)| code(text).contains("ClusterWrite"));
+    let wrong: Vec<_> = writers
+        .map(|(file, _)| file.as_str())
+        .filter(|file| !may.contains(&module_of(file)) && !shell.contains(file))
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+    let applies = |text: &str| code(text).contains(".apply(") && code(text).contains("ApplyOptions");
+    let appliers: Vec<_> = all
+        .iter()
+        .filter(|(file, text)| module_of(file) == "reconciler" && applies(text))
+        .map(|(file, _)| file)
+        .collect();
+    assert_eq!(appliers, ["reconciler/act.rs"]);
+}
+
+#[test]
+fn every_file_is_in_the_house_and_says_what_it_is() {
+    let sources = sources();
+    let mut wrong = Vec::new();
+    for (file, text) in &sources {
+        if !text.starts_with("//!") {
+            wrong.push(format!("{file} does not begin with what lives in it"));
+        }
+        let path = Path::new(file);
+        let stem = path.file_stem().unwrap().to_str().unwrap();
+        if stem == "mod" || BAD_NAMES.contains(&stem) {
+            wrong.push(format!("{file} has a name that says nothing"));
+        }
+        if matches!(file.as_str(), "lib.rs" | "main.rs") {
+            continue;
+        }
+        let parent = path.parent().unwrap();
+        let owner = if parent.as_os_str().is_empty() {
+            "lib.rs".to_owned()
+        } else {
+            format!("{}.rs", parent.display())
+        };
+        let declared = sources.get(&owner).is_some_and(|owner| owner.contains(&format!("mod {stem};")));
+        if !declared {
+            wrong.push(format!("{file} is in no `mod` list: {owner} should name it"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn no_test_file_is_forgotten() {
+    for (binary, main) in [("tests/it", "main.rs"), ("tests/real", "main.rs")] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(binary);
+        let text = std::fs::read_to_string(folder.join(main)).unwrap();
+        let named: BTreeSet<String> = std::fs::read_dir(&folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+            .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+            .filter(|stem| stem != "main")
+            .collect();
+        for stem in named {
+            assert!(text.contains(&format!("mod {stem};")), "{binary}/{stem}.rs is in no `mod` list");
+        }
+    }
+}

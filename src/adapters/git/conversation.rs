@@ -183,7 +183,7 @@ impl Conversation {
         if reason.contains("not our ref") {
             missing(&self.repository, reason.rsplit(' ').next().unwrap_or(reason))
         } else if absent(reason) {
-            missing(&self.repository, "the repository")
+            crate::adapters::sources::SourceError::Absent { repository: self.repository.clone() }
         } else {
             denied(&self.repository, reason)
         }

@@ -9,7 +9,7 @@ use secrecy::ExposeSecret;
 
 use super::conversation::{CONNECTING, SILENCE, Service};
 use super::credentials::Credentials;
-use super::failure::{denied, missing, unreachable};
+use super::failure::{denied, unreachable};
 use crate::adapters::sources::SourceError;
 use crate::model::source::RepositoryUrl;
 
@@ -190,7 +190,9 @@ fn check(answer: &Response, repository: &RepositoryUrl) -> Result<(), SourceErro
     let status = answer.status();
     match status {
         _ if status.is_success() => Ok(()),
-        StatusCode::NOT_FOUND | StatusCode::GONE => Err(missing(repository, "the repository")),
+        StatusCode::NOT_FOUND | StatusCode::GONE => {
+            Err(crate::adapters::sources::SourceError::Absent { repository: repository.clone() })
+        }
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => {
             Err(unreachable(repository, busy(answer)))
         }

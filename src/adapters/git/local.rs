@@ -4,7 +4,7 @@ use std::path::Path;
 
 use git2::{ErrorCode, ObjectType, Repository, RepositoryOpenFlags};
 
-use super::failure::{denied, missing};
+use super::failure::denied;
 use super::mirror::commit_sha;
 use crate::adapters::sources::SourceError;
 use crate::model::source::{References, RepositoryUrl};
@@ -13,7 +13,9 @@ use crate::model::source::{References, RepositoryUrl};
 pub(super) fn open(repository: &RepositoryUrl, path: &Path) -> Result<Repository, SourceError> {
     let nowhere: [&Path; 0] = [];
     Repository::open_ext(path, RepositoryOpenFlags::NO_SEARCH, nowhere).map_err(|error| match error.code() {
-        ErrorCode::NotFound => missing(repository, "the repository"),
+        ErrorCode::NotFound => {
+            crate::adapters::sources::SourceError::Absent { repository: repository.clone() }
+        }
         _ => denied(repository, error.message()),
     })
 }

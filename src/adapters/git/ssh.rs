@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::address::SshAddress;
 use super::conversation::{CONNECTING, SILENCE, Service, absent};
 use super::credentials::{CredentialEntry, Credentials};
-use super::failure::{denied, missing, unreachable};
+use super::failure::{denied, unreachable};
 use crate::adapters::sources::SourceError;
 use crate::model::source::RepositoryUrl;
 
@@ -110,7 +110,7 @@ impl Ssh {
             }
         }
         if absent(&self.complaint) {
-            return missing(&self.repository, "the repository");
+            return crate::adapters::sources::SourceError::Absent { repository: self.repository.clone() };
         }
         let complaint = self.complaint.trim();
         denied(

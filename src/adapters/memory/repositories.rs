@@ -94,10 +94,7 @@ impl Sources for MemoryRepositories {
     async fn references(&self, repository: &RepositoryUrl) -> Result<References, SourceError> {
         let call = || {
             self.check(repository)?;
-            let missing = || SourceError::Missing {
-                repository: repository.clone(),
-                revision: "the repository".to_owned(),
-            };
+            let missing = || SourceError::Absent { repository: repository.clone() };
             self.lock().get(repository).map(|one| one.references.clone()).ok_or_else(missing)
         };
         self.mishaps.around("references", call, || unreachable(repository)).await
