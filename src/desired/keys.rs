@@ -4,6 +4,7 @@
 #[derive(Debug)]
 pub(super) struct Keys {
     /// The name of the kind.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the schema is compared by it"))]
     pub(super) name: &'static str,
     /// The keys.
     pub(super) list: &'static [&'static str],

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::document::Document;
+use super::environment::has_ending;
 use crate::helm::{Chart, ChartError, Dependency, Values, enabled_dependencies};
 use crate::model::digest::{Digest, DigestBuilder};
 use crate::model::fault::{Fault, FaultScope};
@@ -122,7 +123,9 @@ impl Umbrella {
             return !path.starts_with("charts/");
         };
         match path.split_once('/') {
-            None => CHART_FILES.contains(&path) || !path.ends_with(".yaml") || path == format!("{key}.yaml"),
+            None => {
+                CHART_FILES.contains(&path) || !has_ending(path, &["yaml"]) || path == format!("{key}.yaml")
+            }
             Some(("charts", rest)) => {
                 let entry = rest.split('/').next().unwrap_or(rest);
                 !self.applications.iter().any(|other| other != key && self.is_chart_of(entry, other))
@@ -140,7 +143,9 @@ impl Umbrella {
             return false;
         };
         entry == name
-            || entry.strip_prefix(name).is_some_and(|rest| rest.starts_with('-') && rest.ends_with(".tgz"))
+            || entry
+                .strip_prefix(name)
+                .is_some_and(|rest| rest.starts_with('-') && has_ending(rest, &["tgz"]))
     }
 }
 
@@ -190,7 +195,7 @@ fn layers(
             Some(Ok(service)) => FaultScope::Application(name.clone(), service),
             _ => FaultScope::Environment(name.clone()),
         };
-        match read_layer(&path, file, scope) {
+        match read_layer(&path, file, &scope) {
             Ok(values) => layers.push(match key {
                 Some(key) => values.under(key),
                 None => values,
@@ -212,7 +217,7 @@ fn layers(
 }
 
 /// Parses one layer with the engine's reader; duplicate keys are a fault.
-pub(super) fn read_layer(path: &str, file: &File, scope: FaultScope) -> Result<Values, Box<Fault>> {
+pub(super) fn read_layer(path: &str, file: &File, scope: &FaultScope) -> Result<Values, Box<Fault>> {
     let fault = |line, column, message: String| {
         let (file, scope) = (path.to_owned(), scope.clone());
         Box::new(Fault { file, line, column, message, hint: None, scope })
@@ -268,7 +273,7 @@ impl Reporter<'_> {
             Err(_) => FaultScope::Environment(self.environment.clone()),
         };
         let (file, (line, column)) = dependency_place(self.folder, key);
-        Fault { scope, line, column, ..self.whole(file, &message, Some(hint)) }
+        Fault { line, column, scope, ..self.whole(file, &message, Some(hint)) }
     }
 }
 

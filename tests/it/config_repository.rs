@@ -38,7 +38,7 @@ fn the_template_has_no_fault() {
         .flat_map(|name| repository.applications(&tree, name).0)
         .map(|application| format!("{} in {}", application.id, application.namespace))
         .collect();
-    expect_test::expect![[r#"
+    expect_test::expect![[r"
         dev/edge in storefront-dev
         dev/environment in shop-dev
         dev/payments-api in payments-dev
@@ -55,7 +55,7 @@ fn the_template_has_no_fault() {
         sandbox/nightly-report in finance-sandbox
         sandbox/payments-api in payments-sandbox
         sandbox/session-store in shop-sandbox
-        sandbox/web in storefront-sandbox"#]]
+        sandbox/web in storefront-sandbox"]]
     .assert_eq(&applications.join("\n"));
     let (text, code) = check(Path::new(TEMPLATE));
     assert_eq!((text.as_str(), code), ("3 environments, 17 applications: no faults\n", Some(0)));
@@ -127,8 +127,9 @@ impl Validator {
                     true
                 }
                 "allOf" => {
-                    let all = argument.as_array().unwrap();
-                    all.iter().for_each(|one| self.validate(value, one, place, faults));
+                    for one in argument.as_array().unwrap() {
+                        self.validate(value, one, place, faults);
+                    }
                     true
                 }
                 "anyOf" => argument.as_array().unwrap().iter().any(|one| self.accepts(value, one)),
@@ -154,7 +155,7 @@ impl Validator {
                 "propertyNames" => {
                     let names = value.as_object().into_iter().flatten();
                     names.for_each(|(name, _)| {
-                        self.validate(&Value::from(name.as_str()), argument, place, faults)
+                        self.validate(&Value::from(name.as_str()), argument, place, faults);
                     });
                     true
                 }
@@ -162,7 +163,7 @@ impl Validator {
                     for (key, inner) in value.as_object().into_iter().flatten() {
                         match (argument.get(key), &schema["additionalProperties"]) {
                             (Some(property), _) => {
-                                self.validate(inner, property, &format!("{place}/{key}"), faults)
+                                self.validate(inner, property, &format!("{place}/{key}"), faults);
                             }
                             (None, Value::Bool(false)) => faults.push(format!("{place}: {key} is not known")),
                             (None, _) => {}
