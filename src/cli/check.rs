@@ -10,7 +10,7 @@ use crate::adapters::checkout::read_checkout;
 use crate::desired::{ConfigRepository, Origin};
 use crate::model::error::Classified as _;
 use crate::model::fault::Fault;
-use crate::model::name::EnvironmentName;
+use crate::model::name::{ApplicationId, EnvironmentName};
 use crate::model::source::FileTree;
 use crate::render::{RenderInput, WantedCode, render};
 
@@ -26,6 +26,10 @@ pub(super) struct CheckArguments {
 }
 
 pub(super) fn run(arguments: &CheckArguments) -> Result<ExitCode, Failure> {
+    if arguments.schema {
+        print(&format!("{:#}\n", crate::desired::schema()));
+        return Ok(ExitCode::SUCCESS);
+    }
     let tree = read_checkout(&arguments.path)
         .map_err(|error| Failure::new(format!("failed to read {}: {error}", arguments.path.display())))?;
     let lines = check(&tree);
@@ -49,8 +53,14 @@ pub(super) fn run(arguments: &CheckArguments) -> Result<ExitCode, Failure> {
 fn check(tree: &FileTree) -> Vec<String> {
     let config = ConfigRepository::read(tree);
     let mut lines: Vec<String> = config.faults.iter().map(fault_line).collect();
+    // A file that several environments read is told of once.
+    lines.dedup();
     for name in config.environments.keys() {
-        lines.extend(render_faults(&config, tree, name));
+        for line in render_faults(&config, tree, name) {
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
     }
     lines
 }
@@ -97,8 +107,36 @@ fn render_faults(config: &ConfigRepository, tree: &FileTree, environment: &Envir
         };
         if let Err(error) = render(&input) {
             let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
-            lines.push(format!("{}: {error}{hint}", application.id));
+            lines.push(format!("{}{hint}", placed(tree, &application.id, &error.to_string())));
         }
     }
     lines
+}
+
+/// The message of an error of rendering, with its file in front. Such errors name their place in words of their
+/// own, and the engine calls an environment's folder by the name of its chart.
+fn placed(tree: &FileTree, application: &ApplicationId, message: &str) -> String {
+    let environment = &application.environment;
+    for word in message.split([' ', '(', ')', '"', ',']) {
+        let mut parts = word.split(':');
+        let path = parts.next().unwrap_or_default();
+        let below = path.split_once('/').map(|(_, rest)| format!("environments/{environment}/{rest}"));
+        let Some(file) =
+            [Some(path.to_owned()), below].into_iter().flatten().find(|file| tree.get(file).is_some())
+        else {
+            continue;
+        };
+        let number = |text: Option<&str>| text.and_then(|text| text.parse::<usize>().ok());
+        let place = match (number(parts.next()), number(parts.next())) {
+            (Some(line), column) => format!("{file}:{line}:{}", column.unwrap_or(1)),
+            (None, _) => file,
+        };
+        return match message.strip_prefix(word).map(|rest| rest.trim_start_matches([':', ' '])) {
+            Some(rest) if !rest.starts_with("and ") => format!("{place}: {rest}"),
+            _ => format!("{place}: {application}: {message}"),
+        };
+    }
+    let own = format!("services/{}.yaml", application.service);
+    let file = if tree.get(&own).is_some() { own } else { format!("environments/{environment}") };
+    format!("{file}: {application}: {message}")
 }

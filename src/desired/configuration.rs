@@ -6,6 +6,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 use super::document::{Document, Node};
+use super::keys;
 use crate::model::fault::{Fault, FaultScope};
 use crate::model::name::{EnvironmentName, InstanceName, NamespaceName};
 use crate::model::policy::{Extras, Hooks, IgnoreRule, OnFailure, SyncPolicy};
@@ -81,21 +82,14 @@ pub struct SyncSettings {
     ignore: Vec<IgnoreRule>,
 }
 
-/// The keys of `sync:`.
-pub(super) const SYNC_KEYS: &[&str] =
-    &["selfHeal", "prune", "timeout", "onFailure", "extras", "hooks", "pruneKinds", "ignore"];
-
 impl SyncSettings {
     /// Reads `sync:`.
     pub(super) fn read(node: &Node<'_>) -> Self {
-        let fields = node.fields(SYNC_KEYS);
-        let list = |key: &str| {
-            fields.get(key).map(|node| node.items().iter().filter_map(Node::text).collect::<Vec<_>>())
-        };
+        let fields = node.fields(&keys::SYNC);
         Self {
             self_heal: fields.get("selfHeal").and_then(Node::boolean),
             prune: fields.get("prune").and_then(Node::boolean),
-            timeout: fields.get("timeout").and_then(Node::duration),
+            timeout: fields.get("timeout").and_then(read_timeout),
             on_failure: fields.get("onFailure").and_then(|node| {
                 node.one_of(&[("restore", OnFailure::Restore), ("leave", OnFailure::Leave)])
             }),
@@ -105,7 +99,7 @@ impl SyncSettings {
             hooks: fields
                 .get("hooks")
                 .and_then(|node| node.one_of(&[("hold", Hooks::Hold), ("skip", Hooks::Skip)])),
-            prune_kinds: list("pruneKinds"),
+            prune_kinds: fields.get("pruneKinds").map(|node| node.texts(checked_kind)),
             ignore: fields.get("ignore").map(read_ignore).unwrap_or_default(),
         }
     }
@@ -126,16 +120,37 @@ impl SyncSettings {
     }
 }
 
+fn read_timeout(node: &Node<'_>) -> Option<Duration> {
+    let timeout = node.duration()?;
+    if timeout.is_zero() {
+        let hint = Some("give a rollout time to become healthy, such as 10m".to_owned());
+        node.fault("a timeout of nothing would block every rollout", hint);
+        return None;
+    }
+    Some(timeout)
+}
+
+/// The kind of an object, as `Deployment`.
+pub(super) fn checked_kind(text: &str) -> Result<String, String> {
+    let starts = text.starts_with(|char: char| char.is_ascii_uppercase());
+    if starts && text.len() <= 63 && text.chars().all(|char| char.is_ascii_alphanumeric()) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("{text:?} is not a kind such as Deployment: a capital letter, then letters and digits"))
+    }
+}
+
 fn read_ignore(node: &Node<'_>) -> Vec<IgnoreRule> {
     let read = |node: &Node<'_>| {
-        let fields = node.fields(&["kind", "name", "fields"]);
-        let kind = fields.get("kind").and_then(Node::text);
-        let pointers = fields.get("fields").map(Node::items).unwrap_or_default();
-        let checked = pointers.iter().filter_map(|node| node.parse_with(parse_pointer)).collect::<Vec<_>>();
-        if kind.is_none() || pointers.is_empty() {
-            node.fault("an ignore rule needs `kind` and `fields`", None);
-        }
-        Some(IgnoreRule { kind: kind?, name: fields.get("name").and_then(Node::text), fields: checked })
+        let fields = node.fields(&keys::IGNORE);
+        let kind = fields.needed("kind", node, "the kind of the objects, as Deployment");
+        let pointers = fields.needed("fields", node, "JSON pointers, as [/spec/replicas]");
+        let pointers = pointers.map(|node| node.texts(parse_pointer));
+        Some(IgnoreRule {
+            kind: kind?.parse_with(checked_kind)?,
+            name: fields.get("name").and_then(Node::text),
+            fields: pointers?,
+        })
     };
     node.items().iter().filter_map(read).collect()
 }
@@ -161,7 +176,11 @@ impl Configuration {
                 line: 0,
                 column: 0,
                 message: "is missing: a config repository begins with it".to_owned(),
-                hint: Some("see config-repo-template/moorline.yaml".to_owned()),
+                hint: Some(if tree.get("moorline.yml").is_some() {
+                    "rename moorline.yml".to_owned()
+                } else {
+                    "see config-repo-template/moorline.yaml".to_owned()
+                }),
                 scope: FaultScope::Everything,
             });
             return None;
@@ -174,36 +193,31 @@ impl Configuration {
 }
 
 fn read_configuration(root: &Node<'_>) -> Option<Configuration> {
-    let fields = root.fields(&["version", "name", "environments", "defaults"]);
-    match fields.get("version").and_then(Node::raw_text) {
-        Some(version) if version == "1" => {}
-        Some(version) => {
-            root.fault(format!("version {version} is not known"), Some("write version: 1".to_owned()))
-        }
-        None => root.fault("`version` is missing", Some("write version: 1".to_owned())),
+    let fields = root.fields(&keys::CONFIGURATION);
+    if let Some(node) = fields.needed("version", root, "write version: 1")
+        && node.raw_text().is_some_and(|version| version != "1")
+    {
+        node.fault("this version of the format is not known", Some("write version: 1".to_owned()));
     }
-    let Some(name) = fields.get("name") else {
-        root.fault("`name` is missing", Some("name this instance, for example name: shop".to_owned()));
-        return None;
-    };
-    let instance = name.parse();
+    let instance = fields.needed("name", root, "name this instance, for example name: shop")?.parse();
     let defaults = fields.get("defaults").map(read_defaults).unwrap_or_default();
+    let hint = "list at least one, as environments: {dev: {branch: dev}}";
+    let entries = fields.needed("environments", root, hint).map(Node::entries).unwrap_or_default();
     let mut environments = IndexMap::new();
-    for (key, node) in fields.get("environments").map(Node::entries).unwrap_or_default() {
+    for (key, node) in &entries {
         match key.parse::<EnvironmentName>() {
             Ok(name) => {
-                let settings = read_environment(&node, &name);
-                environments.insert(name, settings);
+                environments.insert(name, read_environment(node));
             }
             Err(error) => node.fault(error.to_string(), None),
         }
     }
-    check_from(&fields.get("environments").map(Node::entries).unwrap_or_default(), &environments);
+    check_from(&entries, &environments);
     Some(Configuration { instance: instance?, environments, defaults })
 }
 
-fn read_environment(node: &Node<'_>, _name: &EnvironmentName) -> EnvironmentSettings {
-    let fields = node.fields(&["branch", "from", "cluster", "namespace", "revision", "suspend", "sync"]);
+fn read_environment(node: &Node<'_>) -> EnvironmentSettings {
+    let fields = node.fields(&keys::ENVIRONMENT);
     let reference = |key: &str| {
         fields.get(key).and_then(|node| node.raw_text().and_then(|text| checked_reference(node, text)))
     };
@@ -213,7 +227,7 @@ fn read_environment(node: &Node<'_>, _name: &EnvironmentName) -> EnvironmentSett
         cluster: fields.get("cluster").and_then(Node::text),
         namespace: fields.get("namespace").and_then(Node::parse),
         revision: reference("revision"),
-        suspend: fields.get("suspend").and_then(Node::text),
+        suspend: fields.get("suspend").and_then(Node::reason),
         sync: fields.get("sync").map(SyncSettings::read).unwrap_or_default(),
     }
 }
@@ -239,32 +253,112 @@ pub(super) fn checked_reference(node: &Node<'_>, text: String) -> Option<String>
 fn check_from(entries: &[(String, Node<'_>)], environments: &IndexMap<EnvironmentName, EnvironmentSettings>) {
     let known: Vec<&str> = environments.keys().map(EnvironmentName::as_str).collect();
     for (key, node) in entries {
-        let from =
-            environments.iter().find(|(name, _)| name.as_str() == key).and_then(|(_, one)| one.from.as_ref());
-        if let Some(from) = from.filter(|from| !environments.contains_key(*from)) {
-            let hint = super::nearest(from.as_str(), &known).map(|near| format!("did you mean `{near}`?"));
-            node.fault(format!("`from` names the environment {from}, which does not exist"), hint);
+        let named = environments.iter().find(|(name, _)| name.as_str() == key);
+        let Some((name, from)) = named.and_then(|(name, one)| Some((name, one.from.as_ref()?))) else {
+            continue;
+        };
+        let node = node.fields(&keys::ENVIRONMENT).get("from").cloned().unwrap_or_else(|| node.clone());
+        if from == name {
+            let hint = Some("name the environment that this one is promoted from".to_owned());
+            node.fault("`from` names the environment itself", hint);
+        } else if !environments.contains_key(from) {
+            let hint = super::nearest(from.as_str(), &known).map_or_else(
+                || format!("known: {}", known.join(", ")),
+                |near| format!("did you mean `{near}`?"),
+            );
+            node.fault(format!("`from` names the environment {from}, which does not exist"), Some(hint));
         }
     }
 }
 
 fn read_defaults(node: &Node<'_>) -> Defaults {
-    let fields = node.fields(&["namespace", "release", "namespaceLabels", "sync"]);
+    let fields = node.fields(&keys::DEFAULTS);
     let standard = Defaults::default();
-    let pattern = |key: &str, otherwise: String| {
-        fields.get(key).and_then(|node| node.parse_with(checked_pattern)).unwrap_or(otherwise)
-    };
-    let labels = fields.get("namespaceLabels").map(Node::entries).unwrap_or_default();
+    let namespace = fields.get("namespace").and_then(|node| node.parse_with(checked_namespace));
+    let release = fields.get("release").and_then(|node| node.parse_with(checked_release));
+    let labels = fields.get("namespaceLabels").map(read_labels).unwrap_or_default();
     Defaults {
-        namespace: pattern("namespace", standard.namespace),
-        release: pattern("release", standard.release),
-        namespace_labels: labels.into_iter().filter_map(|(key, node)| Some((key, node.text()?))).collect(),
+        namespace: namespace.unwrap_or(standard.namespace),
+        release: release.unwrap_or(standard.release),
+        namespace_labels: labels,
         sync: fields.get("sync").map(SyncSettings::read).unwrap_or_default(),
     }
 }
 
+fn read_labels(node: &Node<'_>) -> BTreeMap<String, String> {
+    let mut labels = BTreeMap::new();
+    for (key, node) in node.entries() {
+        if let Err(why) = check_label_key(&key) {
+            node.fault(why, None);
+            continue;
+        }
+        if let Some(value) = node.parse_with(checked_label_value) {
+            labels.insert(key, value);
+        }
+    }
+    labels
+}
+
+/// Kubernetes: an optional prefix that is a DNS name, then at most 63 letters, digits, `-`, `_` and `.`.
+fn check_label_key(key: &str) -> Result<(), String> {
+    let (prefix, name) = key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
+    let is_domain = |prefix: &str| {
+        prefix.len() <= 253 && prefix.split('.').all(|part| part.parse::<NamespaceName>().is_ok())
+    };
+    if name.is_empty() || !is_label_text(name) || prefix.is_some_and(|prefix| !is_domain(prefix)) {
+        return Err(format!("{key:?} is not the key of a label, as team or example.com/team"));
+    }
+    if prefix.is_some_and(|prefix| prefix == "moorline.dev" || prefix.ends_with(".moorline.dev")) {
+        return Err(format!("the label {key} is moorline's own"));
+    }
+    Ok(())
+}
+
+fn checked_label_value(value: &str) -> Result<String, String> {
+    if is_label_text(value) {
+        Ok(value.to_owned())
+    } else {
+        Err(format!("{value:?} is not the value of a label: at most 63 letters, digits, '-', '_' and '.'"))
+    }
+}
+
+fn is_label_text(text: &str) -> bool {
+    let plain = |char: char| char.is_ascii_alphanumeric();
+    let ends = text.is_empty() || text.starts_with(plain) && text.ends_with(plain);
+    ends && text.len() <= 63 && text.chars().all(|char| plain(char) || "-_.".contains(char))
+}
+
+/// The pattern of a namespace: filled in, it is a DNS label.
+fn checked_namespace(text: &str) -> Result<String, String> {
+    let pattern = checked_pattern(text)?;
+    match filled_with_x(&pattern).parse::<NamespaceName>() {
+        Ok(_) => Ok(pattern),
+        Err(_) => Err(format!(
+            "`{text}` cannot become a namespace: beside the braces, lower-case letters, digits and '-'"
+        )),
+    }
+}
+
+/// The pattern of a release name: filled in, it is DNS labels with dots between them.
+pub(super) fn checked_release(text: &str) -> Result<String, String> {
+    let pattern = checked_pattern(text)?;
+    if filled_with_x(&pattern).split('.').all(|part| part.parse::<NamespaceName>().is_ok()) {
+        Ok(pattern)
+    } else {
+        Err(format!(
+            "`{text}` cannot become a release name: beside the braces, lower-case letters, digits, '-' and '.'"
+        ))
+    }
+}
+
+fn filled_with_x(pattern: &str) -> String {
+    ["{team}", "{environment}", "{service}"]
+        .iter()
+        .fold(pattern.to_owned(), |text, word| text.replace(word, "x"))
+}
+
 /// A pattern may hold `{team}`, `{environment}` and `{service}`, nothing else in braces.
-pub(super) fn checked_pattern(text: &str) -> Result<String, String> {
+fn checked_pattern(text: &str) -> Result<String, String> {
     let mut rest = text;
     while let Some(start) = rest.find('{') {
         let Some(end) = rest[start..].find('}') else {

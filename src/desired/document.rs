@@ -2,22 +2,21 @@
 //! valid key. Knows nothing of what the keys mean.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
 
-use saphyr_parser::{Event, Parser};
 use serde_yaml::Value;
 
+use super::keys::Keys;
 use super::nearest::nearest;
+use super::positions::{Positions, Unreadable, child, shown};
 use crate::model::fault::{Fault, FaultScope};
 use crate::model::source::File;
 
 /// The largest of our own files; values layers and manifests have limits of their own.
 const FILE_LIMIT: usize = 1 << 20;
-/// How deep our own files may nest.
-const DEPTH_LIMIT: usize = 32;
 
 /// One parsed file.
 pub(super) struct Document {
@@ -25,6 +24,8 @@ pub(super) struct Document {
     scope: FaultScope,
     value: Value,
     positions: Positions,
+    /// Whether there is something to read; what is missing in a broken file is no fault of its own.
+    is_readable: bool,
     faults: RefCell<Vec<Fault>>,
 }
 
@@ -36,40 +37,50 @@ impl Document {
             scope,
             value: Value::Null,
             positions: Positions::default(),
+            is_readable: true,
             faults: RefCell::default(),
         };
-        match document.read(content) {
+        match Self::read(content) {
             Ok((value, positions)) => {
                 document.value = value;
                 document.positions = positions;
             }
-            Err((line, column, message)) => {
+            Err(Unreadable { place: (line, column), message, hint }) => {
                 let scope = document.scope.clone();
-                let fault = Fault { file: file.to_owned(), line, column, message, hint: None, scope };
+                let fault = Fault { file: file.to_owned(), line, column, message, hint, scope };
                 document.faults.borrow_mut().push(fault);
+                document.is_readable = false;
             }
         }
         document
     }
 
-    fn read(&self, content: &File) -> Result<(Value, Positions), (usize, usize, String)> {
-        let whole = |message: String| (0, 0, message);
-        let bytes = content.content.bytes().map_err(|why| whole(why.to_owned()))?;
+    fn read(content: &File) -> Result<(Value, Positions), Unreadable> {
+        let bytes = content.content.bytes().map_err(|why| Unreadable::whole(why.to_owned()))?;
         if bytes.len() > FILE_LIMIT {
-            return Err(whole(format!("has {} bytes; the limit is {FILE_LIMIT}", bytes.len())));
+            let message = format!("has {} bytes; the limit is {FILE_LIMIT}", bytes.len());
+            return Err(Unreadable::whole(message));
         }
-        let text = std::str::from_utf8(bytes).map_err(|_| whole("is not UTF-8 text".to_owned()))?;
+        let text =
+            std::str::from_utf8(bytes).map_err(|_| Unreadable::whole("is not UTF-8 text".to_owned()))?;
         let positions = Positions::read(text)?;
         let value = serde_yaml::from_str(text).map_err(|error| {
-            let (line, column) = error.location().map_or((0, 0), |place| (place.line(), place.column()));
-            (line, column, first_part(&error.to_string()))
+            let place = error.location().map_or((0, 0), |place| (place.line(), place.column()));
+            Unreadable { place, message: first_part(&error.to_string()), hint: None }
         })?;
         Ok((value, positions))
     }
 
     /// The root of the document.
     pub(super) fn root(&self) -> Node<'_> {
-        Node { document: self, value: &self.value, path: String::new() }
+        Node { document: self, value: &self.value, path: String::new(), scope: None }
+    }
+
+    /// The place of the item of a list in which a key has this value.
+    pub(super) fn place_of_item(&self, list: &str, key: &str, value: &str) -> Option<(usize, usize)> {
+        let items = self.value.get(list)?.as_sequence()?;
+        let index = items.iter().position(|item| item.get(key).and_then(Value::as_str) == Some(value))?;
+        Some(self.positions.of(&child(&child("", list), &format!("{index}"))))
     }
 
     /// All faults found so far.
@@ -78,6 +89,9 @@ impl Document {
     }
 
     fn fault(&self, path: &str, message: String, hint: Option<String>, scope: Option<FaultScope>) {
+        if !self.is_readable {
+            return;
+        }
         let (line, column) = self.positions.of(path);
         let scope = scope.unwrap_or_else(|| self.scope.clone());
         let fault = Fault { file: self.file.clone(), line, column, message, hint, scope };
@@ -85,7 +99,19 @@ impl Document {
     }
 }
 
-/// serde_yaml ends its messages with the place, which we print in front.
+fn unknown_key(key: &str, known: &Keys) -> (String, String) {
+    if key == "<<" {
+        let hint = "repeat the keys; a whole value can be shared by an alias".to_owned();
+        return ("merge keys are not read in this file".to_owned(), hint);
+    }
+    let hint = nearest(key, known.list).map_or_else(
+        || format!("known keys: {}", known.list.join(", ")),
+        |near| format!("did you mean `{near}`?"),
+    );
+    (format!("unknown key `{}`", shown(key)), hint)
+}
+
+/// `serde_yaml` ends its messages with the place, which we print in front.
 fn first_part(message: &str) -> String {
     message.split(" at line ").next().unwrap_or(message).to_owned()
 }
@@ -96,9 +122,16 @@ pub(super) struct Node<'a> {
     document: &'a Document,
     value: &'a Value,
     path: String,
+    /// What faults of this value hold back, where that is narrower than the document.
+    scope: Option<FaultScope>,
 }
 
 impl<'a> Node<'a> {
+    /// This value, with faults below it that hold back something narrower than the document.
+    pub(super) fn within(&self, scope: &FaultScope) -> Self {
+        Self { scope: Some(scope.clone()), ..self.clone() }
+    }
+
     /// Whether there is nothing here.
     pub(super) fn is_empty(&self) -> bool {
         self.value.is_null()
@@ -109,9 +142,34 @@ impl<'a> Node<'a> {
         self.value.is_mapping()
     }
 
+    /// The line and column of this value.
+    fn place(&self) -> (usize, usize) {
+        self.document.positions.of(&self.path)
+    }
+
+    /// A reason in words, as `suspend` wants it.
+    pub(super) fn reason(&self) -> Option<String> {
+        match self.value {
+            Value::Bool(true) => {
+                self.fault("a reason is expected", Some("say why, as suspend: stock-taking".to_owned()));
+                None
+            }
+            Value::Bool(false) => {
+                self.fault("a reason is expected", Some("to resume, remove the key".to_owned()));
+                None
+            }
+            _ => self.text(),
+        }
+    }
+
+    /// Texts of a list, each parsed by a function.
+    pub(super) fn texts<T, E: Display>(&self, parse: impl Fn(&str) -> Result<T, E>) -> Vec<T> {
+        self.items().iter().filter_map(|node| node.parse_with(&parse)).collect()
+    }
+
     /// Reports a fault at this value.
     pub(super) fn fault(&self, message: impl Into<String>, hint: Option<String>) {
-        self.document.fault(&self.path, message.into(), hint, None);
+        self.document.fault(&self.path, message.into(), hint, self.scope.clone());
     }
 
     /// Reports a fault that holds back something narrower than the document.
@@ -120,23 +178,17 @@ impl<'a> Node<'a> {
     }
 
     /// The value under a known key of a map; every other key of the map is a fault.
-    pub(super) fn fields(&self, known: &'static [&'static str]) -> Fields<'a> {
+    pub(super) fn fields(&self, known: &'static Keys) -> Fields<'a> {
         let mut found = HashMap::new();
         for (key, node) in self.entries() {
-            match known.iter().find(|name| **name == key) {
-                Some(name) => {
-                    found.insert(*name, node);
-                }
-                None => {
-                    let hint = nearest(&key, known).map_or_else(
-                        || format!("known keys: {}", known.join(", ")),
-                        |near| format!("did you mean `{near}`?"),
-                    );
-                    self.document.fault(&node.path, format!("unknown key `{key}`"), Some(hint), None);
-                }
+            if let Some(name) = known.list.iter().find(|name| **name == key) {
+                found.insert(*name, node);
+            } else {
+                let (message, hint) = unknown_key(&key, known);
+                node.fault(message, Some(hint));
             }
         }
-        Fields { found }
+        Fields { known, found }
     }
 
     /// All entries of a map with free keys, in their order. Anything but a map (or nothing) is a fault.
@@ -148,6 +200,7 @@ impl<'a> Node<'a> {
             return Vec::new();
         };
         let mut entries = Vec::with_capacity(map.len());
+        let mut known = HashSet::with_capacity(map.len());
         for (key, value) in map {
             let key = match key {
                 Value::String(key) => key.clone(),
@@ -159,7 +212,12 @@ impl<'a> Node<'a> {
                 }
             };
             let path = child(&self.path, &key);
-            entries.push((key, Node { document: self.document, value, path }));
+            let node = Node { document: self.document, value, path, scope: self.scope.clone() };
+            if !known.insert(key.clone()) {
+                node.fault(format!("`{}` is there twice, as a text and as a number", shown(&key)), None);
+                continue;
+            }
+            entries.push((key, node));
         }
         entries
     }
@@ -168,7 +226,9 @@ impl<'a> Node<'a> {
     pub(super) fn items(&self) -> Vec<Node<'a>> {
         let Value::Sequence(items) = self.value else {
             if !self.value.is_null() {
-                self.fault(format!("expected a list, found {}", kind_of(self.value)), None);
+                let hint = matches!(self.value, Value::String(_) | Value::Number(_) | Value::Bool(_));
+                let hint = hint.then(|| "write it in brackets, as [a, b]".to_owned());
+                self.fault(format!("expected a list, found {}", kind_of(self.value)), hint);
             }
             return Vec::new();
         };
@@ -176,6 +236,7 @@ impl<'a> Node<'a> {
             document: self.document,
             value,
             path: child(&self.path, &format!("{index}")),
+            scope: self.scope.clone(),
         };
         items.iter().enumerate().map(node).collect()
     }
@@ -185,7 +246,12 @@ impl<'a> Node<'a> {
         match self.value {
             Value::String(text) => Some(text.clone()),
             Value::Number(_) | Value::Bool(_) => {
-                self.document.positions.scalars.get(&self.path).map(|scalar| scalar.text.clone())
+                let written = self.document.positions.scalars.get(&self.path).cloned();
+                if written.is_none() {
+                    // Behind an alias it is not known how it was written.
+                    self.fault("a text is expected here", Some("put it in quotes".to_owned()));
+                }
+                written
             }
             other => {
                 self.fault(format!("expected a text, found {}", kind_of(other)), None);
@@ -213,7 +279,7 @@ impl<'a> Node<'a> {
     where
         T::Err: Display,
     {
-        self.parse_with(|text| text.parse::<T>())
+        self.parse_with(str::parse::<T>)
     }
 
     /// A text parsed by a function; its error becomes the fault.
@@ -239,7 +305,7 @@ impl<'a> Node<'a> {
             || format!("one of: {}", known.join(", ")),
             |near| format!("did you mean `{near}`?"),
         );
-        self.fault(format!("unknown value `{text}`"), Some(hint));
+        self.fault(format!("unknown value `{}`", shown(&text)), Some(hint));
         None
     }
 
@@ -248,7 +314,9 @@ impl<'a> Node<'a> {
         match self.value {
             Value::Bool(flag) => Some(*flag),
             other => {
-                self.fault(format!("expected true or false, found {}", kind_of(other)), None);
+                let hint = matches!(other, Value::String(_))
+                    .then(|| "write true or false, without quotes".to_owned());
+                self.fault(format!("expected true or false, found {}", kind_of(other)), hint);
                 None
             }
         }
@@ -259,8 +327,8 @@ impl<'a> Node<'a> {
         let text = self.raw_text()?;
         let parsed = parse_duration(&text);
         if parsed.is_none() {
-            let hint = Some("write it as 90s, 10m, 2h or 1h30m".to_owned());
-            self.fault(format!("`{text}` is not a duration"), hint);
+            let hint = Some("write it as 90s, 10m, 2h or 1h30m; at most a year".to_owned());
+            self.fault(format!("`{}` is not a duration", shown(&text)), hint);
         }
         parsed
     }
@@ -268,13 +336,40 @@ impl<'a> Node<'a> {
 
 /// The fields of a map with known keys.
 pub(super) struct Fields<'a> {
+    known: &'static Keys,
     found: HashMap<&'static str, Node<'a>>,
 }
 
 impl<'a> Fields<'a> {
     /// The value of a key; a key without value counts as absent.
     pub(super) fn get(&self, key: &str) -> Option<&Node<'a>> {
+        debug_assert!(self.known.list.contains(&key), "{key} is read but not listed in keys.rs");
         self.found.get(key).filter(|node| !node.is_empty())
+    }
+
+    /// The value of a key that must be there; without it the map is at fault, with this hint.
+    pub(super) fn needed(&self, key: &str, of: &Node<'a>, hint: &str) -> Option<&Node<'a>> {
+        let node = self.get(key);
+        if node.is_none() && (of.is_map() || of.is_empty()) {
+            of.fault(format!("`{key}` is missing"), Some(hint.to_owned()));
+        }
+        node
+    }
+
+    /// Where each key stands that is there.
+    pub(super) fn places(&self) -> Places {
+        Places(self.found.iter().map(|(key, node)| (*key, node.place())).collect())
+    }
+}
+
+/// Where the keys of a map stand, for faults that are found after its file was read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Places(BTreeMap<&'static str, (usize, usize)>);
+
+impl Places {
+    /// The place of the first of these keys that is there, else the top of the file.
+    pub(super) fn of(&self, keys: &[&str]) -> (usize, usize) {
+        keys.iter().find_map(|key| self.0.get(key)).copied().unwrap_or((1, 1))
     }
 }
 
@@ -313,108 +408,13 @@ fn kind_of(value: &Value) -> &'static str {
     }
 }
 
-fn child(path: &str, key: &str) -> String {
-    format!("{path}\u{1f}{key}")
-}
-
-struct Scalar {
-    text: String,
-}
-
-/// Where each path of a document stands: the key of a map's entry, the first character of a list's item.
-#[derive(Default)]
-struct Positions {
-    places: HashMap<String, (usize, usize)>,
-    scalars: HashMap<String, Scalar>,
-}
-
-/// One open map or list while positions are collected.
-enum Level {
-    Map { path: String, key: Option<String> },
-    List { path: String, next: usize },
-}
-
-impl Positions {
-    fn of(&self, path: &str) -> (usize, usize) {
-        let mut path = path;
-        loop {
-            if let Some(place) = self.places.get(path) {
-                return *place;
-            }
-            match path.rsplit_once('\u{1f}') {
-                Some((parent, _)) => path = parent,
-                None => return (1, 1),
-            }
-        }
-    }
-
-    fn read(text: &str) -> Result<Self, (usize, usize, String)> {
-        let mut positions = Self::default();
-        let mut levels: Vec<Level> = Vec::new();
-        for item in Parser::new_from_str(text) {
-            let (event, span) = item.map_err(|error| {
-                let marker = error.marker();
-                (marker.line(), marker.col() + 1, error.info().to_owned())
-            })?;
-            let place = (span.start.line(), span.start.col() + 1);
-            match event {
-                Event::MappingStart(..) => {
-                    let path = positions.enter(&mut levels, place, None);
-                    levels.push(Level::Map { path, key: None });
-                }
-                Event::SequenceStart(..) => {
-                    let path = positions.enter(&mut levels, place, None);
-                    levels.push(Level::List { path, next: 0 });
-                }
-                Event::Scalar(value, ..) => {
-                    positions.enter(&mut levels, place, Some(&value));
-                }
-                Event::Alias(_) => {
-                    positions.enter(&mut levels, place, Some(""));
-                }
-                Event::MappingEnd | Event::SequenceEnd => {
-                    levels.pop();
-                }
-                _ => {}
-            }
-            if levels.len() > DEPTH_LIMIT {
-                return Err((place.0, place.1, format!("is nested deeper than {DEPTH_LIMIT} levels")));
-            }
-        }
-        Ok(positions)
-    }
-
-    /// Notes where a value stands and returns its path. In a map, values alternate between keys and values.
-    fn enter(&mut self, levels: &mut [Level], place: (usize, usize), scalar: Option<&str>) -> String {
-        let path = match levels.last_mut() {
-            None => String::new(),
-            Some(Level::List { path, next }) => {
-                let path = child(path, &format!("{next}"));
-                *next += 1;
-                self.places.insert(path.clone(), place);
-                path
-            }
-            Some(Level::Map { path, key }) => match key.take() {
-                None => {
-                    let name = scalar.unwrap_or("?").to_owned();
-                    let path = child(path, &name);
-                    self.places.entry(path.clone()).or_insert(place);
-                    *key = Some(name);
-                    return path;
-                }
-                Some(name) => child(path, &name),
-            },
-        };
-        if let Some(text) = scalar {
-            self.scalars.insert(path.clone(), Scalar { text: text.to_owned() });
-        }
-        path
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const TOP: Keys = Keys { name: "top", list: &["version", "environments"] };
+    const STAGE: Keys = Keys { name: "stage", list: &["branch", "cluster"] };
+    const PINS: Keys = Keys { name: "pins", list: &["pin", "odd"] };
 
     fn document(text: &str) -> Document {
         Document::parse("moorline.yaml", &File::of_bytes(text.as_bytes()), FaultScope::Everything)
@@ -423,9 +423,9 @@ mod tests {
     #[test]
     fn an_unknown_key_names_its_place_and_the_nearest_key() {
         let document = document("version: 1\nenvironments:\n  dev: {brnch: dev}\n");
-        let root = document.root().fields(&["version", "environments"]);
+        let root = document.root().fields(&TOP);
         for (_, node) in root.get("environments").unwrap().entries() {
-            node.fields(&["branch", "cluster"]);
+            node.fields(&STAGE);
         }
         let faults = document.into_faults();
         assert_eq!(faults[0].to_string(), "moorline.yaml:3:9: unknown key `brnch`");
@@ -457,7 +457,7 @@ mod tests {
     #[test]
     fn numbers_can_be_read_as_they_are_written() {
         let document = document("pin: 1234567890123456789012345678901234567890\nodd: 1e10\n");
-        let root = document.root().fields(&["pin", "odd"]);
+        let root = document.root().fields(&PINS);
         let pin = root.get("pin").unwrap().raw_text().unwrap();
         assert_eq!(pin, "1234567890123456789012345678901234567890");
         assert_eq!(root.get("odd").unwrap().raw_text().unwrap(), "1e10");

@@ -2,29 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::application::{Application, Code, CodeRevision, Image, Layer, Origin};
-use super::configuration::{CONFIGURATION_FILE, Configuration, EnvironmentSettings};
-use super::document::{Document, Node};
+use super::application::Application;
+use super::configuration::{Configuration, EnvironmentSettings};
 use super::nearest;
+use super::pins::{Pin, read_pins};
+use super::resolver::Resolver;
 use super::service::Service;
-use super::umbrella::Umbrella;
+use super::strays::{check_folders, check_layers, report_unlisted_folders, stray_base_layers};
+use super::umbrella::{Umbrella, dependency_place};
 use crate::model::fault::{Fault, FaultScope};
-use crate::model::manifest::TEAM_LABEL;
-use crate::model::name::{ApplicationId, EnvironmentName, LABEL_LIMIT, NamespaceName, ServiceName};
-use crate::model::policy::SyncPolicy;
-use crate::model::source::{CommitSha, File, FileTree};
+use crate::model::name::{EnvironmentName, InvalidName, ServiceName};
+use crate::model::source::FileTree;
 
 /// Files of an environment's folder that are not a service's layer.
 const OWN_FILES: [&str; 3] = ["values.yaml", "versions.yaml", "requirements.yaml"];
-
-/// A pin of `versions.yaml`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pin {
-    /// The commit of the code repository.
-    pub commit: CommitSha,
-    /// The image digest that goes with it.
-    pub digest: Option<String>,
-}
 
 /// The config repository at one revision.
 #[derive(Clone, Debug)]
@@ -72,10 +63,18 @@ impl ConfigRepository {
         }
         let mut repository = Self { configuration, services, environments, faults };
         let mut more = Vec::new();
-        for name in repository.environments.keys() {
-            let (_, faults) = repository.applications(tree, name);
-            more.extend(faults);
+        for (name, environment) in &repository.environments {
+            let (applications, faults) = repository.applications(tree, name);
+            // What follows from a fault that is reported already is no news.
+            let is_held =
+                |service: &ServiceName| repository.faults.iter().any(|one| one.holds(name, service));
+            more.extend(faults.into_iter().filter(
+                |fault| !matches!(&fault.scope, FaultScope::Application(_, service) if is_held(service)),
+            ));
+            check_layers(environment, &applications, &mut more);
+            check_folders(tree, &applications, &repository.services, &mut more);
         }
+        more.extend(stray_base_layers(&repository, tree));
         repository.faults.extend(more);
         repository.faults.sort();
         repository.faults.dedup();
@@ -94,7 +93,7 @@ impl ConfigRepository {
         for service in &environment.members {
             match resolver.resolve(service) {
                 Ok(application) => applications.push(application),
-                Err(fault) => faults.push(fault),
+                Err(fault) => faults.push(*fault),
             }
         }
         (applications, faults)
@@ -105,11 +104,13 @@ fn read_services(tree: &FileTree, faults: &mut Vec<Fault>) -> BTreeMap<ServiceNa
     let mut services = BTreeMap::new();
     for (path, file) in tree.below("services") {
         let full = format!("services/{path}");
-        let stem = path.strip_suffix(".yaml").or_else(|| path.strip_suffix(".yml"));
-        let Some(stem) = stem.filter(|_| !path.contains('/')) else {
-            if !path.starts_with('.') && !path.ends_with(".md") {
-                let hint = Some("services/ holds one <service>.yaml per service".to_owned());
-                faults.push(plain_fault(&full, "is not a services file", hint, None));
+        let Some(stem) = path.strip_suffix(".yaml").filter(|_| !path.contains('/')) else {
+            if !path.starts_with('.') && !has_ending(path, &["md"]) {
+                let hint = path.strip_suffix(".yml").map_or_else(
+                    || "services/ holds one <service>.yaml per service".to_owned(),
+                    |stem| format!("rename it to {stem}.yaml"),
+                );
+                faults.push(plain_fault(&full, "is not a services file", Some(hint), FaultScope::Nothing));
             }
             continue;
         };
@@ -118,33 +119,27 @@ fn read_services(tree: &FileTree, faults: &mut Vec<Fault>) -> BTreeMap<ServiceNa
                 let service = Service::read(&name, &full, file, faults);
                 services.insert(name, service);
             }
-            Err(error) => faults.push(plain_fault(&full, &error.to_string(), None, None)),
+            Err(error) => {
+                let hint = match &error {
+                    InvalidName::Reserved { .. } => "choose another name for the service",
+                    _ => "name the file after the service, as payments-api.yaml",
+                };
+                let hint = Some(hint.to_owned());
+                faults.push(plain_fault(&full, &error.to_string(), hint, FaultScope::Nothing));
+            }
         }
     }
     services
 }
 
-/// A fault without a line. Without a scope it is reported by `check` and holds nothing.
-fn plain_fault(file: &str, message: &str, hint: Option<String>, scope: Option<FaultScope>) -> Fault {
-    let scope = scope.unwrap_or_else(|| {
-        // A file that belongs to nothing holds nothing: the reserved name cannot be an application of its own.
-        FaultScope::Service(ServiceName::environment())
-    });
-    Fault { file: file.to_owned(), line: 0, column: 0, message: message.to_owned(), hint, scope }
+/// Whether a file's name has one of these endings.
+pub(super) fn has_ending(path: &str, endings: &[&str]) -> bool {
+    path.rsplit_once('.').is_some_and(|(_, ending)| endings.contains(&ending))
 }
 
-fn report_unlisted_folders(tree: &FileTree, configuration: &Configuration, faults: &mut Vec<Fault>) {
-    let known: Vec<&str> = configuration.environments.keys().map(EnvironmentName::as_str).collect();
-    for folder in tree.children("environments") {
-        if tree.has_folder(&format!("environments/{folder}")) && !known.contains(&folder) {
-            let hint = nearest(folder, &known).map_or_else(
-                || format!("add `{folder}: {{}}` under environments in {CONFIGURATION_FILE}"),
-                |near| format!("did you mean environments/{near}?"),
-            );
-            let file = format!("environments/{folder}");
-            faults.push(plain_fault(&file, "is not an environment of moorline.yaml", Some(hint), None));
-        }
-    }
+/// A fault of a whole file or folder.
+pub(super) fn plain_fault(file: &str, message: &str, hint: Option<String>, scope: FaultScope) -> Fault {
+    Fault { file: file.to_owned(), line: 0, column: 0, message: message.to_owned(), hint, scope }
 }
 
 impl Environment {
@@ -160,8 +155,13 @@ impl Environment {
         let folder = tree.subtree(&path);
         let scope = FaultScope::Environment(name.clone());
         if folder.is_empty() {
-            let hint = Some("add the folder, or remove the environment from moorline.yaml".to_owned());
-            faults.push(plain_fault(&path, "does not exist", hint, Some(scope.clone())));
+            let why = tree.get(&path).map(|file| file.content.bytes().err().unwrap_or("is a file"));
+            let hint = match why {
+                Some(_) => "make it a folder".to_owned(),
+                None => "add the folder, or remove the environment from moorline.yaml".to_owned(),
+            };
+            let message = why.unwrap_or("does not exist");
+            faults.push(plain_fault(&path, message, Some(hint), scope.clone()));
         }
         let umbrella = Umbrella::read(name, &folder, tree, faults);
         let mut members = BTreeSet::new();
@@ -171,9 +171,11 @@ impl Environment {
                     members.insert(service);
                 }
                 Err(error) => {
-                    let file = format!("{path}/Chart.yaml");
+                    let (file, (line, column)) = dependency_place(&folder, key);
                     let hint = Some("give the dependency an alias that is a DNS label".to_owned());
-                    faults.push(plain_fault(&file, &error.to_string(), hint, Some(scope.clone())));
+                    let fault =
+                        plain_fault(&format!("{path}/{file}"), &error.to_string(), hint, scope.clone());
+                    faults.push(Fault { line, column, ..fault });
                 }
             }
         }
@@ -199,264 +201,39 @@ fn layered_services(
     let mut layered = Vec::new();
     let known: Vec<&str> = services.keys().map(ServiceName::as_str).collect();
     for (path, _) in folder.iter() {
+        let file = format!("environments/{environment}/{path}");
         let Some(stem) = path.strip_suffix(".yaml").filter(|_| !path.contains('/')) else {
+            if let Some(stem) = path.strip_suffix(".yml").filter(|_| !path.contains('/')) {
+                let hint = Some(format!("rename it to {stem}.yaml"));
+                faults.push(plain_fault(&file, "is read by nobody", hint, FaultScope::Nothing));
+            }
             continue;
         };
         if OWN_FILES.contains(&path) || path == "Chart.yaml" || umbrella.is_some_and(|one| one.names(stem)) {
             continue;
         }
-        let file = format!("environments/{environment}/{path}");
         match ServiceName::parse_given(stem) {
             Ok(service) if services.contains_key(&service) => layered.push(service),
             parsed => {
-                let hint = nearest(stem, &known).map_or_else(
-                    || format!("add services/{stem}.yaml, or make {stem} a dependency of the umbrella"),
-                    |near| format!("did you mean {near}.yaml?"),
-                );
-                let message = match parsed {
-                    Ok(_) => "belongs to no service and no dependency".to_owned(),
-                    Err(error) => error.to_string(),
+                let (message, otherwise) = match parsed {
+                    Ok(_) => (
+                        "belongs to no service and no dependency".to_owned(),
+                        format!("add services/{stem}.yaml, or make {stem} a dependency of the umbrella"),
+                    ),
+                    Err(error) => (
+                        error.to_string(),
+                        "a layer is named after its service; values for all of them stand in values.yaml"
+                            .to_owned(),
+                    ),
                 };
-                let scope =
-                    stem.parse().ok().map(|service| FaultScope::Application(environment.clone(), service));
+                let hint =
+                    nearest(stem, &known).map_or(otherwise, |near| format!("did you mean {near}.yaml?"));
+                let scope = stem.parse().map_or(FaultScope::Nothing, |service| {
+                    FaultScope::Application(environment.clone(), service)
+                });
                 faults.push(plain_fault(&file, &message, Some(hint), scope));
             }
         }
     }
     layered
-}
-
-fn read_pins(
-    environment: &EnvironmentName,
-    folder: &FileTree,
-    members: &BTreeSet<ServiceName>,
-    faults: &mut Vec<Fault>,
-) -> BTreeMap<ServiceName, Pin> {
-    let mut pins = BTreeMap::new();
-    let Some(file) = folder.get("versions.yaml") else {
-        return pins;
-    };
-    let path = format!("environments/{environment}/versions.yaml");
-    let document = Document::parse(&path, file, FaultScope::Environment(environment.clone()));
-    let known: Vec<&str> = members.iter().map(ServiceName::as_str).collect();
-    for (key, node) in document.root().entries() {
-        let member = members.iter().find(|member| member.as_str() == key);
-        let Some(service) = member else {
-            let hint = nearest(&key, &known).map(|near| format!("did you mean `{near}`?"));
-            // A pin for nothing holds nothing else: narrow the fault to the name that it pins.
-            let scope = key.parse().map_or(FaultScope::Environment(environment.clone()), |name| {
-                FaultScope::Application(environment.clone(), name)
-            });
-            node.fault_in(scope, format!("{key} is pinned but not in {environment}"), hint);
-            continue;
-        };
-        let before = node.clone();
-        match read_pin(&node) {
-            Some(pin) => {
-                pins.insert(service.clone(), pin);
-            }
-            None => before.fault_in(
-                FaultScope::Application(environment.clone(), service.clone()),
-                format!("the pin of {service} cannot be used"),
-                Some("write a full commit of 40 hex digits, or {commit: …, digest: sha256:…}".to_owned()),
-            ),
-        }
-    }
-    faults.extend(document.into_faults());
-    pins
-}
-
-fn read_pin(node: &Node<'_>) -> Option<Pin> {
-    if !node.is_map() {
-        let commit = node.raw_text()?.parse().ok()?;
-        return Some(Pin { commit, digest: None });
-    }
-    let fields = node.fields(&["commit", "digest"]);
-    let commit = fields.get("commit")?.raw_text()?.parse().ok()?;
-    let digest = match fields.get("digest") {
-        Some(node) => Some(node.parse::<crate::model::digest::Digest>()?.to_string()),
-        None => None,
-    };
-    Some(Pin { commit, digest })
-}
-
-/// Resolves the applications of one environment.
-struct Resolver<'a> {
-    configuration: &'a Configuration,
-    environment: &'a Environment,
-    services: &'a BTreeMap<ServiceName, Service>,
-    tree: &'a FileTree,
-}
-
-impl Resolver<'_> {
-    fn resolve(&self, name: &ServiceName) -> Result<Application, Fault> {
-        let standard = Service::default();
-        let service = self.services.get(name).unwrap_or(&standard);
-        let id = ApplicationId::new(self.environment.name.clone(), name.clone());
-        let label = id.label();
-        if label.len() > LABEL_LIMIT {
-            let message = format!(
-                "the label {label} has {} characters; at most {LABEL_LIMIT} are allowed",
-                label.len()
-            );
-            return Err(self.fault(
-                name,
-                &message,
-                Some("shorten the service or environment name".to_owned()),
-            ));
-        }
-        let origin = self.origin(name, service)?;
-        let settings = &self.environment.settings;
-        let policy = self.configuration.defaults.sync.over(SyncPolicy::default());
-        let policy = service.sync.over(settings.sync.over(policy));
-        Ok(Application {
-            team: service.team.clone(),
-            namespace: self.namespace(name, service)?,
-            namespace_labels: self.namespace_labels(service),
-            release: self.release(name, service)?,
-            cluster: settings.cluster.clone(),
-            layers: self.layers(name, &origin),
-            origin,
-            code: self.code(name, service),
-            image: service.image.clone().map(|source| Image { source }),
-            policy,
-            allow: service.allow.clone(),
-            adopt: service.adopt,
-            suspend: service.suspend.clone().or_else(|| settings.suspend.clone()),
-            id,
-        })
-    }
-
-    fn fault(&self, service: &ServiceName, message: &str, hint: Option<String>) -> Fault {
-        let scope = FaultScope::Application(self.environment.name.clone(), service.clone());
-        let file = if self.services.contains_key(service) {
-            format!("services/{service}.yaml")
-        } else {
-            format!("environments/{}", self.environment.name)
-        };
-        plain_fault(&file, message, hint, Some(scope))
-    }
-
-    fn origin(&self, name: &ServiceName, service: &Service) -> Result<Origin, Fault> {
-        if name.is_environment() {
-            return Ok(Origin::Environment);
-        }
-        let umbrella = self.environment.umbrella.as_ref();
-        let dependency = umbrella.is_some_and(|umbrella| umbrella.names(name.as_str()));
-        match (&service.chart, &service.manifests, dependency) {
-            (None, None, true) => Ok(Origin::Dependency { key: name.to_string() }),
-            (Some(chart), None, false) => Ok(Origin::Chart { path: chart.path.clone() }),
-            (None, Some(manifests), false) => Ok(Origin::Manifests(manifests.clone())),
-            (None, None, false) => Err(self.fault(
-                name,
-                &format!(
-                    "{name} has no chart, no manifests and is no dependency of environments/{}",
-                    self.environment.name
-                ),
-                Some("add chart:, manifests:, or a dependency to the umbrella's Chart.yaml".to_owned()),
-            )),
-            (Some(_), _, true) | (_, Some(_), true) => Err(self.fault(
-                name,
-                &format!(
-                    "{name} has a chart or manifests of its own and is also a dependency of the umbrella"
-                ),
-                Some("remove one of the two".to_owned()),
-            )),
-            (Some(_), Some(_), false) => Err(self.fault(
-                name,
-                "a service has either `chart` or `manifests`",
-                Some("remove one of them".to_owned()),
-            )),
-        }
-    }
-
-    fn fill(&self, pattern: &str, name: &ServiceName, service: &Service) -> Option<String> {
-        let team = service.team.as_ref().map(ToString::to_string);
-        if pattern.contains("{team}") && team.is_none() {
-            return None;
-        }
-        let filled = pattern
-            .replace("{team}", team.as_deref().unwrap_or(""))
-            .replace("{environment}", self.environment.name.as_str())
-            .replace("{service}", name.as_str());
-        Some(filled)
-    }
-
-    fn namespace(&self, name: &ServiceName, service: &Service) -> Result<NamespaceName, Fault> {
-        if let Some(namespace) = &service.namespace {
-            return Ok(namespace.clone());
-        }
-        let settings = &self.environment.settings;
-        if let Some(namespace) = settings.namespace.as_ref().filter(|_| service.team.is_none()) {
-            return Ok(namespace.clone());
-        }
-        let Some(text) = self.fill(&self.configuration.defaults.namespace, name, service) else {
-            let what = if name.is_environment() { "the umbrella's own objects have" } else { "it has" };
-            let message = format!("{what} no team, so the namespace pattern does not apply");
-            let hint =
-                format!("set environments.{}.namespace in {CONFIGURATION_FILE}", self.environment.name);
-            return Err(self.fault(name, &message, Some(hint)));
-        };
-        text.parse().map_err(|error| self.fault(name, &format!("its namespace: {error}"), None))
-    }
-
-    fn namespace_labels(&self, service: &Service) -> BTreeMap<String, String> {
-        let mut labels = self.configuration.defaults.namespace_labels.clone();
-        if let Some(team) = &service.team {
-            labels.insert(TEAM_LABEL.to_owned(), team.to_string());
-        }
-        labels
-    }
-
-    fn release(&self, name: &ServiceName, service: &Service) -> Result<String, Fault> {
-        let pattern = service.release.as_deref().unwrap_or(&self.configuration.defaults.release);
-        let release = self.fill(pattern, name, service).unwrap_or_else(|| name.to_string());
-        // Helm: a release name is at most 53 characters (pkg/chart/common/util/validate_release_name).
-        let label = |text: &str| text.parse::<NamespaceName>().is_ok() && text.len() <= 53;
-        if release.split('.').all(label) && release.len() <= 53 {
-            return Ok(release);
-        }
-        Err(self.fault(
-            name,
-            &format!("the release name {release:?} is not valid or longer than 53 characters"),
-            None,
-        ))
-    }
-
-    fn code(&self, name: &ServiceName, service: &Service) -> Option<Code> {
-        let code = service.code.as_ref()?;
-        let pin = self.environment.pins.get(name);
-        let revision = match (pin, &self.environment.settings.branch) {
-            (Some(pin), _) => CodeRevision::Pinned { commit: pin.commit, digest: pin.digest.clone() },
-            (None, Some(branch)) => CodeRevision::Branch(branch.clone()),
-            (None, None) => CodeRevision::NeverPromoted,
-        };
-        Some(Code { repository: code.repository.clone(), path: code.path.clone(), revision })
-    }
-
-    fn layers(&self, name: &ServiceName, origin: &Origin) -> Vec<Layer> {
-        if matches!(origin, Origin::Manifests(_)) {
-            return Vec::new();
-        }
-        let environment = &self.environment.name;
-        let key = (!name.is_environment()).then(|| name.to_string());
-        let mut layers = Vec::new();
-        let mut add = |file: String, content: Option<&File>, under: Option<String>| {
-            if let Some(content) = content {
-                layers.push(Layer { file, under, content: content.clone() });
-            }
-        };
-        add("base/values.yaml".to_owned(), self.tree.get("base/values.yaml"), None);
-        let own = format!("base/{name}.yaml");
-        if key.is_some() {
-            add(own.clone(), self.tree.get(&own), key.clone());
-        }
-        let values = format!("environments/{environment}/values.yaml");
-        add(values.clone(), self.environment.folder.get("values.yaml"), None);
-        let layer = format!("{name}.yaml");
-        if key.is_some() {
-            add(format!("environments/{environment}/{layer}"), self.environment.folder.get(&layer), key);
-        }
-        layers
-    }
 }

@@ -1,7 +1,8 @@
 //! `services/<name>.yaml`: whose a service is, where its code, chart or manifests and image are.
 
-use super::configuration::{SyncSettings, checked_pattern, checked_reference};
-use super::document::{Document, Node};
+use super::configuration::{SyncSettings, checked_kind, checked_reference, checked_release};
+use super::document::{Document, Node, Places};
+use super::keys;
 use crate::model::fault::{Fault, FaultScope};
 use crate::model::name::{NamespaceName, ServiceName, TeamName};
 use crate::model::source::{File, RepositoryPath, RepositoryUrl};
@@ -31,6 +32,8 @@ pub struct Service {
     pub adopt: bool,
     /// What code may write outside its own namespace.
     pub allow: Allow,
+    /// Where its keys stand.
+    pub(super) places: Places,
 }
 
 /// `code:`.
@@ -86,20 +89,6 @@ pub struct Allow {
     pub lookup: Vec<(String, Option<String>, Option<String>)>,
 }
 
-const SERVICE_KEYS: &[&str] = &[
-    "team",
-    "code",
-    "chart",
-    "manifests",
-    "image",
-    "namespace",
-    "release",
-    "sync",
-    "suspend",
-    "adopt",
-    "allow",
-];
-
 impl Service {
     /// Reads one services file. A service with faults is returned all the same: its faults hold it.
     pub(super) fn read(name: &ServiceName, path: &str, file: &File, faults: &mut Vec<Fault>) -> Self {
@@ -111,10 +100,8 @@ impl Service {
 }
 
 fn read_service(root: &Node<'_>) -> Service {
-    let fields = root.fields(SERVICE_KEYS);
-    if fields.get("team").is_none() {
-        root.fault("`team` is missing", Some("name the team that owns this service".to_owned()));
-    }
+    let fields = root.fields(&keys::SERVICE);
+    fields.needed("team", root, "name the team that owns this service");
     let service = Service {
         team: fields.get("team").and_then(Node::parse),
         code: fields.get("code").and_then(read_code),
@@ -122,50 +109,47 @@ fn read_service(root: &Node<'_>) -> Service {
         manifests: fields.get("manifests").and_then(read_manifests),
         image: fields.get("image").and_then(read_image),
         namespace: fields.get("namespace").and_then(Node::parse),
-        release: fields.get("release").and_then(|node| node.parse_with(checked_pattern)),
+        release: fields.get("release").and_then(|node| node.parse_with(checked_release)),
         sync: fields.get("sync").map(SyncSettings::read).unwrap_or_default(),
-        suspend: fields.get("suspend").and_then(Node::text),
+        suspend: fields.get("suspend").and_then(Node::reason),
         adopt: fields.get("adopt").and_then(Node::boolean).unwrap_or(false),
         allow: fields.get("allow").map(read_allow).unwrap_or_default(),
+        places: fields.places(),
     };
-    if let Some(chart) = fields.get("chart").filter(|_| service.code.is_none()) {
+    if let Some(chart) = fields.get("chart").filter(|_| fields.get("code").is_none()) {
         let hint = "add code: {repository: …}, or make the chart a dependency of the umbrella".to_owned();
         chart.fault("a chart in a code repository needs `code`", Some(hint));
     }
     if let (Some(node), Some(_)) = (fields.get("manifests"), &service.chart) {
         node.fault("a service has either `chart` or `manifests`", Some("remove one of them".to_owned()));
     }
+    let follows = service.image.as_ref().is_some_and(|image| image.tag.contains("{commit}"));
+    if let Some(node) = fields.get("image").filter(|_| follows && fields.get("code").is_none()) {
+        let hint = "add code: {repository: …}, or give a tag without {commit}".to_owned();
+        node.fault("the image's tag is a commit, so `code` is needed", Some(hint));
+    }
     service
 }
 
 fn read_code(node: &Node<'_>) -> Option<CodeSource> {
-    let fields = node.fields(&["repository", "path"]);
-    if fields.get("repository").is_none() {
-        node.fault("`repository` is missing", None);
-    }
-    Some(CodeSource {
-        repository: fields.get("repository")?.parse()?,
-        path: fields.get("path").map_or(Some(RepositoryPath::default()), Node::parse)?,
-    })
+    let fields = node.fields(&keys::CODE);
+    let repository = fields.needed("repository", node, "the address of the Git repository");
+    let repository = repository.and_then(Node::parse);
+    let path = fields.get("path").map_or(Some(RepositoryPath::default()), Node::parse);
+    Some(CodeSource { repository: repository?, path: path? })
 }
 
 fn read_chart(node: &Node<'_>) -> Option<ChartSource> {
-    let fields = node.fields(&["path"]);
-    if fields.get("path").is_none() {
-        node.fault("`path` is missing", Some("the folder of the chart in the code repository".to_owned()));
-    }
-    Some(ChartSource { path: fields.get("path")?.parse()? })
+    let fields = node.fields(&keys::CHART);
+    let path = fields.needed("path", node, "the folder of the chart in the code repository")?;
+    Some(ChartSource { path: path.parse()? })
 }
 
 fn read_manifests(node: &Node<'_>) -> Option<ManifestSource> {
-    let fields = node.fields(&["repository", "branch", "path"]);
-    if fields.get("path").is_none() {
-        node.fault("`path` is missing", Some("the folder that holds the YAML files".to_owned()));
-    }
-    let repository = match fields.get("repository") {
-        Some(node) => Some(node.parse()?),
-        None => None,
-    };
+    let fields = node.fields(&keys::MANIFESTS);
+    let path = fields.needed("path", node, "the folder that holds the YAML files");
+    let path = path.and_then(Node::parse);
+    let repository = fields.get("repository");
     let branch =
         fields.get("branch").and_then(|node| node.raw_text().and_then(|text| checked_reference(node, text)));
     if let Some(node) = fields.get("branch").filter(|_| repository.is_none()) {
@@ -174,23 +158,22 @@ fn read_manifests(node: &Node<'_>) -> Option<ManifestSource> {
             Some("remove `branch`, or name the repository".to_owned()),
         );
     }
-    Some(ManifestSource { repository, branch, path: fields.get("path")?.parse()? })
+    let repository = match repository.map(Node::parse) {
+        Some(parsed) => Some(parsed?),
+        None => None,
+    };
+    Some(ManifestSource { repository, branch, path: path? })
 }
 
 fn read_image(node: &Node<'_>) -> Option<ImageSource> {
-    let fields = node.fields(&["repository", "tag", "values"]);
-    if fields.get("repository").is_none() {
-        node.fault("`repository` is missing", None);
-    }
-    let values = fields.get("values").map(|node| node.fields(&["repository", "tag", "digest"]));
+    let fields = node.fields(&keys::IMAGE);
+    let repository = fields.needed("repository", node, "the repository of the image, without a tag");
+    let values = fields.get("values").map(|node| node.fields(&keys::IMAGE_VALUES));
+    let repository = repository.and_then(|node| node.parse_with(checked_image));
+    let tag = fields.get("tag").map_or(Some("{commit}".to_owned()), |node| node.parse_with(checked_tag));
     let path = |key: &str| values.as_ref().and_then(|fields| fields.get(key)?.parse_with(checked_value_path));
-    Some(ImageSource {
-        repository: fields.get("repository")?.parse_with(checked_image)?,
-        tag: fields.get("tag").map_or(Some("{commit}".to_owned()), |node| node.parse_with(checked_tag))?,
-        repository_value: path("repository"),
-        tag_value: path("tag"),
-        digest_value: path("digest"),
-    })
+    let (repository_value, tag_value, digest_value) = (path("repository"), path("tag"), path("digest"));
+    Some(ImageSource { repository: repository?, tag: tag?, repository_value, tag_value, digest_value })
 }
 
 fn checked_image(text: &str) -> Result<String, String> {
@@ -224,18 +207,20 @@ fn checked_value_path(text: &str) -> Result<String, String> {
 }
 
 fn read_allow(node: &Node<'_>) -> Allow {
-    let fields = node.fields(&["namespaces", "clusterKinds", "lookup"]);
-    let texts = |key: &str| {
-        fields.get(key).map(|node| node.items().iter().filter_map(Node::text).collect()).unwrap_or_default()
-    };
+    let fields = node.fields(&keys::ALLOW);
+    let namespace = |text: &str| text.parse::<NamespaceName>().map(|name| name.to_string());
+    let namespaces = fields.get("namespaces").map(|node| node.texts(namespace));
+    let cluster_kinds = fields.get("clusterKinds").map(|node| node.texts(checked_kind));
     let lookups = fields.get("lookup").map(Node::items).unwrap_or_default();
     let lookup = lookups.iter().filter_map(|node| {
-        let fields = node.fields(&["kind", "namespace", "name"]);
-        if fields.get("kind").is_none() {
-            node.fault("`kind` is missing", None);
-        }
+        let fields = node.fields(&keys::LOOKUP);
+        let kind = fields.needed("kind", node, "the kind of the objects that `lookup` may read");
         let text = |key: &str| fields.get(key).and_then(Node::text);
-        Some((text("kind")?, text("namespace"), text("name")))
+        Some((kind?.parse_with(checked_kind)?, text("namespace"), text("name")))
     });
-    Allow { namespaces: texts("namespaces"), cluster_kinds: texts("clusterKinds"), lookup: lookup.collect() }
+    Allow {
+        namespaces: namespaces.unwrap_or_default(),
+        cluster_kinds: cluster_kinds.unwrap_or_default(),
+        lookup: lookup.collect(),
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::document::Document;
+use super::environment::has_ending;
 use crate::helm::{Chart, ChartError, Dependency, Values, enabled_dependencies};
 use crate::model::digest::{Digest, DigestBuilder};
 use crate::model::fault::{Fault, FaultScope};
@@ -28,7 +30,7 @@ impl Umbrella {
         tree: &FileTree,
         faults: &mut Vec<Fault>,
     ) -> Option<Self> {
-        let reporter = Reporter { environment: name };
+        let reporter = Reporter { environment: name, folder };
         if folder.get("Chart.yaml").is_none() {
             for stray in ["charts", "templates"] {
                 if folder.has_folder(stray) {
@@ -121,7 +123,9 @@ impl Umbrella {
             return !path.starts_with("charts/");
         };
         match path.split_once('/') {
-            None => CHART_FILES.contains(&path) || !path.ends_with(".yaml") || path == format!("{key}.yaml"),
+            None => {
+                CHART_FILES.contains(&path) || !has_ending(path, &["yaml"]) || path == format!("{key}.yaml")
+            }
             Some(("charts", rest)) => {
                 let entry = rest.split('/').next().unwrap_or(rest);
                 !self.applications.iter().any(|other| other != key && self.is_chart_of(entry, other))
@@ -139,7 +143,9 @@ impl Umbrella {
             return false;
         };
         entry == name
-            || entry.strip_prefix(name).is_some_and(|rest| rest.starts_with('-') && rest.ends_with(".tgz"))
+            || entry
+                .strip_prefix(name)
+                .is_some_and(|rest| rest.starts_with('-') && has_ending(rest, &["tgz"]))
     }
 }
 
@@ -189,7 +195,7 @@ fn layers(
             Some(Ok(service)) => FaultScope::Application(name.clone(), service),
             _ => FaultScope::Environment(name.clone()),
         };
-        match read_layer(&path, file, scope) {
+        match read_layer(&path, file, &scope) {
             Ok(values) => layers.push(match key {
                 Some(key) => values.under(key),
                 None => values,
@@ -211,7 +217,7 @@ fn layers(
 }
 
 /// Parses one layer with the engine's reader; duplicate keys are a fault.
-pub(super) fn read_layer(path: &str, file: &File, scope: FaultScope) -> Result<Values, Box<Fault>> {
+pub(super) fn read_layer(path: &str, file: &File, scope: &FaultScope) -> Result<Values, Box<Fault>> {
     let fault = |line, column, message: String| {
         let (file, scope) = (path.to_owned(), scope.clone());
         Box::new(Fault { file, line, column, message, hint: None, scope })
@@ -222,6 +228,7 @@ pub(super) fn read_layer(path: &str, file: &File, scope: FaultScope) -> Result<V
 
 struct Reporter<'a> {
     environment: &'a EnvironmentName,
+    folder: &'a FileTree,
 }
 
 impl Reporter<'_> {
@@ -265,6 +272,17 @@ impl Reporter<'_> {
             Ok(service) => FaultScope::Application(self.environment.clone(), service),
             Err(_) => FaultScope::Environment(self.environment.clone()),
         };
-        Fault { scope, ..self.whole("Chart.yaml", &message, Some(hint)) }
+        let (file, (line, column)) = dependency_place(self.folder, key);
+        Fault { line, column, scope, ..self.whole(file, &message, Some(hint)) }
     }
+}
+
+/// Where a dependency is listed: in `Chart.yaml`, or in `requirements.yaml` of older charts.
+pub(super) fn dependency_place(folder: &FileTree, key: &str) -> (&'static str, (usize, usize)) {
+    let find = |file: &'static str| {
+        let document = Document::parse(file, folder.get(file)?, FaultScope::Nothing);
+        let place = |by| document.place_of_item("dependencies", by, key);
+        Some((file, place("alias").or_else(|| place("name"))?))
+    };
+    ["Chart.yaml", "requirements.yaml"].into_iter().find_map(find).unwrap_or(("Chart.yaml", (0, 0)))
 }

@@ -1,6 +1,6 @@
 //! A fault of a config repository: where it is, what is wrong, what to write instead, and what it holds back.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use super::name::{EnvironmentName, ServiceName};
 
@@ -15,6 +15,8 @@ pub enum FaultScope {
     Service(ServiceName),
     /// One service in one environment.
     Application(EnvironmentName, ServiceName),
+    /// Nothing: the file belongs to no application, and `check` alone tells of it.
+    Nothing,
 }
 
 /// Something wrong in a file of the config repository.
@@ -42,16 +44,29 @@ impl Fault {
             FaultScope::Environment(name) => name == environment,
             FaultScope::Service(name) => name == service,
             FaultScope::Application(stage, name) => stage == environment && name == service,
+            FaultScope::Nothing => false,
         }
     }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.line == 0 {
-            write!(formatter, "{}: {}", self.file, self.message)
-        } else {
-            write!(formatter, "{}:{}:{}: {}", self.file, self.line, self.column, self.message)
+        write_on_one_line(formatter, &self.file)?;
+        if self.line > 0 {
+            write!(formatter, ":{}:{}", self.line, self.column)?;
         }
+        formatter.write_str(": ")?;
+        write_on_one_line(formatter, &self.message)
     }
+}
+
+/// Names and values of a repository may hold anything; a fault stays on its line all the same.
+fn write_on_one_line(formatter: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    text.chars().try_for_each(|char| {
+        if char.is_control() {
+            fmt::Display::fmt(&char.escape_default(), formatter)
+        } else {
+            formatter.write_char(char)
+        }
+    })
 }
