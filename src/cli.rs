@@ -86,7 +86,7 @@ pub fn main() -> ExitCode {
 /// `helm template` prefixes its errors with `Error: `, and so do we: scripts read it.
 fn render_template(arguments: &template::TemplateArguments) -> Result<ExitCode, Failure> {
     let mut bytes = Vec::new();
-    match template::run(arguments, &mut bytes) {
+    match template::run(arguments, &mut bytes, &mut std::io::stderr()) {
         Ok(()) => {
             output::print_bytes(&bytes);
             Ok(ExitCode::SUCCESS)

@@ -59,7 +59,9 @@ impl Misfit {
             match &self.message {
                 Message::Text(text) => out.push_str(text),
                 Message::Group => out.push_str("validation failed"),
-                Message::Reference(url) => out.push_str(&format!("validation failed with {}", single_quoted(url))),
+                Message::Reference(url) => {
+                    out.push_str(&format!("validation failed with {}", single_quoted(url)))
+                }
             }
             inner += 1;
         }
@@ -83,9 +85,12 @@ pub(crate) fn to_json(value: &Value) -> Json {
         Value::Int(number) | Value::Int64(number) => Json::from(*number),
         Value::Float(number) => super::values::json_number(*number),
         Value::Text(text) => Json::String(text.lossy().into_owned()),
-        Value::Map(map) => {
-            Json::Object(map.entries().into_iter().map(|(key, value)| (key.lossy().into_owned(), to_json(&value))).collect())
-        }
+        Value::Map(map) => Json::Object(
+            map.entries()
+                .into_iter()
+                .map(|(key, value)| (key.lossy().into_owned(), to_json(&value)))
+                .collect(),
+        ),
         other => Json::Array(other.items().unwrap_or_default().iter().map(to_json).collect()),
     }
 }
@@ -103,7 +108,9 @@ fn type_of(json: &Json) -> &'static str {
 
 fn has_type(json: &Json, wanted: &str) -> bool {
     match wanted {
-        "integer" => json.as_number().is_some_and(|number| number.is_i64() || number.is_u64() || number.as_f64().is_some_and(|number| number.fract() == 0.0)),
+        "integer" => json.as_number().is_some_and(|number| {
+            number.is_i64() || number.is_u64() || number.as_f64().is_some_and(|number| number.fract() == 0.0)
+        }),
         _ => type_of(json) == wanted,
     }
 }
@@ -181,7 +188,10 @@ impl Checker<'_> {
 
     fn reference(&mut self, reference: &str, json: &Json, at: &str) -> Option<Misfit> {
         let Some(target) = self.resolve(reference) else {
-            return Some(Misfit::new(at, format!("reference {} cannot be resolved", single_quoted(reference))));
+            return Some(Misfit::new(
+                at,
+                format!("reference {} cannot be resolved", single_quoted(reference)),
+            ));
         };
         let inner = self.check(&target, json, at)?;
         let causes = if inner.message == Message::Group { inner.causes } else { vec![inner] };
@@ -201,7 +211,13 @@ impl Checker<'_> {
         find_anchor(self.root, fragment, 0).cloned()
     }
 
-    fn object(&mut self, rules: &Map<String, Json>, map: &Map<String, Json>, at: &str, found: &mut Vec<Misfit>) {
+    fn object(
+        &mut self,
+        rules: &Map<String, Json>,
+        map: &Map<String, Json>,
+        at: &str,
+        found: &mut Vec<Misfit>,
+    ) {
         count(rules, "minProperties", "maxProperties", map.len(), at, found);
         if let Some(required) = rules.get("required").and_then(Json::as_array) {
             let missing: Vec<&str> =
@@ -220,7 +236,9 @@ impl Checker<'_> {
         let patterns: Vec<(Option<Regex>, &Json)> = rules
             .get("patternProperties")
             .and_then(Json::as_object)
-            .map(|patterns| patterns.iter().map(|(pattern, schema)| (Regex::new(pattern).ok(), schema)).collect())
+            .map(|patterns| {
+                patterns.iter().map(|(pattern, schema)| (Regex::new(pattern).ok(), schema)).collect()
+            })
             .unwrap_or_default();
         let mut additional = Vec::new();
         for (key, value) in map {
@@ -251,7 +269,13 @@ impl Checker<'_> {
         self.names(rules, map, at, found);
     }
 
-    fn names(&mut self, rules: &Map<String, Json>, map: &Map<String, Json>, at: &str, found: &mut Vec<Misfit>) {
+    fn names(
+        &mut self,
+        rules: &Map<String, Json>,
+        map: &Map<String, Json>,
+        at: &str,
+        found: &mut Vec<Misfit>,
+    ) {
         if let Some(schema) = rules.get("propertyNames") {
             for key in map.keys() {
                 if let Some(misfit) = self.check(schema, &Json::String(key.clone()), at) {
@@ -270,8 +294,11 @@ impl Checker<'_> {
                 let missing: Vec<&str> =
                     names.iter().filter_map(Json::as_str).filter(|name| !map.contains_key(*name)).collect();
                 if !missing.is_empty() {
-                    let message =
-                        format!("properties {} required, if {} exists", shown_list(missing), single_quoted(key));
+                    let message = format!(
+                        "properties {} required, if {} exists",
+                        shown_list(missing),
+                        single_quoted(key)
+                    );
                     found.push(Misfit::new(at, message));
                 }
             }
@@ -281,10 +308,9 @@ impl Checker<'_> {
     fn array(&mut self, rules: &Map<String, Json>, items: &[Json], at: &str, found: &mut Vec<Misfit>) {
         count(rules, "minItems", "maxItems", items.len(), at, found);
         if rules.get("uniqueItems") == Some(&Json::Bool(true)) {
-            let twin = items
-                .iter()
-                .enumerate()
-                .find_map(|(right, item)| items.iter().take(right).position(|other| other == item).map(|left| (left, right)));
+            let twin = items.iter().enumerate().find_map(|(right, item)| {
+                items.iter().take(right).position(|other| other == item).map(|left| (left, right))
+            });
             if let Some((left, right)) = twin {
                 found.push(Misfit::new(at, format!("items at {left} and {right} are equal")));
             }
@@ -330,9 +356,14 @@ impl Checker<'_> {
             }
         }
         if let Some(one) = schemas("oneOf") {
-            let results: Vec<Option<Misfit>> = one.iter().map(|schema| self.check(schema, json, at)).collect();
-            let fitting: Vec<usize> =
-                results.iter().enumerate().filter(|(_, result)| result.is_none()).map(|(index, _)| index).collect();
+            let results: Vec<Option<Misfit>> =
+                one.iter().map(|schema| self.check(schema, json, at)).collect();
+            let fitting: Vec<usize> = results
+                .iter()
+                .enumerate()
+                .filter(|(_, result)| result.is_none())
+                .map(|(index, _)| index)
+                .collect();
             match fitting.as_slice() {
                 [] => {
                     let causes = results.into_iter().flatten().collect();
@@ -340,7 +371,10 @@ impl Checker<'_> {
                 }
                 [_] => {}
                 [first, second, ..] => {
-                    found.push(Misfit::new(at, format!("'oneOf' failed, subschemas {first}, {second} matched")));
+                    found.push(Misfit::new(
+                        at,
+                        format!("'oneOf' failed, subschemas {first}, {second} matched"),
+                    ));
                 }
             }
         }
@@ -361,14 +395,25 @@ fn find_anchor<'s>(schema: &'s Json, anchor: &str, depth: usize) -> Option<&'s J
         Json::Object(map) => {
             let named = map.get("$anchor").and_then(Json::as_str) == Some(anchor)
                 || map.get("$id").and_then(Json::as_str).and_then(|id| id.strip_prefix('#')) == Some(anchor);
-            if named { Some(schema) } else { map.values().find_map(|inner| find_anchor(inner, anchor, depth + 1)) }
+            if named {
+                Some(schema)
+            } else {
+                map.values().find_map(|inner| find_anchor(inner, anchor, depth + 1))
+            }
         }
         Json::Array(items) => items.iter().find_map(|inner| find_anchor(inner, anchor, depth + 1)),
         _ => None,
     }
 }
 
-fn count(rules: &Map<String, Json>, least: &str, most: &str, length: usize, at: &str, found: &mut Vec<Misfit>) {
+fn count(
+    rules: &Map<String, Json>,
+    least: &str,
+    most: &str,
+    length: usize,
+    at: &str,
+    found: &mut Vec<Misfit>,
+) {
     let bound = |keyword: &str| rules.get(keyword).and_then(Json::as_f64);
     #[expect(clippy::cast_precision_loss, reason = "lengths are far below 2^53")]
     let number = length as f64;
