@@ -57,6 +57,8 @@ pub struct Options {
     pub revision: Option<String>,
     /// Keep what explains: fields that others set.
     pub explain: bool,
+    /// Keep Helm's own documents of every render.
+    pub as_helm: bool,
 }
 
 impl Options {

@@ -110,27 +110,31 @@ impl RenderInput<'_> {
 /// Renders an application.
 pub fn render(input: &RenderInput<'_>) -> Result<Rendered, RenderError> {
     let application = input.application;
+    let mut chart = None;
+    let mut of_chart = || -> Result<Vec<Draft>, RenderError> {
+        let (rendered, name) = chart::render(input)?;
+        chart = name;
+        Ok(chart::drafts(rendered))
+    };
     let drafts = match &application.origin {
         Origin::Manifests(source) => plain::read(input.files, &source.path, &application.id.environment)?,
         Origin::Environment => {
-            let mut drafts = match input.umbrella.filter(|umbrella| umbrella.has_own_templates()) {
-                Some(_) => chart::drafts(chart::render(input)?),
-                None => Vec::new(),
-            };
+            let own = input.umbrella.is_some_and(Umbrella::has_own_templates);
+            let mut drafts = if own { of_chart()? } else { Vec::new() };
             drafts.extend(plain::read_environment(input.files, &application.id.environment)?);
             drafts
         }
-        Origin::Dependency { .. } | Origin::Chart { .. } => chart::drafts(chart::render(input)?),
+        Origin::Dependency { .. } | Origin::Chart { .. } => of_chart()?,
     };
     let image = application.image.as_ref().zip(input.code.commit);
     let reference = image.map(|(image, commit)| image.reference(commit, input.code.digest.as_deref()));
     let (manifests, notices) = finish(input, drafts, reference.as_deref())?;
-    Ok(Rendered { set: RenderedSet::new(manifests), chart: None, image: reference, notices })
+    Ok(Rendered { set: RenderedSet::new(manifests), chart, image: reference, notices })
 }
 
 /// Renders an application as Helm's own documents, before anything is filled in; nothing for plain YAML.
 pub fn render_as_helm(input: &RenderInput<'_>) -> Result<helm::Rendered, RenderError> {
-    chart::render(input)
+    Ok(chart::render(input)?.0)
 }
 
 /// Turns documents into manifests.

@@ -10,6 +10,7 @@ use super::output::{Failure, print, remark};
 use super::session::{Session, environment, runtime};
 use crate::model::digest::HashKey;
 use crate::model::error::chain;
+use crate::model::hold::HoldReason;
 use crate::model::manifest::RenderedSet;
 use crate::model::name::ApplicationId;
 use crate::reconciler::observe::{ClusterView, Desired, Observer, Reading};
@@ -28,6 +29,9 @@ pub(super) struct RenderArguments {
     /// How to print
     #[arg(short, long, value_enum, default_value = "yaml")]
     output: Format,
+    /// Print Helm's own bytes: of the whole environment, what `helm template` prints for the umbrella
+    #[arg(long, conflicts_with_all = ["digest", "output"])]
+    as_helm: bool,
     /// Print the digest of each application's rendered set instead
     #[arg(long)]
     digest: bool,
@@ -42,6 +46,9 @@ enum Format {
 pub(super) fn run(common: &CommonArguments, arguments: &RenderArguments) -> Result<ExitCode, Failure> {
     let session = Session::open(common)?;
     let reading = runtime()?.block_on(read(&session, arguments))?;
+    if arguments.as_helm {
+        return as_helm(&reading, arguments);
+    }
     let (sets, errors) = collect(&reading, arguments);
     if sets.is_empty() && errors.is_empty() {
         let what = arguments.service.as_deref().unwrap_or("anything");
@@ -54,7 +61,9 @@ pub(super) fn run(common: &CommonArguments, arguments: &RenderArguments) -> Resu
 
 async fn read(session: &Session, arguments: &RenderArguments) -> Result<Reading, Failure> {
     let name = environment(&arguments.environment)?;
-    let mut observer = Observer::new(session.world.clone(), session.options(vec![name.clone()], true)?);
+    let mut options = session.options(vec![name.clone()], true)?;
+    options.as_helm = arguments.as_helm;
+    let mut observer = Observer::new(session.world.clone(), options);
     let revision = arguments.revision.as_deref();
     observer.read_config(revision).await.map_err(|hold| Failure::new(hold.message()))?;
     let configuration = observer.config().and_then(|config| config.repository.configuration.clone());
@@ -71,6 +80,27 @@ async fn read(session: &Session, arguments: &RenderArguments) -> Result<Reading,
         view = Some(ClusterView { kinds, version, key: HashKey::new([0; 32]) });
     }
     Ok(observer.read(None, &BTreeMap::new(), &|_| view.clone()).await)
+}
+
+/// The documents of all applications, merged in Helm's order.
+fn as_helm(reading: &Reading, arguments: &RenderArguments) -> Result<ExitCode, Failure> {
+    let mut parts = Vec::new();
+    for (id, desired) in &reading.desired {
+        if arguments.service.as_deref().is_some_and(|service| id.service.as_str() != service) {
+            continue;
+        }
+        match desired {
+            Desired::Rendered(version) => parts.extend(version.rendered.helm.clone()),
+            Desired::Held(holds) => {
+                let words: Vec<String> = holds.iter().map(HoldReason::message).collect();
+                return Err(Failure::new(format!("{id}: {}", words.join("; "))));
+            }
+            Desired::NeverPromoted => {}
+        }
+    }
+    let merged = crate::helm::Rendered::merged(parts, crate::helm::Compat::default());
+    super::output::print_bytes(&merged.to_helm_output());
+    Ok(ExitCode::SUCCESS)
 }
 
 fn collect(

@@ -68,6 +68,7 @@ impl Session {
             dry_run,
             revision: None,
             explain: false,
+            as_helm: false,
         })
     }
 

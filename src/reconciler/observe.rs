@@ -73,6 +73,8 @@ pub struct PackedRendering {
     pub image: Option<String>,
     /// What a person should know.
     pub notices: Vec<String>,
+    /// Helm's own documents, if they were asked for.
+    pub helm: Option<crate::helm::Rendered>,
 }
 
 impl PackedRendering {
@@ -83,6 +85,7 @@ impl PackedRendering {
             chart: rendered.chart.clone(),
             image: rendered.image.clone(),
             notices: rendered.notices.clone(),
+            helm: None,
         }
     }
 }
@@ -532,7 +535,11 @@ impl Observer {
                         let key =
                             view.as_ref().map_or_else(|| HashKey::new([0; 32]), |view| view.key.clone());
                         let rendered = render::render(&input).map_err(|error| error.hold())?;
-                        Ok(Arc::new(PackedRendering::pack(&rendered, &key)))
+                        let mut packed = PackedRendering::pack(&rendered, &key);
+                        if options.as_helm {
+                            packed.helm = Some(render::render_as_helm(&input).map_err(|error| error.hold())?);
+                        }
+                        Ok(Arc::new(packed))
                     },
                     |(_, result)| result.clone(),
                 );

@@ -7,18 +7,29 @@ use crate::helm::{
 
 use super::{Draft, RenderError, RenderInput};
 
-/// Renders the chart of an application as Helm does.
-pub(super) fn render(input: &RenderInput<'_>) -> Result<HelmRendered, RenderError> {
+/// Renders the chart of an application as Helm does; with its name as `name-version`.
+pub(super) fn render(input: &RenderInput<'_>) -> Result<(HelmRendered, Option<String>), RenderError> {
     let application = input.application;
-    let (chart, member) = match &application.origin {
-        Origin::Dependency { key } => (umbrella(input)?, Member::Dependency(key.clone())),
-        Origin::Environment => (umbrella(input)?, Member::Own),
+    let named = |chart: &Chart| format!("{}-{}", chart.name(), chart.version());
+    let umbrella = umbrella(input)?;
+    let (chart, name, member) = match &application.origin {
+        Origin::Dependency { key } => {
+            let dependency = umbrella.dependencies().iter().find(|dependency| dependency.key() == key);
+            let name = dependency.and_then(|dependency| umbrella.dependency_chart(dependency)).map(named);
+            (umbrella, name, Member::Dependency(key.clone()))
+        }
+        Origin::Environment => {
+            let name = named(&umbrella);
+            (umbrella, Some(name), Member::Own)
+        }
         Origin::Chart { path } => {
             let key = application.id.service.to_string();
             let chart = chart_of(input.files).map_err(|why| unusable(&path.to_string(), &why))?;
-            (umbrella(input)?.with_dependency_charts([(key.clone(), chart)]), Member::Dependency(key))
+            let name = named(&chart);
+            let whole = umbrella.with_dependency_charts([(key.clone(), chart)]);
+            (whole, Some(name), Member::Dependency(key))
         }
-        Origin::Manifests(_) => return Ok(HelmRendered::merged([], Compat::default())),
+        Origin::Manifests(_) => return Ok((HelmRendered::merged([], Compat::default()), None)),
     };
     let helm = HelmInput {
         release: application.release.clone(),
@@ -30,7 +41,10 @@ pub(super) fn render(input: &RenderInput<'_>) -> Result<HelmRendered, RenderErro
         seed: input.seed,
         ..HelmInput::default()
     };
-    chart.render(&helm).map_err(|error| RenderError::Broken { message: error.to_string(), hint: None })
+    let rendered = chart.render(&helm);
+    let rendered =
+        rendered.map_err(|error| RenderError::Broken { message: error.to_string(), hint: None })?;
+    Ok((rendered, name))
 }
 
 /// The documents of a render, comments and notes left out.
@@ -39,21 +53,6 @@ pub(super) fn drafts(rendered: HelmRendered) -> Vec<Draft> {
     all.filter(|document| !document.object.is_null())
         .map(|document| Draft { source: document.source, object: document.object })
         .collect()
-}
-
-/// `name-version` of an application's chart.
-pub(super) fn name_of(input: &RenderInput<'_>) -> Option<String> {
-    let named = |chart: &Chart| format!("{}-{}", chart.name(), chart.version());
-    match &input.application.origin {
-        Origin::Dependency { key } => {
-            let umbrella = input.umbrella?.chart();
-            let dependency = umbrella.dependencies().iter().find(|dependency| dependency.key() == key)?;
-            Some(named(umbrella.dependency_chart(dependency)?))
-        }
-        Origin::Chart { .. } => chart_of(input.files).ok().map(|chart| named(&chart)),
-        Origin::Environment => input.umbrella.map(|umbrella| named(umbrella.chart())),
-        Origin::Manifests(_) => None,
-    }
 }
 
 fn umbrella(input: &RenderInput<'_>) -> Result<Chart, RenderError> {

@@ -48,7 +48,8 @@ fn three_environments_of_five_services_come_up_and_stay_quiet() {
     let audit = shop.audit();
     let output = shop.once();
     assert_eq!(output.code, 0, "{}", output.all());
-    let writes: Vec<_> = audit.requests_of(NEEDS).into_iter().filter(|request| request.mutates()).collect();
+    let writes: Vec<_> =
+        audit.requests_of(NEEDS).into_iter().filter(super::parts::control_plane::Request::mutates).collect();
     assert!(writes.is_empty(), "{:?}", writes.iter().map(|write| &write.uri).collect::<Vec<_>>());
 }
 

@@ -46,7 +46,7 @@ async fn foreign_fields_and_objects_stay() {
     shop.once().await;
     let cluster = &shop.world.cluster;
     cluster.meddle("other-tool", WEB, |object| {
-        object["metadata"]["annotations"]["example.com/owner"] = json!("ann")
+        object["metadata"]["annotations"]["example.com/owner"] = json!("ann");
     });
     cluster.create("kubectl", json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "foreign", "namespace": "blue-dev"}}));
     let writes = cluster.writes().len();
@@ -190,7 +190,7 @@ async fn replicas_belong_to_the_autoscaler_that_targets_the_object() {
     assert_eq!(shop.image("dev", "web"), "shop/web:2");
     assert_eq!(shop.object(WEB)["spec"]["replicas"], 7, "a rollout leaves it alone");
     cluster.meddle("kubectl", WEB, |object| {
-        object["metadata"]["labels"]["moorline.dev/application"] = json!("x.y")
+        object["metadata"]["labels"]["moorline.dev/application"] = json!("x.y");
     });
     shop.once().await;
     assert_eq!(shop.object(WEB)["spec"]["replicas"], 7, "a heal leaves it alone");

@@ -77,6 +77,7 @@ impl Shop {
             dry_run: false,
             revision: None,
             explain: false,
+            as_helm: false,
         }
     }
 
@@ -109,7 +110,7 @@ impl Shop {
 /// Waits until the board shows what is asked for, or panics after an hour of the test's time.
 pub(crate) async fn shown(board: &mut watch::Receiver<Arc<Board>>, what: impl Fn(&Board) -> bool) {
     let wait = board.wait_for(|board| what(board));
-    let found = tokio::time::timeout(Duration::from_secs(3600), wait).await;
+    let found = tokio::time::timeout(Duration::from_hours(1), wait).await;
     assert!(found.is_ok_and(|found| found.is_ok()), "the board never showed it");
 }
 

@@ -47,7 +47,7 @@ pub(super) fn config_map(name: &str, colour: &str) -> String {
 
 /// Waits for a condition; a minute is far more than it takes.
 pub(super) fn eventually(what: &str, condition: impl Fn() -> bool) {
-    let end = Instant::now() + Duration::from_secs(60);
+    let end = Instant::now() + Duration::from_mins(1);
     while !condition() {
         assert!(Instant::now() < end, "{what}: never happened");
         std::thread::sleep(Duration::from_millis(50));
