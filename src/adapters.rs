@@ -1,6 +1,7 @@
 //! Every way moorline touches the world, one narrow trait each. The reconciler knows the traits and the
 //! [`World`] that holds them, never an implementation.
 
+pub mod bell;
 pub mod checkout;
 pub mod clock;
 pub mod cluster;

@@ -185,7 +185,7 @@ mod tests {
         assert_eq!(commit_one.message, "dev/web: deployed 01234567 (rollout 3)");
         assert_eq!(commit_one.trailers[0], ("Moorline-Operation".to_owned(), "shop/dev/web/3".to_owned()));
         let text = commit_one.edits[0].content.clone();
-        expect![[r#"
+        expect![[r"
             version: 1
             instance: shop
             environment: dev
@@ -204,7 +204,7 @@ mod tests {
               image: shop/web:1
               config: 89abcdef0123456789abcdef0123456789abcdef
               digest: sha256:6ee0eb490ff832101cf82a3d387c35f29e4230be786978f7acf9e811febf6723
-        "#]]
+        "]]
         .assert_eq(&text);
         assert_eq!(read(&text).unwrap().rollout, 3);
         assert_eq!(commit(&instance, &[entry(3), entry(2)], &|_| Some(text.clone())), None);

@@ -15,6 +15,7 @@ use crate::model::error::chain;
 use crate::model::manifest::Manifest;
 use crate::model::resource::ResourceId;
 use crate::reconciler::ApplicationDetail;
+use crate::reconciler::inventory::PackedSet;
 use crate::settings::CommonArguments;
 
 /// Exit codes: 0 same · 1 differs · 2 an error. KUBECTL_EXTERNAL_DIFF names a program to compare with.
@@ -92,7 +93,7 @@ async fn pairs_of(session: &Session, detail: &ApplicationDetail) -> Result<Vec<P
     let cluster = cluster.map_err(|error| Failure::new(chain(&error)))?;
     let key = &detail.key;
     let mut pairs = Vec::new();
-    let set = detail.set.as_ref().map(|packed| packed.unpack()).transpose();
+    let set = detail.set.as_ref().map(PackedSet::unpack).transpose();
     let set = set.map_err(|error| Failure::new(chain(&error)))?;
     for manifest in set.iter().flat_map(|set| set.manifests.iter()) {
         pairs.push(pair(&*cluster, manifest, key).await?);

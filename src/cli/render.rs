@@ -107,8 +107,8 @@ fn collect(
     reading: &Reading,
     arguments: &RenderArguments,
 ) -> (Vec<(ApplicationId, RenderedSet)>, Vec<String>) {
-    let mut errors: Vec<String> = reading.held.iter().map(|hold| hold.message()).collect();
-    errors.extend(reading.held_environments.values().flatten().map(|hold| hold.message()));
+    let mut errors: Vec<String> = reading.held.iter().map(HoldReason::message).collect();
+    errors.extend(reading.held_environments.values().flatten().map(HoldReason::message));
     let mut sets = Vec::new();
     for (id, desired) in &reading.desired {
         if arguments.service.as_deref().is_some_and(|service| id.service.as_str() != service) {

@@ -137,9 +137,8 @@ fn conclude(outcome: &Outcome, mode: RunMode) -> ExitCode {
 
 /// SIGTERM or Ctrl-C.
 async fn stop_signal() {
-    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        Ok(signal) => signal,
-        Err(_) => return std::future::pending().await,
+    let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
+        return std::future::pending().await;
     };
     tokio::select! {
         _ = terminate.recv() => {}

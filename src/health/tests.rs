@@ -71,6 +71,7 @@ fn pods_say_why_they_do_not_run() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn every_kind_has_a_good_and_a_bad_example() {
     let rows: &[(&str, &str, Value, HealthStatus)] = &[
         (

@@ -255,6 +255,10 @@ impl HoldReason {
     }
 
     /// The sentence that people read: what is held, why, and what they can do.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one sentence for each variant, which is clearest in one place"
+    )]
     pub fn message(&self) -> String {
         match self {
             Self::ConfigFault { fault, hint } => with_hint(fault, hint.as_deref()),

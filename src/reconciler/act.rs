@@ -312,9 +312,8 @@ impl Execution<'_> {
         for object in objects {
             self.writes += 1;
             match self.cluster.delete(&object.id, None, &object.uid).await {
-                Ok(_) => {}
-                // Another object of the same name took its place: it is not ours to delete.
-                Err(ClusterError::Changed { .. } | ClusterError::KindUnknown { .. }) => {}
+                // Of an object that took its name since, or of a kind that is gone, nothing is ours to delete.
+                Ok(_) | Err(ClusterError::Changed { .. } | ClusterError::KindUnknown { .. }) => {}
                 Err(error) => return Err(self.fail(Some(object.id.clone()), &error)),
             }
         }

@@ -180,12 +180,15 @@ pub fn namespace_id(namespace: &NamespaceName) -> ResourceId {
     ResourceId { kind: GroupKind::new("", "Namespace"), namespace: None, name: namespace.as_str().into() }
 }
 
+/// A kind in a namespace.
+type Place = (GroupKind, Option<Arc<str>>);
+
 /// What stands in places where we want to write for the first time: objects without our labels are in no watch.
 /// One list per kind and namespace, shared by all applications of a pass.
 pub struct FirstContact {
     cluster: Arc<dyn ClusterWrite>,
     live: LiveIndex,
-    lists: Mutex<HashMap<(GroupKind, Option<Arc<str>>), Arc<BTreeMap<ResourceId, LiveRecord>>>>,
+    lists: Mutex<HashMap<Place, Arc<BTreeMap<ResourceId, LiveRecord>>>>,
 }
 
 impl FirstContact {

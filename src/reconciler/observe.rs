@@ -154,6 +154,11 @@ impl Observer {
         self.config.as_ref()
     }
 
+    /// Every repository that was asked for its references.
+    pub fn repositories(&self) -> impl Iterator<Item = &RepositoryUrl> {
+        self.references.keys()
+    }
+
     /// All faults of the config repository as last read.
     pub fn faults(&self) -> &[Fault] {
         self.config.as_ref().map_or(&[], |config| &config.repository.faults)
@@ -262,7 +267,7 @@ impl Observer {
         let names: Vec<EnvironmentName> = repository.environments.keys().cloned().collect();
         for name in names.iter().filter(|name| self.options.includes(name)) {
             match self.environment_at(config, name).await {
-                Ok(config) => self.list_environment(&config, name, reading, &mut all),
+                Ok(config) => list_environment(&config, name, reading, &mut all),
                 Err(hold) => {
                     reading.held_environments.insert(name.clone(), vec![hold]);
                 }
@@ -305,10 +310,7 @@ impl Observer {
             return Ok(config.clone());
         };
         let url = &self.options.config;
-        let references = match self.references.get(url) {
-            Some(Ok(references)) => references,
-            _ => return Ok(config.clone()),
-        };
+        let Some(Ok(references)) = self.references.get(url) else { return Ok(config.clone()) };
         let (reference, commit) = resolve(references, revision).ok_or_else(|| {
             HoldReason::RevisionMissing { repository: url.clone(), revision: revision.clone() }
         })?;
@@ -325,50 +327,6 @@ impl Observer {
         }
         let repository = Arc::new(ConfigRepository::read(&tree));
         Ok(ConfigState { commit, tree, repository })
-    }
-
-    fn list_environment(
-        &self,
-        config: &ConfigState,
-        name: &EnvironmentName,
-        reading: &mut Reading,
-        all: &mut Vec<(Application, ConfigState)>,
-    ) {
-        let repository = &config.repository;
-        let own = |fault: &&Fault| match &fault.scope {
-            crate::model::fault::FaultScope::Everything => true,
-            crate::model::fault::FaultScope::Environment(environment) => environment == name,
-            _ => false,
-        };
-        let faults: Vec<HoldReason> = repository.faults.iter().filter(own).map(fault_hold).collect();
-        let members = repository.environments.get(name).map(|one| one.members.clone()).unwrap_or_default();
-        if !faults.is_empty() {
-            for service in &members {
-                let id = ApplicationId::new(name.clone(), service.clone());
-                reading.desired.insert(id, Desired::Held(faults.clone()));
-            }
-            reading.held_environments.insert(name.clone(), faults);
-            return;
-        }
-        let (applications, _) = repository.applications(&config.tree, name);
-        for service in members_and_faulty(repository, name, &members) {
-            let holds: Vec<HoldReason> = repository
-                .faults
-                .iter()
-                .filter(|fault| fault.holds(name, &service))
-                .map(fault_hold)
-                .collect();
-            let id = ApplicationId::new(name.clone(), service.clone());
-            let application = applications.iter().find(|application| application.id == id);
-            match application.filter(|_| holds.is_empty()) {
-                Some(application) => all.push((application.clone(), config.clone())),
-                None => {
-                    reading.desired.insert(id, Desired::Held(holds));
-                }
-            }
-            reading.members.entry(name.clone()).or_default().insert(service);
-        }
-        reading.members.entry(name.clone()).or_default();
     }
 
     /// Finds the commit and files of an application; nothing if it was never promoted.
@@ -562,6 +520,46 @@ impl Observer {
             reading.desired.insert(id, desired);
         }
     }
+}
+
+/// Lists the applications of one environment, and what holds those that cannot be prepared.
+fn list_environment(
+    config: &ConfigState,
+    name: &EnvironmentName,
+    reading: &mut Reading,
+    all: &mut Vec<(Application, ConfigState)>,
+) {
+    let repository = &config.repository;
+    let own = |fault: &&Fault| match &fault.scope {
+        crate::model::fault::FaultScope::Everything => true,
+        crate::model::fault::FaultScope::Environment(environment) => environment == name,
+        _ => false,
+    };
+    let faults: Vec<HoldReason> = repository.faults.iter().filter(own).map(fault_hold).collect();
+    let members = repository.environments.get(name).map(|one| one.members.clone()).unwrap_or_default();
+    if !faults.is_empty() {
+        for service in &members {
+            let id = ApplicationId::new(name.clone(), service.clone());
+            reading.desired.insert(id, Desired::Held(faults.clone()));
+        }
+        reading.held_environments.insert(name.clone(), faults);
+        return;
+    }
+    let (applications, _) = repository.applications(&config.tree, name);
+    for service in members_and_faulty(repository, name, &members) {
+        let holds: Vec<HoldReason> =
+            repository.faults.iter().filter(|fault| fault.holds(name, &service)).map(fault_hold).collect();
+        let id = ApplicationId::new(name.clone(), service.clone());
+        let application = applications.iter().find(|application| application.id == id);
+        match application.filter(|_| holds.is_empty()) {
+            Some(application) => all.push((application.clone(), config.clone())),
+            None => {
+                reading.desired.insert(id, Desired::Held(holds));
+            }
+        }
+        reading.members.entry(name.clone()).or_default().insert(service);
+    }
+    reading.members.entry(name.clone()).or_default();
 }
 
 /// An application with everything that rendering needs.

@@ -19,7 +19,7 @@ use crate::model::name::{ApplicationId, InstanceName};
 /// The most records of one commit.
 const BATCH: usize = 500;
 /// How long after a failure the next try comes, at first and at most.
-const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 
 /// The queue's handle.
 pub struct Recorder {

@@ -20,6 +20,7 @@ use super::tick::{Tick, TickResult, cluster_hold};
 use super::view::{HoldTimes, View};
 use super::{Event, Options, inventory};
 use crate::adapters::World;
+use crate::adapters::bell::{LocalBell, SETTLE};
 use crate::ledger::Entry;
 use crate::model::digest::HashKey;
 use crate::model::error::chain;
@@ -137,6 +138,7 @@ struct Reconciler {
     busy: HashSet<ApplicationId>,
     ticks: JoinSet<TickResult>,
     bells: JoinSet<()>,
+    local: Option<LocalBell>,
     recorder: Option<Recorder>,
     recorded: Option<BTreeMap<ApplicationId, u64>>,
     events: UnboundedSender<Event>,
@@ -170,6 +172,7 @@ impl Reconciler {
             busy: HashSet::new(),
             ticks: JoinSet::new(),
             bells: JoinSet::new(),
+            local: None,
             recorder: None,
             recorded: None,
             events,
@@ -294,13 +297,39 @@ impl Reconciler {
         self.read_commands().await;
         self.read_recorded().await;
         self.retarget();
+        self.watch_local_repositories();
         self.next_poll = self.next_poll_time();
+    }
+
+    /// A commit to a repository on this machine is seen at once.
+    fn watch_local_repositories(&mut self) {
+        if self.mode == RunMode::Once {
+            return;
+        }
+        if self.local.is_none() {
+            let (sender, mut rings) = unbounded_channel();
+            self.local = LocalBell::new(sender);
+            let events = self.events.clone();
+            self.bells.spawn(async move {
+                while rings.recv().await.is_some() {
+                    tokio::time::sleep(SETTLE).await;
+                    while rings.try_recv().is_ok() {}
+                    if events.send(Event::Sources).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        if let Some(bell) = &mut self.local {
+            bell.watch(&self.options.config);
+            self.observer.repositories().for_each(|repository| bell.watch(repository));
+        }
     }
 
     /// A poll period, spread by up to a tenth so that many daemons do not ask at once.
     fn next_poll_time(&self) -> Timestamp {
         let now = self.world.clock.now();
-        let spread = u32::try_from(now.subsec_nanosecond().unsigned_abs() % 100).unwrap_or(0);
+        let spread = now.subsec_nanosecond().unsigned_abs() % 100;
         let poll = self.options.poll + self.options.poll * spread / 1000;
         now.checked_add(poll).unwrap_or(Timestamp::MAX)
     }

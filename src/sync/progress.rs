@@ -12,7 +12,7 @@ use crate::model::live::Projection;
 use crate::model::resource::ResourceId;
 
 /// The first and the longest wait after a failure.
-const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
+const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(5));
 /// A change within this time after our heal may be a contest.
 const CONTEST_WINDOW: Duration = Duration::from_secs(10);
 /// So many times running make it one.

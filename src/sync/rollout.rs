@@ -33,11 +33,12 @@ pub(super) fn rollout(facts: &Facts<'_>, wanted: &WantedVersion, plan: &mut Sync
     }
     prepare(facts, wanted, plan);
     let unhealthy = waves(facts, wanted, plan);
-    if !unhealthy.is_empty() && !plan.steps.iter().any(|step| matches!(step, Step::Apply { .. })) {
-        if let Some(block) = hopeless(facts, wanted, &unhealthy) {
-            plan.steps = vec![block];
-            return;
-        }
+    if !unhealthy.is_empty()
+        && !plan.steps.iter().any(|step| matches!(step, Step::Apply { .. }))
+        && let Some(block) = hopeless(facts, wanted, &unhealthy)
+    {
+        plan.steps = vec![block];
+        return;
     }
     plan.holds.extend(pruning.holds);
     if !pruning.deletes.is_empty() {

@@ -19,7 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("adapters", &["model", "telemetry"]),
     (
         "reconciler",
-        &["model", "desired", "render", "diff", "health", "sync", "ledger", "adapters", "telemetry"],
+        &["model", "desired", "helm", "render", "diff", "health", "sync", "ledger", "adapters", "telemetry"],
     ),
     ("server", &["model", "telemetry"]),
     ("settings", &["model", "adapters"]),

@@ -24,7 +24,7 @@ use crate::telemetry::{ApiResult, ApiVerb, Metrics};
 /// How many objects a page of a list holds.
 const PAGE: usize = 500;
 /// The longest time for one request that is not a watch.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 
 pub(super) struct KubeCluster {
     client: Client,
@@ -229,7 +229,7 @@ impl ClusterRead for KubeCluster {
                 url.push_str(&format!("&continue={}", encoded(&next)));
             }
             let (_, mut page) = self.send_json(request("GET", &url, "", Vec::new())?).await?;
-            next = page.pointer("/metadata/continue").and_then(Value::as_str).unwrap_or("").to_owned();
+            page.pointer("/metadata/continue").and_then(Value::as_str).unwrap_or("").clone_into(&mut next);
             if let Some(Value::Array(items)) = page.get_mut("items").map(Value::take) {
                 objects.extend(items.into_iter().map(|item| with_type(item, kind, &version)));
             }

@@ -34,7 +34,8 @@ struct GroupMetadata {
 
 #[derive(Deserialize)]
 struct Version {
-    version: String,
+    #[serde(rename = "version")]
+    name: String,
     #[serde(default)]
     resources: Vec<Resource>,
     #[serde(default)]
@@ -44,7 +45,8 @@ struct Version {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Resource {
-    resource: String,
+    #[serde(rename = "resource")]
+    plural: String,
     scope: String,
     response_kind: Option<Kind>,
     #[serde(default)]
@@ -80,8 +82,8 @@ pub(super) fn read(text: &str, table: &mut KindTable) -> Result<(), ClusterError
                     ["list", "watch"].iter().all(|verb| resource.verbs.iter().any(|known| known == verb));
                 table.add(
                     GroupKind::new(&group.metadata.name, &kind.kind),
-                    &version.version,
-                    &resource.resource,
+                    &version.name,
+                    &resource.plural,
                     resource.scope == "Namespaced",
                     watchable,
                 );

@@ -12,7 +12,8 @@ async fn edits_removals_and_deletions_are_healed_with_one_write_each() {
     let cluster = shop.world.cluster.clone();
     shop.daemon(|mut board| async move {
         shown(&mut board, all_green).await;
-        let changes: [(&str, &dyn Fn(&mut Value)); 4] = [
+        type Change<'a> = (&'a str, &'a dyn Fn(&mut Value));
+        let changes: [Change<'_>; 4] = [
             (CONFIG, &|object| object["data"]["value"] = json!("hacked")),
             (WEB, &|object| object["spec"]["replicas"] = json!(9)),
             (WEB, &|object| object["metadata"]["labels"]["moorline.dev/instance"] = json!("mine")),

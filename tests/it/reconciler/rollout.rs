@@ -152,3 +152,32 @@ async fn a_dry_run_decides_and_writes_nothing() {
     assert_eq!(outcome.plans.len(), 3);
     assert!(outcome.plans.iter().all(|plan| plan.steps.len() >= 4), "{:#?}", outcome.plans);
 }
+
+#[tokio::test(start_paused = true)]
+async fn no_value_of_a_secret_leaves_the_secrets() {
+    const CANARY: &str = "canary-4711";
+    let shop = Shop::new();
+    let secret = |value: &str| {
+        format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: web}}\nstringData: {{password: {value}}}\n")
+    };
+    shop.write("k8s/web/secret.yaml", &secret(CANARY));
+    shop.commit();
+    let first = shop.once().await;
+    assert!(all_green(&first.board));
+    // A second one that fails, so that diagnoses and records speak too.
+    shop.write("k8s/web/secret.yaml", &secret(&format!("{CANARY}-invalid!")));
+    shop.commit();
+    let second = shop.once().await;
+    assert_eq!(holds(&second, "dev", "web"), ["Blocked"]);
+    for (what, text) in [
+        ("first outcome", format!("{first:?}")),
+        ("second outcome", format!("{second:?}")),
+        ("statuses", serde_json::to_string(&second.board).unwrap()),
+        ("heads", format!("{:?}", shop.world.cluster.all("ConfigMap"))),
+        ("records", format!("{:?}", shop.world.state.history())),
+    ] {
+        assert!(!text.contains(CANARY), "{what}");
+        assert!(!text.contains("Y2FuYXJ5LTQ3MTE"), "{what}, in base64");
+    }
+    assert!(shop.object("|Secret|blue-dev|web").to_string().contains(CANARY), "it did reach the cluster");
+}

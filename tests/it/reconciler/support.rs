@@ -67,6 +67,7 @@ impl Shop {
         self.world.repositories.commit(&config_url(), "main", tree);
     }
 
+    #[expect(clippy::unused_self, reason = "every shop has its options")]
     pub(crate) fn options(&self) -> Options {
         Options {
             config: config_url(),
