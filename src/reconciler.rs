@@ -55,8 +55,6 @@ pub struct Options {
     pub dry_run: bool,
     /// A revision of the config repository other than its branch's head.
     pub revision: Option<String>,
-    /// Keep what explains: fields that others set.
-    pub explain: bool,
     /// Keep Helm's own documents of every render.
     pub as_helm: bool,
 }

@@ -67,7 +67,6 @@ impl Session {
             poll: Duration::from_mins(1),
             dry_run,
             revision: None,
-            explain: false,
             as_helm: false,
         })
     }
@@ -84,7 +83,6 @@ impl Session {
         revision: Option<String>,
     ) -> Result<Outcome, Failure> {
         let mut options = self.options(environments, true)?;
-        options.explain = true;
         options.revision = revision;
         let (board, _) = tokio::sync::watch::channel(Arc::default());
         let world = World { state: None, ..self.world.clone() };

@@ -88,7 +88,7 @@ pub struct LiveRecord {
     pub adoptable: bool,
     /// Its finalizers, if it is being deleted.
     pub terminating: Option<Vec<String>>,
-    /// What others set on it; empty unless asked for.
+    /// What others set on it.
     pub extras: Vec<ExtraField>,
     /// The object itself, kept only while it differs from what we expect, or on request.
     pub body: Option<Arc<Value>>,

@@ -68,7 +68,7 @@ impl ClusterState {
             None => make_key(world, options, instance, &*cluster).await?,
         };
         let inventory = inventory::read_all(&*cluster, namespace, instance).await?;
-        let live = LiveIndex::new(key, world.clock.clone(), options.explain);
+        let live = LiveIndex::new(key, world.clock.clone());
         // The inventory's own objects carry a role and are read on their own.
         let selector = format!("{INSTANCE_LABEL}={instance},!{ROLE_LABEL}");
         let watches = Watches::new(live.clone(), cluster.clone(), selector, events);

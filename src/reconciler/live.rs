@@ -50,13 +50,12 @@ pub struct LiveIndex {
     inner: Arc<Mutex<Inner>>,
     key: HashKey,
     clock: Arc<dyn Clock>,
-    explain: bool,
 }
 
 impl LiveIndex {
-    /// An empty index; `explain` keeps the fields that others set.
-    pub fn new(key: HashKey, clock: Arc<dyn Clock>, explain: bool) -> Self {
-        Self { inner: Arc::default(), key, clock, explain }
+    /// An empty index.
+    pub fn new(key: HashKey, clock: Arc<dyn Clock>) -> Self {
+        Self { inner: Arc::default(), key, clock }
     }
 
     /// The key of the fingerprints.
@@ -103,7 +102,8 @@ impl LiveIndex {
 
     /// Takes the answer of our own write; an older event that comes later does not replace it.
     pub fn learn(&self, object: &Value) -> Option<LiveRecord> {
-        let observed = diff::observe(object, &self.key, self.clock.now())?;
+        let mut observed = diff::observe(object, &self.key, self.clock.now())?;
+        observed.record.extras = diff::extra_fields(object);
         let mut inner = self.lock();
         let round = inner.kinds.get(&observed.id.kind).map_or(0, |state| state.round);
         let record = observed.record.clone();
@@ -146,9 +146,7 @@ impl LiveIndex {
         let round = state.round;
         let differs =
             inner.expected.get(&id).is_some_and(|expected| record.projection.as_ref() != Some(expected));
-        if self.explain {
-            record.extras = diff::extra_fields(object);
-        }
+        record.extras = diff::extra_fields(object);
         if differs {
             record.body = Some(object.clone());
         }
@@ -162,6 +160,7 @@ impl LiveIndex {
             let quiet = entry.record.projection == record.projection
                 && entry.record.health == record.health
                 && entry.record.replicas == record.replicas
+                && entry.record.extras == record.extras
                 && entry.record.uid == record.uid
                 && entry.record.terminating == record.terminating
                 && entry.record.application == record.application;

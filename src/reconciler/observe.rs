@@ -336,6 +336,7 @@ impl Observer {
         config: &ConfigState,
         deployed: Option<CommitSha>,
     ) -> Result<Option<Prepared>, HoldReason> {
+        self.refuse_local(&application)?;
         let mut reference = None;
         let code = match application.code.as_ref().map(|code| (&code.repository, &code.revision)) {
             None => WantedCode::default(),
@@ -354,6 +355,28 @@ impl Observer {
         let files = self.files_of(&application, config, &code, reference.as_deref()).await?;
         let source = config.repository.clone();
         Ok(Some(Prepared { application: Arc::new(application), code, config: config.commit, source, files }))
+    }
+
+    /// Repositories on this machine may be named only by a config repository that lies on it too (RULES §8): whoever
+    /// may write to a remote one must not reach the daemon's own disk.
+    fn refuse_local(&self, application: &Application) -> Result<(), HoldReason> {
+        if self.options.config.is_local() {
+            return Ok(());
+        }
+        let code = application.code.as_ref().map(|code| &code.repository);
+        let manifests = match &application.origin {
+            Origin::Manifests(source) => source.repository.as_ref(),
+            _ => None,
+        };
+        match code.into_iter().chain(manifests).find(|repository| repository.is_local()) {
+            None => Ok(()),
+            Some(repository) => Err(HoldReason::ConfigFault {
+                fault: format!(
+                    "{repository} lies on the daemon's own machine, the config repository does not"
+                ),
+                hint: Some("name a repository by https or ssh".to_owned()),
+            }),
+        }
     }
 
     fn head_of(&self, repository: &RepositoryUrl, branch: &str) -> Result<CommitSha, HoldReason> {

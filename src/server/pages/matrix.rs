@@ -169,10 +169,13 @@ fn cell(application: &ApplicationStatus) -> Markup {
 /// What runs, and what is to come where that differs.
 fn version(application: &ApplicationStatus) -> Markup {
     let deployed = application.deployed.as_ref().map(words::label);
-    let wanted = application.wanted.as_ref().map(words::label);
+    // Another revision that renders to the same set is nothing to come.
+    let digest = application.deployed.as_ref().map(|version| version.digest);
+    let coming = application.wanted.as_ref().filter(|wanted| Some(wanted.digest) != digest);
+    let wanted = coming.map(words::label);
     html! {
         @match (&deployed, &wanted) {
-            (Some(deployed), Some(wanted)) if deployed != wanted => {
+            (Some(deployed), Some(wanted)) => {
                 code { (deployed) } span.arrow aria-label="to become" { "→" } code.next { (wanted) }
             },
             (Some(label), _) => code { (label) },

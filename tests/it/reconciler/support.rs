@@ -77,7 +77,6 @@ impl Shop {
             poll: Duration::from_secs(5),
             dry_run: false,
             revision: None,
-            explain: false,
             as_helm: false,
         }
     }
