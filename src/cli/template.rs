@@ -7,6 +7,10 @@ use std::sync::Arc;
 
 use crate::helm::{Capabilities, Chart, Compat, RenderError, RenderInput, SetKind, Values};
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the command line"
+)]
 /// Arguments of `moorline template`.
 #[derive(Debug, clap::Args)]
 pub struct TemplateArguments {
@@ -72,6 +76,15 @@ fn parse_compat(text: &str) -> Result<Compat, String> {
     }
 }
 
+/// What differs from run to run; the caller reads the clock and the system's entropy.
+#[derive(Clone, Copy, Debug)]
+pub struct Chance {
+    /// Where random values come from.
+    pub seed: [u8; 32],
+    /// Seconds since 1970.
+    pub now: i64,
+}
+
 /// Why nothing was printed.
 #[derive(Debug, thiserror::Error)]
 pub enum TemplateError {
@@ -106,13 +119,18 @@ pub enum TemplateError {
 /// Notices go to `notices` as they come up.
 pub fn run(
     arguments: &TemplateArguments,
+    chance: Chance,
     out: &mut dyn Write,
     notices: &mut dyn Write,
 ) -> Result<(), TemplateError> {
     let (name, chart) = match arguments.name_and_chart.as_slice() {
         [name, chart] => (name.as_str(), chart.as_str()),
         [chart] => ("release-name", chart.as_str()),
-        _ => return Err(TemplateError::Helm("template takes a name and a chart".to_owned())),
+        _ => {
+            return Err(TemplateError::Helm(
+                "template takes a name and a chart".to_owned(),
+            ));
+        }
     };
     let mut layers = Vec::new();
     for path in &arguments.values {
@@ -132,8 +150,8 @@ pub fn run(
         include_crds: arguments.include_crds,
         is_upgrade: arguments.is_upgrade,
         skip_schema: arguments.skip_schema_validation,
-        seed: seed()?,
-        now: now(),
+        seed: chance.seed,
+        now: chance.now,
         ..RenderInput::default()
     };
     let rendered = chart.render(&input)?;
@@ -141,10 +159,17 @@ pub fn run(
         rendered.helm_output(!arguments.no_hooks, arguments.skip_tests)
     } else {
         rendered
-            .only(&arguments.show_only, arguments.helm_compat, !arguments.no_hooks, arguments.skip_tests)
+            .only(
+                &arguments.show_only,
+                arguments.helm_compat,
+                !arguments.no_hooks,
+                arguments.skip_tests,
+            )
             .map_err(TemplateError::Helm)?
     };
-    out.write_all(&text).and_then(|()| out.flush()).map_err(TemplateError::Write)
+    out.write_all(&text)
+        .and_then(|()| out.flush())
+        .map_err(TemplateError::Write)
 }
 
 /// What Helm remarks about a chart.
@@ -172,7 +197,10 @@ fn read_values(path: &Path) -> Result<Values, TemplateError> {
         let mut bytes = Vec::new();
         std::io::stdin()
             .read_to_end(&mut bytes)
-            .map_err(|error| TemplateError::Read { path: path.to_owned(), error })?;
+            .map_err(|error| TemplateError::Read {
+                path: path.to_owned(),
+                error,
+            })?;
         bytes
     } else {
         read(path)?
@@ -187,7 +215,10 @@ fn read_values(path: &Path) -> Result<Values, TemplateError> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TemplateError> {
-    std::fs::read(path).map_err(|error| TemplateError::Read { path: path.to_owned(), error })
+    std::fs::read(path).map_err(|error| TemplateError::Read {
+        path: path.to_owned(),
+        error,
+    })
 }
 
 fn flags(arguments: &TemplateArguments) -> Result<Values, TemplateError> {
@@ -207,7 +238,9 @@ fn flags(arguments: &TemplateArguments) -> Result<Values, TemplateError> {
     }
     for expression in &arguments.set_file {
         let Some((key, path)) = expression.split_once('=') else {
-            return Err(TemplateError::Helm(format!("failed parsing --set-file data: key {expression:?} has no value")));
+            return Err(TemplateError::Helm(format!(
+                "failed parsing --set-file data: key {expression:?} has no value"
+            )));
         };
         let content = read(Path::new(path))?;
         let content = String::from_utf8_lossy(&content);
@@ -222,7 +255,9 @@ fn capabilities(arguments: &TemplateArguments) -> Result<Capabilities, TemplateE
     let mut capabilities = Capabilities::offline(arguments.helm_compat);
     if let Some(version) = &arguments.kube_version {
         capabilities = capabilities.with_kube_version(version).ok_or_else(|| {
-            TemplateError::Helm(format!("invalid kube version '{version}': could not parse \"{version}\" as version"))
+            TemplateError::Helm(format!(
+                "invalid kube version '{version}': could not parse \"{version}\" as version"
+            ))
         })?;
     }
     Ok(capabilities.with_api_versions(arguments.api_versions.iter().cloned()))
@@ -232,37 +267,52 @@ fn read_chart(path: &str, compat: Compat) -> Result<Chart, TemplateError> {
     // Helm 3 read values without the step that Helm 4 names in its messages.
     let failed = |error: crate::helm::ChartError| {
         let text = error.to_string();
-        TemplateError::Helm(if compat == Compat::V3_19 { text.replace("cannot unmarshal yaml document: ", "") } else { text })
+        TemplateError::Helm(if compat == Compat::V3_19 {
+            text.replace("cannot unmarshal yaml document: ", "")
+        } else {
+            text
+        })
     };
     let place = Path::new(path);
     if place.is_dir() {
         let mut files = BTreeMap::new();
-        collect(place, String::new(), &mut files, 0)?;
+        collect(place, "", &mut files, 0)?;
         return Chart::from_files(files).map_err(failed);
     }
     if place.is_file() {
         return Chart::from_archive(&read(place)?).map_err(failed);
     }
-    Err(TemplateError::NoChart { path: path.to_owned() })
+    Err(TemplateError::NoChart {
+        path: path.to_owned(),
+    })
 }
 
 fn collect(
     folder: &Path,
-    prefix: String,
+    prefix: &str,
     files: &mut BTreeMap<String, Arc<[u8]>>,
     depth: usize,
 ) -> Result<(), TemplateError> {
     if depth > 64 {
-        return Err(TemplateError::Helm(format!("{}: folders are nested too deeply", folder.display())));
+        return Err(TemplateError::Helm(format!(
+            "{}: folders are nested too deeply",
+            folder.display()
+        )));
     }
-    let failed = |error| TemplateError::Read { path: folder.to_owned(), error };
+    let failed = |error| TemplateError::Read {
+        path: folder.to_owned(),
+        error,
+    };
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let path = entry.path();
         let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
-        let about = std::fs::metadata(&path).map_err(|error| TemplateError::Read { path: path.clone(), error })?;
+        let about = std::fs::metadata(&path).map_err(|error| TemplateError::Read {
+            path: path.clone(),
+            error,
+        })?;
         if about.is_dir() {
-            collect(&path, format!("{name}/"), files, depth + 1)?;
+            collect(&path, &format!("{name}/"), files, depth + 1)?;
         } else if about.is_file() {
             files.insert(name, Arc::from(read(&path)?));
         } else {
@@ -273,19 +323,4 @@ fn collect(
         }
     }
     Ok(())
-}
-
-/// Random values differ from run to run, as Helm's do.
-fn seed() -> Result<[u8; 32], TemplateError> {
-    let path = Path::new("/dev/urandom");
-    let mut seed = [0; 32];
-    std::fs::File::open(path)
-        .and_then(|mut file| file.read_exact(&mut seed))
-        .map_err(|error| TemplateError::Read { path: path.to_owned(), error })?;
-    Ok(seed)
-}
-
-fn now() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

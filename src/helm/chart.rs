@@ -58,7 +58,11 @@ pub(crate) struct ChartTemplate {
 impl ChartTemplate {
     /// A template that is not parsed yet.
     pub(crate) fn new(path: Text, text: Text) -> Self {
-        Self { path, text, parsed: [const { OnceLock::new() }; 3] }
+        Self {
+            path,
+            text,
+            parsed: [const { OnceLock::new() }; 3],
+        }
     }
 
     /// The compiled form, made at first use. Names in it are relative to the chart.
@@ -68,7 +72,9 @@ impl ChartTemplate {
             Compat::V4_1 => &self.parsed[1],
             Compat::V4_3 => &self.parsed[2],
         };
-        cell.get_or_init(|| parse(&self.path, &self.text, compat).map(Arc::new)).as_ref().map_err(Clone::clone)
+        cell.get_or_init(|| parse(&self.path, &self.text, compat).map(Arc::new))
+            .as_ref()
+            .map_err(Clone::clone)
     }
 }
 
@@ -121,29 +127,46 @@ impl Chart {
 
     /// The charts in `charts/`: the entry (folder or archive name) and the chart.
     pub fn vendored(&self) -> impl Iterator<Item = (&str, &Chart)> {
-        self.0.children.iter().filter(|child| child.supplied.is_none()).map(|child| (child.entry.as_str(), &child.chart))
+        self.0
+            .children
+            .iter()
+            .filter(|child| child.supplied.is_none())
+            .map(|child| (child.entry.as_str(), &child.chart))
     }
 
     /// Entries of `charts/` whose chart no dependency asks for.
     pub fn unlisted(&self) -> Vec<&str> {
         self.vendored()
-            .filter(|(_, chart)| !self.dependencies().iter().any(|dependency| dependency.fits(chart)))
+            .filter(|(_, chart)| {
+                !self
+                    .dependencies()
+                    .iter()
+                    .any(|dependency| dependency.fits(chart))
+            })
             .map(|(entry, _)| entry)
             .collect()
     }
 
     /// Dependencies for which there is neither a chart in `charts/` nor a supplied one.
     pub fn missing_dependencies(&self) -> Vec<&Dependency> {
-        self.dependencies().iter().filter(|dependency| self.dependency_chart(dependency).is_none()).collect()
+        self.dependencies()
+            .iter()
+            .filter(|dependency| self.dependency_chart(dependency).is_none())
+            .collect()
     }
 
     /// The chart of a dependency, if it is here.
     pub fn dependency_chart(&self, dependency: &Dependency) -> Option<&Chart> {
         let children = &self.0.children;
         let key = dependency.key();
-        let supplied = children.iter().find(|child| child.supplied.as_deref() == Some(key));
-        let found =
-            supplied.or_else(|| children.iter().find(|child| child.supplied.is_none() && dependency.fits(&child.chart)));
+        let supplied = children
+            .iter()
+            .find(|child| child.supplied.as_deref() == Some(key));
+        let found = supplied.or_else(|| {
+            children
+                .iter()
+                .find(|child| child.supplied.is_none() && dependency.fits(&child.chart))
+        });
         found.map(|child| &child.chart)
     }
 
@@ -171,11 +194,19 @@ impl Chart {
         let mut metadata = data.metadata.clone();
         let mut children = data.children.clone();
         for (key, chart) in charts {
-            if !metadata.dependencies.iter().any(|dependency| dependency.key() == key) {
+            if !metadata
+                .dependencies
+                .iter()
+                .any(|dependency| dependency.key() == key)
+            {
                 metadata.dependencies.push(Dependency::supplied(&chart, &key));
             }
             children.retain(|child| child.supplied.as_deref() != Some(key.as_str()));
-            children.push(Child { entry: key.clone(), supplied: Some(key), chart });
+            children.push(Child {
+                entry: key.clone(),
+                supplied: Some(key),
+                chart,
+            });
         }
         Self(Arc::new(ChartData {
             metadata,
@@ -195,8 +226,18 @@ impl Chart {
 
     /// Bytes of templates, files and the charts inside: what this chart holds in memory.
     pub fn size(&self) -> usize {
-        let own: usize = self.0.templates.iter().map(|template| template.text.len()).sum::<usize>()
+        let own: usize = self
+            .0
+            .templates
+            .iter()
+            .map(|template| template.text.len())
+            .sum::<usize>()
             + self.0.files.iter().map(|(_, bytes)| bytes.len()).sum::<usize>();
-        own + self.0.children.iter().map(|child| child.chart.size()).sum::<usize>()
+        own + self
+            .0
+            .children
+            .iter()
+            .map(|child| child.chart.size())
+            .sum::<usize>()
     }
 }

@@ -70,7 +70,8 @@ impl Instance {
             .map(|dependency| dependency.key().to_owned())
             .collect();
         self.children.retain(|child| !off.contains(&child.name));
-        self.dependencies.retain(|dependency| !off.contains(dependency.key()));
+        self.dependencies
+            .retain(|dependency| !off.contains(dependency.key()));
         for child in &mut self.children {
             let path = format!("{path}{}.", child.name);
             child.keep_enabled(&coalesced, &path, compat)?;
@@ -86,7 +87,12 @@ impl Instance {
             .children
             .iter()
             .filter(|child| child.supplied.is_none())
-            .filter(|child| !self.dependencies.iter().any(|dependency| dependency.fits(&child.chart)))
+            .filter(|child| {
+                !self
+                    .dependencies
+                    .iter()
+                    .any(|dependency| dependency.fits(&child.chart))
+            })
             .map(|child| Self::new(&child.chart, child.chart.name()))
             .collect();
         for dependency in &self.dependencies {
@@ -115,7 +121,9 @@ impl Instance {
                     _ => continue,
                 };
                 let path = format!("{}.{child}", dependency.key());
-                let Some(Value::Map(table)) = at_path(&Value::Map(values.clone()), &path) else { continue };
+                let Some(Value::Map(table)) = at_path(&Value::Map(values.clone()), &path) else {
+                    continue;
+                };
                 coalesce_tables(&imports, &nested(&parent, table), true, compat);
             }
         }
@@ -139,7 +147,9 @@ fn nested(path: &str, table: Map) -> Map {
     if path == "." {
         return table;
     }
-    path.split('.').rev().fold(table, |inner, key| Map::from_pairs([(key, Value::Map(inner))]))
+    path.split('.')
+        .rev()
+        .fold(table, |inner, key| Map::from_pairs([(key, Value::Map(inner))]))
 }
 
 /// Makes mutable values of frozen ones.
@@ -171,7 +181,12 @@ fn is_on(dependency: &Dependency, root: &Value, path: &str) -> bool {
             .collect();
         on = flags.is_empty() || flags.contains(&true);
     }
-    for condition in dependency.condition.trim().split(',').filter(|condition| !condition.is_empty()) {
+    for condition in dependency
+        .condition
+        .trim()
+        .split(',')
+        .filter(|condition| !condition.is_empty())
+    {
         if let Some(Value::Bool(flag)) = at_path(root, &format!("{path}{condition}")) {
             return flag;
         }
@@ -202,14 +217,19 @@ pub fn enabled_dependencies(chart: &Chart, layers: &[Values]) -> Result<Vec<Stri
     instance
         .keep_enabled(&values, "", Compat::default())
         .map_err(|message| super::RenderError::of_values(chart.name(), message))?;
-    Ok(instance.dependencies.iter().map(|dependency| dependency.key().to_owned()).collect())
+    Ok(instance
+        .dependencies
+        .iter()
+        .map(|dependency| dependency.key().to_owned())
+        .collect())
 }
 
 /// All layers as one mutable map.
 pub(crate) fn user_values(layers: &[Values]) -> Map {
     let mut layers = layers.iter();
-    let Some(first) = layers.next() else { return Map::new() };
+    let Some(first) = layers.next() else {
+        return Map::new();
+    };
     let merged = layers.fold(first.clone(), |merged, layer| merged.merge(layer));
     thaw(&merged.0)
 }
-

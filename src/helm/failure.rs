@@ -52,12 +52,21 @@ pub(crate) struct Failure {
 impl Failure {
     /// An error of a function.
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), inner: None, executed: false, limit: None, place: None }
+        Self {
+            message: message.into(),
+            inner: None,
+            executed: false,
+            limit: None,
+            place: None,
+        }
     }
 
     /// A limit.
     pub(crate) fn limit(limit: Limit, message: impl Into<String>) -> Self {
-        Self { limit: Some(limit), ..Self::new(message) }
+        Self {
+            limit: Some(limit),
+            ..Self::new(message)
+        }
     }
 
     /// This error behind a prefix.

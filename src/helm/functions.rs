@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 
 use super::Compat;
 use super::failure::Failure;
-use super::template::exec::{Machine, empty_map};
+use super::template::machine::Machine;
 use super::value::{Object, Text, Value};
 
 mod builtin;
@@ -46,8 +46,6 @@ pub(crate) enum Type {
     Bool,
     /// `int`
     Int,
-    /// `int64`
-    Int64,
     /// `float64`
     Float,
     /// `[]interface {}`
@@ -72,7 +70,6 @@ impl Type {
             Self::Text => "string",
             Self::Bool => "bool",
             Self::Int => "int",
-            Self::Int64 => "int64",
             Self::Float => "float64",
             Self::List => "[]interface {}",
             Self::Dict => "map[string]interface {}",
@@ -90,13 +87,13 @@ impl Type {
             | (Self::Text, Value::Text(_))
             | (Self::Bool, Value::Bool(_))
             | (Self::Int, Value::Int(_))
-            | (Self::Int64, Value::Int64(_))
             | (Self::Float, Value::Float(_))
             | (Self::List, Value::List(_))
             | (Self::Dict, Value::Map(_)) => true,
             (_, Value::Object(object)) => match (self, &**object) {
-                (Self::Time, Object::Time(_)) | (Self::Version, Object::Version(_)) => true,
-                (Self::Duration, Object::Duration(_)) => true,
+                (Self::Time, Object::Time(_))
+                | (Self::Version, Object::Version(_))
+                | (Self::Duration, Object::Duration(_)) => true,
                 (Self::Certificate, Object::Record(record)) => record.type_name == "sprig.certificate",
                 _ => false,
             },
@@ -113,7 +110,7 @@ impl Type {
     pub(crate) fn zero(self) -> Value {
         match self {
             Self::List => Value::list(Vec::new()),
-            Self::Dict => empty_map(),
+            Self::Dict => Value::Map(super::value::Map::new()),
             _ => Value::Nil,
         }
     }
@@ -155,12 +152,26 @@ pub(crate) struct Function {
 impl Function {
     /// A function with a fixed number of parameters.
     const fn new(name: &'static str, parameters: &'static [Type], call: Code) -> Self {
-        Self { name, parameters, variadic: false, special: Special::None, since: Compat::V3_19, call }
+        Self {
+            name,
+            parameters,
+            variadic: false,
+            special: Special::None,
+            since: Compat::V3_19,
+            call,
+        }
     }
 
     /// A function whose last parameter repeats.
     const fn variadic(name: &'static str, parameters: &'static [Type], call: Code) -> Self {
-        Self { name, parameters, variadic: true, special: Special::None, since: Compat::V3_19, call }
+        Self {
+            name,
+            parameters,
+            variadic: true,
+            special: Special::None,
+            since: Compat::V3_19,
+            call,
+        }
     }
 
     /// The same, but only known from this Helm on.
@@ -176,7 +187,10 @@ impl Function {
 
     /// The type of an argument by its place.
     pub(crate) fn parameter(&self, index: usize) -> Type {
-        self.parameters.get(index).copied().unwrap_or_else(|| self.variable_type())
+        self.parameters
+            .get(index)
+            .copied()
+            .unwrap_or_else(|| self.variable_type())
     }
 
     /// The type of the repeated parameter.
@@ -200,12 +214,19 @@ static TABLE: LazyLock<FxHashMap<&'static str, &'static Function>> = LazyLock::n
         builtin::FUNCTIONS,
         helm::FUNCTIONS,
     ];
-    groups.into_iter().flatten().map(|function| (function.name, function)).collect()
+    groups
+        .into_iter()
+        .flatten()
+        .map(|function| (function.name, function))
+        .collect()
 });
 
 /// The function of a name, if this Helm has it.
 pub(crate) fn find(name: &str, compat: Compat) -> Option<&'static Function> {
-    TABLE.get(name).copied().filter(|function| function.since <= compat)
+    TABLE
+        .get(name)
+        .copied()
+        .filter(|function| function.since <= compat)
 }
 
 /// A method of an object; its code gets the object as first argument.
@@ -227,7 +248,9 @@ pub(crate) fn values_method(name: &[u8]) -> Option<&'static Function> {
     if !matches!(name, b"AsMap" | b"Table" | b"PathValue" | b"YAML") {
         return None;
     }
-    dicts::VALUES_METHODS.iter().find(|method| method.name.as_bytes() == name)
+    dicts::VALUES_METHODS
+        .iter()
+        .find(|method| method.name.as_bytes() == name)
 }
 
 /// The string argument at a place; the type check has made sure that it is one.

@@ -24,6 +24,12 @@ pub struct RenderLimits {
 
 impl Default for RenderLimits {
     fn default() -> Self {
-        Self { steps: 200_000_000, bytes: 1 << 30, depth: 12_000, regex: 64 << 10, documents: 50_000 }
+        Self {
+            steps: 200_000_000,
+            bytes: 1 << 30,
+            depth: 12_000,
+            regex: 64 << 10,
+            documents: 50_000,
+        }
     }
 }

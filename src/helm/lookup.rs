@@ -46,6 +46,9 @@ pub struct Lookups {
 impl Lookups {
     /// The answers of `helm template`: nothing is ever found.
     pub fn offline() -> Self {
-        Self { answers: BTreeMap::new(), offline: true }
+        Self {
+            answers: BTreeMap::new(),
+            offline: true,
+        }
     }
 }

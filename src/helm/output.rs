@@ -6,7 +6,7 @@ use super::Compat;
 use super::chart::metadata::{json_type, lookup, scalar_text};
 use super::lookup::Lookup;
 use super::render::{RenderError, RenderFault};
-use super::template::exec::Machine;
+use super::template::machine::Machine;
 use super::yaml::{self, YamlLimits};
 
 /// One document of a render.
@@ -63,7 +63,7 @@ impl Rendered {
     /// The same with the choices of `--no-hooks` and `--skip-tests`.
     pub fn helm_output(&self, hooks: bool, skip_tests: bool) -> Vec<u8> {
         let mut manifest = Vec::new();
-        let mut add = |out: &mut Vec<u8>, source: &str, text: &[u8]| {
+        let add = |out: &mut Vec<u8>, source: &str, text: &[u8]| {
             out.extend_from_slice(b"---\n# Source: ");
             out.extend_from_slice(source.as_bytes());
             out.push(b'\n');
@@ -80,7 +80,10 @@ impl Rendered {
         out.push(b'\n');
         if hooks {
             for hook in &self.hooks {
-                let test = hook.hook.as_ref().is_some_and(|hook| hook.events.iter().any(|event| event == "test"));
+                let test = hook
+                    .hook
+                    .as_ref()
+                    .is_some_and(|hook| hook.events.iter().any(|event| event == "test"));
                 if !(skip_tests && test) {
                     add(&mut out, &hook.source, hook.text.as_bytes());
                 }
@@ -91,15 +94,25 @@ impl Rendered {
 
     /// What `--show-only` prints of the templates that match the given patterns; the error is
     /// Helm's sentence.
-    pub fn only(&self, patterns: &[String], compat: Compat, hooks: bool, skip_tests: bool) -> Result<Vec<u8>, String> {
+    pub fn only(
+        &self,
+        patterns: &[String],
+        compat: Compat,
+        hooks: bool,
+        skip_tests: bool,
+    ) -> Result<Vec<u8>, String> {
         let whole = self.helm_output(hooks, skip_tests);
         let parts = split(&whole, compat);
         let mut out = Vec::new();
         for pattern in patterns {
             let mut found = false;
             for part in &parts {
-                let source = part.strip_prefix(b"# Source: ").and_then(|rest| rest.split(|byte| *byte == b'\n').next());
-                let Some(slash) = source.and_then(|source| memchr::memchr(b'/', source)) else { continue };
+                let source = part
+                    .strip_prefix(b"# Source: ")
+                    .and_then(|rest| rest.split(|byte| *byte == b'\n').next());
+                let Some(slash) = source.and_then(|source| memchr::memchr(b'/', source)) else {
+                    continue;
+                };
                 let inner = source.and_then(|source| source.get(slash + 1..)).unwrap_or(&[]);
                 if super::functions::glob::file_match(pattern.as_bytes(), inner) == Some(true) {
                     found = true;
@@ -118,7 +131,10 @@ impl Rendered {
     /// Puts renders of members together in Helm's install order.
     #[must_use]
     pub fn merged(parts: impl IntoIterator<Item = Self>, compat: Compat) -> Self {
-        let mut whole = Self { deterministic: true, ..Self::default() };
+        let mut whole = Self {
+            deterministic: true,
+            ..Self::default()
+        };
         for part in parts {
             whole.documents.extend(part.documents);
             whole.crds.extend(part.crds);
@@ -128,7 +144,9 @@ impl Rendered {
             whole.lookups_missing.extend(part.lookups_missing);
             whole.deterministic &= part.deterministic;
         }
-        whole.documents.sort_by(|left, right| left.source.cmp(&right.source));
+        whole
+            .documents
+            .sort_by(|left, right| left.source.cmp(&right.source));
         whole.hooks.sort_by(|left, right| left.source.cmp(&right.source));
         sort_by_kind(&mut whole.documents, compat);
         sort_by_kind(&mut whole.hooks, compat);
@@ -186,7 +204,11 @@ const INSTALL_ORDER: [&str; 38] = [
 fn sort_by_kind(documents: &mut [Document], compat: Compat) {
     let known = if compat == Compat::V3_19 { 36 } else { 38 };
     documents.sort_by_cached_key(|document| {
-        match INSTALL_ORDER.iter().take(known).position(|kind| *kind == document.kind) {
+        match INSTALL_ORDER
+            .iter()
+            .take(known)
+            .position(|kind| *kind == document.kind)
+        {
             Some(place) => (place, String::new()),
             None => (usize::MAX, document.kind.clone()),
         }
@@ -204,7 +226,12 @@ pub(crate) struct Writer {
 impl Writer {
     /// An empty collection.
     pub(crate) fn new(compat: Compat, most: usize) -> Self {
-        Self { compat, most, files: Vec::new(), rendered: Rendered::default() }
+        Self {
+            compat,
+            most,
+            files: Vec::new(),
+            rendered: Rendered::default(),
+        }
     }
 
     /// Adds a file of `crds/`.
@@ -212,22 +239,27 @@ impl Writer {
         for text in split(bytes, self.compat) {
             let (object, kind) = self.parse(source, text)?;
             let text = String::from_utf8_lossy(text).into_owned();
-            self.rendered.crds.push(Document { source: source.to_owned(), text, object, kind, hook: None });
+            self.rendered.crds.push(Document {
+                source: source.to_owned(),
+                text,
+                object,
+                kind,
+                hook: None,
+            });
         }
         self.rendered.crd_files.push((source.to_owned(), bytes.to_vec()));
         Ok(())
     }
 
     /// Adds what a template made.
-    pub(crate) fn add_file(&mut self, source: &str, out: Vec<u8>, chart: &str) -> Result<(), RenderError> {
+    pub(crate) fn add_file(&mut self, source: &str, out: Vec<u8>, chart: &str) {
         if source.ends_with("NOTES.txt") {
             if source == format!("{chart}/templates/NOTES.txt") {
                 self.rendered.notes = Some(String::from_utf8_lossy(&out).into_owned());
             }
-            return Ok(());
+            return;
         }
         self.files.push((source.to_owned(), out));
-        Ok(())
     }
 
     /// Takes over what the machine learned.
@@ -292,7 +324,11 @@ impl Writer {
             message: format!("YAML parse error on {source}: {message}"),
         };
         let object: Json = yaml::read_first(text, YamlLimits::default()).map_err(|error| {
-            fail(format!("error converting YAML to JSON: {}", error.helm)).at(source, error.line, error.column)
+            fail(format!("error converting YAML to JSON: {}", error.helm)).at(
+                source,
+                error.line,
+                error.column,
+            )
         })?;
         let kind = check_head(&object, self.compat).map_err(fail)?;
         Ok((object, kind))
@@ -312,33 +348,71 @@ fn limit_error(chart: &str, message: String) -> RenderError {
 
 /// The types that Go's decoder demands of a document's head; gives the kind.
 fn check_head(object: &Json, compat: Compat) -> Result<String, String> {
-    let package = if compat == Compat::V3_19 { "releaseutil" } else { "util" };
+    let package = if compat == Compat::V3_19 {
+        "releaseutil"
+    } else {
+        "util"
+    };
     let head = if compat == Compat::V3_19 { "SimpleHead" } else { "" };
     let prefix = "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal";
     let demand = |value: Option<&Json>, field: &str, wanted: &str, fits: fn(&Json) -> bool| match value {
-        Some(value) if !value.is_null() && !fits(value) => {
-            Err(format!("{prefix} {} into Go struct field {field} of type {wanted}", json_type(value)))
-        }
+        Some(value) if !value.is_null() && !fits(value) => Err(format!(
+            "{prefix} {} into Go struct field {field} of type {wanted}",
+            json_type(value)
+        )),
         _ => Ok(()),
     };
     match object {
         Json::Null => return Ok(String::new()),
         Json::Object(_) => {}
         other => {
-            return Err(format!("{prefix} {} into Go value of type {package}.SimpleHead", json_type(other)));
+            return Err(format!(
+                "{prefix} {} into Go value of type {package}.SimpleHead",
+                json_type(other)
+            ));
         }
     }
     let is_scalar = |json: &Json| json.is_string() || json.is_number() || json.is_boolean();
-    demand(lookup(object, "apiVersion"), "SimpleHead.apiVersion", "string", is_scalar)?;
+    demand(
+        lookup(object, "apiVersion"),
+        "SimpleHead.apiVersion",
+        "string",
+        is_scalar,
+    )?;
     demand(lookup(object, "kind"), "SimpleHead.kind", "string", is_scalar)?;
     if let Some(metadata) = lookup(object, "metadata") {
-        let wanted = r#"struct { Name string "json:\"name\""; Annotations map[string]string "json:\"annotations\"" }"#;
-        demand(Some(metadata), &format!("{head}.metadata"), wanted, Json::is_object)?;
-        demand(lookup(metadata, "name"), &format!("{head}.metadata.name"), "string", is_scalar)?;
+        let wanted =
+            r#"struct { Name string "json:\"name\""; Annotations map[string]string "json:\"annotations\"" }"#;
+        demand(
+            Some(metadata),
+            &format!("{head}.metadata"),
+            wanted,
+            Json::is_object,
+        )?;
+        demand(
+            lookup(metadata, "name"),
+            &format!("{head}.metadata.name"),
+            "string",
+            is_scalar,
+        )?;
         let annotations = lookup(metadata, "annotations");
-        demand(annotations, &format!("{head}.metadata.annotations"), "map[string]string", Json::is_object)?;
-        for value in annotations.and_then(Json::as_object).into_iter().flat_map(serde_json::Map::values) {
-            demand(Some(value), &format!("{head}.metadata.annotations"), "string", is_scalar)?;
+        demand(
+            annotations,
+            &format!("{head}.metadata.annotations"),
+            "map[string]string",
+            Json::is_object,
+        )?;
+        for value in annotations
+            .and_then(Json::as_object)
+            .into_iter()
+            .flat_map(serde_json::Map::values)
+        {
+            demand(
+                Some(value),
+                &format!("{head}.metadata.annotations"),
+                "string",
+                is_scalar,
+            )?;
         }
     }
     Ok(lookup(object, "kind").and_then(scalar_text).unwrap_or_default())
@@ -365,12 +439,25 @@ fn hook(events: &str, annotations: Option<&Json>) -> Option<Hook> {
         if !EVENTS.contains(&event.as_str()) {
             return None;
         }
-        hook.events.push(if event == "test-success" { "test".to_owned() } else { event });
+        hook.events.push(if event == "test-success" {
+            "test".to_owned()
+        } else {
+            event
+        });
     }
-    let text = |key: &str| annotations.and_then(|annotations| annotations.get(key)).and_then(scalar_text);
-    hook.weight = text("helm.sh/hook-weight").and_then(|weight| weight.parse().ok()).unwrap_or(0);
+    let text = |key: &str| {
+        annotations
+            .and_then(|annotations| annotations.get(key))
+            .and_then(scalar_text)
+    };
+    hook.weight = text("helm.sh/hook-weight")
+        .and_then(|weight| weight.parse().ok())
+        .unwrap_or(0);
     if let Some(policies) = text("helm.sh/hook-delete-policy") {
-        hook.delete_policies = policies.split(',').map(|policy| policy.trim().to_lowercase()).collect();
+        hook.delete_policies = policies
+            .split(',')
+            .map(|policy| policy.trim().to_lowercase())
+            .collect();
     }
     Some(hook)
 }
@@ -384,7 +471,11 @@ fn split_eagerly(content: &[u8]) -> Vec<&[u8]> {
         marker + 3 + rest.iter().take_while(|byte| blank(byte)).count()
     };
     let mut parts = Vec::new();
-    let mut from = if content.starts_with(b"---") { after_marker(0) } else { 0 };
+    let mut from = if content.starts_with(b"---") {
+        after_marker(0)
+    } else {
+        0
+    };
     while let Some(found) = memchr::memmem::find(content.get(from..).unwrap_or(&[]), b"\n---") {
         let part = content.get(from..from + found).unwrap_or(&[]);
         let blanks = part.iter().rev().take_while(|byte| blank(byte)).count();
@@ -392,7 +483,11 @@ fn split_eagerly(content: &[u8]) -> Vec<&[u8]> {
         from = after_marker(from + found + 1);
     }
     parts.push(content.get(from..).unwrap_or(&[]));
-    parts.into_iter().map(trim).filter(|part| !part.is_empty()).collect()
+    parts
+        .into_iter()
+        .map(trim)
+        .filter(|part| !part.is_empty())
+        .collect()
 }
 
 /// Splits at `---` at the start of any line, inside text as well, as Helm does.
@@ -407,7 +502,11 @@ fn split(content: &[u8], compat: Compat) -> Vec<&[u8]> {
     while line <= content.len() {
         let rest = content.get(line..).unwrap_or(&[]);
         if rest.starts_with(b"---") {
-            let blanks = rest.iter().skip(3).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+            let blanks = rest
+                .iter()
+                .skip(3)
+                .take_while(|byte| matches!(byte, b' ' | b'\t'))
+                .count();
             parts.push(content.get(from..line).unwrap_or(&[]));
             from = line + 3 + blanks;
         }
@@ -417,7 +516,11 @@ fn split(content: &[u8], compat: Compat) -> Vec<&[u8]> {
         }
     }
     parts.push(content.get(from..).unwrap_or(&[]));
-    parts.into_iter().filter(|part| !trim(part).is_empty()).map(trim_start).collect()
+    parts
+        .into_iter()
+        .filter(|part| !trim(part).is_empty())
+        .map(trim_start)
+        .collect()
 }
 
 fn trim_start(text: &[u8]) -> &[u8] {

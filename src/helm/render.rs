@@ -1,11 +1,17 @@
 //! The pipeline from a chart and its input to documents.
 
+#![expect(
+    clippy::format_push_string,
+    reason = "short strings; writing in place would give a result to ignore"
+)]
+
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::Compat;
 use super::capabilities::Capabilities;
 use super::chart::metadata::as_struct;
 use super::chart::{Chart, ChartTemplate};
@@ -16,12 +22,11 @@ use super::limits::RenderLimits;
 use super::lookup::Lookups;
 use super::output::{Rendered, Writer};
 use super::schema;
-use super::template::exec::{Machine, Scope};
+use super::template::machine::{Machine, Scope};
 use super::template::{Source, Template};
 use super::value::{Map, MapKind, Object, Text, Value};
 use super::values::Values;
 use super::values::coalesce::coalesce_values;
-use super::Compat;
 
 /// Which part of an umbrella is rendered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -131,7 +136,14 @@ impl std::error::Error for RenderError {}
 
 impl RenderError {
     fn new(fault: RenderFault, chart: &str, message: impl Into<String>) -> Self {
-        Self { fault, chart: chart.to_owned(), template: None, line: None, column: None, message: message.into() }
+        Self {
+            fault,
+            chart: chart.to_owned(),
+            template: None,
+            line: None,
+            column: None,
+            message: message.into(),
+        }
     }
 
     /// Values that do not fit.
@@ -149,19 +161,30 @@ impl RenderError {
 
     /// Whether Helm adds its advice about `--debug`: it does once it had a release in hand.
     pub fn had_release(&self) -> bool {
-        matches!(self.fault, RenderFault::Parse | RenderFault::Execute | RenderFault::Output | RenderFault::Limit(_))
+        matches!(
+            self.fault,
+            RenderFault::Parse | RenderFault::Execute | RenderFault::Output | RenderFault::Limit(_)
+        )
     }
 }
 
 /// Nested templates, blocks and parentheses that fit on any thread's stack.
 const SHALLOW: usize = if cfg!(debug_assertions) { 60 } else { 160 };
 /// The stack for renders that nest deeper: it is reserved, not used.
-const STACK: usize = if cfg!(debug_assertions) { 1 << 30 } else { 256 << 20 };
+const STACK: usize = if cfg!(debug_assertions) {
+    1 << 30
+} else {
+    256 << 20
+};
 
 impl Chart {
     /// Renders the chart.
     pub fn render(&self, input: &RenderInput) -> Result<Rendered, RenderError> {
-        let shallow = Render { chart: self, input, depth: SHALLOW.min(input.limits.depth) };
+        let shallow = Render {
+            chart: self,
+            input,
+            depth: SHALLOW.min(input.limits.depth),
+        };
         match shallow.run() {
             Err(error) if error.fault == RenderFault::Limit(Limit::Depth) && input.limits.depth > SHALLOW => {
                 self.render_deep(input)
@@ -172,11 +195,24 @@ impl Chart {
 
     /// Renders on a thread with a large stack, for charts that nest deeply.
     fn render_deep(&self, input: &RenderInput) -> Result<Rendered, RenderError> {
-        let failed = || RenderError::new(RenderFault::Limit(Limit::Depth), self.name(), "cannot reserve a stack");
+        let failed = || {
+            RenderError::new(
+                RenderFault::Limit(Limit::Depth),
+                self.name(),
+                "cannot reserve a stack",
+            )
+        };
         std::thread::scope(|scope| {
             std::thread::Builder::new()
                 .stack_size(STACK)
-                .spawn_scoped(scope, || Render { chart: self, input, depth: input.limits.depth }.run())
+                .spawn_scoped(scope, || {
+                    Render {
+                        chart: self,
+                        input,
+                        depth: input.limits.depth,
+                    }
+                    .run()
+                })
                 .map_err(|_| failed())?
                 .join()
                 .unwrap_or_else(|_| Err(failed()))
@@ -210,8 +246,11 @@ impl Render<'_> {
         self.keep_member(&mut instance)?;
         instance.import_values(compat).map_err(of_values)?;
         let coalesced = coalesce_values(&instance, &values, compat).map_err(of_values)?;
-        let capabilities =
-            self.input.capabilities.clone().unwrap_or_else(|| Capabilities::offline(compat));
+        let capabilities = self
+            .input
+            .capabilities
+            .clone()
+            .unwrap_or_else(|| Capabilities::offline(compat));
         if !self.input.skip_schema {
             let mut misfits = String::new();
             collect_misfits(&instance, &coalesced, &mut misfits);
@@ -225,7 +264,7 @@ impl Render<'_> {
 
         let mut writer = Writer::new(compat, self.input.limits.documents);
         if self.input.include_crds || self.input.member != Member::Whole {
-            self.collect_crds(&instance, instance.name.clone(), &mut writer)?;
+            self.collect_crds(&instance, &instance.name, &mut writer)?;
         }
         self.execute(&instance, &coalesced, &capabilities, &mut writer)?;
         let mut rendered = writer.finish(self.chart.name())?;
@@ -271,7 +310,11 @@ impl Render<'_> {
                 }
             }
             Member::Dependency(key) => {
-                let listed = self.chart.dependencies().iter().find(|dependency| dependency.key() == key);
+                let listed = self
+                    .chart
+                    .dependencies()
+                    .iter()
+                    .find(|dependency| dependency.key() == key);
                 match listed {
                     None => return Err(fault(format!("the chart has no dependency {key:?}"))),
                     Some(dependency) if self.chart.dependency_chart(dependency).is_none() => {
@@ -301,9 +344,13 @@ impl Render<'_> {
             let message = format!("dependency {key:?} is switched off by its condition or tags");
             return Err(RenderError::new(RenderFault::Chart, self.chart.name(), message));
         }
-        instance.children.retain(|child| Some(child.name.as_str()) == wanted || child.chart.is_library());
+        instance
+            .children
+            .retain(|child| Some(child.name.as_str()) == wanted || child.chart.is_library());
         let kept: Vec<String> = instance.children.iter().map(|child| child.name.clone()).collect();
-        instance.dependencies.retain(|dependency| kept.iter().any(|name| name == dependency.key()));
+        instance
+            .dependencies
+            .retain(|dependency| kept.iter().any(|name| name == dependency.key()));
         Ok(())
     }
 
@@ -312,7 +359,10 @@ impl Render<'_> {
         if wanted.is_empty() {
             return Ok(());
         }
-        let fits = match (semver::Constraint::parse(wanted), semver::Version::parse(capabilities.kube_version())) {
+        let fits = match (
+            semver::Constraint::parse(wanted),
+            semver::Version::parse(capabilities.kube_version()),
+        ) {
             (Ok(constraint), Ok(version)) => constraint.allows(&version),
             _ => false,
         };
@@ -326,18 +376,22 @@ impl Render<'_> {
         Err(RenderError::new(RenderFault::Chart, self.chart.name(), message))
     }
 
-    fn collect_crds(&self, instance: &Instance, path: String, writer: &mut Writer) -> Result<(), RenderError> {
-        let own = self.input.member == Member::Whole || path.contains("/charts/") || self.input.member == Member::Own;
+    fn collect_crds(&self, instance: &Instance, path: &str, writer: &mut Writer) -> Result<(), RenderError> {
+        let own = self.input.member == Member::Whole
+            || path.contains("/charts/")
+            || self.input.member == Member::Own;
         if own {
             for (file, bytes) in instance.chart.0.files.iter() {
                 let name = file.lossy();
-                if name.starts_with("crds/") && [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end)) {
+                if name.starts_with("crds/")
+                    && [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end))
+                {
                     writer.add_crd(&format!("{path}/{name}"), bytes)?;
                 }
             }
         }
         for child in &instance.children {
-            self.collect_crds(child, format!("{path}/charts/{}", child.name), writer)?;
+            self.collect_crds(child, &format!("{path}/charts/{}", child.name), writer)?;
         }
         Ok(())
     }
@@ -358,10 +412,14 @@ impl Render<'_> {
             ("Revision", Value::Int(1)),
             ("Service", Value::text("Helm")),
         ]);
-        let shared = Shared { release, capabilities: capabilities.to_value(compat), compat };
+        let shared = Shared {
+            release,
+            capabilities: capabilities.to_value(compat),
+            compat,
+        };
         let mut files = Vec::new();
         let values = values.with_kind(MapKind::Values);
-        shared.collect(instance, &instance.name, values, true, &mut files);
+        shared.collect(instance, &instance.name, &values, true, &mut files);
         self.mark_executed(&instance.name, &mut files);
         files.sort_by(|left, right| parse_order(&right.name, &left.name));
 
@@ -375,7 +433,10 @@ impl Render<'_> {
                 ("Name", Value::Text(file.name.clone())),
                 ("BasePath", Value::Text(file.base_path.clone())),
             ]);
-            file.root.insert(Text::from("Template"), Value::Map(about.with_kind(MapKind::Values)));
+            file.root.insert(
+                Text::from("Template"),
+                Value::Map(about.with_kind(MapKind::Values)),
+            );
             let mut out = Vec::with_capacity(file.file.text.len());
             let current = machine.scope.find(&file.name).cloned();
             let template = current.as_ref().unwrap_or(template);
@@ -384,7 +445,7 @@ impl Render<'_> {
                 .map_err(|failure| self.failed(&file.name, &failure))?;
             machine.depth = 0;
             let out = super::functions::without_no_value(out);
-            writer.add_file(&file.name.lossy(), out, self.chart.name())?;
+            writer.add_file(&file.name.lossy(), out, self.chart.name());
         }
         writer.finish_machine(&machine);
         Ok(())
@@ -401,9 +462,9 @@ impl Render<'_> {
                 && match &self.input.member {
                     Member::Whole => true,
                     Member::Own => !below,
-                    Member::Dependency(key) => {
-                        name.strip_prefix(&charts).is_some_and(|rest| rest.split('/').next() == Some(key))
-                    }
+                    Member::Dependency(key) => name
+                        .strip_prefix(&charts)
+                        .is_some_and(|rest| rest.split('/').next() == Some(key)),
                 };
         }
     }
@@ -429,7 +490,11 @@ impl Render<'_> {
     }
 
     /// Puts the templates of all files into the machine; gives each file's own one.
-    fn parse_all(&self, files: &[Renderable<'_>], machine: &mut Machine<'_>) -> Result<Vec<Arc<Template>>, RenderError> {
+    fn parse_all(
+        &self,
+        files: &[Renderable<'_>],
+        machine: &mut Machine<'_>,
+    ) -> Result<Vec<Arc<Template>>, RenderError> {
         let mut scope = Scope::default();
         let mut own = Vec::with_capacity(files.len());
         for file in files {
@@ -437,14 +502,25 @@ impl Render<'_> {
                 let go = error.go(&file.name);
                 let place = format!("{}:{}", file.name.lossy(), error.line);
                 let last = go.rsplit(": ").next().unwrap_or(&go);
-                RenderError::new(RenderFault::Parse, self.chart.name(), format!("parse error at ({place}): {last}"))
-                    .at(&file.name.lossy(), error.line, 0)
+                RenderError::new(
+                    RenderFault::Parse,
+                    self.chart.name(),
+                    format!("parse error at ({place}): {last}"),
+                )
+                .at(&file.name.lossy(), error.line, 0)
             })?;
-            let source = Arc::new(Source { name: file.name.clone(), text: file.file.text.clone() });
+            let source = Arc::new(Source {
+                name: file.name.clone(),
+                text: file.file.text.clone(),
+            });
             for template in &parsed.templates {
                 let main = template.name == file.file.path;
                 let placed = Arc::new(Template {
-                    name: if main { file.name.clone() } else { template.name.clone() },
+                    name: if main {
+                        file.name.clone()
+                    } else {
+                        template.name.clone()
+                    },
                     source: Arc::clone(&source),
                     body: Arc::clone(&template.body),
                 });
@@ -459,7 +535,9 @@ impl Render<'_> {
     }
 
     fn failed(&self, file: &Text, failure: &Failure) -> RenderError {
-        let fault = failure.limit_hit().map_or(RenderFault::Execute, RenderFault::Limit);
+        let fault = failure
+            .limit_hit()
+            .map_or(RenderFault::Execute, RenderFault::Limit);
         let message = if self.input.compat == Compat::V3_19 {
             message_v3(failure)
         } else {
@@ -467,7 +545,11 @@ impl Render<'_> {
         };
         let error = RenderError::new(fault, self.chart.name(), message);
         match &failure.place {
-            Some(Place { template, line, column }) => error.at(template, *line, *column + 1),
+            Some(Place {
+                template,
+                line,
+                column,
+            }) => error.at(template, *line, *column + 1),
             None => error.at(&file.lossy(), 0, 0),
         }
     }
@@ -499,7 +581,10 @@ fn marked(message: &str) -> Option<String> {
     let (_, location, rest) = (tokens.next()?, tokens.next()?, tokens.next()?);
     let start = rest.find(start_mark)? + start_mark.len();
     let end = rest.rfind(end_mark)?;
-    Some(format!("execution error at ({location}): {}", rest.get(start..end)?))
+    Some(format!(
+        "execution error at ({location}): {}",
+        rest.get(start..end)?
+    ))
 }
 
 /// Helm 4 prints one indented block per link of the chain, if it understands every link.
@@ -510,7 +595,9 @@ fn message_v4(failure: &Failure) -> String {
     let mut blocks: Vec<String> = Vec::new();
     let mut current = Some(failure);
     while let Some(link) = current {
-        let Some(block) = trace_block(&link.message) else { return failure.message.clone() };
+        let Some(block) = trace_block(&link.message) else {
+            return failure.message.clone();
+        };
         if blocks.last() != Some(&block) {
             blocks.push(block);
         }
@@ -534,7 +621,10 @@ fn trace_block(message: &str) -> Option<String> {
         let (function, after) = after.split_once('"')?;
         let after = after.strip_prefix(" at <")?;
         let (place, text) = after.split_once(">: ")?;
-        return Some(format!("{location}\n  executing \"{function}\" at <{place}>:\n    {}\n", cut(text)));
+        return Some(format!(
+            "{location}\n  executing \"{function}\" at <{place}>:\n    {}\n",
+            cut(text)
+        ));
     }
     let (location, text) = rest.rsplit_once(": ")?;
     Some(format!("{location}\n  {}\n", cut(text)))
@@ -553,15 +643,25 @@ impl Shared {
         &self,
         instance: &'c Instance,
         path: &str,
-        values: Map,
+        values: &Map,
         is_root: bool,
         files: &mut Vec<Renderable<'c>>,
     ) -> Map {
         let chart = &instance.chart;
-        let about = chart.0.metadata.to_value(&instance.name, &instance.dependencies, is_root);
+        let about = chart
+            .0
+            .metadata
+            .to_value(&instance.name, &instance.dependencies, is_root);
         let subcharts = Map::new();
         let root = Map::from_pairs([
-            ("Chart", if self.compat == Compat::V3_19 { as_struct(&about) } else { Value::Map(about) }),
+            (
+                "Chart",
+                if self.compat == Compat::V3_19 {
+                    as_struct(&about)
+                } else {
+                    Value::Map(about)
+                },
+            ),
             ("Files", Value::object(Object::Files(chart.0.files.clone()))),
             ("Release", Value::Map(self.release.clone())),
             ("Capabilities", self.capabilities.clone()),
@@ -575,9 +675,11 @@ impl Shared {
                 _ => Map::new().with_kind(MapKind::Values),
             };
             let child_path = format!("{path}/charts/{}", child.name);
-            let child_root = self.collect(child, &child_path, inner, false, files);
-            subcharts
-                .insert(Text::from(child.name.as_str()), Value::Map(child_root.with_kind(MapKind::Plain)));
+            let child_root = self.collect(child, &child_path, &inner, false, files);
+            subcharts.insert(
+                Text::from(child.name.as_str()),
+                Value::Map(child_root.with_kind(MapKind::Plain)),
+            );
         }
         let base_path = Text::from(format!("{path}/templates"));
         for file in &chart.0.templates {

@@ -1,6 +1,11 @@
 //! JSON schemas of values, with Helm's messages. Drafts 4 to 2020-12 in the keywords that charts
 //! use; references stay inside the schema: nothing is fetched.
 
+#![expect(
+    clippy::format_push_string,
+    reason = "short strings; writing in place would give a result to ignore"
+)]
+
 use regex::Regex;
 use serde_json::{Map, Value as Json};
 
@@ -27,12 +32,25 @@ enum Message {
 pub(crate) fn check(schema: &Text, values: &Value) -> Result<(), String> {
     let schema: Json = serde_json::from_slice(schema.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(schema))
         .map_err(|error| format!("unable to parse the schema: {error}"))?;
-    let draft_7 = ["draft-04", "draft-06", "draft-07"]
-        .iter()
-        .any(|draft| schema.get("$schema").and_then(Json::as_str).is_some_and(|url| url.contains(draft)));
-    let mut checker = Checker { root: &schema, references_alone: draft_7, depth: 0 };
-    let Some(misfit) = checker.check(&schema, &to_json(values), "") else { return Ok(()) };
-    let causes = if misfit.message == Message::Group { misfit.causes } else { vec![misfit] };
+    let draft_7 = ["draft-04", "draft-06", "draft-07"].iter().any(|draft| {
+        schema
+            .get("$schema")
+            .and_then(Json::as_str)
+            .is_some_and(|url| url.contains(draft))
+    });
+    let mut checker = Checker {
+        root: &schema,
+        references_alone: draft_7,
+        depth: 0,
+    };
+    let Some(misfit) = checker.check(&schema, &to_json(values), "") else {
+        return Ok(());
+    };
+    let causes = if misfit.message == Message::Group {
+        misfit.causes
+    } else {
+        vec![misfit]
+    };
     let mut out = String::new();
     for cause in &causes {
         cause.print(1, &mut out);
@@ -42,11 +60,18 @@ pub(crate) fn check(schema: &Text, values: &Value) -> Result<(), String> {
 
 impl Misfit {
     fn new(at: &str, message: impl Into<String>) -> Self {
-        Self { at: at.to_owned(), message: Message::Text(message.into()), causes: Vec::new() }
+        Self {
+            at: at.to_owned(),
+            message: Message::Text(message.into()),
+            causes: Vec::new(),
+        }
     }
 
     fn with_causes(at: &str, message: impl Into<String>, causes: Vec<Self>) -> Self {
-        Self { causes, ..Self::new(at, message) }
+        Self {
+            causes,
+            ..Self::new(at, message)
+        }
     }
 
     fn print(&self, indent: usize, out: &mut String) {
@@ -59,7 +84,9 @@ impl Misfit {
             match &self.message {
                 Message::Text(text) => out.push_str(text),
                 Message::Group => out.push_str("validation failed"),
-                Message::Reference(url) => out.push_str(&format!("validation failed with {}", single_quoted(url))),
+                Message::Reference(url) => {
+                    out.push_str(&format!("validation failed with {}", single_quoted(url)));
+                }
             }
             inner += 1;
         }
@@ -71,7 +98,11 @@ impl Misfit {
 
 fn single_quoted(text: &str) -> String {
     let quoted = convert::quote_with(text.as_bytes(), '"', false);
-    let inner = quoted.trim_start_matches('"').strip_suffix('"').unwrap_or("").replace("\\\"", "\"");
+    let inner = quoted
+        .trim_start_matches('"')
+        .strip_suffix('"')
+        .unwrap_or("")
+        .replace("\\\"", "\"");
     format!("'{}'", inner.replace('\'', "\\'"))
 }
 
@@ -83,9 +114,12 @@ pub(crate) fn to_json(value: &Value) -> Json {
         Value::Int(number) | Value::Int64(number) => Json::from(*number),
         Value::Float(number) => super::values::json_number(*number),
         Value::Text(text) => Json::String(text.lossy().into_owned()),
-        Value::Map(map) => {
-            Json::Object(map.entries().into_iter().map(|(key, value)| (key.lossy().into_owned(), to_json(&value))).collect())
-        }
+        Value::Map(map) => Json::Object(
+            map.entries()
+                .into_iter()
+                .map(|(key, value)| (key.lossy().into_owned(), to_json(&value)))
+                .collect(),
+        ),
         other => Json::Array(other.items().unwrap_or_default().iter().map(to_json).collect()),
     }
 }
@@ -103,7 +137,9 @@ fn type_of(json: &Json) -> &'static str {
 
 fn has_type(json: &Json, wanted: &str) -> bool {
     match wanted {
-        "integer" => json.as_number().is_some_and(|number| number.is_i64() || number.is_u64() || number.as_f64().is_some_and(|number| number.fract() == 0.0)),
+        "integer" => json.as_number().is_some_and(|number| {
+            number.is_i64() || number.is_u64() || number.as_f64().is_some_and(|number| number.fract() == 0.0)
+        }),
         _ => type_of(json) == wanted,
     }
 }
@@ -127,7 +163,11 @@ fn shown_number(number: f64) -> String {
 }
 
 fn shown_list<'j>(names: impl IntoIterator<Item = &'j str>) -> String {
-    names.into_iter().map(single_quoted).collect::<Vec<_>>().join(", ")
+    names
+        .into_iter()
+        .map(single_quoted)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn pointer(at: &str, key: &str) -> String {
@@ -146,7 +186,6 @@ const DEPTH: usize = 250;
 impl Checker<'_> {
     fn check(&mut self, schema: &Json, json: &Json, at: &str) -> Option<Misfit> {
         let rules = match schema {
-            Json::Bool(true) => return None,
             Json::Bool(false) => return Some(Misfit::new(at, "false schema")),
             Json::Object(rules) => rules,
             _ => return None,
@@ -154,7 +193,10 @@ impl Checker<'_> {
         self.depth += 1;
         if self.depth > DEPTH {
             self.depth -= 1;
-            return Some(Misfit::new(at, format!("schema nests deeper than {DEPTH} levels")));
+            return Some(Misfit::new(
+                at,
+                format!("schema nests deeper than {DEPTH} levels"),
+            ));
         }
         let mut found = Vec::new();
         let reference = rules.get("$ref").and_then(Json::as_str);
@@ -175,18 +217,33 @@ impl Checker<'_> {
         self.depth -= 1;
         match found.len() {
             0 | 1 => found.pop(),
-            _ => Some(Misfit { at: at.to_owned(), message: Message::Group, causes: found }),
+            _ => Some(Misfit {
+                at: at.to_owned(),
+                message: Message::Group,
+                causes: found,
+            }),
         }
     }
 
     fn reference(&mut self, reference: &str, json: &Json, at: &str) -> Option<Misfit> {
         let Some(target) = self.resolve(reference) else {
-            return Some(Misfit::new(at, format!("reference {} cannot be resolved", single_quoted(reference))));
+            return Some(Misfit::new(
+                at,
+                format!("reference {} cannot be resolved", single_quoted(reference)),
+            ));
         };
         let inner = self.check(&target, json, at)?;
-        let causes = if inner.message == Message::Group { inner.causes } else { vec![inner] };
+        let causes = if inner.message == Message::Group {
+            inner.causes
+        } else {
+            vec![inner]
+        };
         let url = format!("file:///values.schema.json{reference}");
-        Some(Misfit { at: at.to_owned(), message: Message::Reference(url), causes })
+        Some(Misfit {
+            at: at.to_owned(),
+            message: Message::Reference(url),
+            causes,
+        })
     }
 
     fn resolve(&self, reference: &str) -> Option<Json> {
@@ -201,14 +258,26 @@ impl Checker<'_> {
         find_anchor(self.root, fragment, 0).cloned()
     }
 
-    fn object(&mut self, rules: &Map<String, Json>, map: &Map<String, Json>, at: &str, found: &mut Vec<Misfit>) {
+    fn object(
+        &mut self,
+        rules: &Map<String, Json>,
+        map: &Map<String, Json>,
+        at: &str,
+        found: &mut Vec<Misfit>,
+    ) {
         count(rules, "minProperties", "maxProperties", map.len(), at, found);
         if let Some(required) = rules.get("required").and_then(Json::as_array) {
-            let missing: Vec<&str> =
-                required.iter().filter_map(Json::as_str).filter(|name| !map.contains_key(*name)).collect();
+            let missing: Vec<&str> = required
+                .iter()
+                .filter_map(Json::as_str)
+                .filter(|name| !map.contains_key(*name))
+                .collect();
             match missing.as_slice() {
                 [] => {}
-                [name] => found.push(Misfit::new(at, format!("missing property {}", single_quoted(name)))),
+                [name] => found.push(Misfit::new(
+                    at,
+                    format!("missing property {}", single_quoted(name)),
+                )),
                 names => {
                     let names = shown_list(names.iter().copied());
                     found.push(Misfit::new(at, format!("missing properties {names}")));
@@ -216,11 +285,19 @@ impl Checker<'_> {
             }
         }
         let empty = Map::new();
-        let properties = rules.get("properties").and_then(Json::as_object).unwrap_or(&empty);
+        let properties = rules
+            .get("properties")
+            .and_then(Json::as_object)
+            .unwrap_or(&empty);
         let patterns: Vec<(Option<Regex>, &Json)> = rules
             .get("patternProperties")
             .and_then(Json::as_object)
-            .map(|patterns| patterns.iter().map(|(pattern, schema)| (Regex::new(pattern).ok(), schema)).collect())
+            .map(|patterns| {
+                patterns
+                    .iter()
+                    .map(|(pattern, schema)| (Regex::new(pattern).ok(), schema))
+                    .collect()
+            })
             .unwrap_or_default();
         let mut additional = Vec::new();
         for (key, value) in map {
@@ -246,12 +323,21 @@ impl Checker<'_> {
         }
         if !additional.is_empty() {
             let names = shown_list(additional);
-            found.push(Misfit::new(at, format!("additional properties {names} not allowed")));
+            found.push(Misfit::new(
+                at,
+                format!("additional properties {names} not allowed"),
+            ));
         }
         self.names(rules, map, at, found);
     }
 
-    fn names(&mut self, rules: &Map<String, Json>, map: &Map<String, Json>, at: &str, found: &mut Vec<Misfit>) {
+    fn names(
+        &mut self,
+        rules: &Map<String, Json>,
+        map: &Map<String, Json>,
+        at: &str,
+        found: &mut Vec<Misfit>,
+    ) {
         if let Some(schema) = rules.get("propertyNames") {
             for key in map.keys() {
                 if let Some(misfit) = self.check(schema, &Json::String(key.clone()), at) {
@@ -261,17 +347,25 @@ impl Checker<'_> {
             }
         }
         for keyword in ["dependencies", "dependentRequired", "dependentSchemas"] {
-            let Some(dependencies) = rules.get(keyword).and_then(Json::as_object) else { continue };
+            let Some(dependencies) = rules.get(keyword).and_then(Json::as_object) else {
+                continue;
+            };
             for (key, needed) in dependencies.iter().filter(|(key, _)| map.contains_key(*key)) {
                 let Some(names) = needed.as_array() else {
                     found.extend(self.check(needed, &Json::Object(map.clone()), at));
                     continue;
                 };
-                let missing: Vec<&str> =
-                    names.iter().filter_map(Json::as_str).filter(|name| !map.contains_key(*name)).collect();
+                let missing: Vec<&str> = names
+                    .iter()
+                    .filter_map(Json::as_str)
+                    .filter(|name| !map.contains_key(*name))
+                    .collect();
                 if !missing.is_empty() {
-                    let message =
-                        format!("properties {} required, if {} exists", shown_list(missing), single_quoted(key));
+                    let message = format!(
+                        "properties {} required, if {} exists",
+                        shown_list(missing),
+                        single_quoted(key)
+                    );
                     found.push(Misfit::new(at, message));
                 }
             }
@@ -281,15 +375,21 @@ impl Checker<'_> {
     fn array(&mut self, rules: &Map<String, Json>, items: &[Json], at: &str, found: &mut Vec<Misfit>) {
         count(rules, "minItems", "maxItems", items.len(), at, found);
         if rules.get("uniqueItems") == Some(&Json::Bool(true)) {
-            let twin = items
-                .iter()
-                .enumerate()
-                .find_map(|(right, item)| items.iter().take(right).position(|other| other == item).map(|left| (left, right)));
+            let twin = items.iter().enumerate().find_map(|(right, item)| {
+                items
+                    .iter()
+                    .take(right)
+                    .position(|other| other == item)
+                    .map(|left| (left, right))
+            });
             if let Some((left, right)) = twin {
                 found.push(Misfit::new(at, format!("items at {left} and {right} are equal")));
             }
         }
-        let listed = rules.get("prefixItems").or_else(|| rules.get("items")).and_then(Json::as_array);
+        let listed = rules
+            .get("prefixItems")
+            .or_else(|| rules.get("items"))
+            .and_then(Json::as_array);
         let first = listed.map_or(0, Vec::len);
         for (index, (schema, item)) in listed.into_iter().flatten().zip(items).enumerate() {
             found.extend(self.check(schema, item, &format!("{at}/{index}")));
@@ -318,21 +418,32 @@ impl Checker<'_> {
         }
         let schemas = |keyword: &str| rules.get(keyword).and_then(Json::as_array);
         if let Some(all) = schemas("allOf") {
-            let causes: Vec<Misfit> = all.iter().filter_map(|schema| self.check(schema, json, at)).collect();
+            let causes: Vec<Misfit> = all
+                .iter()
+                .filter_map(|schema| self.check(schema, json, at))
+                .collect();
             if !causes.is_empty() {
                 found.push(Misfit::with_causes(at, "'allOf' failed", causes));
             }
         }
         if let Some(any) = schemas("anyOf") {
-            let causes: Vec<Misfit> = any.iter().map_while(|schema| self.check(schema, json, at)).collect();
+            let causes: Vec<Misfit> = any
+                .iter()
+                .map_while(|schema| self.check(schema, json, at))
+                .collect();
             if causes.len() == any.len() {
                 found.push(Misfit::with_causes(at, "'anyOf' failed", causes));
             }
         }
         if let Some(one) = schemas("oneOf") {
-            let results: Vec<Option<Misfit>> = one.iter().map(|schema| self.check(schema, json, at)).collect();
-            let fitting: Vec<usize> =
-                results.iter().enumerate().filter(|(_, result)| result.is_none()).map(|(index, _)| index).collect();
+            let results: Vec<Option<Misfit>> =
+                one.iter().map(|schema| self.check(schema, json, at)).collect();
+            let fitting: Vec<usize> = results
+                .iter()
+                .enumerate()
+                .filter(|(_, result)| result.is_none())
+                .map(|(index, _)| index)
+                .collect();
             match fitting.as_slice() {
                 [] => {
                     let causes = results.into_iter().flatten().collect();
@@ -340,12 +451,19 @@ impl Checker<'_> {
                 }
                 [_] => {}
                 [first, second, ..] => {
-                    found.push(Misfit::new(at, format!("'oneOf' failed, subschemas {first}, {second} matched")));
+                    found.push(Misfit::new(
+                        at,
+                        format!("'oneOf' failed, subschemas {first}, {second} matched"),
+                    ));
                 }
             }
         }
         if let Some(condition) = rules.get("if") {
-            let branch = if self.check(condition, json, at).is_none() { "then" } else { "else" };
+            let branch = if self.check(condition, json, at).is_none() {
+                "then"
+            } else {
+                "else"
+            };
             if let Some(schema) = rules.get(branch) {
                 found.extend(self.check(schema, json, at));
             }
@@ -360,23 +478,47 @@ fn find_anchor<'s>(schema: &'s Json, anchor: &str, depth: usize) -> Option<&'s J
     match schema {
         Json::Object(map) => {
             let named = map.get("$anchor").and_then(Json::as_str) == Some(anchor)
-                || map.get("$id").and_then(Json::as_str).and_then(|id| id.strip_prefix('#')) == Some(anchor);
-            if named { Some(schema) } else { map.values().find_map(|inner| find_anchor(inner, anchor, depth + 1)) }
+                || map
+                    .get("$id")
+                    .and_then(Json::as_str)
+                    .and_then(|id| id.strip_prefix('#'))
+                    == Some(anchor);
+            if named {
+                Some(schema)
+            } else {
+                map.values()
+                    .find_map(|inner| find_anchor(inner, anchor, depth + 1))
+            }
         }
-        Json::Array(items) => items.iter().find_map(|inner| find_anchor(inner, anchor, depth + 1)),
+        Json::Array(items) => items
+            .iter()
+            .find_map(|inner| find_anchor(inner, anchor, depth + 1)),
         _ => None,
     }
 }
 
-fn count(rules: &Map<String, Json>, least: &str, most: &str, length: usize, at: &str, found: &mut Vec<Misfit>) {
+fn count(
+    rules: &Map<String, Json>,
+    least: &str,
+    most: &str,
+    length: usize,
+    at: &str,
+    found: &mut Vec<Misfit>,
+) {
     let bound = |keyword: &str| rules.get(keyword).and_then(Json::as_f64);
     #[expect(clippy::cast_precision_loss, reason = "lengths are far below 2^53")]
     let number = length as f64;
     if let Some(wanted) = bound(least).filter(|wanted| number < *wanted) {
-        found.push(Misfit::new(at, format!("{least}: got {length}, want {}", shown_number(wanted))));
+        found.push(Misfit::new(
+            at,
+            format!("{least}: got {length}, want {}", shown_number(wanted)),
+        ));
     }
     if let Some(wanted) = bound(most).filter(|wanted| number > *wanted) {
-        found.push(Misfit::new(at, format!("{most}: got {length}, want {}", shown_number(wanted))));
+        found.push(Misfit::new(
+            at,
+            format!("{most}: got {length}, want {}", shown_number(wanted)),
+        ));
     }
 }
 
@@ -400,11 +542,16 @@ fn simple(rules: &Map<String, Json>, json: &Json, at: &str) -> Vec<Misfit> {
     if let Some(allowed) = rules.get("enum").and_then(Json::as_array)
         && !allowed.iter().any(|value| equal(value, json))
     {
-        let plain = allowed.iter().all(|value| !value.is_array() && !value.is_object());
+        let plain = allowed
+            .iter()
+            .all(|value| !value.is_array() && !value.is_object());
         let message = match (plain, allowed.as_slice()) {
             (true, [only]) => format!("value must be {}", shown(only)),
             (true, several) => {
-                format!("value must be one of {}", several.iter().map(shown).collect::<Vec<_>>().join(", "))
+                format!(
+                    "value must be one of {}",
+                    several.iter().map(shown).collect::<Vec<_>>().join(", ")
+                )
             }
             (false, _) => "enum failed".to_owned(),
         };
@@ -431,7 +578,11 @@ fn text_rules(rules: &Map<String, Json>, text: &str, at: &str, found: &mut Vec<M
         && let Ok(regex) = Regex::new(pattern)
         && !regex.is_match(text)
     {
-        let message = format!("{} does not match pattern {}", single_quoted(text), single_quoted(pattern));
+        let message = format!(
+            "{} does not match pattern {}",
+            single_quoted(text),
+            single_quoted(pattern)
+        );
         found.push(Misfit::new(at, message));
     }
 }
@@ -441,7 +592,11 @@ fn number_rules(rules: &Map<String, Json>, number: f64, at: &str, found: &mut Ve
         if let Some(wanted) = rules.get(keyword).and_then(Json::as_f64)
             && breaks(number, wanted)
         {
-            let message = format!("{keyword}: got {}, want {}", shown_number(number), shown_number(wanted));
+            let message = format!(
+                "{keyword}: got {}, want {}",
+                shown_number(number),
+                shown_number(wanted)
+            );
             found.push(Misfit::new(at, message));
         }
     };
@@ -449,7 +604,9 @@ fn number_rules(rules: &Map<String, Json>, number: f64, at: &str, found: &mut Ve
     bound("maximum", |number, wanted| number > wanted);
     bound("exclusiveMinimum", |number, wanted| number <= wanted);
     bound("exclusiveMaximum", |number, wanted| number >= wanted);
-    bound("multipleOf", |number, wanted| wanted != 0.0 && (number / wanted).fract() != 0.0);
+    bound("multipleOf", |number, wanted| {
+        wanted != 0.0 && (number / wanted).fract() != 0.0
+    });
 }
 
 #[cfg(test)]
@@ -462,7 +619,10 @@ mod tests {
         let schema = r##"{"$schema": "http://json-schema.org/draft-07/schema#", "required": ["z"],
             "properties": {"a": {"type": "integer"}, "b": {"oneOf": [{"type": "string"}, {"$ref": "#/definitions/n"}]}},
             "definitions": {"n": {"minimum": 5}}}"##;
-        let values = Value::Map(Map::from_pairs([("a", Value::text("x")), ("b", Value::Float(1.0))]));
+        let values = Value::Map(Map::from_pairs([
+            ("a", Value::text("x")),
+            ("b", Value::Float(1.0)),
+        ]));
         assert_eq!(
             check(&Text::from(schema), &values).expect_err("misfits"),
             "- at '': missing property 'z'\n- at '/a': got string, want integer\n- at '/b': 'oneOf' failed, none matched\n  - at '/b': got number, want string\n  - at '/b': minimum: got 1, want 5"

@@ -102,18 +102,16 @@ pub(crate) struct MapCell {
 pub(crate) struct Entries(Vec<(Text, Value)>);
 
 impl Entries {
-    /// Makes entries from pairs that are already sorted and unique.
-    pub(crate) fn from_sorted(pairs: Vec<(Text, Value)>) -> Self {
-        Self(pairs)
-    }
-
     fn find(&self, key: &[u8]) -> Result<usize, usize> {
         self.0.binary_search_by(|(probe, _)| probe.bytes().cmp(key))
     }
 
     /// The value of a key.
     pub(crate) fn get(&self, key: &[u8]) -> Option<&Value> {
-        self.find(key).ok().and_then(|index| self.0.get(index)).map(|(_, value)| value)
+        self.find(key)
+            .ok()
+            .and_then(|index| self.0.get(index))
+            .map(|(_, value)| value)
     }
 
     /// Writes a key.
@@ -158,7 +156,10 @@ impl Map {
 
     /// A map of the given entries.
     pub(crate) fn from_entries(entries: Entries) -> Self {
-        Self(Rc::new(MapCell { kind: MapKind::Plain, entries: Rc::new(RefCell::new(entries)) }))
+        Self(Rc::new(MapCell {
+            kind: MapKind::Plain,
+            entries: Rc::new(RefCell::new(entries)),
+        }))
     }
 
     /// A map of pairs in any order; the last of equal keys wins.
@@ -172,7 +173,10 @@ impl Map {
 
     /// Another alias of the same entries under another Go type.
     pub(crate) fn with_kind(&self, kind: MapKind) -> Self {
-        Self(Rc::new(MapCell { kind, entries: Rc::clone(&self.0.entries) }))
+        Self(Rc::new(MapCell {
+            kind,
+            entries: Rc::clone(&self.0.entries),
+        }))
     }
 
     /// The Go type of this alias.
@@ -364,7 +368,10 @@ impl Value {
     pub(crate) fn deep_copy(&self) -> Self {
         match self {
             Self::Map(map) => Self::Map(Map::from_entries(Entries(
-                map.entries().into_iter().map(|(key, value)| (key, value.deep_copy())).collect(),
+                map.entries()
+                    .into_iter()
+                    .map(|(key, value)| (key, value.deep_copy()))
+                    .collect(),
             ))),
             Self::List(items) => Self::list(items.iter().map(Self::deep_copy).collect()),
             other => other.clone(),
@@ -389,7 +396,10 @@ impl Value {
                     && (left.same(right) || {
                         let (left, right) = (left.entries(), right.entries());
                         left.len() == right.len()
-                            && left.iter().zip(right.iter()).all(|(a, b)| a.0 == b.0 && a.1.deep_equal(&b.1))
+                            && left
+                                .iter()
+                                .zip(right.iter())
+                                .all(|(a, b)| a.0 == b.0 && a.1.deep_equal(&b.1))
                     })
             }
             (Self::Texts(left), Self::Texts(right)) => left == right,
@@ -410,7 +420,10 @@ impl Value {
             Tree::Text(text) => Self::Text(text.clone()),
             Tree::List(items) => Self::list(items.iter().map(Self::from_tree).collect()),
             Tree::Map(entries) => Self::Map(Map::from_entries(Entries(
-                entries.iter().map(|(key, value)| (key.clone(), Self::from_tree(value))).collect(),
+                entries
+                    .iter()
+                    .map(|(key, value)| (key.clone(), Self::from_tree(value)))
+                    .collect(),
             ))),
         }
     }

@@ -7,7 +7,7 @@ use super::value::Text;
 use super::yaml::{self, YamlError};
 
 pub(crate) mod coalesce;
-pub mod set;
+pub(crate) mod set;
 
 /// A frozen value.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,7 +35,9 @@ pub(crate) struct TreeMap(Vec<(Text, Tree)>);
 impl TreeMap {
     /// Makes a map of pairs in any order; the last of equal keys wins.
     pub(crate) fn from_pairs(mut pairs: Vec<(Text, Tree)>) -> Self {
-        let sorted = pairs.windows(2).all(|pair| matches!(pair, [left, right] if left.0 < right.0));
+        let sorted = pairs
+            .windows(2)
+            .all(|pair| matches!(pair, [left, right] if left.0 < right.0));
         if !sorted {
             pairs.reverse();
             pairs.sort_by(|left, right| left.0.cmp(&right.0));
@@ -50,18 +52,27 @@ impl TreeMap {
 
     /// The value of a key.
     pub(crate) fn get(&self, key: &[u8]) -> Option<&Tree> {
-        self.find(key).ok().and_then(|index| self.0.get(index)).map(|(_, value)| value)
+        self.find(key)
+            .ok()
+            .and_then(|index| self.0.get(index))
+            .map(|(_, value)| value)
     }
 
     /// The value of a key, for writing.
     pub(crate) fn get_mut(&mut self, key: &[u8]) -> Option<&mut Tree> {
-        self.find(key).ok().and_then(|index| self.0.get_mut(index)).map(|(_, value)| value)
+        self.find(key)
+            .ok()
+            .and_then(|index| self.0.get_mut(index))
+            .map(|(_, value)| value)
     }
 
     /// Writes a key and returns what was there.
     pub(crate) fn insert(&mut self, key: Text, value: Tree) -> Option<Tree> {
         match self.find(&key) {
-            Ok(index) => self.0.get_mut(index).map(|slot| std::mem::replace(&mut slot.1, value)),
+            Ok(index) => self
+                .0
+                .get_mut(index)
+                .map(|slot| std::mem::replace(&mut slot.1, value)),
             Err(index) => {
                 self.0.insert(index, (key, value));
                 None
@@ -77,16 +88,6 @@ impl TreeMap {
     /// All entries in key order.
     pub(crate) fn iter(&self) -> std::slice::Iter<'_, (Text, Tree)> {
         self.0.iter()
-    }
-
-    /// All entries in key order, for writing the values.
-    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = (&Text, &mut Tree)> {
-        self.0.iter_mut().map(|(key, value)| (&*key, value))
-    }
-
-    /// Keeps the entries that `keep` accepts.
-    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&Text, &Tree) -> bool) {
-        self.0.retain(|(key, value)| keep(key, value));
     }
 
     /// Whether there is no entry.
@@ -112,19 +113,6 @@ impl Tree {
         }
     }
 
-    /// The map inside for writing, if this is one.
-    pub(crate) fn as_map_mut(&mut self) -> Option<&mut TreeMap> {
-        match self {
-            Self::Map(map) => Some(map),
-            _ => None,
-        }
-    }
-
-    /// The value at a dotted path.
-    pub(crate) fn at_path(&self, path: &str) -> Option<&Self> {
-        path.split('.').try_fold(self, |tree, key| tree.as_map()?.get(key.as_bytes()))
-    }
-
     /// The value as JSON; whole numbers become JSON integers.
     pub(crate) fn to_json(&self) -> serde_json::Value {
         use serde_json::Value as Json;
@@ -135,9 +123,11 @@ impl Tree {
             Self::Float(value) => json_number(*value),
             Self::Text(text) => Json::String(text.lossy().into_owned()),
             Self::List(items) => Json::Array(items.iter().map(Self::to_json).collect()),
-            Self::Map(map) => {
-                Json::Object(map.iter().map(|(key, value)| (key.lossy().into_owned(), value.to_json())).collect())
-            }
+            Self::Map(map) => Json::Object(
+                map.iter()
+                    .map(|(key, value)| (key.lossy().into_owned(), value.to_json()))
+                    .collect(),
+            ),
         }
     }
 
@@ -151,7 +141,9 @@ impl Tree {
             Json::String(text) => Self::Text(Text::from(text.as_str())),
             Json::Array(items) => Self::List(items.iter().map(Self::from_json).collect()),
             Json::Object(map) => Self::Map(TreeMap::from_pairs(
-                map.iter().map(|(key, value)| (Text::from(key.as_str()), Self::from_json(value))).collect(),
+                map.iter()
+                    .map(|(key, value)| (Text::from(key.as_str()), Self::from_json(value)))
+                    .collect(),
             )),
         }
     }

@@ -13,7 +13,7 @@ pub(crate) mod resolve;
 mod scanner;
 
 pub(crate) use emitter::Emitter;
-pub(crate) use reader::{Build, Number, Reader};
+pub(crate) use reader::{Build, Reader};
 
 /// Bounds on what is read from YAML.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,12 @@ pub struct YamlLimits {
 
 impl Default for YamlLimits {
     fn default() -> Self {
-        Self { bytes: 32 << 20, depth: 200, nodes: 2_000_000, documents: 20_000 }
+        Self {
+            bytes: 32 << 20,
+            depth: 200,
+            nodes: 2_000_000,
+            documents: 20_000,
+        }
     }
 }
 
@@ -54,7 +59,11 @@ impl fmt::Display for YamlError {
         if self.line == 0 {
             return formatter.write_str(&self.message);
         }
-        write!(formatter, "line {}, column {}: {}", self.line, self.column, self.message)
+        write!(
+            formatter,
+            "line {}, column {}: {}",
+            self.line, self.column, self.message
+        )
     }
 }
 
@@ -63,13 +72,25 @@ impl std::error::Error for YamlError {}
 impl YamlError {
     /// A problem with a place, in Helm's words `helm`.
     pub(crate) fn at(line: usize, column: usize, message: impl Into<String>, helm: String) -> Self {
-        Self { line, column, message: message.into(), helm, limit: false }
+        Self {
+            line,
+            column,
+            message: message.into(),
+            helm,
+            limit: false,
+        }
     }
 
     /// A limit of this reader.
     pub(crate) fn limit(line: usize, column: usize, message: String) -> Self {
         let helm = format!("yaml: {message}");
-        Self { line, column, message, helm, limit: true }
+        Self {
+            line,
+            column,
+            message,
+            helm,
+            limit: true,
+        }
     }
 }
 
@@ -91,7 +112,11 @@ pub fn parse_documents_within(bytes: &[u8], limits: YamlLimits) -> Result<Vec<se
     while let Some(document) = reader.document::<serde_json::Value>()? {
         if documents.len() >= limits.documents {
             let (line, column) = reader.place();
-            return Err(YamlError::limit(line, column, format!("more than {} documents", limits.documents)));
+            return Err(YamlError::limit(
+                line,
+                column,
+                format!("more than {} documents", limits.documents),
+            ));
         }
         if !document.is_null() {
             documents.push(document);
@@ -140,7 +165,9 @@ pub(crate) fn read_values(bytes: &[u8], strict: bool) -> Result<TreeMap, YamlErr
 
 /// Reads the first document only, as Go's `Unmarshal` does.
 pub(crate) fn read_first<N: Build>(bytes: &[u8], limits: YamlLimits) -> Result<N, YamlError> {
-    Ok(Reader::new(bytes, limits, false)?.document::<N>()?.unwrap_or_else(N::null))
+    Ok(Reader::new(bytes, limits, false)?
+        .document::<N>()?
+        .unwrap_or_else(N::null))
 }
 
 /// The word of Go's JSON decoder for a value that it did not expect.

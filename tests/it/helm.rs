@@ -1,6 +1,8 @@
 //! The chart engine against the real helm: committed output in the quick tier, the binaries
 //! themselves in the slow one.
 
+#![expect(clippy::expect_used, reason = "a test may stop at what it did not expect")]
+
 mod fleet;
 mod golden;
 mod members;
@@ -29,7 +31,11 @@ fn read_folder(folder: &Path) -> Files {
             if path.is_dir() {
                 open.push(path);
             } else {
-                let name = path.strip_prefix(folder).expect("inside").to_string_lossy().into_owned();
+                let name = path
+                    .strip_prefix(folder)
+                    .expect("inside")
+                    .to_string_lossy()
+                    .into_owned();
                 files.insert(name, std::fs::read(&path).expect("a readable file"));
             }
         }
@@ -47,8 +53,12 @@ fn write_folder(folder: &Path, files: &Files) {
 }
 
 fn chart(files: &Files) -> Chart {
-    Chart::from_files(files.iter().map(|(name, bytes)| (name.clone(), Arc::from(bytes.as_slice()))))
-        .expect("a chart")
+    Chart::from_files(
+        files
+            .iter()
+            .map(|(name, bytes)| (name.clone(), Arc::from(bytes.as_slice()))),
+    )
+    .expect("a chart")
 }
 
 /// The first line that differs, for messages.

@@ -5,6 +5,7 @@ use crate::helm::functions::glob::file_match;
 /// The rules of a chart folder.
 pub(super) struct Rules(Vec<Rule>);
 
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing of a rule")]
 struct Rule {
     pattern: String,
     negated: bool,
@@ -42,7 +43,13 @@ impl Rules {
         let anchored = pattern.starts_with('/');
         let whole_path = !anchored && pattern.contains('/');
         let pattern = pattern.strip_prefix('/').unwrap_or(pattern).to_owned();
-        self.0.push(Rule { pattern, negated, directories_only, anchored, whole_path });
+        self.0.push(Rule {
+            pattern,
+            negated,
+            directories_only,
+            anchored,
+            whole_path,
+        });
         Ok(())
     }
 
@@ -53,7 +60,11 @@ impl Rules {
         }
         for rule in &self.0 {
             let name = path.rsplit('/').next().unwrap_or(path);
-            let subject = if rule.anchored || rule.whole_path { path } else { name };
+            let subject = if rule.anchored || rule.whole_path {
+                path
+            } else {
+                name
+            };
             let matched = file_match(rule.pattern.as_bytes(), subject.as_bytes()) == Some(true);
             if rule.negated {
                 if rule.directories_only && !directory {

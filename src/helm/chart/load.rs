@@ -69,7 +69,10 @@ type Files = BTreeMap<String, Arc<[u8]>>;
 /// A chart folder: the rules of `.helmignore` apply to the whole tree.
 pub(super) fn from_folder(files: impl IntoIterator<Item = (String, Arc<[u8]>)>) -> Result<Chart, ChartError> {
     let files: Files = files.into_iter().collect();
-    let text = files.get(".helmignore").map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
+    let text = files
+        .get(".helmignore")
+        .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+        .unwrap_or_default();
     let rules = Rules::parse(&text).map_err(ChartError::Ignore)?;
     let mut kept: Vec<(String, Arc<[u8]>)> = Vec::with_capacity(files.len());
     for (path, bytes) in files {
@@ -81,7 +84,8 @@ pub(super) fn from_folder(files: impl IntoIterator<Item = (String, Arc<[u8]>)>) 
 }
 
 fn is_ignored(rules: &Rules, path: &str) -> bool {
-    path.match_indices('/').any(|(index, _)| rules.ignores(path.get(..index).unwrap_or(path), true))
+    path.match_indices('/')
+        .any(|(index, _)| rules.ignores(path.get(..index).unwrap_or(path), true))
         || rules.ignores(path, false)
 }
 
@@ -102,7 +106,11 @@ fn without_mark(bytes: &[u8]) -> &[u8] {
 
 fn yaml_error(file: &str, error: YamlError, prefix: &str) -> ChartError {
     let helm = format!("{prefix}error converting YAML to JSON: {}", error.helm);
-    ChartError::Yaml { file: file.to_owned(), error, helm }
+    ChartError::Yaml {
+        file: file.to_owned(),
+        error,
+        helm,
+    }
 }
 
 fn read_json(file: &str, bytes: &[u8], prefix: &str) -> Result<serde_json::Value, ChartError> {
@@ -120,12 +128,14 @@ fn load(files: Vec<(String, Arc<[u8]>)>, depth: usize) -> Result<Chart, ChartErr
             let mut read = Metadata::from_json(&json)
                 .map_err(|message| ChartError::Metadata(format!("cannot load Chart.yaml: {message}")))?;
             if read.api_version.is_empty() {
-                read.api_version = "v1".to_owned();
+                "v1".clone_into(&mut read.api_version);
             }
             metadata = Some(read);
         }
     }
-    let Some(mut metadata) = metadata else { return Err(ChartError::NoChartFile) };
+    let Some(mut metadata) = metadata else {
+        return Err(ChartError::NoChartFile);
+    };
     let mut parts = Parts::default();
     for (path, bytes) in files {
         parts.add(path, without_mark(&bytes), &mut metadata)?;
@@ -146,6 +156,14 @@ fn load(files: Vec<(String, Arc<[u8]>)>, depth: usize) -> Result<Chart, ChartErr
     })))
 }
 
+/// Whether a name ends in an extension, in exactly these letters, as Helm asks for.
+fn has_extension(name: &str, extension: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, end)| end == extension)
+}
+
+/// A file of a chart.
+type NamedBytes = (String, Arc<[u8]>);
+
 #[derive(Default)]
 struct Parts {
     values: TreeMap,
@@ -154,7 +172,7 @@ struct Parts {
     schema: Option<Text>,
     outdated_requirements: bool,
     first_values: Option<TreeMap>,
-    charts: BTreeMap<String, Vec<(String, Arc<[u8]>)>>,
+    charts: BTreeMap<String, Vec<NamedBytes>>,
 }
 
 impl Parts {
@@ -201,7 +219,8 @@ impl Parts {
                 }
             }
             _ if path.starts_with("templates/") => {
-                self.templates.push(ChartTemplate::new(Text::from(path), Text::from(bytes)));
+                self.templates
+                    .push(ChartTemplate::new(Text::from(path), Text::from(bytes)));
             }
             _ if path.starts_with("charts/") => self.add_chart_file(&path, bytes),
             _ => self.files.push((Text::from(path), Text::from(bytes))),
@@ -210,14 +229,17 @@ impl Parts {
     }
 
     fn add_chart_file(&mut self, path: &str, bytes: &[u8]) {
-        if path.ends_with(".prov") {
+        if has_extension(path, "prov") {
             self.files.push((Text::from(path), Text::from(bytes)));
             return;
         }
         let inner = path.strip_prefix("charts/").unwrap_or(path);
         let (entry, rest) = inner.split_once('/').unwrap_or((inner, ""));
         let name = if rest.is_empty() { inner } else { rest };
-        self.charts.entry(entry.to_owned()).or_default().push((name.to_owned(), Arc::from(bytes)));
+        self.charts
+            .entry(entry.to_owned())
+            .or_default()
+            .push((name.to_owned(), Arc::from(bytes)));
     }
 
     fn children(&mut self, parent: &str, depth: usize) -> Result<Vec<Child>, ChartError> {
@@ -226,12 +248,14 @@ impl Parts {
             if entry.starts_with(['_', '.']) {
                 continue;
             }
-            let chart = if entry.ends_with(".tgz") {
+            let chart = if has_extension(&entry, "tgz") {
                 match files.as_slice() {
                     [(name, bytes)] if *name == entry => {
                         archive::unpack(bytes).and_then(|files| load(files, depth + 1))
                     }
-                    _ => Err(ChartError::Archive(format!("error unpacking subchart tar in {parent}: expected {entry}"))),
+                    _ => Err(ChartError::Archive(format!(
+                        "error unpacking subchart tar in {parent}: expected {entry}"
+                    ))),
                 }
             } else {
                 load(files, depth + 1)
@@ -241,7 +265,11 @@ impl Parts {
                 parent: parent.to_owned(),
                 source: Box::new(source),
             })?;
-            children.push(Child { entry, supplied: None, chart });
+            children.push(Child {
+                entry,
+                supplied: None,
+                chart,
+            });
         }
         Ok(children)
     }

@@ -131,8 +131,11 @@ pub(crate) fn json_type(json: &Json) -> &'static str {
 /// A field by its exact name, else by its name in any case, as Go's decoder does.
 pub(crate) fn lookup<'j>(json: &'j Json, field: &str) -> Option<&'j Json> {
     let map = json.as_object()?;
-    map.get(field)
-        .or_else(|| map.iter().find(|(key, _)| key.eq_ignore_ascii_case(field)).map(|(_, value)| value))
+    map.get(field).or_else(|| {
+        map.iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(field))
+            .map(|(_, value)| value)
+    })
 }
 
 fn texts_field(json: &Json, field: &str) -> Result<Vec<String>, String> {
@@ -235,7 +238,9 @@ impl Metadata {
         let mut seen: Vec<&str> = Vec::new();
         for dependency in &self.dependencies {
             if let Some(alias) = &dependency.alias
-                && !alias.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+                && !alias
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
             {
                 return Err(format!(
                     "validation: dependency {} has disallowed characters in the alias",
@@ -256,7 +261,8 @@ impl Metadata {
 
     /// The value of `.Chart` in Helm 4: Go's field names; Helm 3 has a struct of the same fields.
     pub(crate) fn to_value(&self, name: &str, dependencies: &[Dependency], is_root: bool) -> Map {
-        let texts = |items: &[String]| Value::list(items.iter().map(|item| Value::text(item.as_str())).collect());
+        let texts =
+            |items: &[String]| Value::list(items.iter().map(|item| Value::text(item.as_str())).collect());
         let maintainers = self
             .maintainers
             .iter()
@@ -289,7 +295,10 @@ impl Metadata {
             ("Deprecated", Value::Bool(self.deprecated)),
             ("Annotations", Value::TextMap(std::rc::Rc::new(annotations))),
             ("KubeVersion", Value::text(self.kube_version.as_str())),
-            ("Dependencies", Value::list(dependencies.iter().map(dependency_value).collect())),
+            (
+                "Dependencies",
+                Value::list(dependencies.iter().map(dependency_value).collect()),
+            ),
             ("Type", Value::text(self.kind.as_str())),
             ("IsRoot", Value::Bool(is_root)),
         ])
@@ -346,10 +355,15 @@ pub(crate) fn as_struct(fields: &Map) -> Value {
 }
 
 fn dependency_value(dependency: &Dependency) -> Value {
-    let tags = dependency.tags.iter().map(|tag| Value::text(tag.as_str())).collect();
-    let imports = dependency.import_values.iter().map(|json| {
-        Value::from_tree(&crate::helm::values::Tree::from_json(json))
-    });
+    let tags = dependency
+        .tags
+        .iter()
+        .map(|tag| Value::text(tag.as_str()))
+        .collect();
+    let imports = dependency
+        .import_values
+        .iter()
+        .map(|json| Value::from_tree(&crate::helm::values::Tree::from_json(json)));
     Value::Map(Map::from_pairs([
         ("Name", Value::text(dependency.key())),
         ("Version", Value::text(dependency.version.as_str())),

@@ -1,29 +1,57 @@
 //! Go's own template functions. No state.
 
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "every function of the tables has one signature"
+)]
+#![expect(
+    clippy::format_push_string,
+    reason = "short strings; writing in place would give a result to ignore"
+)]
+
 use std::cmp::Ordering;
 
 use super::{Function, Outcome, Special, Type, text};
 use crate::helm::Compat;
 use crate::helm::failure::Failure;
-use crate::helm::template::exec::Machine;
 use crate::helm::template::format;
+use crate::helm::template::machine::Machine;
 use crate::helm::value::{Text, Value};
 
 use Type::{Any, Text as Str};
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    Function { special: Special::And, ..Function::variadic("and", &[Any, Any], unreachable_code) },
-    Function { special: Special::Or, ..Function::variadic("or", &[Any, Any], unreachable_code) },
-    Function::new("not", &[Any], |_, arguments| Ok(Value::Bool(!super::value(arguments, 0).truth()))),
-    Function::variadic("print", &[Any], |machine, arguments| Ok(Value::text(format::sprint(arguments, machine.v3())))),
+    Function {
+        special: Special::And,
+        ..Function::variadic("and", &[Any, Any], unreachable_code)
+    },
+    Function {
+        special: Special::Or,
+        ..Function::variadic("or", &[Any, Any], unreachable_code)
+    },
+    Function::new("not", &[Any], |_, arguments| {
+        Ok(Value::Bool(!super::value(arguments, 0).truth()))
+    }),
+    Function::variadic("print", &[Any], |machine, arguments| {
+        Ok(Value::text(format::sprint(arguments, machine.v3())))
+    }),
     Function::variadic("println", &[Any], |machine, arguments| {
         Ok(Value::text(format::sprintln(arguments, machine.v3())))
     }),
     Function::variadic("printf", &[Str, Any], printf),
-    Function::variadic("html", &[Any], |machine, arguments| Ok(escape(machine, arguments, html))),
-    Function::variadic("js", &[Any], |machine, arguments| Ok(escape(machine, arguments, javascript))),
-    Function::variadic("urlquery", &[Any], |machine, arguments| Ok(escape(machine, arguments, query))),
-    Function { special: Special::Length, ..Function::new("len", &[Any], length) },
+    Function::variadic("html", &[Any], |machine, arguments| {
+        Ok(escape(machine, arguments, html))
+    }),
+    Function::variadic("js", &[Any], |machine, arguments| {
+        Ok(escape(machine, arguments, javascript))
+    }),
+    Function::variadic("urlquery", &[Any], |machine, arguments| {
+        Ok(escape(machine, arguments, query))
+    }),
+    Function {
+        special: Special::Length,
+        ..Function::new("len", &[Any], length)
+    },
     Function::variadic("index", &[Any, Any], index),
     Function::variadic("call", &[Any, Any], |machine, arguments| {
         let value = super::value(arguments, 0);
@@ -32,7 +60,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
         }
         let shown = format::display(&value, machine.v3());
         let shown = String::from_utf8_lossy(&shown).into_owned();
-        Err(Failure::new(format!("non-function {shown} of type {}", value.type_name(machine.v3()))))
+        Err(Failure::new(format!(
+            "non-function {shown} of type {}",
+            value.type_name(machine.v3())
+        )))
     }),
     Function::variadic("eq", &[Any, Any], equal),
     Function::new("ne", &[Any, Any], |machine, arguments| {
@@ -61,7 +92,11 @@ fn unreachable_code(_: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
 }
 
 fn printf(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
-    let made = format::sprintf(&text(arguments, 0), arguments.get(1..).unwrap_or(&[]), machine.v3());
+    let made = format::sprintf(
+        &text(arguments, 0),
+        arguments.get(1..).unwrap_or(&[]),
+        machine.v3(),
+    );
     machine.charge_bytes(made.len())?;
     Ok(Value::text(made))
 }
@@ -131,7 +166,7 @@ fn count(value: &Value) -> Option<usize> {
         Value::Map(map) => Some(map.len()),
         Value::TextMap(pairs) => Some(pairs.len()),
         Value::Object(object) => match object.json() {
-            Some(Value::Map(map)) if object.kind_name() == "map" => Some(map.len()),
+            Value::Map(map) if object.kind_name() == "map" => Some(map.len()),
             _ => value.items().map(|items| items.len()),
         },
         _ => value.items().map(|items| items.len()),
@@ -143,7 +178,10 @@ fn length(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     match (&value, count(&value)) {
         (Value::Nil, _) => Err("len of nil pointer".into()),
         (_, Some(count)) => Ok(Value::Int(i64::try_from(count).unwrap_or(i64::MAX))),
-        _ => Err(Failure::new(format!("len of type {}", value.type_name(machine.v3())))),
+        _ => Err(Failure::new(format!(
+            "len of type {}",
+            value.type_name(machine.v3())
+        ))),
     }
 }
 
@@ -158,13 +196,29 @@ fn index(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
             Value::Map(map) => map.get(&map_key(machine, key)?).unwrap_or(Value::Nil),
             Value::TextMap(pairs) => {
                 let key = map_key(machine, key)?;
-                let found = pairs.iter().find(|(known, _)| *known == key).map(|(_, text)| text.clone());
+                let found = pairs
+                    .iter()
+                    .find(|(known, _)| *known == key)
+                    .map(|(_, text)| text.clone());
                 Value::Text(found.unwrap_or_else(|| Text::from("")))
             }
-            Value::Text(bytes) => Value::Byte(bytes.get(position(machine, key, bytes.len())?).copied().unwrap_or(0)),
+            Value::Text(bytes) => Value::Byte(
+                bytes
+                    .get(position(machine, key, bytes.len())?)
+                    .copied()
+                    .unwrap_or(0),
+            ),
             other => match other.items() {
-                Some(items) => items.get(position(machine, key, items.len())?).cloned().unwrap_or(Value::Nil),
-                None => return Err(Failure::new(format!("can't index item of type {}", other.type_name(machine.v3())))),
+                Some(items) => items
+                    .get(position(machine, key, items.len())?)
+                    .cloned()
+                    .unwrap_or(Value::Nil),
+                None => {
+                    return Err(Failure::new(format!(
+                        "can't index item of type {}",
+                        other.type_name(machine.v3())
+                    )));
+                }
             },
         };
     }

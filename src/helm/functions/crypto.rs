@@ -4,7 +4,7 @@ use sha2::Digest as _;
 
 use super::{Function, Outcome, Type, int, text};
 use crate::helm::failure::{Failure, Limit};
-use crate::helm::template::exec::Machine;
+use crate::helm::template::machine::Machine;
 use crate::helm::value::{Text, Value};
 
 use Type::{Int, Text as Str};
@@ -29,12 +29,21 @@ pub(super) const FUNCTIONS: &[Function] = &[
             return Ok(Value::text(format!("invalid username: {user}")));
         }
         let salt = machine.entropy.array();
-        Ok(Value::text(format!("{user}:{}", password::bcrypt(&text(a, 1), salt))))
+        Ok(Value::text(format!(
+            "{user}:{}",
+            password::bcrypt(&text(a, 1), salt)
+        )))
     }),
     Function::new("derivePassword", &[Int, Str, Str, Str, Str], |machine, a| {
         machine.charge(5_000_000)?;
         let counter = u32::try_from(int(a, 0)).unwrap_or(0);
-        Ok(Value::text(password::derive(counter, &text(a, 1).lossy(), &text(a, 2), &text(a, 3), &text(a, 4))))
+        Ok(Value::text(password::derive(
+            counter,
+            &text(a, 1).lossy(),
+            &text(a, 2),
+            &text(a, 3),
+            &text(a, 4),
+        )))
     }),
     Function::new("encryptAES", &[Str, Str], |machine, a| {
         machine.deterministic = false;
@@ -42,34 +51,59 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(Value::text(password::encrypt(&text(a, 0), &text(a, 1), start)))
     }),
     Function::new("decryptAES", &[Str, Str], |_, a| {
-        password::decrypt(&text(a, 0), &text(a, 1)).map(Value::text).map_err(Failure::new)
+        password::decrypt(&text(a, 0), &text(a, 1))
+            .map(Value::text)
+            .map_err(Failure::new)
     }),
     Function::new("genPrivateKey", &[Str], |machine, a| {
         machine.deterministic = false;
         machine.charge(10_000_000)?;
-        Ok(Value::text(key::generate(&text(a, 0).lossy(), &mut machine.entropy)))
+        Ok(Value::text(key::generate(
+            &text(a, 0).lossy(),
+            &mut machine.entropy,
+        )))
     }),
-    Function::new("genCA", &[Str, Int], |machine, a| certificate::authority(machine, a, None)),
+    Function::new("genCA", &[Str, Int], |machine, a| {
+        certificate::authority(machine, a, None)
+    }),
     Function::new("genCAWithKey", &[Str, Int, Str], |machine, a| {
         certificate::authority(machine, a, Some(text(a, 2)))
     }),
-    Function::new("genSelfSignedCert", &[Str, Type::List, Type::List, Int], |machine, a| {
-        certificate::self_signed(machine, a, None)
+    Function::new(
+        "genSelfSignedCert",
+        &[Str, Type::List, Type::List, Int],
+        |machine, a| certificate::self_signed(machine, a, None),
+    ),
+    Function::new(
+        "genSelfSignedCertWithKey",
+        &[Str, Type::List, Type::List, Int, Str],
+        |machine, a| certificate::self_signed(machine, a, Some(text(a, 4))),
+    ),
+    Function::new(
+        "genSignedCert",
+        &[Str, Type::List, Type::List, Int, Type::Certificate],
+        |machine, a| certificate::signed(machine, a, None),
+    ),
+    Function::new(
+        "genSignedCertWithKey",
+        &[Str, Type::List, Type::List, Int, Type::Certificate, Str],
+        |machine, a| certificate::signed(machine, a, Some(text(a, 5))),
+    ),
+    Function::new("buildCustomCert", &[Str, Str], |_, a| {
+        certificate::custom(&text(a, 0), &text(a, 1))
     }),
-    Function::new("genSelfSignedCertWithKey", &[Str, Type::List, Type::List, Int, Str], |machine, a| {
-        certificate::self_signed(machine, a, Some(text(a, 4)))
+    Function::new("randAlphaNum", &[Int], |machine, a| {
+        random(machine, a, |c| c.is_ascii_alphanumeric())
     }),
-    Function::new("genSignedCert", &[Str, Type::List, Type::List, Int, Type::Certificate], |machine, a| {
-        certificate::signed(machine, a, None)
+    Function::new("randAlpha", &[Int], |machine, a| {
+        random(machine, a, |c| c.is_ascii_alphabetic())
     }),
-    Function::new("genSignedCertWithKey", &[Str, Type::List, Type::List, Int, Type::Certificate, Str], |machine, a| {
-        certificate::signed(machine, a, Some(text(a, 5)))
+    Function::new("randNumeric", &[Int], |machine, a| {
+        random(machine, a, |c| c.is_ascii_digit())
     }),
-    Function::new("buildCustomCert", &[Str, Str], |_, a| certificate::custom(&text(a, 0), &text(a, 1))),
-    Function::new("randAlphaNum", &[Int], |machine, a| random(machine, a, |c| c.is_ascii_alphanumeric())),
-    Function::new("randAlpha", &[Int], |machine, a| random(machine, a, |c| c.is_ascii_alphabetic())),
-    Function::new("randNumeric", &[Int], |machine, a| random(machine, a, |c| c.is_ascii_digit())),
-    Function::new("randAscii", &[Int], |machine, a| random(machine, a, |c| (32..127).contains(&c))),
+    Function::new("randAscii", &[Int], |machine, a| {
+        random(machine, a, |c| (32..127).contains(&c))
+    }),
     Function::new("randBytes", &[Int], |machine, a| {
         machine.deterministic = false;
         let count = count(a)?;
@@ -95,10 +129,16 @@ pub(super) const FUNCTIONS: &[Function] = &[
         if let Some(byte) = bytes.get_mut(8) {
             *byte = *byte & 0x3F | 0x80;
         }
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = super::encoding::hex(&bytes);
         let part = |from: usize, to: usize| hex.get(from..to).unwrap_or("");
-        let uuid =
-            format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32));
+        let uuid = format!(
+            "{}-{}-{}-{}-{}",
+            part(0, 8),
+            part(8, 12),
+            part(12, 16),
+            part(16, 20),
+            part(20, 32)
+        );
         Ok(Value::text(uuid))
     }),
     Function::new("shuffle", &[Str], |machine, a| {
@@ -124,7 +164,12 @@ pub(crate) struct Entropy {
 impl Entropy {
     /// The stream of a seed.
     pub(crate) fn new(seed: [u8; 32]) -> Self {
-        Self { seed, counter: 0, block: [0; 32], used: 32 }
+        Self {
+            seed,
+            counter: 0,
+            block: [0; 32],
+            used: 32,
+        }
     }
 
     fn byte(&mut self) -> u8 {
@@ -155,7 +200,10 @@ fn count(arguments: &[Value]) -> Result<usize, Failure> {
     const MOST: usize = 1 << 20;
     match usize::try_from(int(arguments, 0)) {
         Ok(count) if count <= MOST => Ok(count),
-        Ok(_) => Err(Failure::limit(Limit::Size, format!("more than {MOST} random characters"))),
+        Ok(_) => Err(Failure::limit(
+            Limit::Size,
+            format!("more than {MOST} random characters"),
+        )),
         Err(_) => Ok(0),
     }
 }

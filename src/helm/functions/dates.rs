@@ -1,11 +1,16 @@
 //! Dates and durations with Go's layouts. The clock is an argument of the render.
 
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "every function of the tables has one signature"
+)]
+
 use std::fmt;
 
 use super::{Function, Outcome, Type, int, text, value};
 use crate::helm::Compat;
 use crate::helm::failure::Failure;
-use crate::helm::template::exec::Machine;
+use crate::helm::template::machine::Machine;
 use crate::helm::value::{Object, Value};
 
 use Type::{Any, Int, Text as Str, Time};
@@ -39,15 +44,23 @@ pub(super) const FUNCTIONS: &[Function] = &[
         let moment = moment(machine, &value(a, 0)).in_zone(&text(a, 1).lossy());
         Ok(Value::text(moment.format("2006-01-02")))
     }),
-    Function::new("dateModify", &[Str, Time], |machine, a| Ok(date_modify(machine, a).unwrap_or_else(|_| value(a, 1)))),
-    Function::new("date_modify", &[Str, Time], |machine, a| Ok(date_modify(machine, a).unwrap_or_else(|_| value(a, 1)))),
+    Function::new("dateModify", &[Str, Time], |machine, a| {
+        Ok(date_modify(machine, a).unwrap_or_else(|_| value(a, 1)))
+    }),
+    Function::new("date_modify", &[Str, Time], |machine, a| {
+        Ok(date_modify(machine, a).unwrap_or_else(|_| value(a, 1)))
+    }),
     Function::new("mustDateModify", &[Str, Time], date_modify),
     Function::new("must_date_modify", &[Str, Time], date_modify),
     Function::new("toDate", &[Str, Str], |_, a| {
-        Ok(time(layout::parse(&text(a, 0).lossy(), &text(a, 1).lossy()).unwrap_or(Moment::ZERO)))
+        Ok(time(
+            layout::parse(&text(a, 0).lossy(), &text(a, 1).lossy()).unwrap_or(Moment::ZERO),
+        ))
     }),
     Function::new("mustToDate", &[Str, Str], |_, a| {
-        layout::parse(&text(a, 0).lossy(), &text(a, 1).lossy()).map(time).map_err(Failure::new)
+        layout::parse(&text(a, 0).lossy(), &text(a, 1).lossy())
+            .map(time)
+            .map_err(Failure::new)
     }),
     Function::new("unixEpoch", &[Time], |machine, a| {
         Ok(Value::text(moment(machine, &value(a, 0)).seconds.to_string()))
@@ -56,12 +69,18 @@ pub(super) const FUNCTIONS: &[Function] = &[
         machine.deterministic = false;
         let then = moment(machine, &value(a, 0));
         let passed = machine.now.saturating_sub(then.seconds).saturating_mul(SECOND);
-        Ok(Value::text(duration_text(passed.saturating_sub(i64::from(then.nanoseconds)))))
+        Ok(Value::text(duration_text(
+            passed.saturating_sub(i64::from(then.nanoseconds)),
+        )))
     }),
-    Function::new("duration", &[Any], |_, a| Ok(Value::text(duration_text(parse_seconds(&value(a, 0)))))),
+    Function::new("duration", &[Any], |_, a| {
+        Ok(Value::text(duration_text(parse_seconds(&value(a, 0)))))
+    }),
     Function::new("durationRound", &[Any], duration_round),
-    Function::new("mustToDuration", &[Any], |_, a| as_duration(&value(a, 0)).map(span).map_err(Failure::new))
-        .since(Compat::V4_3),
+    Function::new("mustToDuration", &[Any], |_, a| {
+        as_duration(&value(a, 0)).map(span).map_err(Failure::new)
+    })
+    .since(Compat::V4_3),
     Function::new("durationSeconds", &[Any], |_, a| in_units(a, 1.0)).since(Compat::V4_3),
     Function::new("durationMinutes", &[Any], |_, a| in_units(a, 60.0)).since(Compat::V4_3),
     Function::new("durationHours", &[Any], |_, a| in_units(a, 3600.0)).since(Compat::V4_3),
@@ -70,9 +89,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("durationMilliseconds", &[Any], |_, a| whole_units(a, 1_000_000)).since(Compat::V4_3),
     Function::new("durationMicroseconds", &[Any], |_, a| whole_units(a, 1_000)).since(Compat::V4_3),
     Function::new("durationNanoseconds", &[Any], |_, a| whole_units(a, 1)).since(Compat::V4_3),
-    Function::new("durationRoundTo", &[Any, Any], |_, a| Ok(span(adjusted(a, rounded)))).since(Compat::V4_3),
+    Function::new("durationRoundTo", &[Any, Any], |_, a| {
+        Ok(span(adjusted(a, rounded)))
+    })
+    .since(Compat::V4_3),
     Function::new("durationTruncateTo", &[Any, Any], |_, a| {
-        Ok(span(adjusted(a, |length, unit| if unit <= 0 { length } else { length - length % unit })))
+        Ok(span(adjusted(a, |length, unit| {
+            if unit <= 0 { length } else { length - length % unit }
+        })))
     })
     .since(Compat::V4_3),
 ];
@@ -81,24 +105,57 @@ pub(super) const FUNCTIONS: &[Function] = &[
 pub(super) const TIME_METHODS: &[Function] = &[
     Function::new("Unix", &[], |_, a| of(a, |moment| Value::Int64(moment.seconds))),
     Function::new("UnixNano", &[], |_, a| {
-        of(a, |moment| Value::Int64(moment.seconds.wrapping_mul(SECOND).wrapping_add(i64::from(moment.nanoseconds))))
+        of(a, |moment| {
+            Value::Int64(
+                moment
+                    .seconds
+                    .wrapping_mul(SECOND)
+                    .wrapping_add(i64::from(moment.nanoseconds)),
+            )
+        })
     }),
     Function::new("UnixMilli", &[], |_, a| {
-        of(a, |moment| Value::Int64(moment.seconds.wrapping_mul(1000) + i64::from(moment.nanoseconds / 1_000_000)))
+        of(a, |moment| {
+            Value::Int64(moment.seconds.wrapping_mul(1000) + i64::from(moment.nanoseconds / 1_000_000))
+        })
     }),
-    Function::new("Year", &[], |_, a| of(a, |moment| Value::Int(moment.civil().year))),
-    Function::new("Month", &[], |_, a| of(a, |moment| Value::text(name(&MONTHS, moment.civil().month - 1)))),
+    Function::new("Year", &[], |_, a| {
+        of(a, |moment| Value::Int(moment.civil().year))
+    }),
+    Function::new("Month", &[], |_, a| {
+        of(a, |moment| Value::text(name(&MONTHS, moment.civil().month - 1)))
+    }),
     Function::new("Day", &[], |_, a| of(a, |moment| Value::Int(moment.civil().day))),
-    Function::new("Hour", &[], |_, a| of(a, |moment| Value::Int(moment.civil().hour))),
-    Function::new("Minute", &[], |_, a| of(a, |moment| Value::Int(moment.civil().minute))),
-    Function::new("Second", &[], |_, a| of(a, |moment| Value::Int(moment.civil().second))),
-    Function::new("Nanosecond", &[], |_, a| of(a, |moment| Value::Int(i64::from(moment.nanoseconds)))),
-    Function::new("YearDay", &[], |_, a| of(a, |moment| Value::Int(moment.civil().year_day))),
-    Function::new("Weekday", &[], |_, a| of(a, |moment| Value::text(name(&WEEKDAYS, moment.civil().weekday)))),
-    Function::new("String", &[], |_, a| of(a, |moment| Value::text(moment.to_string()))),
-    Function::new("UTC", &[], |_, a| of(a, |moment| time(Moment::utc(moment.seconds, moment.nanoseconds)))),
-    Function::new("Local", &[], |_, a| of(a, |moment| time(Moment::utc(moment.seconds, moment.nanoseconds)))),
-    Function::new("IsZero", &[], |_, a| of(a, |moment| Value::Bool(moment.seconds == Moment::ZERO.seconds))),
+    Function::new("Hour", &[], |_, a| {
+        of(a, |moment| Value::Int(moment.civil().hour))
+    }),
+    Function::new("Minute", &[], |_, a| {
+        of(a, |moment| Value::Int(moment.civil().minute))
+    }),
+    Function::new("Second", &[], |_, a| {
+        of(a, |moment| Value::Int(moment.civil().second))
+    }),
+    Function::new("Nanosecond", &[], |_, a| {
+        of(a, |moment| Value::Int(i64::from(moment.nanoseconds)))
+    }),
+    Function::new("YearDay", &[], |_, a| {
+        of(a, |moment| Value::Int(moment.civil().year_day))
+    }),
+    Function::new("Weekday", &[], |_, a| {
+        of(a, |moment| Value::text(name(&WEEKDAYS, moment.civil().weekday)))
+    }),
+    Function::new("String", &[], |_, a| {
+        of(a, |moment| Value::text(moment.to_string()))
+    }),
+    Function::new("UTC", &[], |_, a| {
+        of(a, |moment| time(Moment::utc(moment.seconds, moment.nanoseconds)))
+    }),
+    Function::new("Local", &[], |_, a| {
+        of(a, |moment| time(Moment::utc(moment.seconds, moment.nanoseconds)))
+    }),
+    Function::new("IsZero", &[], |_, a| {
+        of(a, |moment| Value::Bool(moment.seconds == Moment::ZERO.seconds))
+    }),
     Function::new("Format", &[Str], |_, a| {
         let layout = text(a, 1);
         of(a, |moment| Value::text(moment.format(&layout.lossy())))
@@ -131,7 +188,9 @@ pub(super) const TIME_METHODS: &[Function] = &[
 
 /// Methods of a duration.
 pub(super) const DURATION_METHODS: &[Function] = &[
-    Function::new("String", &[], |_, a| Ok(Value::text(duration_text(as_duration(&value(a, 0)).unwrap_or(0))))),
+    Function::new("String", &[], |_, a| {
+        Ok(Value::text(duration_text(as_duration(&value(a, 0)).unwrap_or(0))))
+    }),
     Function::new("Seconds", &[], |_, a| in_units(a, 1.0)),
     Function::new("Minutes", &[], |_, a| in_units(a, 60.0)),
     Function::new("Hours", &[], |_, a| in_units(a, 3600.0)),
@@ -140,12 +199,18 @@ pub(super) const DURATION_METHODS: &[Function] = &[
     Function::new("Nanoseconds", &[], |_, a| whole_units(a, 1)),
     Function::new("Round", &[Type::Duration], |_, a| Ok(span(adjusted(a, rounded)))),
     Function::new("Truncate", &[Type::Duration], |_, a| {
-        Ok(span(adjusted(a, |length, unit| if unit <= 0 { length } else { length - length % unit })))
+        Ok(span(adjusted(a, |length, unit| {
+            if unit <= 0 { length } else { length - length % unit }
+        })))
     }),
 ];
 
 fn name(names: &[&'static str], index: i64) -> &'static str {
-    usize::try_from(index).ok().and_then(|index| names.get(index)).copied().unwrap_or("")
+    usize::try_from(index)
+        .ok()
+        .and_then(|index| names.get(index))
+        .copied()
+        .unwrap_or("")
 }
 
 fn time(moment: Moment) -> Value {
@@ -173,11 +238,16 @@ fn in_units(arguments: &[Value], unit: f64) -> Outcome {
 }
 
 fn whole_units(arguments: &[Value], unit: i64) -> Outcome {
-    Ok(Value::Int64(as_duration(&value(arguments, 0)).unwrap_or(0) / unit))
+    Ok(Value::Int64(
+        as_duration(&value(arguments, 0)).unwrap_or(0) / unit,
+    ))
 }
 
 fn adjusted(arguments: &[Value], adjust: impl Fn(i64, i64) -> i64) -> i64 {
-    match (as_duration(&value(arguments, 0)), as_duration(&value(arguments, 1))) {
+    match (
+        as_duration(&value(arguments, 0)),
+        as_duration(&value(arguments, 1)),
+    ) {
         (Ok(length), Ok(unit)) => adjust(length, unit),
         (Ok(length), Err(_)) => length,
         _ => 0,
@@ -196,10 +266,20 @@ pub(crate) struct Moment {
 
 impl Moment {
     /// Go's zero time: the first of January of the year 1.
-    const ZERO: Self = Self { seconds: -62_135_596_800, nanoseconds: 0, offset: 0, zone: String::new() };
+    const ZERO: Self = Self {
+        seconds: -62_135_596_800,
+        nanoseconds: 0,
+        offset: 0,
+        zone: String::new(),
+    };
 
     fn utc(seconds: i64, nanoseconds: u32) -> Self {
-        Self { seconds, nanoseconds, offset: 0, zone: "UTC".to_owned() }
+        Self {
+            seconds,
+            nanoseconds,
+            offset: 0,
+            zone: "UTC".to_owned(),
+        }
     }
 
     fn civil(&self) -> Civil {
@@ -212,17 +292,27 @@ impl Moment {
         if matches!(zone, "" | "UTC" | "Local") {
             return utc;
         }
-        let (Ok(zone), Ok(stamp)) = (jiff::tz::TimeZone::get(zone), jiff::Timestamp::from_second(self.seconds)) else {
+        let (Ok(zone), Ok(stamp)) = (
+            jiff::tz::TimeZone::get(zone),
+            jiff::Timestamp::from_second(self.seconds),
+        ) else {
             return utc;
         };
         let about = zone.to_offset_info(stamp);
-        Self { offset: i64::from(about.offset().seconds()), zone: about.abbreviation().to_owned(), ..utc }
+        Self {
+            offset: i64::from(about.offset().seconds()),
+            zone: about.abbreviation().to_owned(),
+            ..utc
+        }
     }
 
     fn plus(&self, nanoseconds: i64) -> Self {
         let total = i64::from(self.nanoseconds) + nanoseconds.rem_euclid(SECOND);
         Self {
-            seconds: self.seconds.saturating_add(nanoseconds.div_euclid(SECOND)).saturating_add(total / SECOND),
+            seconds: self
+                .seconds
+                .saturating_add(nanoseconds.div_euclid(SECOND))
+                .saturating_add(total / SECOND),
             nanoseconds: u32::try_from(total % SECOND).unwrap_or(0),
             ..self.clone()
         }
@@ -236,12 +326,17 @@ impl Moment {
             civil.day.saturating_add(days),
         );
         let of_day = civil.hour * 3600 + civil.minute * 60 + civil.second;
-        Self { seconds: seconds.saturating_add(of_day).saturating_sub(self.offset), ..self.clone() }
+        Self {
+            seconds: seconds.saturating_add(of_day).saturating_sub(self.offset),
+            ..self.clone()
+        }
     }
 
     fn since(&self, other: &Self) -> i64 {
         let seconds = self.seconds.saturating_sub(other.seconds).saturating_mul(SECOND);
-        seconds.saturating_add(i64::from(self.nanoseconds)).saturating_sub(i64::from(other.nanoseconds))
+        seconds
+            .saturating_add(i64::from(self.nanoseconds))
+            .saturating_sub(i64::from(other.nanoseconds))
     }
 
     fn format(&self, layout: &str) -> String {
@@ -289,6 +384,16 @@ fn date_modify(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     Ok(time(moment(machine, &value(arguments, 1)).plus(length)))
 }
 
+/// Units of `durationRound` in seconds.
+const UNITS: [(u64, &str); 6] = [
+    (31_536_000, "y"),
+    (2_592_000, "mo"),
+    (86_400, "d"),
+    (3_600, "h"),
+    (60, "m"),
+    (1, "s"),
+];
+
 fn duration_round(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     let length = match value(arguments, 0) {
         Value::Text(text) => parse_duration(&text.lossy()).unwrap_or(0),
@@ -303,8 +408,9 @@ fn duration_round(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
         _ => 0,
     };
     let total = length.unsigned_abs();
-    const UNITS: [(u64, &str); 6] =
-        [(31_536_000, "y"), (2_592_000, "mo"), (86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
     let found = UNITS.iter().find(|(seconds, _)| total > seconds * 1_000_000_000);
-    Ok(Value::text(found.map_or_else(|| "0s".to_owned(), |(seconds, unit)| format!("{}{unit}", total / (seconds * 1_000_000_000)))))
+    Ok(Value::text(found.map_or_else(
+        || "0s".to_owned(),
+        |(seconds, unit)| format!("{}{unit}", total / (seconds * 1_000_000_000)),
+    )))
 }

@@ -1,9 +1,14 @@
 //! Functions on maps and on types. `set`, `unset` and the merges write in place, seen by all
 //! aliases, as in Go.
 
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "every function of the tables has one signature"
+)]
+
 use super::{Function, Outcome, Type, text, value};
 use crate::helm::failure::Failure;
-use crate::helm::template::exec::Machine;
+use crate::helm::template::machine::Machine;
 use crate::helm::value::{Map, Text, Value};
 
 use Type::{Any, Dict, Text as Str};
@@ -24,19 +29,25 @@ pub(super) const FUNCTIONS: &[Function] = &[
         map(a, 0).remove(&text(a, 1));
         Ok(plain(a, 0))
     }),
-    Function::new("hasKey", &[Dict, Str], |_, a| Ok(Value::Bool(map(a, 0).contains(&text(a, 1))))),
+    Function::new("hasKey", &[Dict, Str], |_, a| {
+        Ok(Value::Bool(map(a, 0).contains(&text(a, 1))))
+    }),
     Function::variadic("pluck", &[Str, Dict], |_, a| {
         let key = text(a, 0);
         let found = (1..a.len()).filter_map(|index| map(a, index).get(&key)).collect();
         Ok(Value::list(found))
     }),
     Function::variadic("keys", &[Dict], |_, a| {
-        let keys =
-            (0..a.len()).flat_map(|index| map(a, index).entries()).map(|(key, _)| key).collect::<Vec<Text>>();
+        let keys = (0..a.len())
+            .flat_map(|index| map(a, index).entries())
+            .map(|(key, _)| key)
+            .collect::<Vec<Text>>();
         Ok(Value::texts(keys))
     }),
     Function::new("values", &[Dict], |_, a| {
-        Ok(Value::list(map(a, 0).entries().into_iter().map(|(_, value)| value).collect()))
+        Ok(Value::list(
+            map(a, 0).entries().into_iter().map(|(_, value)| value).collect(),
+        ))
     }),
     Function::variadic("pick", &[Dict, Str], |_, a| {
         let map = map(a, 0);
@@ -54,26 +65,41 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(Value::Map(copy))
     }),
     Function::variadic("merge", &[Dict, Dict], |machine, a| merge_all(machine, a, false)),
-    Function::variadic("mustMerge", &[Dict, Dict], |machine, a| merge_all(machine, a, false)),
-    Function::variadic("mergeOverwrite", &[Dict, Dict], |machine, a| merge_all(machine, a, true)),
-    Function::variadic("mustMergeOverwrite", &[Dict, Dict], |machine, a| merge_all(machine, a, true)),
+    Function::variadic("mustMerge", &[Dict, Dict], |machine, a| {
+        merge_all(machine, a, false)
+    }),
+    Function::variadic("mergeOverwrite", &[Dict, Dict], |machine, a| {
+        merge_all(machine, a, true)
+    }),
+    Function::variadic("mustMergeOverwrite", &[Dict, Dict], |machine, a| {
+        merge_all(machine, a, true)
+    }),
     Function::new("deepCopy", &[Any], |machine, a| deep_copy(machine, a, true)),
     Function::new("mustDeepCopy", &[Any], |machine, a| deep_copy(machine, a, false)),
     Function::variadic("dig", &[Any], dig),
-    Function::new("deepEqual", &[Any, Any], |_, a| Ok(Value::Bool(value(a, 0).deep_equal(&value(a, 1))))),
-    Function::new("typeOf", &[Any], |machine, a| Ok(Value::text(type_of(machine, &value(a, 0))))),
+    Function::new("deepEqual", &[Any, Any], |_, a| {
+        Ok(Value::Bool(value(a, 0).deep_equal(&value(a, 1))))
+    }),
+    Function::new("typeOf", &[Any], |machine, a| {
+        Ok(Value::text(type_of(machine, &value(a, 0))))
+    }),
     Function::new("typeIs", &[Str, Any], |machine, a| {
-        Ok(Value::Bool(text(a, 0).bytes() == type_of(machine, &value(a, 1)).as_bytes()))
+        Ok(Value::Bool(
+            text(a, 0).bytes() == type_of(machine, &value(a, 1)).as_bytes(),
+        ))
     }),
     Function::new("typeIsLike", &[Str, Any], |machine, a| {
         let (wanted, found) = (text(a, 0), type_of(machine, &value(a, 1)));
         Ok(Value::Bool(
-            wanted.bytes() == found.as_bytes() || [b"*".as_slice(), wanted.bytes()].concat() == found.as_bytes(),
+            wanted.bytes() == found.as_bytes()
+                || [b"*".as_slice(), wanted.bytes()].concat() == found.as_bytes(),
         ))
     }),
     Function::new("kindOf", &[Any], |_, a| Ok(Value::text(value(a, 0).kind_name()))),
     Function::new("kindIs", &[Str, Any], |_, a| {
-        Ok(Value::Bool(text(a, 0).bytes() == value(a, 1).kind_name().as_bytes()))
+        Ok(Value::Bool(
+            text(a, 0).bytes() == value(a, 1).kind_name().as_bytes(),
+        ))
     }),
 ];
 
@@ -82,24 +108,36 @@ pub(super) const VALUES_METHODS: &[Function] = &[
     Function::new("AsMap", &[], |_, a| Ok(plain(a, 0))),
     Function::new("Table", &[Str], |_, a| match at_path(&value(a, 0), &text(a, 1)) {
         Some(Value::Map(map)) => Ok(Value::Map(map.with_kind(crate::helm::value::MapKind::Values))),
-        _ => Err(Failure::new(format!("{} is not a table", crate::helm::value::convert::quote(&text(a, 1))))),
+        _ => Err(Failure::new(format!(
+            "{} is not a table",
+            crate::helm::value::convert::quote(&text(a, 1))
+        ))),
     }),
-    Function::new("PathValue", &[Str], |_, a| match at_path(&value(a, 0), &text(a, 1)) {
-        Some(value) if !matches!(value, Value::Map(_)) => Ok(value),
-        _ => {
-            let path = text(a, 1);
-            let key = String::from_utf8_lossy(path.rsplit(|byte| *byte == b'.').next().unwrap_or(&[])).into_owned();
-            Err(Failure::new(format!("{} is not a value", crate::helm::value::convert::quote(key.as_bytes()))))
+    Function::new("PathValue", &[Str], |_, a| {
+        match at_path(&value(a, 0), &text(a, 1)) {
+            Some(value) if !matches!(value, Value::Map(_)) => Ok(value),
+            _ => {
+                let path = text(a, 1);
+                let key = String::from_utf8_lossy(path.rsplit(|byte| *byte == b'.').next().unwrap_or(&[]))
+                    .into_owned();
+                Err(Failure::new(format!(
+                    "{} is not a value",
+                    crate::helm::value::convert::quote(key.as_bytes())
+                )))
+            }
         }
     }),
-    Function::new("YAML", &[], |_, a| Ok(Value::text(super::encoding::yaml_text(&value(a, 0))))),
+    Function::new("YAML", &[], |_, a| {
+        Ok(Value::text(super::encoding::yaml_text(&value(a, 0))))
+    }),
 ];
 
 fn at_path(value: &Value, path: &[u8]) -> Option<Value> {
-    path.split(|byte| *byte == b'.').try_fold(value.clone(), |value, key| match value {
-        Value::Map(map) => map.get(key),
-        _ => None,
-    })
+    path.split(|byte| *byte == b'.')
+        .try_fold(value.clone(), |value, key| match value {
+            Value::Map(map) => map.get(key),
+            _ => None,
+        })
 }
 
 /// The map argument at a place.
@@ -137,7 +175,10 @@ fn guard_cycle(machine: &mut Machine<'_>, map: &Map, stored: &Value) -> Result<(
 
 fn dict(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     let pairs = arguments.chunks(2).map(|pair| {
-        let key = super::strval(pair.first().unwrap_or(&Value::Nil), machine.compat == crate::helm::Compat::V3_19);
+        let key = super::strval(
+            pair.first().unwrap_or(&Value::Nil),
+            machine.compat == crate::helm::Compat::V3_19,
+        );
         (key, pair.get(1).cloned().unwrap_or_else(|| Value::text("")))
     });
     Ok(Value::Map(Map::from_pairs(pairs)))
@@ -163,7 +204,9 @@ fn dig(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
             Value::Nil => "nil",
             other => other.type_name(machine.v3()),
         };
-        Failure::new(format!("interface conversion: interface {{}} is {found}, not {wanted}"))
+        Failure::new(format!(
+            "interface conversion: interface {{}} is {found}, not {wanted}"
+        ))
     };
     let mut current = match start {
         Value::Map(map) if map.kind() == crate::helm::value::MapKind::Plain => map.clone(),
@@ -177,7 +220,9 @@ fn dig(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
         }
     }
     for (index, name) in names.iter().enumerate() {
-        let Some(step) = current.get(name) else { return Ok(otherwise.clone()) };
+        let Some(step) = current.get(name) else {
+            return Ok(otherwise.clone());
+        };
         if index + 1 == names.len() {
             return Ok(step);
         }
@@ -198,7 +243,13 @@ fn merge_all(machine: &mut Machine<'_>, arguments: &[Value], overwrite: bool) ->
 }
 
 /// mergo's merge of maps: fills empty keys, or overwrites with what is not nil.
-fn merge_maps(machine: &mut Machine<'_>, target: &Map, source: &Map, overwrite: bool, depth: usize) -> Result<(), Failure> {
+fn merge_maps(
+    machine: &mut Machine<'_>,
+    target: &Map,
+    source: &Map,
+    overwrite: bool,
+    depth: usize,
+) -> Result<(), Failure> {
     if target.same(source) || depth > 500 {
         return Ok(());
     }

@@ -8,7 +8,7 @@ use super::json::{self, Style};
 use super::{Function, Outcome, Type, text, toml, value};
 use crate::helm::Compat;
 use crate::helm::failure::Failure;
-use crate::helm::template::exec::Machine;
+use crate::helm::template::machine::Machine;
 use crate::helm::value::{Map, Text, Value};
 use crate::helm::yaml::{self, Emitter, YamlLimits};
 
@@ -17,14 +17,30 @@ use Type::{Any, Text as Str};
 mod digest;
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    Function::new("b64enc", &[Str], |_, a| Ok(Value::text(STANDARD.encode(text(a, 0).bytes())))),
-    Function::new("b64dec", &[Str], |_, a| Ok(Value::text(base64_decode(&text(a, 0))))),
-    Function::new("b32enc", &[Str], |_, a| Ok(Value::text(digest::base32_encode(&text(a, 0))))),
-    Function::new("b32dec", &[Str], |_, a| Ok(Value::text(digest::base32_decode(&text(a, 0))))),
-    Function::new("sha1sum", &[Str], |_, a| Ok(Value::text(hex(&digest::sha1(&text(a, 0)))))),
-    Function::new("sha256sum", &[Str], |_, a| Ok(Value::text(hex(&sha2::Sha256::digest(text(a, 0).bytes()))))),
-    Function::new("sha512sum", &[Str], |_, a| Ok(Value::text(hex(&sha2::Sha512::digest(text(a, 0).bytes()))))),
-    Function::new("adler32sum", &[Str], |_, a| Ok(Value::text(digest::adler32(&text(a, 0)).to_string()))),
+    Function::new("b64enc", &[Str], |_, a| {
+        Ok(Value::text(STANDARD.encode(text(a, 0).bytes())))
+    }),
+    Function::new("b64dec", &[Str], |_, a| {
+        Ok(Value::text(base64_decode(&text(a, 0))))
+    }),
+    Function::new("b32enc", &[Str], |_, a| {
+        Ok(Value::text(digest::base32_encode(&text(a, 0))))
+    }),
+    Function::new("b32dec", &[Str], |_, a| {
+        Ok(Value::text(digest::base32_decode(&text(a, 0))))
+    }),
+    Function::new("sha1sum", &[Str], |_, a| {
+        Ok(Value::text(hex(&digest::sha1(&text(a, 0)))))
+    }),
+    Function::new("sha256sum", &[Str], |_, a| {
+        Ok(Value::text(hex(&sha2::Sha256::digest(text(a, 0).bytes()))))
+    }),
+    Function::new("sha512sum", &[Str], |_, a| {
+        Ok(Value::text(hex(&sha2::Sha512::digest(text(a, 0).bytes()))))
+    }),
+    Function::new("adler32sum", &[Str], |_, a| {
+        Ok(Value::text(digest::adler32(&text(a, 0)).to_string()))
+    }),
     Function::new("toYaml", &[Any], |machine, a| {
         let text = yaml_text(&value(a, 0));
         machine.charge_bytes(text.len())?;
@@ -32,24 +48,88 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     Function::new("mustToYaml", &[Any], |_, a| {
         let argument = value(a, 0);
-        json::write(&argument, Style { escape_html: true, pretty: false })?;
+        json::write(
+            &argument,
+            Style {
+                escape_html: true,
+                pretty: false,
+            },
+        )?;
         Ok(Value::text(yaml_text(&argument)))
     })
     .since(Compat::V4_1),
-    Function::new("toYamlPretty", &[Any], |_, a| Ok(Value::text(written(Emitter::pretty(), &value(a, 0))))),
+    Function::new("toYamlPretty", &[Any], |_, a| {
+        Ok(Value::text(written(Emitter::pretty(), &value(a, 0))))
+    }),
     Function::new("fromYaml", &[Str], from_yaml),
     Function::new("fromYamlArray", &[Str], from_yaml_array),
-    Function::new("toJson", &[Any], |_, a| to_json(a, Style { escape_html: true, pretty: false }, false)),
-    Function::new("mustToJson", &[Any], |_, a| to_json(a, Style { escape_html: true, pretty: false }, true)),
-    Function::new("toPrettyJson", &[Any], |_, a| to_json(a, Style { escape_html: true, pretty: true }, false)),
-    Function::new("mustToPrettyJson", &[Any], |_, a| to_json(a, Style { escape_html: true, pretty: true }, true)),
-    Function::new("toRawJson", &[Any], |_, a| to_json(a, Style { escape_html: false, pretty: false }, true)),
-    Function::new("mustToRawJson", &[Any], |_, a| to_json(a, Style { escape_html: false, pretty: false }, true)),
+    Function::new("toJson", &[Any], |_, a| {
+        to_json(
+            a,
+            Style {
+                escape_html: true,
+                pretty: false,
+            },
+            false,
+        )
+    }),
+    Function::new("mustToJson", &[Any], |_, a| {
+        to_json(
+            a,
+            Style {
+                escape_html: true,
+                pretty: false,
+            },
+            true,
+        )
+    }),
+    Function::new("toPrettyJson", &[Any], |_, a| {
+        to_json(
+            a,
+            Style {
+                escape_html: true,
+                pretty: true,
+            },
+            false,
+        )
+    }),
+    Function::new("mustToPrettyJson", &[Any], |_, a| {
+        to_json(
+            a,
+            Style {
+                escape_html: true,
+                pretty: true,
+            },
+            true,
+        )
+    }),
+    Function::new("toRawJson", &[Any], |_, a| {
+        to_json(
+            a,
+            Style {
+                escape_html: false,
+                pretty: false,
+            },
+            true,
+        )
+    }),
+    Function::new("mustToRawJson", &[Any], |_, a| {
+        to_json(
+            a,
+            Style {
+                escape_html: false,
+                pretty: false,
+            },
+            true,
+        )
+    }),
     Function::new("fromJson", &[Str], |_, a| {
         let read = json::read(&text(a, 0)).and_then(|value| object_only(value, "map[string]interface {}"));
         Ok(read.unwrap_or_else(|message| Value::Map(Map::from_pairs([("Error", Value::text(message))]))))
     }),
-    Function::new("mustFromJson", &[Str], |_, a| json::read(&text(a, 0)).map_err(Failure::new)),
+    Function::new("mustFromJson", &[Str], |_, a| {
+        json::read(&text(a, 0)).map_err(Failure::new)
+    }),
     Function::new("fromJsonArray", &[Str], |_, a| {
         let read = json::read(&text(a, 0)).and_then(|value| match value {
             Value::List(_) => Ok(value),
@@ -59,10 +139,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(read.unwrap_or_else(|message| Value::list(vec![Value::text(message)])))
     }),
     Function::new("toToml", &[Any], |machine, a| {
-        Ok(Value::text(toml::write(&value(a, 0), machine.v3()).unwrap_or_else(|message| message.into_bytes())))
+        Ok(Value::text(
+            toml::write(&value(a, 0), machine.v3()).unwrap_or_else(String::into_bytes),
+        ))
     }),
     Function::new("mustToToml", &[Any], |machine, a| {
-        toml::write(&value(a, 0), machine.v3()).map(Value::text).map_err(Failure::new)
+        toml::write(&value(a, 0), machine.v3())
+            .map(Value::text)
+            .map_err(Failure::new)
     })
     .since(Compat::V4_3),
     Function::new("fromToml", &[Str], |_, a| {
@@ -73,16 +157,24 @@ pub(super) const FUNCTIONS: &[Function] = &[
 
 /// Lower-case hexadecimal digits.
 pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |number: u8| char::from(DIGITS.get(usize::from(number)).copied().unwrap_or(b'0'));
+    bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 0x0F)])
+        .collect()
 }
 
 fn base64_decode(text: &[u8]) -> Vec<u8> {
-    let clean: Vec<u8> = text.iter().copied().filter(|byte| !matches!(byte, b'\n' | b'\r')).collect();
+    let clean: Vec<u8> = text
+        .iter()
+        .copied()
+        .filter(|byte| !matches!(byte, b'\n' | b'\r'))
+        .collect();
     match STANDARD.decode(&clean) {
         Ok(bytes) => bytes,
-        Err(_) => digest::base64_lenient(text).unwrap_or_else(|offset| {
-            format!("illegal base64 data at input byte {offset}").into_bytes()
-        }),
+        Err(_) => digest::base64_lenient(text)
+            .unwrap_or_else(|offset| format!("illegal base64 data at input byte {offset}").into_bytes()),
     }
 }
 
@@ -115,7 +207,10 @@ fn go_type(value: &Value) -> &'static str {
 }
 
 fn cannot_unmarshal(value: &Value, wanted: &str) -> String {
-    format!("json: cannot unmarshal {} into Go value of type {wanted}", go_type(value))
+    format!(
+        "json: cannot unmarshal {} into Go value of type {wanted}",
+        go_type(value)
+    )
 }
 
 fn object_only(value: Value, wanted: &str) -> Result<Value, String> {

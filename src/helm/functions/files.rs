@@ -1,24 +1,35 @@
 //! Methods of `.Files` and of `.Capabilities.APIVersions`.
 
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "every function of the tables has one signature"
+)]
+
 use std::rc::Rc;
 
 use super::{Function, Outcome, Type, glob, text, value};
 use crate::helm::Compat;
-use crate::helm::template::exec::Machine;
+use crate::helm::template::machine::Machine;
 use crate::helm::value::object::FileTable;
 use crate::helm::value::{Map, Object, Text, Value};
 
 use Type::Text as Str;
 
 pub(super) const METHODS: &[Function] = &[
-    Function::new("Get", &[Str], |_, a| Ok(Value::Text(file(a).unwrap_or_else(|| Text::from(""))))),
-    Function::new("GetBytes", &[Str], |_, a| Ok(Value::Bytes(file(a).unwrap_or_else(|| Text::from(""))))),
+    Function::new("Get", &[Str], |_, a| {
+        Ok(Value::Text(file(a).unwrap_or_else(|| Text::from(""))))
+    }),
+    Function::new("GetBytes", &[Str], |_, a| {
+        Ok(Value::Bytes(file(a).unwrap_or_else(|| Text::from(""))))
+    }),
     Function::new("Glob", &[Str], find),
     Function::new("AsConfig", &[], |_, a| {
         Ok(as_map(a, |bytes| Value::Text(bytes.clone())))
     }),
     Function::new("AsSecrets", &[], |_, a| {
-        Ok(as_map(a, |bytes| Value::text(crate::helm::value::convert::base64_standard(bytes))))
+        Ok(as_map(a, |bytes| {
+            Value::text(crate::helm::value::convert::base64_standard(bytes))
+        }))
     }),
     Function::new("Lines", &[Str], lines),
 ];
@@ -26,7 +37,11 @@ pub(super) const METHODS: &[Function] = &[
 /// Methods of `.Capabilities.APIVersions`.
 pub(super) const VERSION_SET_METHODS: &[Function] = &[Function::new("Has", &[Str], |_, a| {
     let wanted = text(a, 1);
-    let found = value(a, 0).items().unwrap_or_default().iter().any(|item| item.as_text() == Some(&wanted));
+    let found = value(a, 0)
+        .items()
+        .unwrap_or_default()
+        .iter()
+        .any(|item| item.as_text() == Some(&wanted));
     Ok(Value::Bool(found))
 })];
 
@@ -53,7 +68,10 @@ fn table(arguments: &[Value]) -> FileTable {
 
 fn file(arguments: &[Value]) -> Option<Text> {
     let wanted = text(arguments, 1);
-    table(arguments).iter().find(|(path, _)| *path == wanted).map(|(_, bytes)| bytes.clone())
+    table(arguments)
+        .iter()
+        .find(|(path, _)| *path == wanted)
+        .map(|(_, bytes)| bytes.clone())
 }
 
 fn find(_: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
@@ -61,19 +79,28 @@ fn find(_: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     if !glob::is_valid(&pattern) {
         pattern = Text::from("**");
     }
-    let found: Vec<(Text, Text)> =
-        table(arguments).iter().filter(|(path, _)| glob::matches(&pattern, path)).cloned().collect();
+    let found: Vec<(Text, Text)> = table(arguments)
+        .iter()
+        .filter(|(path, _)| glob::matches(&pattern, path))
+        .cloned()
+        .collect();
     Ok(Value::object(Object::Files(found.into())))
 }
 
 fn as_map(arguments: &[Value], content: fn(&Text) -> Value) -> Value {
     let files = table(arguments);
-    let map = Map::from_pairs(files.iter().map(|(path, bytes)| (super::paths::base(path), content(bytes))));
+    let map = Map::from_pairs(
+        files
+            .iter()
+            .map(|(path, bytes)| (super::paths::base(path), content(bytes))),
+    );
     Value::text(super::encoding::yaml_text(&Value::Map(map)))
 }
 
 fn lines(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
-    let Some(content) = file(arguments) else { return Ok(Value::Texts(Rc::new(Vec::new()))) };
+    let Some(content) = file(arguments) else {
+        return Ok(Value::Texts(Rc::new(Vec::new())));
+    };
     if content.is_empty() {
         if machine.compat < Compat::V4_3 {
             return Err("runtime error: index out of range [-1]".into());
@@ -81,5 +108,7 @@ fn lines(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
         return Ok(Value::Texts(Rc::new(Vec::new())));
     }
     let body = content.strip_suffix(b"\n").unwrap_or(&content);
-    Ok(Value::texts(body.split(|byte| *byte == b'\n').map(Text::from).collect()))
+    Ok(Value::texts(
+        body.split(|byte| *byte == b'\n').map(Text::from).collect(),
+    ))
 }

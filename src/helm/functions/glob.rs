@@ -42,12 +42,15 @@ fn walk(pattern: &[u8], text: &[u8], fuel: &mut usize) -> bool {
         return false;
     }
     *fuel -= 1;
-    let Some((first, rest)) = pattern.split_first() else { return text.is_empty() };
+    let Some((first, rest)) = pattern.split_first() else {
+        return text.is_empty();
+    };
     match first {
         b'*' => {
             let deep = rest.first() == Some(&b'*');
             let rest = if deep {
-                rest.get(rest.iter().take_while(|byte| **byte == b'*').count()..).unwrap_or(&[])
+                rest.get(rest.iter().take_while(|byte| **byte == b'*').count()..)
+                    .unwrap_or(&[])
             } else {
                 rest
             };
@@ -71,12 +74,18 @@ fn walk(pattern: &[u8], text: &[u8], fuel: &mut usize) -> bool {
         b'[' => match (class(pattern), character(text)) {
             (Some((width, set)), Some((found, step))) => {
                 set.contains(found)
-                    && walk(pattern.get(width..).unwrap_or(&[]), text.get(step..).unwrap_or(&[]), fuel)
+                    && walk(
+                        pattern.get(width..).unwrap_or(&[]),
+                        text.get(step..).unwrap_or(&[]),
+                        fuel,
+                    )
             }
             _ => false,
         },
         b'{' => alternatives(pattern).is_some_and(|(choices, after)| {
-            choices.iter().any(|choice| walk(&[*choice, after].concat(), text, fuel))
+            choices
+                .iter()
+                .any(|choice| walk(&[*choice, after].concat(), text, fuel))
         }),
         b'\\' => match rest.split_first() {
             Some((escaped, after)) => {
@@ -121,7 +130,10 @@ struct Set {
 
 impl Set {
     fn contains(&self, character: char) -> bool {
-        self.ranges.iter().any(|(low, high)| (*low..=*high).contains(&character)) != self.negated
+        self.ranges
+            .iter()
+            .any(|(low, high)| (*low..=*high).contains(&character))
+            != self.negated
     }
 }
 
@@ -207,7 +219,9 @@ fn file_walk(pattern: &[u8], name: &[u8], fuel: &mut usize) -> bool {
         return false;
     }
     *fuel -= 1;
-    let Some((first, rest)) = pattern.split_first() else { return name.is_empty() };
+    let Some((first, rest)) = pattern.split_first() else {
+        return name.is_empty();
+    };
     match first {
         b'*' => {
             let mut from = 0;
@@ -229,7 +243,11 @@ fn file_walk(pattern: &[u8], name: &[u8], fuel: &mut usize) -> bool {
         b'[' => match (file_class(pattern), character(name)) {
             (Some((width, set)), Some((found, step))) => {
                 set.contains(found)
-                    && file_walk(pattern.get(width..).unwrap_or(&[]), name.get(step..).unwrap_or(&[]), fuel)
+                    && file_walk(
+                        pattern.get(width..).unwrap_or(&[]),
+                        name.get(step..).unwrap_or(&[]),
+                        fuel,
+                    )
             }
             _ => false,
         },
@@ -255,7 +273,11 @@ mod tests {
             ("[a-c]?", "bd", true),
             ("config/*", "config/x/y", false),
         ] {
-            assert_eq!(matches(pattern.as_bytes(), text.as_bytes()), expected, "{pattern} {text}");
+            assert_eq!(
+                matches(pattern.as_bytes(), text.as_bytes()),
+                expected,
+                "{pattern} {text}"
+            );
         }
     }
 

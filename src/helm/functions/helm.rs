@@ -1,11 +1,16 @@
 //! Helm's own functions: including templates, failing, looking up.
 
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "every function of the tables has one signature"
+)]
+
 use std::rc::Rc;
 
 use super::{Function, Outcome, Type, text, value};
 use crate::helm::failure::Failure;
 use crate::helm::lookup::Lookup;
-use crate::helm::template::exec::{Machine, Scope};
+use crate::helm::template::machine::{Machine, Scope};
 use crate::helm::value::{Map, Text, Value, convert};
 use crate::helm::yaml::Build as _;
 
@@ -73,14 +78,21 @@ fn tpl(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
         .map_err(|inner| inner.wrapped(&format!("cannot parse template {}", quoted())))?;
     let outer = Rc::clone(&machine.scope);
     if parsed.templates.len() > 1 || outer.find(b"gotpl").is_some() {
-        let mut scope = Scope { parent: Some(Rc::clone(&outer)), names: rustc_hash::FxHashMap::default() };
+        let mut scope = Scope {
+            parent: Some(Rc::clone(&outer)),
+            names: rustc_hash::FxHashMap::default(),
+        };
         for template in &parsed.templates {
             scope.add(template);
         }
         machine.scope = Rc::new(scope);
     }
     let mut out = Vec::new();
-    if let Some(main) = parsed.templates.iter().find(|template| template.name.bytes() == b"gotpl") {
+    if let Some(main) = parsed
+        .templates
+        .iter()
+        .find(|template| template.name.bytes() == b"gotpl")
+    {
         machine.execute(main, data, &mut out).map_err(|inner| {
             inner.wrapped(&format!("error during tpl function execution for {}", quoted()))
         })?;
@@ -91,7 +103,12 @@ fn tpl(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
 
 fn lookup(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     let part = |index: usize| text(arguments, index).lossy().into_owned();
-    let question = Lookup { api_version: part(0), kind: part(1), namespace: part(2), name: part(3) };
+    let question = Lookup {
+        api_version: part(0),
+        kind: part(1),
+        namespace: part(2),
+        name: part(3),
+    };
     if let Some(answer) = machine.lookups.answers.get(&question) {
         machine.deterministic = false;
         return Ok(from_json(answer));
@@ -114,8 +131,8 @@ fn from_json(json: &serde_json::Value) -> Value {
         },
         Json::String(text) => Value::text(text.as_str()),
         Json::Array(items) => Value::list(items.iter().map(from_json).collect()),
-        Json::Object(map) => {
-            Value::Map(Map::from_pairs(map.iter().map(|(key, value)| (key.as_str(), from_json(value)))))
-        }
+        Json::Object(map) => Value::Map(Map::from_pairs(
+            map.iter().map(|(key, value)| (key.as_str(), from_json(value))),
+        )),
     }
 }

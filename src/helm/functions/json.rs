@@ -30,23 +30,28 @@ fn write_value(out: &mut Vec<u8>, value: &Value, style: Style, level: usize) -> 
         Value::Byte(number) => out.extend_from_slice(number.to_string().as_bytes()),
         Value::Float(number) => match convert::float_json(*number) {
             Some(text) => out.extend_from_slice(text.as_bytes()),
-            None => return Err(format!("json: unsupported value: {}", convert::float_general(*number))),
+            None => {
+                return Err(format!(
+                    "json: unsupported value: {}",
+                    convert::float_general(*number)
+                ));
+            }
         },
         Value::Text(text) => write_text(out, text, style.escape_html),
         Value::Bytes(bytes) => write_text(out, convert::base64_standard(bytes).as_bytes(), style.escape_html),
-        Value::Map(map) => write_pairs(out, map.entries(), style, level)?,
+        Value::Map(map) => write_pairs(out, &map.entries(), style, level)?,
         // Helm's only empty map of strings is a nil one: annotations that are not there.
         Value::TextMap(pairs) if pairs.is_empty() => out.extend_from_slice(b"null"),
         Value::TextMap(pairs) => {
-            let pairs = pairs.iter().map(|(key, text)| (key.clone(), Value::Text(text.clone()))).collect();
-            write_pairs(out, pairs, style, level)?;
+            let pairs: Vec<(Text, Value)> = pairs
+                .iter()
+                .map(|(key, text)| (key.clone(), Value::Text(text.clone())))
+                .collect();
+            write_pairs(out, &pairs, style, level)?;
         }
         Value::Object(object) => match &**object {
-            Object::Record(record) => write_pairs(out, record.json_fields(), style, level)?,
-            _ => match object.json() {
-                Some(value) => write_value(out, &value, style, level + 1)?,
-                None => return Err(format!("json: unsupported type: {}", object.type_name(false))),
-            },
+            Object::Record(record) => write_pairs(out, &record.json_fields(), style, level)?,
+            _ => write_value(out, &object.json(), style, level + 1)?,
         },
         _ => {
             let items = value.items().unwrap_or_default();
@@ -76,7 +81,7 @@ fn new_line(out: &mut Vec<u8>, style: Style, level: usize) {
     }
 }
 
-fn write_pairs(out: &mut Vec<u8>, pairs: Vec<(Text, Value)>, style: Style, level: usize) -> Result<(), String> {
+fn write_pairs(out: &mut Vec<u8>, pairs: &[(Text, Value)], style: Style, level: usize) -> Result<(), String> {
     if pairs.is_empty() {
         out.extend_from_slice(b"{}");
         return Ok(());
@@ -238,7 +243,9 @@ impl Reader<'_> {
         let text = String::from_utf8_lossy(text);
         match text.parse::<f64>() {
             Ok(number) if number.is_finite() => Ok(Value::Float(number)),
-            _ => Err(format!("json: cannot unmarshal number {text} into Go value of type float64")),
+            _ => Err(format!(
+                "json: cannot unmarshal number {text} into Go value of type float64"
+            )),
         }
     }
 
@@ -379,17 +386,26 @@ mod tests {
 
     #[test]
     fn round_trip_and_escapes() {
-        let style = Style { escape_html: true, pretty: false };
+        let style = Style {
+            escape_html: true,
+            pretty: false,
+        };
         let value = read(br#"{"b":[1,2.5,"<\u00e9>",null],"a":{}}"#).expect("valid");
         let text = write(&value, style).expect("writable");
-        assert_eq!(String::from_utf8_lossy(&text), "{\"a\":{},\"b\":[1,2.5,\"\\u003cé\\u003e\",null]}");
+        assert_eq!(
+            String::from_utf8_lossy(&text),
+            "{\"a\":{},\"b\":[1,2.5,\"\\u003cé\\u003e\",null]}"
+        );
     }
 
     #[test]
     fn messages_are_those_of_go() {
         for (text, expected) in [
             ("", "unexpected end of JSON input"),
-            ("{a", "invalid character 'a' looking for beginning of object key string"),
+            (
+                "{a",
+                "invalid character 'a' looking for beginning of object key string",
+            ),
             ("[1 2]", "invalid character '2' after array element"),
             ("nul", "unexpected end of JSON input"),
             ("1 x", "invalid character 'x' after top-level value"),

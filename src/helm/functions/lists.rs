@@ -2,7 +2,7 @@
 
 use super::{Function, Outcome, Type, int, strval, text, value};
 use crate::helm::failure::{Failure, Limit};
-use crate::helm::template::exec::Machine;
+use crate::helm::template::machine::Machine;
 use crate::helm::value::{Text, Value};
 
 use Type::{Any, Bool, Int, Text as Str};
@@ -10,13 +10,19 @@ use Type::{Any, Bool, Int, Text as Str};
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::variadic("list", &[Any], |_, a| Ok(Value::list(a.to_vec()))),
     Function::variadic("tuple", &[Any], |_, a| Ok(Value::list(a.to_vec()))),
-    Function::new("first", &[Any], |m, a| end_of(m, a, "first", |items| items.first())),
-    Function::new("mustFirst", &[Any], |m, a| end_of(m, a, "first", |items| items.first())),
-    Function::new("last", &[Any], |m, a| end_of(m, a, "last", |items| items.last())),
-    Function::new("mustLast", &[Any], |m, a| end_of(m, a, "last", |items| items.last())),
+    Function::new("first", &[Any], |m, a| end_of(m, a, "first", <[Value]>::first)),
+    Function::new("mustFirst", &[Any], |m, a| {
+        end_of(m, a, "first", <[Value]>::first)
+    }),
+    Function::new("last", &[Any], |m, a| end_of(m, a, "last", <[Value]>::last)),
+    Function::new("mustLast", &[Any], |m, a| end_of(m, a, "last", <[Value]>::last)),
     Function::new("rest", &[Any], |m, a| part(m, a, "rest", |items| items.get(1..))),
-    Function::new("mustRest", &[Any], |m, a| part(m, a, "rest", |items| items.get(1..))),
-    Function::new("initial", &[Any], |m, a| part(m, a, "initial", |items| items.split_last().map(|(_, rest)| rest))),
+    Function::new("mustRest", &[Any], |m, a| {
+        part(m, a, "rest", |items| items.get(1..))
+    }),
+    Function::new("initial", &[Any], |m, a| {
+        part(m, a, "initial", |items| items.split_last().map(|(_, rest)| rest))
+    }),
     Function::new("mustInitial", &[Any], |m, a| {
         part(m, a, "initial", |items| items.split_last().map(|(_, rest)| rest))
     }),
@@ -43,7 +49,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("mustChunk", &[Int, Any], chunk),
     Function::new("join", &[Str, Any], |machine, a| {
         let texts = texts(&value(a, 1), machine.v3());
-        let joined = texts.iter().map(|text| text.bytes()).collect::<Vec<_>>().join(text(a, 0).bytes());
+        let joined = texts
+            .iter()
+            .map(Text::bytes)
+            .collect::<Vec<_>>()
+            .join(text(a, 0).bytes());
         machine.charge_bytes(joined.len())?;
         Ok(Value::text(joined))
     }),
@@ -56,31 +66,55 @@ pub(super) const FUNCTIONS: &[Function] = &[
         texts.sort();
         Ok(Value::texts(texts))
     }),
-    Function::new("toStrings", &[Any], |machine, a| Ok(Value::texts(texts(&value(a, 0), machine.v3())))),
-    Function::new("split", &[Str, Str], |_, a| Ok(numbered(split(&text(a, 1), &text(a, 0), usize::MAX)))),
+    Function::new("toStrings", &[Any], |machine, a| {
+        Ok(Value::texts(texts(&value(a, 0), machine.v3())))
+    }),
+    Function::new("split", &[Str, Str], |_, a| {
+        Ok(numbered(split(&text(a, 1), &text(a, 0), usize::MAX)))
+    }),
     Function::new("splitn", &[Str, Int, Str], |_, a| {
         let count = int(a, 1);
         if count == 0 {
             return Ok(numbered(Vec::new()));
         }
-        Ok(numbered(split(&text(a, 2), &text(a, 0), usize::try_from(count).unwrap_or(usize::MAX))))
+        Ok(numbered(split(
+            &text(a, 2),
+            &text(a, 0),
+            usize::try_from(count).unwrap_or(usize::MAX),
+        )))
     }),
-    Function::new("splitList", &[Str, Str], |_, a| Ok(Value::texts(split(&text(a, 1), &text(a, 0), usize::MAX)))),
+    Function::new("splitList", &[Str, Str], |_, a| {
+        Ok(Value::texts(split(&text(a, 1), &text(a, 0), usize::MAX)))
+    }),
     Function::variadic("default", &[Any, Any], |_, a| {
         let given = a.get(1).filter(|given| !is_empty(given)).cloned();
         Ok(given.unwrap_or_else(|| value(a, 0)))
     }),
     Function::new("empty", &[Any], |_, a| Ok(Value::Bool(is_empty(&value(a, 0))))),
     Function::variadic("coalesce", &[Any], |_, a| {
-        Ok(a.iter().find(|value| !is_empty(value)).cloned().unwrap_or(Value::Nil))
+        Ok(a.iter()
+            .find(|value| !is_empty(value))
+            .cloned()
+            .unwrap_or(Value::Nil))
     }),
-    Function::variadic("all", &[Any], |_, a| Ok(Value::Bool(a.iter().all(|value| !is_empty(value))))),
-    Function::variadic("any", &[Any], |_, a| Ok(Value::Bool(a.iter().any(|value| !is_empty(value))))),
+    Function::variadic("all", &[Any], |_, a| {
+        Ok(Value::Bool(a.iter().all(|value| !is_empty(value))))
+    }),
+    Function::variadic("any", &[Any], |_, a| {
+        Ok(Value::Bool(a.iter().any(|value| !is_empty(value))))
+    }),
     Function::new("ternary", &[Any, Any, Bool], |_, a| {
-        Ok(value(a, usize::from(!matches!(a.get(2), Some(Value::Bool(true))))))
+        Ok(value(
+            a,
+            usize::from(!matches!(a.get(2), Some(Value::Bool(true)))),
+        ))
     }),
-    Function::new("until", &[Int], |_, a| count_up(0, int(a, 0), if int(a, 0) < 0 { -1 } else { 1 })),
-    Function::new("untilStep", &[Int, Int, Int], |_, a| count_up(int(a, 0), int(a, 1), int(a, 2))),
+    Function::new("until", &[Int], |_, a| {
+        count_up(0, int(a, 0), if int(a, 0) < 0 { -1 } else { 1 })
+    }),
+    Function::new("untilStep", &[Int, Int, Int], |_, a| {
+        count_up(int(a, 0), int(a, 1), int(a, 2))
+    }),
 ];
 
 /// sprig's emptiness: the zero value; structs are never empty.
@@ -130,7 +164,11 @@ fn end_of(
     name: &str,
     pick: fn(&[Value]) -> Option<&Value>,
 ) -> Outcome {
-    let items = items(machine, &value(arguments, 0), &format!("Cannot find {name} on type"))?;
+    let items = items(
+        machine,
+        &value(arguments, 0),
+        &format!("Cannot find {name} on type"),
+    )?;
     Ok(pick(&items).cloned().unwrap_or(Value::Nil))
 }
 
@@ -140,7 +178,11 @@ fn part(
     name: &str,
     pick: fn(&[Value]) -> Option<&[Value]>,
 ) -> Outcome {
-    let items = items(machine, &value(arguments, 0), &format!("Cannot find {name} on type"))?;
+    let items = items(
+        machine,
+        &value(arguments, 0),
+        &format!("Cannot find {name} on type"),
+    )?;
     machine.charge(items.len() as u64 / 8)?;
     Ok(Value::list(pick(&items).unwrap_or(&[]).to_vec()))
 }
@@ -169,7 +211,12 @@ fn concat(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
             None if matches!(list, Value::Nil) => {
                 return Err(NIL_POINTER.into());
             }
-            None => return Err(Failure::new(format!("Cannot concat type {} as list", list.kind_name()))),
+            None => {
+                return Err(Failure::new(format!(
+                    "Cannot concat type {} as list",
+                    list.kind_name()
+                )));
+            }
         }
     }
     machine.charge(all.len() as u64 / 8)?;
@@ -229,7 +276,8 @@ fn slice(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     if length == 0 {
         return Ok(Value::Nil);
     }
-    let bound = |index: usize, otherwise: i64| arguments.get(index).map_or(otherwise, super::numbers::to_int64);
+    let bound =
+        |index: usize, otherwise: i64| arguments.get(index).map_or(otherwise, super::numbers::to_int64);
     let end = i64::try_from(length).unwrap_or(i64::MAX);
     let (from, to) = (bound(1, 0), bound(2, end));
     let cut = usize::try_from(from).ok().zip(usize::try_from(to).ok());
@@ -249,7 +297,10 @@ fn chunk(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     let Some(size) = usize::try_from(size).ok().filter(|size| *size > 0) else {
         return Err("runtime error: makeslice: len out of range".into());
     };
-    let chunks = items.chunks(size).map(|chunk| Value::list(chunk.to_vec())).collect();
+    let chunks = items
+        .chunks(size)
+        .map(|chunk| Value::list(chunk.to_vec()))
+        .collect();
     Ok(Value::Lists(std::rc::Rc::new(chunks)))
 }
 
@@ -282,8 +333,11 @@ pub(super) fn split(text: &[u8], separator: &[u8], most: usize) -> Vec<Text> {
 
 /// Parts under the keys `_0`, `_1` and so on.
 fn numbered(parts: Vec<Text>) -> Value {
-    let mut pairs: Vec<(Text, Text)> =
-        parts.into_iter().enumerate().map(|(index, part)| (Text::from(format!("_{index}")), part)).collect();
+    let mut pairs: Vec<(Text, Text)> = parts
+        .into_iter()
+        .enumerate()
+        .map(|(index, part)| (Text::from(format!("_{index}")), part))
+        .collect();
     pairs.sort();
     Value::TextMap(std::rc::Rc::new(pairs))
 }

@@ -1,8 +1,13 @@
 //! Arithmetic with sprig's casts: integers wrap, floats go through decimals. No state.
 
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "every function of the tables has one signature"
+)]
+
 use super::{Function, Outcome, Type, int, text, value};
 use crate::helm::failure::Failure;
-use crate::helm::template::exec::Machine;
+use crate::helm::template::machine::Machine;
 use crate::helm::value::{Object, Value, convert};
 use crate::helm::yaml::resolve::{Resolved, parse_integer};
 
@@ -13,28 +18,50 @@ mod decimal;
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("int", &[Any], |_, a| Ok(Value::Int(to_int64(&value(a, 0))))),
     Function::new("int64", &[Any], |_, a| Ok(Value::Int64(to_int64(&value(a, 0))))),
-    Function::new("float64", &[Any], |_, a| Ok(Value::Float(to_float64(&value(a, 0))))),
-    Function::new("atoi", &[Str], |_, a| Ok(Value::Int(text(a, 0).lossy().parse().unwrap_or(0)))),
+    Function::new("float64", &[Any], |_, a| {
+        Ok(Value::Float(to_float64(&value(a, 0))))
+    }),
+    Function::new("atoi", &[Str], |_, a| {
+        Ok(Value::Int(text(a, 0).lossy().parse().unwrap_or(0)))
+    }),
     Function::new("toDecimal", &[Any], |machine, a| {
         let shown = crate::helm::template::format::display(&value(a, 0), machine.v3());
         let shown = String::from_utf8_lossy(&shown).into_owned();
         Ok(Value::Int64(i64::from_str_radix(&shown, 8).unwrap_or(0)))
     }),
-    Function::variadic("add", &[Any], |_, a| Ok(Value::Int64(a.iter().map(to_int64).fold(0, i64::wrapping_add)))),
-    Function::new("add1", &[Any], |_, a| Ok(Value::Int64(to_int64(&value(a, 0)).wrapping_add(1)))),
+    Function::variadic("add", &[Any], |_, a| {
+        Ok(Value::Int64(a.iter().map(to_int64).fold(0, i64::wrapping_add)))
+    }),
+    Function::new("add1", &[Any], |_, a| {
+        Ok(Value::Int64(to_int64(&value(a, 0)).wrapping_add(1)))
+    }),
     Function::new("sub", &[Any, Any], |_, a| {
-        Ok(Value::Int64(to_int64(&value(a, 0)).wrapping_sub(to_int64(&value(a, 1)))))
+        Ok(Value::Int64(
+            to_int64(&value(a, 0)).wrapping_sub(to_int64(&value(a, 1))),
+        ))
     }),
     Function::new("div", &[Any, Any], |_, a| divide(a, i64::wrapping_div)),
     Function::new("mod", &[Any, Any], |_, a| divide(a, i64::wrapping_rem)),
     Function::variadic("mul", &[Any, Any], |_, a| {
-        Ok(Value::Int64(a.iter().map(to_int64).reduce(i64::wrapping_mul).unwrap_or(0)))
+        Ok(Value::Int64(
+            a.iter().map(to_int64).reduce(i64::wrapping_mul).unwrap_or(0),
+        ))
     }),
-    Function::variadic("max", &[Any, Any], |_, a| Ok(Value::Int64(a.iter().map(to_int64).max().unwrap_or(0)))),
-    Function::variadic("biggest", &[Any, Any], |_, a| Ok(Value::Int64(a.iter().map(to_int64).max().unwrap_or(0)))),
-    Function::variadic("min", &[Any, Any], |_, a| Ok(Value::Int64(a.iter().map(to_int64).min().unwrap_or(0)))),
-    Function::variadic("maxf", &[Any, Any], |_, a| Ok(Value::Float(extreme(a, |new, best| new > best)))),
-    Function::variadic("minf", &[Any, Any], |_, a| Ok(Value::Float(extreme(a, |new, best| new < best)))),
+    Function::variadic("max", &[Any, Any], |_, a| {
+        Ok(Value::Int64(a.iter().map(to_int64).max().unwrap_or(0)))
+    }),
+    Function::variadic("biggest", &[Any, Any], |_, a| {
+        Ok(Value::Int64(a.iter().map(to_int64).max().unwrap_or(0)))
+    }),
+    Function::variadic("min", &[Any, Any], |_, a| {
+        Ok(Value::Int64(a.iter().map(to_int64).min().unwrap_or(0)))
+    }),
+    Function::variadic("maxf", &[Any, Any], |_, a| {
+        Ok(Value::Float(extreme(a, |new, best| new > best)))
+    }),
+    Function::variadic("minf", &[Any, Any], |_, a| {
+        Ok(Value::Float(extreme(a, |new, best| new < best)))
+    }),
     Function::variadic("addf", &[Any], |_, a| {
         let zero = Value::Float(0.0);
         decimals(std::iter::once(&zero).chain(a), decimal::add)
@@ -46,8 +73,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::variadic("subf", &[Any, Any], |_, a| decimals(a.iter(), decimal::subtract)),
     Function::variadic("mulf", &[Any, Any], |_, a| decimals(a.iter(), decimal::multiply)),
     Function::variadic("divf", &[Any, Any], |_, a| decimals(a.iter(), decimal::divide)),
-    Function::new("floor", &[Any], |_, a| Ok(Value::Float(to_float64(&value(a, 0)).floor()))),
-    Function::new("ceil", &[Any], |_, a| Ok(Value::Float(to_float64(&value(a, 0)).ceil()))),
+    Function::new("floor", &[Any], |_, a| {
+        Ok(Value::Float(to_float64(&value(a, 0)).floor()))
+    }),
+    Function::new("ceil", &[Any], |_, a| {
+        Ok(Value::Float(to_float64(&value(a, 0)).ceil()))
+    }),
     Function::variadic("round", &[Any, Int, Float], round),
     Function::variadic("seq", &[Int], sequence),
 ];
@@ -137,7 +168,10 @@ fn decimals<'v>(
     let read = |value: &Value| {
         let number = to_float64(value);
         decimal::Decimal::from_float(number).ok_or_else(|| {
-            Failure::new(format!("Cannot create a Decimal from {}", convert::float_general(number)))
+            Failure::new(format!(
+                "Cannot create a Decimal from {}",
+                convert::float_general(number)
+            ))
         })
     };
     let mut result = match values.next() {
@@ -160,7 +194,11 @@ fn round(_: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     let power = 10_f64.powi(i32::try_from(places).unwrap_or(0));
     let shifted = power * number;
     let fraction = shifted - shifted.trunc();
-    let whole = if fraction >= threshold { shifted.ceil() } else { shifted.floor() };
+    let whole = if fraction >= threshold {
+        shifted.ceil()
+    } else {
+        shifted.floor()
+    };
     Ok(Value::Float(whole / power))
 }
 
@@ -193,7 +231,10 @@ fn sequence(_: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     if (down && step < 0) || (!down && step > 0) {
         while if down { number > stop } else { number < stop } {
             if shown.len() >= MOST {
-                return Err(Failure::limit(crate::helm::failure::Limit::Size, format!("more than {MOST} numbers")));
+                return Err(Failure::limit(
+                    crate::helm::failure::Limit::Size,
+                    format!("more than {MOST} numbers"),
+                ));
             }
             shown.push(number.to_string());
             number = number.wrapping_add(step);

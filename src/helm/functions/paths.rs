@@ -2,7 +2,7 @@
 
 use super::{Function, Outcome, Type, text, value};
 use crate::helm::failure::Failure;
-use crate::helm::template::exec::Machine;
+use crate::helm::template::machine::Machine;
 use crate::helm::value::{Map, Text, Value};
 
 use Type::{Dict, Text as Str};
@@ -16,8 +16,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("osClean", &[Str], |_, a| Ok(Value::text(clean(&text(a, 0))))),
     Function::new("ext", &[Str], |_, a| Ok(Value::text(extension(&text(a, 0))))),
     Function::new("osExt", &[Str], |_, a| Ok(Value::text(extension(&text(a, 0))))),
-    Function::new("isAbs", &[Str], |_, a| Ok(Value::Bool(text(a, 0).starts_with(b"/")))),
-    Function::new("osIsAbs", &[Str], |_, a| Ok(Value::Bool(text(a, 0).starts_with(b"/")))),
+    Function::new("isAbs", &[Str], |_, a| {
+        Ok(Value::Bool(text(a, 0).starts_with(b"/")))
+    }),
+    Function::new("osIsAbs", &[Str], |_, a| {
+        Ok(Value::Bool(text(a, 0).starts_with(b"/")))
+    }),
     Function::new("urlParse", &[Str], url_parse),
     Function::new("urlJoin", &[Dict], url_join),
 ];
@@ -27,12 +31,19 @@ pub(crate) fn base(path: &[u8]) -> Vec<u8> {
     if path.is_empty() {
         return b".".to_vec();
     }
-    let end = path.iter().rposition(|byte| *byte != b'/').map_or(0, |last| last + 1);
+    let end = path
+        .iter()
+        .rposition(|byte| *byte != b'/')
+        .map_or(0, |last| last + 1);
     if end == 0 {
         return b"/".to_vec();
     }
     let trimmed = path.get(..end).unwrap_or(path);
-    trimmed.rsplit(|byte| *byte == b'/').next().unwrap_or(trimmed).to_vec()
+    trimmed
+        .rsplit(|byte| *byte == b'/')
+        .next()
+        .unwrap_or(trimmed)
+        .to_vec()
 }
 
 fn directory(path: &[u8]) -> Vec<u8> {
@@ -86,14 +97,17 @@ fn unescape(text: &[u8], plus: bool) -> Result<Vec<u8>, String> {
     while let Some(byte) = text.get(index) {
         match byte {
             b'%' => {
-                let digits = text.get(index + 1..index + 3).and_then(|digits| std::str::from_utf8(digits).ok());
-                match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-                    Some(byte) => out.push(byte),
-                    None => {
-                        let shown = text.get(index..(index + 3).min(text.len())).unwrap_or(&[]);
-                        return Err(format!("invalid URL escape {}", crate::helm::value::convert::quote(shown)));
-                    }
-                }
+                let digits = text
+                    .get(index + 1..index + 3)
+                    .and_then(|digits| std::str::from_utf8(digits).ok());
+                let Some(byte) = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) else {
+                    let shown = text.get(index..(index + 3).min(text.len())).unwrap_or(&[]);
+                    return Err(format!(
+                        "invalid URL escape {}",
+                        crate::helm::value::convert::quote(shown)
+                    ));
+                };
+                out.push(byte);
                 index += 3;
                 continue;
             }
@@ -129,7 +143,10 @@ fn parse(url: &[u8]) -> Result<Url, String> {
         }
     }
     let (mut rest, query) = match memchr::memchr(b'?', rest) {
-        Some(mark) => (rest.get(..mark).unwrap_or(&[]), rest.get(mark + 1..).unwrap_or(&[])),
+        Some(mark) => (
+            rest.get(..mark).unwrap_or(&[]),
+            rest.get(mark + 1..).unwrap_or(&[]),
+        ),
         None => (rest, [].as_slice()),
     };
     let mut url = Url {
@@ -204,7 +221,10 @@ fn url_parse(_: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
         ("query", Value::Text(url.query)),
         ("opaque", Value::Text(url.opaque)),
         ("fragment", Value::Text(url.fragment)),
-        ("userinfo", Value::Text(url.userinfo.unwrap_or_else(|| Text::from("")))),
+        (
+            "userinfo",
+            Value::Text(url.userinfo.unwrap_or_else(|| Text::from(""))),
+        ),
     ])))
 }
 
@@ -221,12 +241,16 @@ fn escape_path(path: &[u8]) -> Vec<u8> {
 }
 
 fn url_join(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
-    let Value::Map(parts) = value(arguments, 0) else { return Ok(Value::text("")) };
+    let Value::Map(parts) = value(arguments, 0) else {
+        return Ok(Value::text(""));
+    };
     let part = |name: &str| -> Result<Vec<u8>, Failure> {
         match parts.get(name.as_bytes()) {
             None => Ok(Vec::new()),
             Some(Value::Text(text)) => Ok(text.to_vec()),
-            Some(Value::Nil) => Err(Failure::new(format!("unable to parse {name} key, must be of type string, but <nil> found"))),
+            Some(Value::Nil) => Err(Failure::new(format!(
+                "unable to parse {name} key, must be of type string, but <nil> found"
+            ))),
             Some(other) => Err(Failure::new(format!(
                 "unable to parse {name} key, must be of type string, but {} found",
                 other.type_name(machine.v3())

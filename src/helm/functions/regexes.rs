@@ -7,29 +7,51 @@ use rustc_hash::FxHashMap;
 
 use super::{Function, Outcome, Type, int, text};
 use crate::helm::failure::{Failure, Limit};
-use crate::helm::template::exec::Machine;
+use crate::helm::template::machine::Machine;
 use crate::helm::value::{Text, Value};
 
 use Type::{Int, Text as Str};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("regexMatch", &[Str, Str], |machine, a| {
-        Ok(Value::Bool(machine.regex(&text(a, 0)).is_ok_and(|regex| regex.is_match(&text(a, 1)))))
+        Ok(Value::Bool(
+            machine
+                .regex(&text(a, 0))
+                .is_ok_and(|regex| regex.is_match(&text(a, 1))),
+        ))
     }),
     Function::new("mustRegexMatch", &[Str, Str], |machine, a| {
         Ok(Value::Bool(must(machine, &text(a, 0))?.is_match(&text(a, 1))))
     }),
-    Function::new("regexFindAll", &[Str, Str, Int], |machine, a| find_all(machine, a, true)),
-    Function::new("mustRegexFindAll", &[Str, Str, Int], |machine, a| find_all(machine, a, false)),
+    Function::new("regexFindAll", &[Str, Str, Int], |machine, a| {
+        find_all(machine, a, true)
+    }),
+    Function::new("mustRegexFindAll", &[Str, Str, Int], |machine, a| {
+        find_all(machine, a, false)
+    }),
     Function::new("regexFind", &[Str, Str], |machine, a| find(machine, a, true)),
     Function::new("mustRegexFind", &[Str, Str], |machine, a| find(machine, a, false)),
-    Function::new("regexReplaceAll", &[Str, Str, Str], |machine, a| replace(machine, a, true, true)),
-    Function::new("mustRegexReplaceAll", &[Str, Str, Str], |machine, a| replace(machine, a, false, true)),
-    Function::new("regexReplaceAllLiteral", &[Str, Str, Str], |machine, a| replace(machine, a, true, false)),
-    Function::new("mustRegexReplaceAllLiteral", &[Str, Str, Str], |machine, a| replace(machine, a, false, false)),
-    Function::new("regexSplit", &[Str, Str, Int], |machine, a| split(machine, a, true)),
-    Function::new("mustRegexSplit", &[Str, Str, Int], |machine, a| split(machine, a, false)),
-    Function::new("regexQuoteMeta", &[Str], |_, a| Ok(Value::text(quote_meta(&text(a, 0))))),
+    Function::new("regexReplaceAll", &[Str, Str, Str], |machine, a| {
+        replace(machine, a, true, true)
+    }),
+    Function::new("mustRegexReplaceAll", &[Str, Str, Str], |machine, a| {
+        replace(machine, a, false, true)
+    }),
+    Function::new("regexReplaceAllLiteral", &[Str, Str, Str], |machine, a| {
+        replace(machine, a, true, false)
+    }),
+    Function::new("mustRegexReplaceAllLiteral", &[Str, Str, Str], |machine, a| {
+        replace(machine, a, false, false)
+    }),
+    Function::new("regexSplit", &[Str, Str, Int], |machine, a| {
+        split(machine, a, true)
+    }),
+    Function::new("mustRegexSplit", &[Str, Str, Int], |machine, a| {
+        split(machine, a, false)
+    }),
+    Function::new("regexQuoteMeta", &[Str], |_, a| {
+        Ok(Value::text(quote_meta(&text(a, 0))))
+    }),
 ];
 
 /// Compiled patterns of one render.
@@ -47,7 +69,10 @@ impl Machine<'_> {
             return Err(Failure::limit(Limit::Size, message));
         }
         if has_large_repeat(pattern) {
-            return Err(Failure::new(format!("error parsing regexp: {}", explain(&pattern.lossy()))));
+            return Err(Failure::new(format!(
+                "error parsing regexp: {}",
+                explain(&pattern.lossy())
+            )));
         }
         let translated = translate(&pattern.lossy());
         let regex = RegexBuilder::new(&translated)
@@ -93,7 +118,11 @@ fn translate(pattern: &str) -> String {
                 Some('D') => out.push_str("[^0-9]"),
                 Some('w') => out.push_str(if in_class { "0-9A-Za-z_" } else { "[0-9A-Za-z_]" }),
                 Some('W') => out.push_str("[^0-9A-Za-z_]"),
-                Some('s') => out.push_str(if in_class { "\\t\\n\\f\\r " } else { "[\\t\\n\\f\\r ]" }),
+                Some('s') => out.push_str(if in_class {
+                    "\\t\\n\\f\\r "
+                } else {
+                    "[\\t\\n\\f\\r ]"
+                }),
                 Some('S') => out.push_str("[^\\t\\n\\f\\r ]"),
                 Some('b') if !in_class => out.push_str("(?-u:\\b)"),
                 Some('B') if !in_class => out.push_str("(?-u:\\B)"),
@@ -118,7 +147,7 @@ fn translate(pattern: &str) -> String {
             '[' if in_class && characters.peek() != Some(&':') => out.push_str("\\["),
             '[' if in_class => {
                 out.push('[');
-                while let Some(next) = characters.next() {
+                for next in characters.by_ref() {
                     out.push(next);
                     if next == ']' {
                         break;
@@ -156,14 +185,24 @@ fn translate(pattern: &str) -> String {
 fn has_large_repeat(pattern: &[u8]) -> bool {
     memchr::memchr_iter(b'{', pattern).any(|open| {
         let digits = pattern.get(open + 1..).unwrap_or(&[]);
-        let count = digits.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b',').count();
+        let count = digits
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit() || **byte == b',')
+            .count();
         let text = String::from_utf8_lossy(digits.get(..count).unwrap_or(&[])).into_owned();
         digits.get(count) == Some(&b'}')
-            && text.split(',').any(|number| number.parse::<u64>().is_ok_and(|number| number > 1000))
+            && text
+                .split(',')
+                .any(|number| number.parse::<u64>().is_ok_and(|number| number > 1000))
     })
 }
 
 /// Go's words for the common mistakes in a pattern.
+#[expect(
+    clippy::too_many_lines,
+    clippy::collapsible_match,
+    reason = "one case per mistake, in the order Go finds them"
+)]
 fn explain(pattern: &str) -> String {
     let mut depth = 0_i64;
     let mut characters = pattern.char_indices().peekable();
@@ -172,7 +211,9 @@ fn explain(pattern: &str) -> String {
         match character {
             '\\' => match characters.next() {
                 None => return "trailing backslash at end of expression: ``".to_owned(),
-                Some((_, escaped)) if escaped.is_ascii_alphabetic() && !"AzbBdDsSwWpPQEaftnrvxC".contains(escaped) => {
+                Some((_, escaped))
+                    if escaped.is_ascii_alphabetic() && !"AzbBdDsSwWpPQEaftnrvxC".contains(escaped) =>
+                {
                     return format!("invalid escape sequence: `\\{escaped}`");
                 }
                 Some((_, escaped)) if matches!(escaped, '1'..='9') => {
@@ -184,9 +225,15 @@ fn explain(pattern: &str) -> String {
                 depth += 1;
                 if let Some(rest) = pattern.get(index..)
                     && rest.starts_with("(?")
-                    && ["(?=", "(?!", "(?<=", "(?<!"].iter().any(|look| rest.starts_with(look))
+                    && ["(?=", "(?!", "(?<=", "(?<!"]
+                        .iter()
+                        .any(|look| rest.starts_with(look))
                 {
-                    let shown = if rest.starts_with("(?<") { rest.get(..4) } else { rest.get(..3) };
+                    let shown = if rest.starts_with("(?<") {
+                        rest.get(..4)
+                    } else {
+                        rest.get(..3)
+                    };
                     return format!("invalid or unsupported Perl syntax: `{}`", shown.unwrap_or(rest));
                 }
             }
@@ -200,7 +247,11 @@ fn explain(pattern: &str) -> String {
                 let rest = pattern.get(index..).unwrap_or("");
                 let body = rest.get(1..).unwrap_or("");
                 let skip = usize::from(body.starts_with('^'));
-                let offset = if body.get(skip..).is_some_and(|body| body.starts_with(']')) { skip + 1 } else { skip };
+                let offset = if body.get(skip..).is_some_and(|body| body.starts_with(']')) {
+                    skip + 1
+                } else {
+                    skip
+                };
                 let Some(close) = body.get(offset..).and_then(|body| body.find(']')) else {
                     return format!("missing closing ]: `{rest}`");
                 };
@@ -263,7 +314,11 @@ fn matches(regex: &Regex, text: &[u8], most: usize) -> Vec<(usize, usize)> {
             found.push((hit.start(), hit.end()));
         }
         previous_end = Some(hit.end());
-        at = if empty { hit.end() + next_width(text, hit.end()) } else { hit.end() };
+        at = if empty {
+            hit.end() + next_width(text, hit.end())
+        } else {
+            hit.end()
+        };
     }
     found
 }
@@ -284,7 +339,10 @@ fn find_all(machine: &mut Machine<'_>, arguments: &[Value], panics: bool) -> Out
     let subject = text(arguments, 1);
     machine.charge(subject.len() as u64 / 8)?;
     let found = matches(&regex, &subject, limit(int(arguments, 2)));
-    let found = found.iter().map(|(start, end)| Text::from(subject.get(*start..*end).unwrap_or(&[]))).collect();
+    let found = found
+        .iter()
+        .map(|(start, end)| Text::from(subject.get(*start..*end).unwrap_or(&[])))
+        .collect();
     Ok(Value::texts(found))
 }
 
@@ -292,7 +350,9 @@ fn find(machine: &mut Machine<'_>, arguments: &[Value], panics: bool) -> Outcome
     let regex = compiled(machine, &text(arguments, 0), panics)?;
     let subject = text(arguments, 1);
     machine.charge(subject.len() as u64 / 8)?;
-    Ok(Value::text(regex.find(&subject).map_or(&[][..], |hit| hit.as_bytes())))
+    Ok(Value::text(
+        regex.find(&subject).map_or(&[][..], |hit| hit.as_bytes()),
+    ))
 }
 
 fn replace(machine: &mut Machine<'_>, arguments: &[Value], panics: bool, expand: bool) -> Outcome {
@@ -312,7 +372,10 @@ fn replace(machine: &mut Machine<'_>, arguments: &[Value], panics: bool, expand:
         }
         last = end;
         if out.len() > machine.limits.bytes {
-            return Err(Failure::limit(Limit::Bytes, "replacement is too large".to_owned()));
+            return Err(Failure::limit(
+                Limit::Bytes,
+                "replacement is too large".to_owned(),
+            ));
         }
     }
     out.extend_from_slice(subject.get(last..).unwrap_or(&[]));
@@ -332,8 +395,15 @@ fn expand_template(out: &mut Vec<u8>, template: &[u8], captures: &regex::bytes::
             continue;
         }
         let braced = rest.first() == Some(&b'{');
-        let body = if braced { rest.get(1..).unwrap_or(&[]) } else { rest };
-        let length = body.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
+        let body = if braced {
+            rest.get(1..).unwrap_or(&[])
+        } else {
+            rest
+        };
+        let length = body
+            .iter()
+            .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_')
+            .count();
         let closed = !braced || body.get(length) == Some(&b'}');
         if length == 0 || !closed {
             out.push(b'$');

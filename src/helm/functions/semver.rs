@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::{Function, Outcome, Type, text, value};
 use crate::helm::failure::Failure;
-use crate::helm::template::exec::Machine;
+use crate::helm::template::machine::Machine;
 use crate::helm::value::{Object, Value};
 
 use Type::{Text as Str, Version as VersionType};
@@ -39,11 +39,21 @@ pub(super) const METHODS: &[Function] = &[
         let order = of(a)?.compare(&of(a.get(1..).unwrap_or(&[]))?);
         Ok(Value::Int(order as i64))
     }),
-    Function::new("Equal", &[VersionType], |_, a| relation(a, |order| order == Ordering::Equal)),
-    Function::new("LessThan", &[VersionType], |_, a| relation(a, |order| order == Ordering::Less)),
-    Function::new("GreaterThan", &[VersionType], |_, a| relation(a, |order| order == Ordering::Greater)),
-    Function::new("LessThanEqual", &[VersionType], |_, a| relation(a, |order| order != Ordering::Greater)),
-    Function::new("GreaterThanEqual", &[VersionType], |_, a| relation(a, |order| order != Ordering::Less)),
+    Function::new("Equal", &[VersionType], |_, a| {
+        relation(a, |order| order == Ordering::Equal)
+    }),
+    Function::new("LessThan", &[VersionType], |_, a| {
+        relation(a, |order| order == Ordering::Less)
+    }),
+    Function::new("GreaterThan", &[VersionType], |_, a| {
+        relation(a, |order| order == Ordering::Greater)
+    }),
+    Function::new("LessThanEqual", &[VersionType], |_, a| {
+        relation(a, |order| order != Ordering::Greater)
+    }),
+    Function::new("GreaterThanEqual", &[VersionType], |_, a| {
+        relation(a, |order| order != Ordering::Less)
+    }),
     Function::new("IncMajor", &[], |_, a| {
         let version = of(a)?;
         Ok(made(version.major + 1, 0, 0, version.prefixed()))
@@ -63,14 +73,25 @@ fn relation(arguments: &[Value], holds: fn(Ordering) -> bool) -> Outcome {
 fn increment_patch(_: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     let version = of(arguments)?;
     let step = u64::from(version.prerelease.is_empty());
-    Ok(made(version.major, version.minor, version.patch + step, version.prefixed()))
+    Ok(made(
+        version.major,
+        version.minor,
+        version.patch + step,
+        version.prefixed(),
+    ))
 }
 
 fn made(major: u64, minor: u64, patch: u64, prefixed: bool) -> Value {
     let text = format!("{major}.{minor}.{patch}");
     let original = if prefixed { format!("v{text}") } else { text };
-    let version =
-        Version { major, minor, patch, prerelease: String::new(), metadata: String::new(), original };
+    let version = Version {
+        major,
+        minor,
+        patch,
+        prerelease: String::new(),
+        metadata: String::new(),
+        original,
+    };
     Value::object(Object::Version(version))
 }
 
@@ -180,7 +201,10 @@ fn number(text: &str) -> Option<u64> {
 
 fn identifiers(text: &str) -> bool {
     text.split('.').all(|part| {
-        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     })
 }
 

@@ -1,9 +1,14 @@
 //! Functions on strings: byte based where Go's are, by rune where Go's are. No state.
 
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "every function of the tables has one signature"
+)]
+
 use super::{Function, Outcome, Type, int, strval, text, value};
 use crate::helm::failure::{Failure, Limit};
-use crate::helm::template::exec::Machine;
 use crate::helm::template::format;
+use crate::helm::template::machine::Machine;
 use crate::helm::value::{Text, Value, convert};
 
 use Type::{Any, Int, Text as Str};
@@ -13,27 +18,53 @@ mod words;
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("hello", &[], |_, _| Ok(Value::text("Hello!"))),
     Function::new("trim", &[Str], |_, a| Ok(Value::text(trim_space(&text(a, 0))))),
-    Function::new("trimAll", &[Str, Str], |_, a| Ok(Value::text(trim_set(&text(a, 1), &text(a, 0))))),
-    Function::new("trimall", &[Str, Str], |_, a| Ok(Value::text(trim_set(&text(a, 1), &text(a, 0))))),
+    Function::new("trimAll", &[Str, Str], |_, a| {
+        Ok(Value::text(trim_set(&text(a, 1), &text(a, 0))))
+    }),
+    Function::new("trimall", &[Str, Str], |_, a| {
+        Ok(Value::text(trim_set(&text(a, 1), &text(a, 0))))
+    }),
     Function::new("trimSuffix", &[Str, Str], |_, a| {
         let whole = text(a, 1);
-        Ok(Value::text(whole.strip_suffix(text(a, 0).bytes()).unwrap_or(&whole)))
+        Ok(Value::text(
+            whole.strip_suffix(text(a, 0).bytes()).unwrap_or(&whole),
+        ))
     }),
     Function::new("trimPrefix", &[Str, Str], |_, a| {
         let whole = text(a, 1);
-        Ok(Value::text(whole.strip_prefix(text(a, 0).bytes()).unwrap_or(&whole)))
+        Ok(Value::text(
+            whole.strip_prefix(text(a, 0).bytes()).unwrap_or(&whole),
+        ))
     }),
-    Function::new("upper", &[Str], |_, a| Ok(Value::text(map_runes(&text(a, 0), upper)))),
-    Function::new("lower", &[Str], |_, a| Ok(Value::text(map_runes(&text(a, 0), lower)))),
-    Function::new("title", &[Str], |_, a| Ok(Value::text(words::title(&text(a, 0).lossy())))),
-    Function::new("untitle", &[Str], |_, a| Ok(Value::text(words::untitle(&text(a, 0).lossy())))),
+    Function::new("upper", &[Str], |_, a| {
+        Ok(Value::text(map_runes(&text(a, 0), upper)))
+    }),
+    Function::new("lower", &[Str], |_, a| {
+        Ok(Value::text(map_runes(&text(a, 0), lower)))
+    }),
+    Function::new("title", &[Str], |_, a| {
+        Ok(Value::text(words::title(&text(a, 0).lossy())))
+    }),
+    Function::new("untitle", &[Str], |_, a| {
+        Ok(Value::text(words::untitle(&text(a, 0).lossy())))
+    }),
     Function::new("repeat", &[Int, Str], repeat),
     Function::new("substr", &[Int, Int, Str], substr),
     Function::new("nospace", &[Str], |_, a| {
-        Ok(Value::text(text(a, 0).lossy().chars().filter(|c| !is_space(*c)).collect::<String>()))
+        Ok(Value::text(
+            text(a, 0)
+                .lossy()
+                .chars()
+                .filter(|c| !is_space(*c))
+                .collect::<String>(),
+        ))
     }),
-    Function::new("trunc", &[Int, Str], |_, a| Ok(Value::text(trunc(int(a, 0), &text(a, 1))))),
-    Function::new("abbrev", &[Int, Str], |_, a| Ok(Value::text(words::abbreviate(&text(a, 1), 0, int(a, 0))))),
+    Function::new("trunc", &[Int, Str], |_, a| {
+        Ok(Value::text(trunc(int(a, 0), &text(a, 1))))
+    }),
+    Function::new("abbrev", &[Int, Str], |_, a| {
+        Ok(Value::text(words::abbreviate(&text(a, 1), 0, int(a, 0))))
+    }),
     Function::new("abbrevboth", &[Int, Int, Str], |_, a| {
         let (left, right) = (int(a, 0), int(a, 1));
         if right < 4 || left > 0 && right < 7 {
@@ -41,28 +72,55 @@ pub(super) const FUNCTIONS: &[Function] = &[
         }
         Ok(Value::text(words::abbreviate(&text(a, 2), left, right)))
     }),
-    Function::new("initials", &[Str], |_, a| Ok(Value::text(words::initials(&text(a, 0))))),
-    Function::new("wrap", &[Int, Str], |_, a| Ok(Value::text(words::wrap(&text(a, 1), int(a, 0), b"\n", false)))),
+    Function::new("initials", &[Str], |_, a| {
+        Ok(Value::text(words::initials(&text(a, 0))))
+    }),
+    Function::new("wrap", &[Int, Str], |_, a| {
+        Ok(Value::text(words::wrap(&text(a, 1), int(a, 0), b"\n", false)))
+    }),
     Function::new("wrapWith", &[Int, Str, Str], |_, a| {
-        Ok(Value::text(words::wrap(&text(a, 2), int(a, 0), &text(a, 1), true)))
+        Ok(Value::text(words::wrap(
+            &text(a, 2),
+            int(a, 0),
+            &text(a, 1),
+            true,
+        )))
     }),
     Function::new("contains", &[Str, Str], |_, a| {
-        Ok(Value::Bool(memchr::memmem::find(&text(a, 1), &text(a, 0)).is_some()))
+        Ok(Value::Bool(
+            memchr::memmem::find(&text(a, 1), &text(a, 0)).is_some(),
+        ))
     }),
-    Function::new("hasPrefix", &[Str, Str], |_, a| Ok(Value::Bool(text(a, 1).starts_with(&text(a, 0))))),
-    Function::new("hasSuffix", &[Str, Str], |_, a| Ok(Value::Bool(text(a, 1).ends_with(&text(a, 0))))),
+    Function::new("hasPrefix", &[Str, Str], |_, a| {
+        Ok(Value::Bool(text(a, 1).starts_with(&text(a, 0))))
+    }),
+    Function::new("hasSuffix", &[Str, Str], |_, a| {
+        Ok(Value::Bool(text(a, 1).ends_with(&text(a, 0))))
+    }),
     Function::variadic("quote", &[Any], quote),
     Function::variadic("squote", &[Any], squote),
     Function::variadic("cat", &[Any], cat),
     Function::new("indent", &[Int, Str], |machine, a| indent(machine, a, b"")),
     Function::new("nindent", &[Int, Str], |machine, a| indent(machine, a, b"\n")),
     Function::new("replace", &[Str, Str, Str], replace),
-    Function::new("plural", &[Str, Str, Int], |_, a| Ok(value(a, usize::from(int(a, 2) != 1)))),
-    Function::new("snakecase", &[Str], |_, a| Ok(Value::text(words::separated(&text(a, 0).lossy(), '_')))),
-    Function::new("kebabcase", &[Str], |_, a| Ok(Value::text(words::separated(&text(a, 0).lossy(), '-')))),
-    Function::new("camelcase", &[Str], |_, a| Ok(Value::text(words::camel(&text(a, 0).lossy())))),
-    Function::new("swapcase", &[Str], |_, a| Ok(Value::text(words::swap_case(&text(a, 0).lossy())))),
-    Function::new("toString", &[Any], |machine, a| Ok(Value::Text(strval(&value(a, 0), machine.v3())))),
+    Function::new("plural", &[Str, Str, Int], |_, a| {
+        Ok(value(a, usize::from(int(a, 2) != 1)))
+    }),
+    Function::new("snakecase", &[Str], |_, a| {
+        Ok(Value::text(words::separated(&text(a, 0).lossy(), '_')))
+    }),
+    Function::new("kebabcase", &[Str], |_, a| {
+        Ok(Value::text(words::separated(&text(a, 0).lossy(), '-')))
+    }),
+    Function::new("camelcase", &[Str], |_, a| {
+        Ok(Value::text(words::camel(&text(a, 0).lossy())))
+    }),
+    Function::new("swapcase", &[Str], |_, a| {
+        Ok(Value::text(words::swap_case(&text(a, 0).lossy())))
+    }),
+    Function::new("toString", &[Any], |machine, a| {
+        Ok(Value::Text(strval(&value(a, 0), machine.v3())))
+    }),
 ];
 
 /// Go's `unicode.IsSpace`.
@@ -76,7 +134,10 @@ pub(crate) fn trim_space(text: &[u8]) -> &[u8] {
     if text.is_ascii() {
         let space = |byte: &u8| matches!(byte, b'\t'..=b'\r' | b' ');
         let start = text.iter().position(|byte| !space(byte)).unwrap_or(text.len());
-        let end = text.iter().rposition(|byte| !space(byte)).map_or(start, |last| last + 1);
+        let end = text
+            .iter()
+            .rposition(|byte| !space(byte))
+            .map_or(start, |last| last + 1);
         return text.get(start..end).unwrap_or(&[]);
     }
     trim_where(text, is_space)
@@ -110,7 +171,10 @@ pub(super) fn decode_rune(text: &[u8]) -> (char, usize) {
         Ok(valid) => valid,
         Err(error) => std::str::from_utf8(head.get(..error.valid_up_to()).unwrap_or(&[])).unwrap_or(""),
     };
-    valid.chars().next().map_or(('\u{FFFD}', 1), |character| (character, character.len_utf8()))
+    valid
+        .chars()
+        .next()
+        .map_or(('\u{FFFD}', 1), |character| (character, character.len_utf8()))
 }
 
 fn decode_last(text: &[u8]) -> (char, usize) {
@@ -152,7 +216,11 @@ fn map_runes(text: &[u8], change: fn(char, &mut String)) -> Vec<u8> {
     if text.is_ascii() {
         let mut sample = String::new();
         change('a', &mut sample);
-        return if sample == "A" { text.to_ascii_uppercase() } else { text.to_ascii_lowercase() };
+        return if sample == "A" {
+            text.to_ascii_uppercase()
+        } else {
+            text.to_ascii_lowercase()
+        };
     }
     let mut out = String::with_capacity(text.len());
     for character in String::from_utf8_lossy(text).chars() {
@@ -184,18 +252,28 @@ fn substr(_: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     } else {
         (start, end)
     };
-    let cut = usize::try_from(from).ok().zip(usize::try_from(to).ok()).and_then(|(from, to)| text.get(from..to));
+    let cut = usize::try_from(from)
+        .ok()
+        .zip(usize::try_from(to).ok())
+        .and_then(|(from, to)| text.get(from..to));
     match cut {
         Some(cut) => Ok(Value::text(cut)),
-        None if to < 0 || to > length => {
-            Err(Failure::new(format!("runtime error: slice bounds out of range [:{to}]{}", with_length(to, length))))
-        }
-        None => Err(Failure::new(format!("runtime error: slice bounds out of range [{from}:{to}]"))),
+        None if to < 0 || to > length => Err(Failure::new(format!(
+            "runtime error: slice bounds out of range [:{to}]{}",
+            with_length(to, length)
+        ))),
+        None => Err(Failure::new(format!(
+            "runtime error: slice bounds out of range [{from}:{to}]"
+        ))),
     }
 }
 
 fn with_length(end: i64, length: i64) -> String {
-    if end < 0 { String::new() } else { format!(" with length {length}") }
+    if end < 0 {
+        String::new()
+    } else {
+        format!(" with length {length}")
+    }
 }
 
 /// sprig's `trunc`: from the front, or from the back for a negative count.
@@ -204,10 +282,16 @@ pub(super) fn trunc(count: i64, text: &[u8]) -> Vec<u8> {
     if count < 0 {
         let from = length.saturating_add(count);
         if from > 0 {
-            return text.get(usize::try_from(from).unwrap_or(0)..).unwrap_or(text).to_vec();
+            return text
+                .get(usize::try_from(from).unwrap_or(0)..)
+                .unwrap_or(text)
+                .to_vec();
         }
     } else if length > count {
-        return text.get(..usize::try_from(count).unwrap_or(0)).unwrap_or(text).to_vec();
+        return text
+            .get(..usize::try_from(count).unwrap_or(0))
+            .unwrap_or(text)
+            .to_vec();
     }
     text.to_vec()
 }

@@ -1,15 +1,25 @@
 //! TOML in the layout of Helm's library: plain values first, tables sorted and indented.
 
+#![expect(
+    clippy::format_push_string,
+    reason = "short strings; writing in place would give a result to ignore"
+)]
+
 use crate::helm::value::{Map, Text, Value, convert};
 
 /// Writes a map as TOML; the error is the library's message.
 pub(crate) fn write(value: &Value, compat_v3: bool) -> Result<Vec<u8>, String> {
-    let mut writer = Writer { out: Vec::new(), compat_v3 };
+    let mut writer = Writer {
+        out: Vec::new(),
+        compat_v3,
+    };
     match value {
         Value::Map(map) => writer.table(&[], &map.entries())?,
         Value::TextMap(pairs) => {
-            let entries: Vec<(Text, Value)> =
-                pairs.iter().map(|(key, text)| (key.clone(), Value::Text(text.clone()))).collect();
+            let entries: Vec<(Text, Value)> = pairs
+                .iter()
+                .map(|(key, text)| (key.clone(), Value::Text(text.clone())))
+                .collect();
             writer.table(&[], &entries)?;
         }
         Value::Nil => return Err("toml: cannot encode a nil value".to_owned()),
@@ -40,8 +50,9 @@ impl Writer {
     }
 
     fn table(&mut self, path: &[Text], entries: &[(Text, Value)]) -> Result<(), String> {
-        let (tables, plain): (Vec<_>, Vec<_>) =
-            entries.iter().partition(|(_, value)| Self::is_table(value) || Self::is_table_list(value));
+        let (tables, plain): (Vec<_>, Vec<_>) = entries
+            .iter()
+            .partition(|(_, value)| Self::is_table(value) || Self::is_table_list(value));
         for (key, value) in plain {
             if matches!(value, Value::Nil) {
                 continue;
@@ -70,19 +81,22 @@ impl Writer {
     fn sub_table(&mut self, path: &[Text], value: &Value, item: bool) -> Result<(), String> {
         let entries = match value {
             Value::Map(map) => map.entries(),
-            Value::TextMap(pairs) => {
-                pairs.iter().map(|(key, text)| (key.clone(), Value::Text(text.clone()))).collect()
-            }
+            Value::TextMap(pairs) => pairs
+                .iter()
+                .map(|(key, text)| (key.clone(), Value::Text(text.clone())))
+                .collect(),
             _ => Vec::new(),
         };
         if path.len() == 1 && !self.out.is_empty() {
             self.out.push(b'\n');
-        } else if item && !self.out.is_empty() && path.len() == 1 {
-            self.out.push(b'\n');
         }
         self.indent(path.len() - 1);
         let name = path.iter().map(|key| key_text(key)).collect::<Vec<_>>().join(".");
-        let header = if item { format!("[[{name}]]\n") } else { format!("[{name}]\n") };
+        let header = if item {
+            format!("[[{name}]]\n")
+        } else {
+            format!("[{name}]\n")
+        };
         self.out.extend_from_slice(header.as_bytes());
         self.table(path, &entries)
     }
@@ -90,7 +104,9 @@ impl Writer {
     fn value(&mut self, value: &Value) -> Result<(), String> {
         match value {
             Value::Bool(flag) => self.out.extend_from_slice(if *flag { b"true" } else { b"false" }),
-            Value::Int(number) | Value::Int64(number) => self.out.extend_from_slice(number.to_string().as_bytes()),
+            Value::Int(number) | Value::Int64(number) => {
+                self.out.extend_from_slice(number.to_string().as_bytes());
+            }
             Value::Uint64(number) => self.out.extend_from_slice(number.to_string().as_bytes()),
             Value::Byte(number) => self.out.extend_from_slice(number.to_string().as_bytes()),
             Value::Float(number) => self.float(*number),
@@ -109,9 +125,9 @@ impl Writer {
             }
             Value::Nil => return Err("toml: cannot encode array with nil element".to_owned()),
             other => {
-                let items = other.items().ok_or_else(|| {
-                    format!("toml: unsupported type: {}", other.type_name(self.compat_v3))
-                })?;
+                let items = other
+                    .items()
+                    .ok_or_else(|| format!("toml: unsupported type: {}", other.type_name(self.compat_v3)))?;
                 self.out.push(b'[');
                 for (index, item) in items.iter().enumerate() {
                     if index > 0 {
@@ -140,12 +156,23 @@ impl Writer {
 }
 
 fn with_point(text: &str) -> String {
-    if text.contains(['.', 'e']) { text.to_owned() } else { format!("{text}.0") }
+    if text.contains(['.', 'e']) {
+        text.to_owned()
+    } else {
+        format!("{text}.0")
+    }
 }
 
 fn key_text(key: &[u8]) -> String {
-    let bare = !key.is_empty() && key.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
-    if bare { String::from_utf8_lossy(key).into_owned() } else { quoted(key) }
+    let bare = !key.is_empty()
+        && key
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+    if bare {
+        String::from_utf8_lossy(key).into_owned()
+    } else {
+        quoted(key)
+    }
 }
 
 fn quoted(text: &[u8]) -> String {

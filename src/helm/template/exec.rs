@@ -1,113 +1,38 @@
-//! Runs compiled templates with Go's evaluation rules and messages.
-//!
-//! One [`Machine`] is one render. It does no IO: entropy, time and answers to lookups were given
-//! to it. Every step and byte is counted against its limits.
+//! Runs compiled templates with Go's evaluation rules and messages. Every step and byte is
+//! counted against the limits of the [`Machine`].
 
-use std::rc::Rc;
-use std::sync::Arc;
-
-use rustc_hash::FxHashMap;
-
+use super::Template;
 use super::format::print_value;
+use super::machine::Machine;
 use super::node::{Branch, Call, Command, Node, Number, Operand, OperandKind, Pipe};
-use super::{Template, parser};
 use crate::helm::Compat;
-use crate::helm::failure::{Failure, Limit, Place};
+use crate::helm::failure::{Failure, Place};
 use crate::helm::functions::{self, Function, Special, Type};
-use crate::helm::limits::RenderLimits;
-use crate::helm::lookup::{Lookup, Lookups};
-use crate::helm::value::{Map, Object, Text, Value};
+use crate::helm::value::{Object, Text, Value};
 
 type Run<T> = Result<T, Failure>;
 
-/// Named templates; a `tpl` text with definitions adds a layer.
-#[derive(Debug, Default)]
-pub(crate) struct Scope {
-    pub(crate) parent: Option<Rc<Scope>>,
-    pub(crate) names: FxHashMap<Text, Arc<Template>>,
+/// A value, and whether Go would hold it as an interface, which its messages show.
+#[derive(Clone, Debug)]
+struct Slot {
+    value: Value,
+    boxed: bool,
 }
 
-impl Scope {
-    /// The template of a name.
-    pub(crate) fn find(&self, name: &[u8]) -> Option<&Arc<Template>> {
-        self.names.get(name).or_else(|| self.parent.as_ref().and_then(|parent| parent.find(name)))
+impl Slot {
+    fn plain(value: Value) -> Self {
+        Self { value, boxed: false }
     }
-
-    /// Adds a template: the last one counts, but an empty one never replaces another.
-    pub(crate) fn add(&mut self, template: &Arc<Template>) {
-        if template.is_empty() && self.find(&template.name).is_some() {
-            return;
-        }
-        self.names.insert(template.name.clone(), Arc::clone(template));
-    }
-}
-
-/// One render: named templates, counters, and what functions may use.
-pub(crate) struct Machine<'r> {
-    pub(crate) compat: Compat,
-    pub(crate) scope: Rc<Scope>,
-    pub(crate) limits: RenderLimits,
-    pub(crate) lookups: &'r Lookups,
-    pub(crate) lookups_missing: Vec<Lookup>,
-    pub(crate) now: i64,
-    pub(crate) entropy: functions::Entropy,
-    /// False once a function drew on time, entropy or a lookup.
-    pub(crate) deterministic: bool,
-    pub(crate) includes: FxHashMap<Text, usize>,
-    pub(crate) tpl_cache: FxHashMap<Text, Rc<super::Parsed>>,
-    pub(crate) regexes: functions::RegexCache,
-    pub(crate) steps: u64,
-    pub(crate) bytes: usize,
-    pub(crate) depth: usize,
-    pub(crate) depth_limit: usize,
 }
 
 impl Machine<'_> {
-    /// Whether the render speaks as Helm 3.
-    pub(crate) fn v3(&self) -> bool {
-        self.compat == Compat::V3_19
-    }
-
-    /// Counts work against the limit of steps.
-    pub(crate) fn charge(&mut self, steps: u64) -> Run<()> {
-        self.steps = self.steps.saturating_add(steps);
-        if self.steps > self.limits.steps {
-            return Err(Failure::limit(
-                Limit::Steps,
-                format!("render takes more than {} steps", self.limits.steps),
-            ));
-        }
-        Ok(())
-    }
-
-    /// Counts bytes that a function or template made.
-    pub(crate) fn charge_bytes(&mut self, bytes: usize) -> Run<()> {
-        self.bytes = self.bytes.saturating_add(bytes);
-        if self.bytes > self.limits.bytes {
-            return Err(Failure::limit(
-                Limit::Bytes,
-                format!("render makes more than {} bytes", self.limits.bytes),
-            ));
-        }
-        Ok(())
-    }
-
-    /// Enters one level of nesting.
-    pub(crate) fn enter(&mut self) -> Run<()> {
-        self.depth += 1;
-        if self.depth > self.depth_limit {
-            return Err(Failure::limit(
-                Limit::Depth,
-                format!("templates nest deeper than {} levels", self.depth_limit),
-            ));
-        }
-        Ok(())
-    }
-
     /// Runs a template with `data` as its dot, appending to `out`.
     pub(crate) fn execute(&mut self, template: &Template, data: Value, out: &mut Vec<u8>) -> Run<()> {
         self.enter()?;
-        let dot = Slot { value: data, boxed: false };
+        let dot = Slot {
+            value: data,
+            boxed: false,
+        };
         let before = out.len();
         let mut frame = Frame {
             at: At::Nowhere,
@@ -120,45 +45,6 @@ impl Machine<'_> {
         self.depth -= 1;
         let made = out.len() - before;
         self.charge_bytes(made)
-    }
-
-    /// Runs a named template into a string.
-    pub(crate) fn execute_named(&mut self, name: &Text, data: Value) -> Run<Vec<u8>> {
-        let Some(template) = self.scope.find(name).cloned() else {
-            let quoted = crate::helm::value::convert::quote(name);
-            return Err(Failure::new(format!(
-                "template: no template {quoted} associated with template \"gotpl\""
-            )));
-        };
-        let mut out = Vec::new();
-        self.execute(&template, data, &mut out)?;
-        Ok(out)
-    }
-
-    /// Parses the text of `tpl`, once per text.
-    pub(crate) fn parse_tpl(&mut self, text: &Text) -> Run<Rc<super::Parsed>> {
-        if let Some(parsed) = self.tpl_cache.get(text) {
-            return Ok(Rc::clone(parsed));
-        }
-        let name = Text::from("gotpl");
-        let parsed = parser::parse(&name, text, self.compat)
-            .map(Rc::new)
-            .map_err(|error| Failure::new(error.go(&name)))?;
-        self.tpl_cache.insert(text.clone(), Rc::clone(&parsed));
-        Ok(parsed)
-    }
-}
-
-/// A value, and whether Go would hold it as an interface, which its messages show.
-#[derive(Clone, Debug)]
-struct Slot {
-    value: Value,
-    boxed: bool,
-}
-
-impl Slot {
-    fn plain(value: Value) -> Self {
-        Self { value, boxed: false }
     }
 }
 
@@ -189,15 +75,18 @@ struct Frame<'t, 'm, 'r> {
 
 impl<'t> Frame<'t, '_, '_> {
     fn fail<T>(&self, message: impl Into<String>) -> Run<T> {
-        Err(self.failure(message.into(), None))
+        Err(self.failure(&message.into(), None))
     }
 
-    fn failure(&self, message: String, inner: Option<Failure>) -> Failure {
+    fn failure(&self, message: &str, inner: Option<Failure>) -> Failure {
         let name = self.template.name.lossy();
         let mut context = String::new();
         let offset = match self.at {
             At::Nowhere => {
-                return Failure { executed: true, ..Failure::new(format!("template: {name}: {message}")) };
+                return Failure {
+                    executed: true,
+                    ..Failure::new(format!("template: {name}: {message}"))
+                };
             }
             At::Node(node) => {
                 node.print(&mut context);
@@ -228,12 +117,21 @@ impl<'t> Frame<'t, '_, '_> {
         let (line, column) = self.template.source.place(offset);
         let source = self.template.source.name.lossy();
         let quoted = crate::helm::value::convert::quote(&self.template.name);
-        let place = Place { template: source.clone().into_owned(), line, column };
+        let place = Place {
+            template: source.clone().into_owned(),
+            line,
+            column,
+        };
         Failure {
-            message: format!("template: {source}:{line}:{column}: executing {quoted} at <{context}>: {message}"),
+            message: format!(
+                "template: {source}:{line}:{column}: executing {quoted} at <{context}>: {message}"
+            ),
             executed: true,
             limit: inner.as_ref().and_then(Failure::limit_hit),
-            place: inner.as_ref().and_then(|inner| inner.place.clone()).or(Some(place)),
+            place: inner
+                .as_ref()
+                .and_then(|inner| inner.place.clone())
+                .or(Some(place)),
             inner: inner.map(Box::new),
         }
     }
@@ -244,7 +142,7 @@ impl<'t> Frame<'t, '_, '_> {
             if inner.executed {
                 return inner;
             }
-            self.failure(inner.message.clone(), Some(inner))
+            self.failure(&inner.message.clone(), Some(inner))
         })
     }
 
@@ -306,7 +204,11 @@ impl<'t> Frame<'t, '_, '_> {
         self.located(charged)?;
         let value = self.pipeline(dot, &branch.pipe)?;
         let flow = if value.value.truth() {
-            if with { self.statements(&value, &branch.body)? } else { self.statements(dot, &branch.body)? }
+            if with {
+                self.statements(&value, &branch.body)?
+            } else {
+                self.statements(dot, &branch.body)?
+            }
         } else if let Some(otherwise) = &branch.otherwise {
             self.statements(dot, otherwise)?
         } else {
@@ -336,65 +238,19 @@ impl<'t> Frame<'t, '_, '_> {
         self.located(charged)?;
         let value = self.pipeline(dot, &branch.pipe)?.value;
         let mark = self.variables.len();
-        let mut ran = false;
-        match &value {
-            Value::Map(map) => {
-                for (key, item) in map.entries() {
-                    ran = true;
-                    if self.iteration(branch, mark, Slot::plain(Value::Text(key)), Slot { value: item, boxed: true })? {
-                        break;
-                    }
-                }
-            }
-            Value::TextMap(pairs) => {
-                for (key, text) in pairs.iter() {
-                    ran = true;
-                    let item = Slot::plain(Value::Text(text.clone()));
-                    if self.iteration(branch, mark, Slot::plain(Value::Text(key.clone())), item)? {
-                        break;
-                    }
-                }
-            }
-            Value::Int(count) | Value::Int64(count) => {
-                if *count > 0 && branch.pipe.variables.len() > 1 {
-                    return self.fail(format!("can't use {count} to iterate over more than one variable"));
-                }
-                let long = matches!(value, Value::Int64(_));
-                for index in 0..*count {
-                    ran = true;
-                    let item = Slot::plain(if long { Value::Int64(index) } else { Value::Int(index) });
-                    if self.iteration(branch, mark, item.clone(), item)? {
-                        break;
-                    }
-                }
-            }
-            Value::Object(object) if matches!(**object, Object::Files(_)) => {
-                if let Object::Files(files) = &**object {
-                    for (path, bytes) in files.iter() {
-                        ran = true;
-                        let item = Slot::plain(Value::Bytes(bytes.clone()));
-                        if self.iteration(branch, mark, Slot::plain(Value::Text(path.clone())), item)? {
-                            break;
-                        }
-                    }
-                }
-            }
-            Value::Nil => {}
+        let ran = match &value {
+            Value::Int(count) | Value::Int64(count) => self.count_rounds(branch, mark, &value, *count)?,
             _ => {
-                let Some(items) = value.items() else {
-                    let shown = super::format::display(&value, self.machine.v3());
-                    return self.fail(format!("range can't iterate over {}", String::from_utf8_lossy(&shown)));
-                };
-                let boxed = matches!(value, Value::List(_));
-                for (index, item) in items.into_iter().enumerate() {
-                    ran = true;
-                    let index = Value::Int(i64::try_from(index).unwrap_or(i64::MAX));
-                    if self.iteration(branch, mark, Slot::plain(index), Slot { value: item, boxed })? {
+                let rounds = self.rounds(&value)?;
+                let ran = !rounds.is_empty();
+                for (index, item) in rounds {
+                    if self.iteration(branch, mark, index, &item)? {
                         break;
                     }
                 }
+                ran
             }
-        }
+        };
         let mut flow = Flow::Next;
         if !ran && let Some(otherwise) = &branch.otherwise {
             flow = self.statements(dot, otherwise)?;
@@ -404,8 +260,70 @@ impl<'t> Frame<'t, '_, '_> {
         Ok(flow)
     }
 
+    /// Ranges over the numbers below a number; tells whether there were any.
+    fn count_rounds(&mut self, branch: &'t Branch, mark: usize, value: &Value, count: i64) -> Run<bool> {
+        if count > 0 && branch.pipe.variables.len() > 1 {
+            return self.fail(format!(
+                "can't use {count} to iterate over more than one variable"
+            ));
+        }
+        for index in 0..count {
+            let number = if matches!(value, Value::Int64(_)) {
+                Value::Int64(index)
+            } else {
+                Value::Int(index)
+            };
+            let item = Slot::plain(number);
+            if self.iteration(branch, mark, item.clone(), &item)? {
+                break;
+            }
+        }
+        Ok(count > 0)
+    }
+
+    /// The indexes and items of a collection.
+    fn rounds(&self, value: &Value) -> Run<Vec<(Slot, Slot)>> {
+        let keyed = |key: &Text, item: Value, boxed: bool| {
+            (Slot::plain(Value::Text(key.clone())), Slot { value: item, boxed })
+        };
+        Ok(match value {
+            Value::Nil => Vec::new(),
+            Value::Map(map) => map.read(|entries| {
+                entries
+                    .iter()
+                    .map(|(key, item)| keyed(key, item.clone(), true))
+                    .collect()
+            }),
+            Value::TextMap(pairs) => pairs
+                .iter()
+                .map(|(key, text)| keyed(key, Value::Text(text.clone()), false))
+                .collect(),
+            Value::Object(object) if object.kind_name() == "map" => match &**object {
+                Object::Files(files) => files
+                    .iter()
+                    .map(|(path, bytes)| keyed(path, Value::Bytes(bytes.clone()), false))
+                    .collect(),
+                _ => Vec::new(),
+            },
+            _ => {
+                let Some(items) = value.items() else {
+                    let shown = super::format::display(value, self.machine.v3());
+                    return self.fail(format!(
+                        "range can't iterate over {}",
+                        String::from_utf8_lossy(&shown)
+                    ));
+                };
+                let boxed = matches!(value, Value::List(_));
+                let numbered = (0..).zip(items);
+                numbered
+                    .map(|(index, item)| (Slot::plain(Value::Int(index)), Slot { value: item, boxed }))
+                    .collect()
+            }
+        })
+    }
+
     /// One round of a range; true asks to stop.
-    fn iteration(&mut self, branch: &'t Branch, mark: usize, index: Slot, item: Slot) -> Run<bool> {
+    fn iteration(&mut self, branch: &'t Branch, mark: usize, index: Slot, item: &Slot) -> Run<bool> {
         let charged = self.machine.charge(1);
         self.located(charged)?;
         match branch.pipe.variables.as_slice() {
@@ -421,14 +339,17 @@ impl<'t> Frame<'t, '_, '_> {
                 self.set_top(2, index);
             }
         }
-        let flow = self.statements(&item, &branch.body)?;
+        let flow = self.statements(item, &branch.body)?;
         self.variables.truncate(mark);
         Ok(flow == Flow::Break)
     }
 
     fn set_top(&mut self, from_top: usize, slot: Slot) {
         let length = self.variables.len();
-        if let Some(variable) = length.checked_sub(from_top).and_then(|index| self.variables.get_mut(index)) {
+        if let Some(variable) = length
+            .checked_sub(from_top)
+            .and_then(|index| self.variables.get_mut(index))
+        {
             variable.1 = slot;
         }
     }
@@ -444,7 +365,12 @@ impl<'t> Frame<'t, '_, '_> {
     }
 
     fn variable(&self, name: &Text) -> Run<Slot> {
-        match self.variables.iter().rev().find(|(known, _)| known.same(name) || known == name) {
+        match self
+            .variables
+            .iter()
+            .rev()
+            .find(|(known, _)| known.same(name) || known == name)
+        {
             Some((_, slot)) => Ok(slot.clone()),
             None => self.fail(format!("undefined variable: {}", name.lossy())),
         }
@@ -531,9 +457,10 @@ impl<'t> Frame<'t, '_, '_> {
 
     fn chain_start(&mut self, dot: &Slot, inner: &'t Operand, chain: &'t Operand) -> Run<Slot> {
         match &inner.kind {
-            OperandKind::Nil => {
-                self.fail(format!("indirection through explicit nil in {}", argument_shown(chain)))
-            }
+            OperandKind::Nil => self.fail(format!(
+                "indirection through explicit nil in {}",
+                argument_shown(chain)
+            )),
             OperandKind::Pipe(pipe) => {
                 self.at = At::Operand(inner);
                 self.nested_pipeline(dot, pipe)
@@ -565,11 +492,13 @@ impl<'t> Frame<'t, '_, '_> {
         last: Option<Slot>,
     ) -> Run<Slot> {
         let mut receiver = receiver;
-        let Some((final_name, path)) = names.split_last() else { return Ok(receiver) };
+        let Some((final_name, path)) = names.split_last() else {
+            return Ok(receiver);
+        };
         for name in path {
-            receiver = self.field(dot, name, node, &[], None, receiver)?;
+            receiver = self.field(dot, name, node, &[], None, &receiver)?;
         }
-        self.field(dot, final_name, node, arguments, last, receiver)
+        self.field(dot, final_name, node, arguments, last, &receiver)
     }
 
     fn field(
@@ -579,7 +508,7 @@ impl<'t> Frame<'t, '_, '_> {
         node: &'t Operand,
         arguments: &'t [Operand],
         last: Option<Slot>,
-        receiver: Slot,
+        receiver: &Slot,
     ) -> Run<Slot> {
         let with_arguments = !arguments.is_empty() || last.is_some();
         match &receiver.value {
@@ -591,18 +520,31 @@ impl<'t> Frame<'t, '_, '_> {
                 if map.kind() == crate::helm::value::MapKind::Values
                     && let Some(method) = functions::values_method(name)
                 {
-                    return self.call(dot, method, Some(receiver.value.clone()), At::Operand(node), arguments, last);
+                    return self.call(
+                        dot,
+                        method,
+                        Some(receiver.value.clone()),
+                        At::Operand(node),
+                        arguments,
+                        last,
+                    );
                 }
                 if with_arguments {
                     return self.fail(format!("{} is not a method but has arguments", name.lossy()));
                 }
-                Ok(Slot { value: map.get(name).unwrap_or(Value::Nil), boxed: true })
+                Ok(Slot {
+                    value: map.get(name).unwrap_or(Value::Nil),
+                    boxed: true,
+                })
             }
             Value::TextMap(pairs) => {
                 if with_arguments {
                     return self.fail(format!("{} is not a method but has arguments", name.lossy()));
                 }
-                let found = pairs.iter().find(|(key, _)| key == name).map(|(_, text)| text.clone());
+                let found = pairs
+                    .iter()
+                    .find(|(key, _)| key == name)
+                    .map(|(_, text)| text.clone());
                 Ok(Slot::plain(Value::Text(found.unwrap_or_else(|| Text::from("")))))
             }
             Value::Object(object) => {
@@ -621,23 +563,26 @@ impl<'t> Frame<'t, '_, '_> {
                             }
                             return Ok(Slot::plain(value));
                         }
-                        self.no_field(name, &receiver)
+                        self.no_field(name, receiver)
                     }
                     Object::Files(files) => {
                         let found = files.iter().find(|(path, _)| path == name);
                         let bytes = found.map_or_else(|| Text::from(""), |(_, bytes)| bytes.clone());
                         Ok(Slot::plain(Value::Bytes(bytes)))
                     }
-                    _ => self.no_field(name, &receiver),
+                    _ => self.no_field(name, receiver),
                 }
             }
-            _ => self.no_field(name, &receiver),
+            _ => self.no_field(name, receiver),
         }
     }
 
     fn no_field(&self, name: &Text, receiver: &Slot) -> Run<Slot> {
-        let kind =
-            if receiver.boxed { "interface {}" } else { receiver.value.type_name(self.machine.v3()) };
+        let kind = if receiver.boxed {
+            "interface {}"
+        } else {
+            receiver.value.type_name(self.machine.v3())
+        };
         self.fail(format!("can't evaluate field {} in type {kind}", name.lossy()))
     }
 
@@ -661,10 +606,10 @@ impl<'t> Frame<'t, '_, '_> {
         for (index, operand) in arguments.iter().enumerate() {
             values.push(self.argument(dot, function.parameter(index), operand)?);
         }
-        if function.special == Special::Length && self.has_no_value(&values, arguments, last.as_ref()) {
+        if function.special == Special::Length && Self::has_no_value(&values, arguments, last.as_ref()) {
             self.at = node;
             let message = "error calling len: reflect: call of reflect.Value.Type on zero Value";
-            return Err(self.failure(message.to_owned(), Some(Failure::new("reflect"))));
+            return Err(self.failure(message, Some(Failure::new("reflect"))));
         }
         if let Some(last) = last {
             let wanted = if function.variadic && arguments.len() + 1 > function.fixed() {
@@ -679,13 +624,13 @@ impl<'t> Frame<'t, '_, '_> {
             Err(inner) => {
                 self.at = node;
                 let message = format!("error calling {}: {}", function.name, inner.message);
-                Err(self.failure(message, Some(inner)))
+                Err(self.failure(&message, Some(inner)))
             }
         }
     }
 
     /// Whether the only argument is no value at all, not merely a nil of a map.
-    fn has_no_value(&self, values: &[Value], arguments: &[Operand], last: Option<&Slot>) -> bool {
+    fn has_no_value(values: &[Value], arguments: &[Operand], last: Option<&Slot>) -> bool {
         if let Some(last) = last {
             return matches!(last.value, Value::Nil);
         }
@@ -703,7 +648,9 @@ impl<'t> Frame<'t, '_, '_> {
         if function.variadic {
             let least = function.fixed();
             if all < least {
-                return self.fail(format!("wrong number of args for {name}: want at least {least} got {given}"));
+                return self.fail(format!(
+                    "wrong number of args for {name}: want at least {least} got {given}"
+                ));
             }
         } else if all != function.parameters.len() {
             let want = function.parameters.len();
@@ -774,16 +721,27 @@ impl<'t> Frame<'t, '_, '_> {
             (Type::Any | Type::Bool, OperandKind::Bool(value)) => Ok(Value::Bool(*value)),
             (Type::Any | Type::Text, OperandKind::Text { text, .. }) => Ok(Value::Text(text.clone())),
             (Type::Any, OperandKind::Number(number)) => self.ideal(number),
-            (Type::Int, OperandKind::Number(Number { integer: Some(value), .. })) => Ok(Value::Int(*value)),
-            (Type::Int64, OperandKind::Number(Number { integer: Some(value), .. })) => Ok(Value::Int64(*value)),
-            (Type::Float, OperandKind::Number(Number { float: Some(value), .. })) => Ok(Value::Float(*value)),
+            (
+                Type::Int,
+                OperandKind::Number(Number {
+                    integer: Some(value), ..
+                }),
+            ) => Ok(Value::Int(*value)),
+            (
+                Type::Float,
+                OperandKind::Number(Number {
+                    float: Some(value), ..
+                }),
+            ) => Ok(Value::Float(*value)),
             (Type::Bool, _) => self.fail(format!("expected bool; found {}", operand.printed())),
             (Type::Text, _) => self.fail(format!("expected string; found {}", operand.printed())),
-            (Type::Int | Type::Int64, _) => self.fail(format!("expected integer; found {}", operand.printed())),
+            (Type::Int, _) => self.fail(format!("expected integer; found {}", operand.printed())),
             (Type::Float, _) => self.fail(format!("expected float; found {}", operand.printed())),
-            (other, _) => {
-                self.fail(format!("can't handle {} for arg of type {}", operand.printed(), other.name()))
-            }
+            (other, _) => self.fail(format!(
+                "can't handle {} for arg of type {}",
+                operand.printed(),
+                other.name()
+            )),
         }
     }
 
@@ -794,9 +752,10 @@ impl<'t> Frame<'t, '_, '_> {
         match (&slot.value, slot.boxed) {
             (Value::Nil, false) if wanted.can_be_nil() => Ok(wanted.zero()),
             (Value::Nil, false) => self.fail(format!("invalid value; expected {}", wanted.name())),
-            (Value::Nil, true) => {
-                self.fail(format!("wrong type for value; expected {}; got interface {{}}", wanted.name()))
-            }
+            (Value::Nil, true) => self.fail(format!(
+                "wrong type for value; expected {}; got interface {{}}",
+                wanted.name()
+            )),
             (value, _) => self.fail(format!(
                 "wrong type for value; expected {}; got {}",
                 wanted.name(),
@@ -809,9 +768,4 @@ impl<'t> Frame<'t, '_, '_> {
 /// A word in a message about arguments: pipelines without their parentheses.
 fn argument_shown(operand: &Operand) -> String {
     operand.printed()
-}
-
-/// An empty map for typed nils.
-pub(crate) fn empty_map() -> Value {
-    Value::Map(Map::new())
 }

@@ -11,16 +11,31 @@ pub(crate) fn print_value(out: &mut Vec<u8>, value: &Value, compat_v3: bool) {
             Object::Record(record) if record.shown.is_some() => {
                 out.extend_from_slice(record.shown.as_ref().map_or(&[], |text| text.bytes()));
             }
-            _ => Printer { out, compat_v3, flags: Flags::default() }.argument(value, 'v'),
+            _ => Printer {
+                out,
+                compat_v3,
+                flags: Flags::default(),
+            }
+            .argument(value, 'v'),
         },
-        other => Printer { out, compat_v3, flags: Flags::default() }.argument(other, 'v'),
+        other => Printer {
+            out,
+            compat_v3,
+            flags: Flags::default(),
+        }
+        .argument(other, 'v'),
     }
 }
 
 /// `%v` of a value; nil is `<nil>`.
 pub(crate) fn display(value: &Value, compat_v3: bool) -> Vec<u8> {
     let mut out = Vec::new();
-    Printer { out: &mut out, compat_v3, flags: Flags::default() }.argument(value, 'v');
+    Printer {
+        out: &mut out,
+        compat_v3,
+        flags: Flags::default(),
+    }
+    .argument(value, 'v');
     out
 }
 
@@ -33,7 +48,12 @@ pub(crate) fn sprint(values: &[Value], compat_v3: bool) -> Vec<u8> {
         if index > 0 && !text && !previous_text {
             out.push(b' ');
         }
-        Printer { out: &mut out, compat_v3, flags: Flags::default() }.argument(value, 'v');
+        Printer {
+            out: &mut out,
+            compat_v3,
+            flags: Flags::default(),
+        }
+        .argument(value, 'v');
         previous_text = text;
     }
     out
@@ -46,12 +66,18 @@ pub(crate) fn sprintln(values: &[Value], compat_v3: bool) -> Vec<u8> {
         if index > 0 {
             out.push(b' ');
         }
-        Printer { out: &mut out, compat_v3, flags: Flags::default() }.argument(value, 'v');
+        Printer {
+            out: &mut out,
+            compat_v3,
+            flags: Flags::default(),
+        }
+        .argument(value, 'v');
     }
     out.push(b'\n');
     out
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "Go's flags")]
 #[derive(Clone, Copy, Default)]
 struct Flags {
     width: Option<usize>,
@@ -72,8 +98,15 @@ const WIDEST: usize = 1_000_000;
 
 /// `fmt.Sprintf`
 pub(crate) fn sprintf(format: &[u8], values: &[Value], compat_v3: bool) -> Vec<u8> {
-    let mut formatter =
-        Formatter { format, position: 0, values, argument: 0, reordered: false, good_index: true, compat_v3 };
+    let mut formatter = Formatter {
+        format,
+        position: 0,
+        values,
+        argument: 0,
+        reordered: false,
+        good_index: true,
+        compat_v3,
+    };
     let mut out = Vec::with_capacity(format.len() + 16);
     formatter.run(&mut out);
     out
@@ -116,7 +149,12 @@ impl Formatter<'_> {
                 } else {
                     out.extend_from_slice(value.type_name(self.compat_v3).as_bytes());
                     out.push(b'=');
-                    Printer { out, compat_v3: self.compat_v3, flags: Flags::default() }.argument(value, 'v');
+                    Printer {
+                        out,
+                        compat_v3: self.compat_v3,
+                        flags: Flags::default(),
+                    }
+                    .argument(value, 'v');
                 }
             }
             out.push(b')');
@@ -140,7 +178,12 @@ impl Formatter<'_> {
     }
 
     fn number(&mut self) -> Option<usize> {
-        let digits = self.format.get(self.position..)?.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let digits = self
+            .format
+            .get(self.position..)?
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
         if digits == 0 {
             return None;
         }
@@ -161,7 +204,9 @@ impl Formatter<'_> {
             self.position += 1;
             return false;
         };
-        let inner = rest.get(1..close).and_then(|inner| std::str::from_utf8(inner).ok());
+        let inner = rest
+            .get(1..close)
+            .and_then(|inner| std::str::from_utf8(inner).ok());
         self.position += close + 1;
         match inner.and_then(|inner| inner.parse::<usize>().ok()) {
             Some(number) if number >= 1 && number <= self.values.len() => {
@@ -270,7 +315,12 @@ impl Formatter<'_> {
             flags.sharp_v = std::mem::take(&mut flags.sharp);
             flags.plus_v = std::mem::take(&mut flags.plus);
         }
-        Printer { out, compat_v3: self.compat_v3, flags }.argument(value, verb);
+        Printer {
+            out,
+            compat_v3: self.compat_v3,
+            flags,
+        }
+        .argument(value, verb);
     }
 }
 
@@ -284,9 +334,8 @@ impl Printer<'_> {
     fn argument(&mut self, value: &Value, verb: char) {
         match (value, verb) {
             (Value::Nil, 'T' | 'v') => self.pad(b"<nil>"),
-            (Value::Nil, _) => self.bad_verb(value, verb),
+            (Value::Nil, _) | (_, 'p') => self.bad_verb(value, verb),
             (_, 'T') => self.text(value.type_name(self.compat_v3).as_bytes(), 's'),
-            (_, 'p') => self.bad_verb(value, verb),
             _ => self.value(value, verb, 0),
         }
     }
@@ -294,12 +343,14 @@ impl Printer<'_> {
     fn bad_verb(&mut self, value: &Value, verb: char) {
         self.out.extend_from_slice(b"%!");
         let mut buffer = [0; 4];
-        self.out.extend_from_slice(verb.encode_utf8(&mut buffer).as_bytes());
+        self.out
+            .extend_from_slice(verb.encode_utf8(&mut buffer).as_bytes());
         self.out.push(b'(');
         if matches!(value, Value::Nil) {
             self.out.extend_from_slice(b"<nil>");
         } else {
-            self.out.extend_from_slice(value.type_name(self.compat_v3).as_bytes());
+            self.out
+                .extend_from_slice(value.type_name(self.compat_v3).as_bytes());
             self.out.push(b'=');
             let flags = std::mem::take(&mut self.flags);
             self.value(value, 'v', 0);
@@ -311,7 +362,9 @@ impl Printer<'_> {
     fn value(&mut self, value: &Value, verb: char, depth: usize) {
         match value {
             Value::Nil => self.pad(b"<nil>"),
-            Value::Bool(flag) if matches!(verb, 't' | 'v') => self.pad(if *flag { b"true" } else { b"false" }),
+            Value::Bool(flag) if matches!(verb, 't' | 'v') => {
+                self.pad(if *flag { b"true" } else { b"false" });
+            }
             Value::Int(number) | Value::Int64(number) => {
                 self.integer(value, number.unsigned_abs(), *number < 0, verb);
             }
@@ -325,8 +378,10 @@ impl Printer<'_> {
                 self.map(value, entries.into_iter(), verb, depth);
             }
             Value::TextMap(pairs) => {
-                let entries: Vec<(Text, Value)> =
-                    pairs.iter().map(|(key, text)| (key.clone(), Value::Text(text.clone()))).collect();
+                let entries: Vec<(Text, Value)> = pairs
+                    .iter()
+                    .map(|(key, text)| (key.clone(), Value::Text(text.clone())))
+                    .collect();
                 self.map(value, entries.into_iter(), verb, depth);
             }
             Value::List(_) | Value::Lists(_) | Value::Texts(_) | Value::Ints(_) | Value::Bytes(_) => {
@@ -340,14 +395,19 @@ impl Printer<'_> {
     fn list(&mut self, value: &Value, verb: char, depth: usize) {
         let items = value.items().unwrap_or_default();
         if self.flags.sharp_v {
-            self.out.extend_from_slice(value.type_name(self.compat_v3).as_bytes());
+            self.out
+                .extend_from_slice(value.type_name(self.compat_v3).as_bytes());
             self.out.push(b'{');
         } else {
             self.out.push(b'[');
         }
         for (index, item) in items.iter().enumerate() {
             if index > 0 {
-                self.out.extend_from_slice(if self.flags.sharp_v { b", ".as_slice() } else { b" ".as_slice() });
+                self.out.extend_from_slice(if self.flags.sharp_v {
+                    b", ".as_slice()
+                } else {
+                    b" ".as_slice()
+                });
             }
             self.element(item, verb, depth);
         }
@@ -370,14 +430,19 @@ impl Printer<'_> {
 
     fn map(&mut self, value: &Value, entries: impl Iterator<Item = (Text, Value)>, verb: char, depth: usize) {
         if self.flags.sharp_v {
-            self.out.extend_from_slice(value.type_name(self.compat_v3).as_bytes());
+            self.out
+                .extend_from_slice(value.type_name(self.compat_v3).as_bytes());
             self.out.push(b'{');
         } else {
             self.out.extend_from_slice(b"map[");
         }
         for (index, (key, item)) in entries.enumerate() {
             if index > 0 {
-                self.out.extend_from_slice(if self.flags.sharp_v { b", ".as_slice() } else { b" ".as_slice() });
+                self.out.extend_from_slice(if self.flags.sharp_v {
+                    b", ".as_slice()
+                } else {
+                    b" ".as_slice()
+                });
             }
             self.element(&Value::Text(key), verb, depth);
             self.out.push(b':');
@@ -397,8 +462,10 @@ impl Printer<'_> {
             Object::Duration(number) => self.integer(value, number.unsigned_abs(), *number < 0, verb),
             Object::VersionSet(_) => self.list(value, verb, depth),
             Object::Files(files) => {
-                let entries: Vec<(Text, Value)> =
-                    files.iter().map(|(path, bytes)| (path.clone(), Value::Bytes(bytes.clone()))).collect();
+                let entries: Vec<(Text, Value)> = files
+                    .iter()
+                    .map(|(path, bytes)| (path.clone(), Value::Bytes(bytes.clone())))
+                    .collect();
                 self.map(value, entries.into_iter(), verb, depth);
             }
             Object::Record(record) => {
@@ -428,7 +495,11 @@ impl Printer<'_> {
     fn pad(&mut self, text: &[u8]) {
         let length = text.iter().filter(|byte| *byte & 0xC0 != 0x80).count();
         let missing = self.flags.width.unwrap_or(0).saturating_sub(length);
-        let filler = if self.flags.zero && !self.flags.minus { b'0' } else { b' ' };
+        let filler = if self.flags.zero && !self.flags.minus {
+            b'0'
+        } else {
+            b' '
+        };
         if !self.flags.minus {
             self.out.extend(std::iter::repeat_n(filler, missing));
         }
@@ -454,7 +525,9 @@ impl Printer<'_> {
     }
 
     fn truncated<'t>(&self, text: &'t [u8]) -> &'t [u8] {
-        let Some(precision) = self.flags.precision else { return text };
+        let Some(precision) = self.flags.precision else {
+            return text;
+        };
         let end = text
             .iter()
             .enumerate()
@@ -486,7 +559,11 @@ impl Printer<'_> {
             if self.flags.sharp && (index == 0 || self.flags.space) {
                 shown.extend_from_slice(if upper { b"0X" } else { b"0x" });
             }
-            let digits = if upper { format!("{byte:02X}") } else { format!("{byte:02x}") };
+            let digits = if upper {
+                format!("{byte:02X}")
+            } else {
+                format!("{byte:02x}")
+            };
             shown.extend_from_slice(digits.as_bytes());
         }
         self.pad(&shown);
@@ -510,7 +587,11 @@ impl Printer<'_> {
             self.flags = flags;
             return;
         }
-        let sign = match (negative, self.flags.plus || self.flags.plus_v && verb != 'v', self.flags.space) {
+        let sign = match (
+            negative,
+            self.flags.plus || self.flags.plus_v && verb != 'v',
+            self.flags.space,
+        ) {
             (true, _, _) => "-",
             (false, true, _) => "+",
             (false, false, true) => " ",
@@ -549,11 +630,18 @@ impl Printer<'_> {
             'v' => self.general(number, 'g'),
             'g' | 'G' => self.general(number, verb),
             'f' | 'F' => special(number).unwrap_or_else(|| {
-                format!("{number:.precision$}", precision = self.flags.precision.unwrap_or(6))
+                format!(
+                    "{number:.precision$}",
+                    precision = self.flags.precision.unwrap_or(6)
+                )
             }),
             'e' | 'E' => special(number).unwrap_or_else(|| {
                 let text = exponent_form(number, self.flags.precision.unwrap_or(6));
-                if verb == 'E' { text.to_ascii_uppercase() } else { text }
+                if verb == 'E' {
+                    text.to_ascii_uppercase()
+                } else {
+                    text
+                }
             }),
             _ => return self.bad_verb(value, verb),
         };
@@ -567,7 +655,8 @@ impl Printer<'_> {
         if self.flags.zero && !self.flags.minus && number.is_finite() {
             let width = self.flags.width.unwrap_or(0);
             let zeros = "0".repeat(width.saturating_sub(sign.len() + digits.len()));
-            self.out.extend_from_slice(format!("{sign}{zeros}{digits}").as_bytes());
+            self.out
+                .extend_from_slice(format!("{sign}{zeros}{digits}").as_bytes());
             return;
         }
         let text = format!("{sign}{digits}");
@@ -583,7 +672,11 @@ impl Printer<'_> {
             (None, None) => convert::float_general(number),
             (None, Some(precision)) => general_form(number, precision.max(1)),
         };
-        if verb == 'G' { text.to_ascii_uppercase() } else { text }
+        if verb == 'G' {
+            text.to_ascii_uppercase()
+        } else {
+            text
+        }
     }
 }
 
@@ -607,16 +700,26 @@ fn exponent_form(number: f64, precision: usize) -> String {
 
 fn general_form(number: f64, precision: usize) -> String {
     let rounded = exponent_form(number, precision - 1);
-    let exponent: i32 = rounded.split_once('e').and_then(|(_, exponent)| exponent.parse().ok()).unwrap_or(0);
+    let exponent: i32 = rounded
+        .split_once('e')
+        .and_then(|(_, exponent)| exponent.parse().ok())
+        .unwrap_or(0);
     let strip = |text: &str| {
-        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text.to_owned() }
+        if text.contains('.') {
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        } else {
+            text.to_owned()
+        }
     };
     if exponent < -4 || exponent >= i32::try_from(precision).unwrap_or(i32::MAX) {
         let (mantissa, exponent) = rounded.split_once('e').unwrap_or((&rounded, "+00"));
         return format!("{}e{exponent}", strip(mantissa));
     }
     let decimals = i32::try_from(precision).unwrap_or(0) - 1 - exponent;
-    strip(&format!("{number:.decimals$}", decimals = usize::try_from(decimals).unwrap_or(0)))
+    strip(&format!(
+        "{number:.decimals$}",
+        decimals = usize::try_from(decimals).unwrap_or(0)
+    ))
 }
 
 #[cfg(test)]
@@ -635,7 +738,7 @@ mod tests {
             ("%+d", Value::Int(42), "+42"),
             ("%x", Value::text("hi"), "6869"),
             ("%#x", Value::Int(255), "0xff"),
-            ("%6.2f|", Value::Float(3.14159), "  3.14|"),
+            ("%6.2f|", Value::Float(2.25), "  2.25|"),
             ("%e", Value::Float(1234.5), "1.234500e+03"),
             ("%.3g", Value::Float(1234.5), "1.23e+03"),
             ("%q", Value::list(vec![Value::text("a")]), "[\"a\"]"),
@@ -643,7 +746,11 @@ mod tests {
             ("%.1s", Value::text("éa"), "é"),
             ("%c%%", Value::Int(65), "A%"),
             ("%t", Value::Bool(true), "true"),
-            ("%v", Value::Map(Map::from_pairs([("b", Value::Int(1)), ("a", Value::Nil)])), "map[a:<nil> b:1]"),
+            (
+                "%v",
+                Value::Map(Map::from_pairs([("b", Value::Int(1)), ("a", Value::Nil)])),
+                "map[a:<nil> b:1]",
+            ),
             ("%T", Value::list(vec![]), "[]interface {}"),
             ("%", Value::Int(1), "%!(NOVERB)%!(EXTRA int=1)"),
             ("%d %d", Value::Int(1), "1 %!d(MISSING)"),

@@ -86,7 +86,10 @@ pub(super) fn lex(input: &[u8]) -> Tokens {
             line: lexer.start_line,
         });
     }
-    Tokens { tokens: lexer.tokens, error }
+    Tokens {
+        tokens: lexer.tokens,
+        error,
+    }
 }
 
 impl<'a> Lexer<'a> {
@@ -99,7 +102,12 @@ impl<'a> Lexer<'a> {
     }
 
     fn emit(&mut self, kind: Kind) {
-        self.tokens.push(Token { kind, start: self.start, end: self.position, line: self.start_line });
+        self.tokens.push(Token {
+            kind,
+            start: self.start,
+            end: self.position,
+            line: self.start_line,
+        });
         self.ignore();
     }
 
@@ -136,7 +144,10 @@ impl<'a> Lexer<'a> {
         let mut end = delimiter;
         if has_left_trim(self.input.get(delimiter + 2..).unwrap_or(&[])) {
             let text = self.input.get(self.start..delimiter).unwrap_or(&[]);
-            let kept = text.iter().rposition(|byte| !SPACES.contains(byte)).map_or(0, |last| last + 1);
+            let kept = text
+                .iter()
+                .rposition(|byte| !SPACES.contains(byte))
+                .map_or(0, |last| last + 1);
             end = self.start + kept;
         }
         self.position = end;
@@ -151,7 +162,12 @@ impl<'a> Lexer<'a> {
     fn left_delimiter(&mut self) -> Result<bool, String> {
         self.position += 2;
         let marker = if has_left_trim(self.rest()) { 2 } else { 0 };
-        if self.input.get(self.position + marker..).unwrap_or(&[]).starts_with(b"/*") {
+        if self
+            .input
+            .get(self.position + marker..)
+            .unwrap_or(&[])
+            .starts_with(b"/*")
+        {
             self.position += marker;
             self.ignore();
             self.comment()?;
@@ -284,7 +300,10 @@ impl<'a> Lexer<'a> {
             0x20..=0x7E => self.single(Kind::Character),
             _ => {
                 let character = self.character();
-                return Err(format!("unrecognized character in action: {}", unicode(character)));
+                return Err(format!(
+                    "unrecognized character in action: {}",
+                    unicode(character)
+                ));
             }
         }
         Ok(())

@@ -82,7 +82,10 @@ pub(crate) enum OperandKind {
     Nil,
     Bool(bool),
     Number(Number),
-    Text { quoted: Text, text: Text },
+    Text {
+        quoted: Text,
+        text: Text,
+    },
     /// `.A.B`
     Field(Vec<Text>),
     /// `$x.A.B`

@@ -7,8 +7,13 @@ use crate::helm::yaml::resolve::{Resolved, parse_integer};
 /// Reads a number constant; the error is Go's message.
 pub(super) fn number(text: &str) -> Result<Number, String> {
     let bad = || format!("bad number syntax: {}", convert::quote(text.as_bytes()));
-    let mut number =
-        Number { text: Text::from(text), integer: None, unsigned: None, float: None, floating: false };
+    let mut number = Number {
+        text: Text::from(text),
+        integer: None,
+        unsigned: None,
+        float: None,
+        floating: false,
+    };
     if text.ends_with('i') {
         return Err(bad());
     }
@@ -24,7 +29,10 @@ pub(super) fn number(text: &str) -> Result<Number, String> {
         Some(Resolved::Uint(value)) => number.unsigned = Some(value),
         _ => {}
     }
-    let hexadecimal = plain.trim_start_matches(['+', '-']).to_ascii_lowercase().starts_with("0x");
+    let hexadecimal = plain
+        .trim_start_matches(['+', '-'])
+        .to_ascii_lowercase()
+        .starts_with("0x");
     if let Some(value) = number.integer {
         number.float = Some(int_to_float(value));
     } else if let Some(value) = number.unsigned {
@@ -32,9 +40,15 @@ pub(super) fn number(text: &str) -> Result<Number, String> {
         let value = value as f64;
         number.float = Some(value);
     } else {
-        let value = if hexadecimal { hex_float(&plain) } else { plain.parse::<f64>().ok() };
+        let value = if hexadecimal {
+            hex_float(&plain)
+        } else {
+            plain.parse::<f64>().ok()
+        };
         let looks_like = plain.contains(['.', 'e', 'E', 'p', 'P']);
-        if let Some(value) = value.filter(|value| value.is_finite() && plain.contains(|c: char| c.is_ascii_digit())) {
+        if let Some(value) =
+            value.filter(|value| value.is_finite() && plain.contains(|c: char| c.is_ascii_digit()))
+        {
             if !looks_like {
                 return Err(format!("integer overflow: {}", convert::quote(text.as_bytes())));
             }
@@ -48,7 +62,10 @@ pub(super) fn number(text: &str) -> Result<Number, String> {
     number.floating = !hexadecimal && plain.contains(['.', 'e', 'E', 'p', 'P'])
         || hexadecimal && plain.contains(['p', 'P', '.']);
     if number.integer.is_none() && number.unsigned.is_none() && number.float.is_none() {
-        return Err(format!("illegal number syntax: {}", convert::quote(text.as_bytes())));
+        return Err(format!(
+            "illegal number syntax: {}",
+            convert::quote(text.as_bytes())
+        ));
     }
     Ok(number)
 }
@@ -85,7 +102,10 @@ fn hex_float(text: &str) -> Option<f64> {
 /// Reads a character constant with its quotes.
 pub(super) fn character(text: &str) -> Result<Number, String> {
     let malformed = || format!("malformed character constant: {text}");
-    let inner = text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')).ok_or_else(malformed)?;
+    let inner = text
+        .strip_prefix('\'')
+        .and_then(|rest| rest.strip_suffix('\''))
+        .ok_or_else(malformed)?;
     let (bytes, used) = unescape_one(inner.as_bytes(), b'\'').ok_or_else(malformed)?;
     if used != inner.len() {
         return Err(malformed());
@@ -189,7 +209,10 @@ mod tests {
 
     #[test]
     fn strings_lose_their_quotes() {
-        assert_eq!(unquote(br#""a\n\u00e9\x41""#), Some("a\né\u{41}".as_bytes().to_vec()));
+        assert_eq!(
+            unquote(br#""a\n\u00e9\x41""#),
+            Some("a\né\u{41}".as_bytes().to_vec())
+        );
         assert_eq!(unquote(b"`a\\n`"), Some(b"a\\n".to_vec()));
         assert_eq!(unquote(br#""\q""#), None);
     }

@@ -31,7 +31,10 @@ type Parse<T> = Result<T, ParseError>;
 
 /// Parses one file; `compat_v3` decides which functions exist.
 pub(crate) fn parse(name: &Text, text: &Text, compat: crate::helm::Compat) -> Parse<Parsed> {
-    let source = Arc::new(Source { name: name.clone(), text: text.clone() });
+    let source = Arc::new(Source {
+        name: name.clone(),
+        text: text.clone(),
+    });
     let Tokens { tokens, error } = lex(text);
     let mut parser = Parser {
         source,
@@ -48,7 +51,9 @@ pub(crate) fn parse(name: &Text, text: &Text, compat: crate::helm::Compat) -> Pa
         done: Vec::new(),
     };
     parser.file()?;
-    Ok(Parsed { templates: parser.done })
+    Ok(Parsed {
+        templates: parser.done,
+    })
 }
 
 struct Parser<'a> {
@@ -69,19 +74,23 @@ struct Parser<'a> {
 /// What ended a list of statements.
 enum Ending {
     End,
-    Else(Position),
+    Else,
 }
 
 enum Statement {
     Node(Node),
     Ending(Ending),
-    Nothing,
 }
 
 impl Parser<'_> {
     fn token(&self, index: usize) -> Token {
         let last = self.tokens.len().saturating_sub(1);
-        self.tokens.get(index.min(last)).cloned().unwrap_or(Token { kind: Kind::End, start: 0, end: 0, line: 1 })
+        self.tokens.get(index.min(last)).cloned().unwrap_or(Token {
+            kind: Kind::End,
+            start: 0,
+            end: 0,
+            line: 1,
+        })
     }
 
     fn next(&mut self) -> Token {
@@ -124,7 +133,10 @@ impl Parser<'_> {
     }
 
     fn fail<T>(&self, message: impl Into<String>) -> Parse<T> {
-        Err(ParseError { line: self.token(self.lexed).line, message: message.into() })
+        Err(ParseError {
+            line: self.token(self.lexed).line,
+            message: message.into(),
+        })
     }
 
     /// The token as Go prints it in messages.
@@ -132,8 +144,18 @@ impl Parser<'_> {
         match token.kind {
             Kind::End => "EOF".to_owned(),
             Kind::Error => self.error.clone().unwrap_or_default(),
-            Kind::Dot | Kind::Nil | Kind::Block | Kind::Break | Kind::Continue | Kind::Define | Kind::Else
-            | Kind::EndKeyword | Kind::If | Kind::Range | Kind::Template | Kind::With => {
+            Kind::Dot
+            | Kind::Nil
+            | Kind::Block
+            | Kind::Break
+            | Kind::Continue
+            | Kind::Define
+            | Kind::Else
+            | Kind::EndKeyword
+            | Kind::If
+            | Kind::Range
+            | Kind::Template
+            | Kind::With => {
                 format!("<{}>", self.value_text(token))
             }
             _ => {
@@ -153,8 +175,11 @@ impl Parser<'_> {
             let mut extra = String::new();
             if self.action_line != 0 && self.action_line != token.line {
                 let started = format!("started at {}:{}", self.source.name.lossy(), self.action_line);
-                extra =
-                    if message.ends_with(" action") { format!(" {started}") } else { format!(" in action {started}") };
+                extra = if message.ends_with(" action") {
+                    format!(" {started}")
+                } else {
+                    format!(" in action {started}")
+                };
             }
             return self.fail(format!("{message}{extra}"));
         }
@@ -163,7 +188,11 @@ impl Parser<'_> {
 
     fn expect(&mut self, kind: Kind, context: &str) -> Parse<Token> {
         let token = self.next_word();
-        if token.kind == kind { Ok(token) } else { self.unexpected(&token, context) }
+        if token.kind == kind {
+            Ok(token)
+        } else {
+            self.unexpected(&token, context)
+        }
     }
 
     fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Parse<T>) -> Parse<T> {
@@ -190,9 +219,8 @@ impl Parser<'_> {
             }
             match self.text_or_action()? {
                 Statement::Node(node) => body.push(node),
-                Statement::Nothing => {}
                 Statement::Ending(Ending::End) => return self.fail("unexpected {{end}}"),
-                Statement::Ending(Ending::Else(_)) => return self.fail("unexpected {{else}}"),
+                Statement::Ending(Ending::Else) => return self.fail("unexpected {{else}}"),
             }
         }
         self.add(self.source.name.clone(), body)
@@ -200,7 +228,11 @@ impl Parser<'_> {
 
     /// Adds a template; within one file a second non-empty body is an error.
     fn add(&mut self, name: Text, body: Vec<Node>) -> Parse<()> {
-        let template = Template { name, source: Arc::clone(&self.source), body: Arc::new(body) };
+        let template = Template {
+            name,
+            source: Arc::clone(&self.source),
+            body: Arc::new(body),
+        };
         let known = self.done.iter().position(|known| known.name == template.name);
         match known.and_then(|index| self.done.get(index).map(|known| (index, known.is_empty()))) {
             None => self.done.push(Arc::new(template)),
@@ -245,7 +277,7 @@ impl Parser<'_> {
         self.ranges = ranges;
         match ending {
             Ending::End => Ok(body),
-            Ending::Else(_) => self.fail(format!("unexpected {{{{else}}}} in {context}")),
+            Ending::Else => self.fail(format!("unexpected {{{{else}}}} in {context}")),
         }
     }
 
@@ -254,7 +286,6 @@ impl Parser<'_> {
         while self.peek_word().kind != Kind::End {
             match self.text_or_action()? {
                 Statement::Node(node) => body.push(node),
-                Statement::Nothing => {}
                 Statement::Ending(ending) => return Ok((body, ending)),
             }
         }
@@ -301,7 +332,11 @@ impl Parser<'_> {
 
     fn jump(&mut self, kind: Kind, position: Position) -> Parse<Statement> {
         self.next();
-        let word = if kind == Kind::Break { "{{break}}" } else { "{{continue}}" };
+        let word = if kind == Kind::Break {
+            "{{break}}"
+        } else {
+            "{{continue}}"
+        };
         let token = self.next_word();
         if token.kind != Kind::RightDelimiter {
             return self.unexpected(&token, word);
@@ -309,7 +344,11 @@ impl Parser<'_> {
         if self.ranges == 0 {
             return self.fail(format!("{word} outside {{{{range}}}}"));
         }
-        Ok(Statement::Node(if kind == Kind::Break { Node::Break(position) } else { Node::Continue(position) }))
+        Ok(Statement::Node(if kind == Kind::Break {
+            Node::Break(position)
+        } else {
+            Node::Continue(position)
+        }))
     }
 
     fn otherwise(&mut self) -> Parse<Statement> {
@@ -318,7 +357,7 @@ impl Parser<'_> {
         if !matches!(token.kind, Kind::If | Kind::With) {
             self.expect(Kind::RightDelimiter, "else")?;
         }
-        Ok(Statement::Ending(Ending::Else(offset(token.start))))
+        Ok(Statement::Ending(Ending::Else))
     }
 
     fn control(&mut self, kind: Kind) -> Parse<Node> {
@@ -338,7 +377,7 @@ impl Parser<'_> {
         }
         let otherwise = match ending {
             Ending::End => None,
-            Ending::Else(_) => {
+            Ending::Else => {
                 let next = self.peek_kind();
                 if next == kind && matches!(kind, Kind::If | Kind::With) {
                     self.next();
@@ -346,13 +385,18 @@ impl Parser<'_> {
                 } else {
                     match self.nested(Self::statements)? {
                         (body, Ending::End) => Some(body),
-                        (_, Ending::Else(_)) => return self.fail("expected end; found {{else}}"),
+                        (_, Ending::Else) => return self.fail("expected end; found {{else}}"),
                     }
                 }
             }
         };
         self.variables.truncate(visible);
-        let branch = Box::new(Branch { position: pipe.position, pipe, body, otherwise });
+        let branch = Box::new(Branch {
+            position: pipe.position,
+            pipe,
+            body,
+            otherwise,
+        });
         Ok(match kind {
             Kind::If => Node::If(branch),
             Kind::With => Node::With(branch),
@@ -377,7 +421,11 @@ impl Parser<'_> {
         let body = self.separate_body(CONTEXT)?;
         self.add(name.clone(), body)?;
         let position = offset(token.start);
-        Ok(Statement::Node(Node::Call(Box::new(Call { position, name, pipe: Some(pipe) }))))
+        Ok(Statement::Node(Node::Call(Box::new(Call {
+            position,
+            name,
+            pipe: Some(pipe),
+        }))))
     }
 
     fn template_call(&mut self) -> Parse<Statement> {
@@ -392,13 +440,21 @@ impl Parser<'_> {
             Some(self.pipeline(CONTEXT, Kind::RightDelimiter)?)
         };
         let position = offset(token.start);
-        Ok(Statement::Node(Node::Call(Box::new(Call { position, name, pipe }))))
+        Ok(Statement::Node(Node::Call(Box::new(Call {
+            position,
+            name,
+            pipe,
+        }))))
     }
 
     fn pipeline(&mut self, context: &str, end: Kind) -> Parse<Pipe> {
         let start = self.peek_word();
-        let mut pipe =
-            Pipe { position: offset(start.start), assigns: false, variables: Vec::new(), commands: Vec::new() };
+        let mut pipe = Pipe {
+            position: offset(start.start),
+            assigns: false,
+            variables: Vec::new(),
+            commands: Vec::new(),
+        };
         self.declarations(&mut pipe, context)?;
         loop {
             let token = self.peek_word();
@@ -408,8 +464,18 @@ impl Parser<'_> {
                     self.check_pipeline(&pipe, context)?;
                     return Ok(pipe);
                 }
-                Kind::Bool | Kind::CharConstant | Kind::Complex | Kind::Dot | Kind::Field | Kind::Identifier
-                | Kind::Number | Kind::Nil | Kind::RawString | Kind::String | Kind::Variable | Kind::LeftParen => {
+                Kind::Bool
+                | Kind::CharConstant
+                | Kind::Complex
+                | Kind::Dot
+                | Kind::Field
+                | Kind::Identifier
+                | Kind::Number
+                | Kind::Nil
+                | Kind::RawString
+                | Kind::String
+                | Kind::Variable
+                | Kind::LeftParen => {
                     let command = self.command()?;
                     pipe.commands.push(command);
                 }
@@ -504,7 +570,11 @@ impl Parser<'_> {
         }
         let mut words = words.into_iter();
         match words.next() {
-            Some(first) => Ok(Command { position, first, rest: words.collect() }),
+            Some(first) => Ok(Command {
+                position,
+                first,
+                rest: words.collect(),
+            }),
             None => self.fail("empty command"),
         }
     }
@@ -552,7 +622,10 @@ impl Parser<'_> {
                 match functions::find(&name, self.compat) {
                     Some(function) => OperandKind::Function(function),
                     None => {
-                        return self.fail(format!("function {} not defined", convert::quote(name.as_bytes())));
+                        return self.fail(format!(
+                            "function {} not defined",
+                            convert::quote(name.as_bytes())
+                        ));
                     }
                 }
             }
@@ -573,7 +646,10 @@ impl Parser<'_> {
             }
             Kind::String | Kind::RawString => {
                 let text = self.unquoted(&token)?;
-                OperandKind::Text { quoted: Text::from(self.value(&token)), text }
+                OperandKind::Text {
+                    quoted: Text::from(self.value(&token)),
+                    text,
+                }
             }
             _ => {
                 self.position -= 1;

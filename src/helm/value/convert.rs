@@ -1,5 +1,10 @@
 //! Go's conversions between numbers and text. Pure functions without state.
 
+#![expect(
+    clippy::format_push_string,
+    reason = "short strings; writing in place would give a result to ignore"
+)]
+
 use base64::Engine as _;
 
 /// Standard base64 with padding.
@@ -36,7 +41,10 @@ pub(crate) fn float_general(value: f64) -> String {
 
 fn plain_decimal(digits: &str, exponent: i32) -> String {
     let Ok(whole) = usize::try_from(exponent + 1) else {
-        return format!("0.{}{digits}", "0".repeat(usize::try_from(-exponent - 1).unwrap_or(0)));
+        return format!(
+            "0.{}{digits}",
+            "0".repeat(usize::try_from(-exponent - 1).unwrap_or(0))
+        );
     };
     if whole == 0 {
         return format!("0.{digits}");
@@ -60,7 +68,10 @@ pub(crate) fn float_json(value: f64) -> Option<String> {
         let (first, rest) = digits.split_at(1.min(digits.len()));
         let dot = if rest.is_empty() { "" } else { "." };
         let exponent_sign = if exponent < 0 { '-' } else { '+' };
-        return Some(format!("{sign}{first}{dot}{rest}e{exponent_sign}{}", exponent.abs()));
+        return Some(format!(
+            "{sign}{first}{dot}{rest}e{exponent_sign}{}",
+            exponent.abs()
+        ));
     }
     Some(format!("{sign}{}", plain_decimal(&digits, exponent)))
 }
@@ -124,9 +135,18 @@ pub(crate) fn is_printable(character: char) -> bool {
         ' '..='~' => true,
         '\0'..='\u{A0}' | '\u{AD}' => false,
         _ if character.is_whitespace() || character.is_control() => false,
-        '\u{600}'..='\u{605}' | '\u{61C}' | '\u{6DD}' | '\u{70F}' | '\u{180E}' | '\u{200B}'..='\u{200F}'
-        | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}'
-        | '\u{E000}'..='\u{F8FF}' | '\u{E0000}'..='\u{10FFFF}' => false,
+        '\u{600}'..='\u{605}'
+        | '\u{61C}'
+        | '\u{6DD}'
+        | '\u{70F}'
+        | '\u{180E}'
+        | '\u{200B}'..='\u{200F}'
+        | '\u{2028}'..='\u{202E}'
+        | '\u{2060}'..='\u{206F}'
+        | '\u{FEFF}'
+        | '\u{FFF9}'..='\u{FFFB}'
+        | '\u{E000}'..='\u{F8FF}'
+        | '\u{E0000}'..='\u{10FFFF}' => false,
         _ => code & 0xFFFE != 0xFFFE && !(0xFDD0..=0xFDEF).contains(&code),
     }
 }
@@ -157,7 +177,10 @@ mod tests {
 
     #[test]
     fn quoting_as_go_does() {
-        assert_eq!(quote("é☃\x01\u{200b}\n\"".as_bytes()), "\"é☃\\x01\\u200b\\n\\\"\"");
+        assert_eq!(
+            quote("é☃\x01\u{200b}\n\"".as_bytes()),
+            "\"é☃\\x01\\u200b\\n\\\"\""
+        );
         assert_eq!(quote(b"\xff"), "\"\\xff\"");
     }
 }

@@ -53,16 +53,20 @@ impl Record {
     /// The value of a field.
     pub(crate) fn field(&self, name: &[u8]) -> Option<Value> {
         let mut known = self.fields.iter().chain(&self.methods);
-        known.find(|(field, _)| field.as_bytes() == name).map(|(_, value)| value.clone())
+        known
+            .find(|(field, _)| field.as_bytes() == name)
+            .map(|(_, value)| value.clone())
     }
 }
 
 impl Record {
     /// The fields that JSON shows, in order.
     pub(crate) fn json_fields(&self) -> Vec<(Text, Value)> {
-        let named = self.fields.iter().enumerate().map(|(index, (name, value))| {
-            (*self.json_names.get(index).unwrap_or(name), value)
-        });
+        let named = self
+            .fields
+            .iter()
+            .enumerate()
+            .map(|(index, (name, value))| (*self.json_names.get(index).unwrap_or(name), value));
         named
             .filter(|(name, value)| !self.omits_empty || *name == "IsRoot" || value.truth())
             .map(|(name, value)| (Text::from(name), value.clone()))
@@ -120,25 +124,27 @@ impl Object {
             Self::Record(record) => record.plain.clone(),
             Self::Version(version) => Some(Text::from(version.to_string())),
             Self::Time(moment) => Some(Text::from(moment.to_string())),
-            Self::Duration(nanoseconds) => {
-                Some(Text::from(crate::helm::functions::dates::duration_text(*nanoseconds)))
-            }
+            Self::Duration(nanoseconds) => Some(Text::from(crate::helm::functions::dates::duration_text(
+                *nanoseconds,
+            ))),
             Self::Files(_) | Self::VersionSet(_) => None,
         }
     }
 
     /// The value that JSON and YAML encoders see.
-    pub(crate) fn json(&self) -> Option<Value> {
-        Some(match self {
+    pub(crate) fn json(&self) -> Value {
+        match self {
             Self::Files(files) => Value::Map(super::Map::from_pairs(
-                files.iter().map(|(path, bytes)| (path.clone(), Value::Bytes(bytes.clone()))),
+                files
+                    .iter()
+                    .map(|(path, bytes)| (path.clone(), Value::Bytes(bytes.clone()))),
             )),
             Self::VersionSet(versions) => Value::Texts(Rc::new(versions.to_vec())),
             Self::Record(record) => Value::Map(super::Map::from_pairs(record.json_fields())),
             Self::Version(version) => Value::text(version.to_string()),
             Self::Time(moment) => Value::text(moment.rfc3339_nano()),
             Self::Duration(nanoseconds) => Value::Int64(*nanoseconds),
-        })
+        }
     }
 
     /// Equality of the contents.
@@ -151,7 +157,11 @@ impl Object {
             (Self::Duration(left), Self::Duration(right)) => left == right,
             (Self::Record(left), Self::Record(right)) => {
                 left.type_name == right.type_name
-                    && left.fields.iter().zip(&right.fields).all(|(a, b)| a.1.deep_equal(&b.1))
+                    && left
+                        .fields
+                        .iter()
+                        .zip(&right.fields)
+                        .all(|(a, b)| a.1.deep_equal(&b.1))
             }
             _ => false,
         }

@@ -98,7 +98,10 @@ fn coalesce_chart(instance: &Instance, target: &Map, merge: bool, compat: Compat
             Some(Value::Nil) if !merge => target.remove(&key),
             Some(Value::Map(present)) => {
                 let Value::Map(default) = default else { continue };
-                let child = instance.children.iter().any(|child| child.name.as_bytes() == key.bytes());
+                let child = instance
+                    .children
+                    .iter()
+                    .any(|child| child.name.as_bytes() == key.bytes());
                 let merge = merge || child;
                 if !merge && cleans {
                     clean_nulls(&default);
@@ -126,7 +129,11 @@ pub(crate) fn coalesce_tables(target: &Map, source: &Map, merge: bool, compat: C
         return;
     }
     let with_value: Vec<Text> = source.read(|entries| {
-        entries.iter().filter(|(_, value)| !matches!(value, Value::Nil)).map(|(key, _)| key.clone()).collect()
+        entries
+            .iter()
+            .filter(|(_, value)| !matches!(value, Value::Nil))
+            .map(|(key, _)| key.clone())
+            .collect()
     });
     if compat == Compat::V4_3 {
         for (key, value) in target.entries() {

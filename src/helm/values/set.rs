@@ -35,7 +35,11 @@ impl Values {
     /// # Ok::<(), moorline::helm::SetError>(())
     /// ```
     pub fn set(mut self, expression: &str, kind: SetKind) -> Result<Self, SetError> {
-        let mut parser = Parser { text: expression.as_bytes(), position: 0, kind };
+        let mut parser = Parser {
+            text: expression.as_bytes(),
+            position: 0,
+            kind,
+        };
         while parser.position < parser.text.len() {
             parser.key(&mut self.0, 0)?;
         }
@@ -72,9 +76,15 @@ impl Parser<'_> {
 
     fn key(&mut self, map: &mut TreeMap, depth: usize) -> Result<(), SetError> {
         if depth > DEPTH {
-            return Err(SetError(format!("value name nested level is greater than maximum supported nested level of {DEPTH}")));
+            return Err(SetError(format!(
+                "value name nested level is greater than maximum supported nested level of {DEPTH}"
+            )));
         }
-        let stops: &[u8] = if self.kind == SetKind::Literal { b"=[." } else { b"=[,." };
+        let stops: &[u8] = if self.kind == SetKind::Literal {
+            b"=[."
+        } else {
+            b"=[,."
+        };
         let (key, stop) = self.until(stops);
         let key_shown = String::from_utf8_lossy(&key).into_owned();
         let key = Text::from(key);
@@ -98,7 +108,9 @@ impl Parser<'_> {
             }
             Some(b',') => {
                 map.insert(key, Tree::Text(Text::from("")));
-                Err(SetError(format!("key {key_shown:?} has no value (cannot end with ,)")))
+                Err(SetError(format!(
+                    "key {key_shown:?} has no value (cannot end with ,)"
+                )))
             }
             Some(_) => {
                 let mut inner = match map.remove(&key) {
@@ -121,22 +133,30 @@ impl Parser<'_> {
         if stop.is_none() {
             return Err(SetError("error parsing index: EOF".to_owned()));
         }
-        digits
-            .parse::<usize>()
-            .map_err(|_| SetError(format!("error parsing index: strconv.Atoi: parsing {digits:?}: invalid syntax")))
+        digits.parse::<usize>().map_err(|_| {
+            SetError(format!(
+                "error parsing index: strconv.Atoi: parsing {digits:?}: invalid syntax"
+            ))
+        })
     }
 
     fn list_item(&mut self, list: &mut Vec<Tree>, index: usize, depth: usize) -> Result<(), SetError> {
         if index > LARGEST_INDEX {
-            return Err(SetError(format!("index of {index} is greater than maximum supported index of {LARGEST_INDEX}")));
+            return Err(SetError(format!(
+                "index of {index} is greater than maximum supported index of {LARGEST_INDEX}"
+            )));
         }
         if depth > DEPTH {
-            return Err(SetError(format!("value name nested level is greater than maximum supported nested level of {DEPTH}")));
+            return Err(SetError(format!(
+                "value name nested level is greater than maximum supported nested level of {DEPTH}"
+            )));
         }
         if list.len() <= index {
             list.resize(index + 1, Tree::Null);
         }
-        let Some(slot) = list.get_mut(index) else { return Ok(()) };
+        let Some(slot) = list.get_mut(index) else {
+            return Ok(());
+        };
         let (rest, stop) = self.until(b"[.=");
         if !rest.is_empty() {
             return Err(SetError(format!(
@@ -239,7 +259,9 @@ impl Parser<'_> {
             _ => {}
         }
         if value.first() != Some(&b'0')
-            && let Some(number) = std::str::from_utf8(&value).ok().and_then(|text| text.parse::<i64>().ok())
+            && let Some(number) = std::str::from_utf8(&value)
+                .ok()
+                .and_then(|text| text.parse::<i64>().ok())
         {
             return Tree::Int(number);
         }

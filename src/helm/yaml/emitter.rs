@@ -5,10 +5,10 @@ use std::borrow::Cow;
 
 use super::resolve::needs_quotes;
 use crate::helm::value::{Text, Value, convert};
-use crate::helm::values::Tree;
 
 const BEST_WIDTH: usize = 80;
 
+#[expect(clippy::struct_excessive_bools, reason = "the state of libyaml")]
 /// A writer with libyaml's notion of where it stands.
 pub(crate) struct Emitter {
     out: Vec<u8>,
@@ -29,6 +29,7 @@ enum Place {
     Key,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "the findings of libyaml")]
 struct Analysis {
     multiline: bool,
     plain: bool,
@@ -39,12 +40,23 @@ struct Analysis {
 impl Emitter {
     /// A writer at the start of an empty document.
     pub(crate) fn new() -> Self {
-        Self { out: Vec::new(), column: 0, whitespace: true, indention: true, indent: -1, failed: false, pretty: false }
+        Self {
+            out: Vec::new(),
+            column: 0,
+            whitespace: true,
+            indention: true,
+            indent: -1,
+            failed: false,
+            pretty: false,
+        }
     }
 
     /// The same in the style of `toYamlPretty`.
     pub(crate) fn pretty() -> Self {
-        Self { pretty: true, ..Self::new() }
+        Self {
+            pretty: true,
+            ..Self::new()
+        }
     }
 
     /// What was written, with a line break at the end.
@@ -68,11 +80,6 @@ impl Emitter {
     /// Writes a template value as a document.
     pub(crate) fn value(&mut self, value: &Value) {
         self.value_node(value, Place::Root, 0);
-    }
-
-    /// Writes a frozen tree as a document.
-    pub(crate) fn tree(&mut self, tree: &Tree) {
-        self.value(&Value::from_tree(tree));
     }
 
     fn width(&self) -> usize {
@@ -148,8 +155,10 @@ impl Emitter {
             }
             Json::Object(map) if map.is_empty() => self.write_flow(b"{}"),
             Json::Object(map) => {
-                let mut keys: Vec<(Text, &Json)> =
-                    map.iter().map(|(key, value)| (Text::from(key.as_str()), value)).collect();
+                let mut keys: Vec<(Text, &Json)> = map
+                    .iter()
+                    .map(|(key, value)| (Text::from(key.as_str()), value))
+                    .collect();
                 sort_naturally(&mut keys);
                 let before = self.increase_indent(false, false);
                 for (key, value) in keys {
@@ -181,7 +190,9 @@ impl Emitter {
                 };
                 self.plain_text(text.as_bytes(), place);
             }
-            Value::Float(value) if value.is_finite() => self.plain_text(number_text(*value).as_bytes(), place),
+            Value::Float(value) if value.is_finite() => {
+                self.plain_text(number_text(*value).as_bytes(), place);
+            }
             Value::Float(_) => self.failed = true,
             Value::Text(text) => self.string(text, place),
             Value::Bytes(bytes) => self.string(convert::base64_standard(bytes).as_bytes(), place),
@@ -206,14 +217,13 @@ impl Emitter {
             }
             Value::TextMap(pairs) => {
                 let map = crate::helm::value::Map::from_pairs(
-                    pairs.iter().map(|(key, text)| (key.clone(), Value::Text(text.clone()))),
+                    pairs
+                        .iter()
+                        .map(|(key, text)| (key.clone(), Value::Text(text.clone()))),
                 );
                 self.value_node(&Value::Map(map), place, depth);
             }
-            Value::Object(object) => match object.json() {
-                Some(value) => self.value_node(&value, place, depth + 1),
-                None => self.failed = true,
-            },
+            Value::Object(object) => self.value_node(&object.json(), place, depth + 1),
         }
     }
 
@@ -290,7 +300,8 @@ impl Emitter {
     /// Copies one character; the column counts characters.
     fn write_character(&mut self, text: &[u8], index: usize) -> usize {
         let width = character_width(text, index);
-        self.out.extend_from_slice(text.get(index..index + width).unwrap_or(&[]));
+        self.out
+            .extend_from_slice(text.get(index..index + width).unwrap_or(&[]));
         self.column += 1;
         width
     }
@@ -303,7 +314,11 @@ impl Emitter {
         let mut index = 0;
         while let Some(byte) = text.get(index) {
             if *byte == b' ' {
-                if breaks_allowed && !spaces && self.column > self.width() && text.get(index + 1) != Some(&b' ') {
+                if breaks_allowed
+                    && !spaces
+                    && self.column > self.width()
+                    && text.get(index + 1) != Some(&b' ')
+                {
                     self.write_indent();
                     index += 1;
                 } else {
@@ -373,14 +388,21 @@ impl Emitter {
         let mut index = 0;
         while let Some(byte) = text.get(index) {
             if !is_printable(text, index)
-                || text.get(index..).is_some_and(|rest| rest.starts_with(b"\xEF\xBB\xBF"))
+                || text
+                    .get(index..)
+                    .is_some_and(|rest| rest.starts_with(b"\xEF\xBB\xBF"))
                 || break_width(text, index) > 0
                 || matches!(byte, b'"' | b'\\')
             {
                 index += self.write_escape(text, index);
                 spaces = false;
             } else if *byte == b' ' {
-                if breaks_allowed && !spaces && self.column > self.width() && index > 0 && index + 1 < text.len() {
+                if breaks_allowed
+                    && !spaces
+                    && self.column > self.width()
+                    && index > 0
+                    && index + 1 < text.len()
+                {
                     self.write_indent();
                     if text.get(index + 1) == Some(&b' ') {
                         self.put(b'\\');
@@ -488,12 +510,16 @@ fn well_formed(text: &[u8]) -> Cow<'_, [u8]> {
 /// A number after its way through JSON: an integer if it fits, else the shortest float.
 pub(super) fn number_text(value: f64) -> String {
     if value.fract() == 0.0 && value.abs() < 1e21 {
-        if (-9.223_372_036_854_775_808e18..9.223_372_036_854_775_808e18).contains(&value) {
+        if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&value) {
             #[expect(clippy::cast_possible_truncation, reason = "whole and inside the range")]
             return (value as i64).to_string();
         }
-        if (0.0..1.844_674_407_370_955_2e19).contains(&value) {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and inside the range")]
+        if (0.0..18_446_744_073_709_551_616.0).contains(&value) {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "whole and inside the range"
+            )]
             return (value as u64).to_string();
         }
     }
@@ -521,7 +547,11 @@ fn break_width(text: &[u8], index: usize) -> usize {
     match text.get(index) {
         Some(b'\n' | b'\r') => 1,
         Some(0xC2) if text.get(index + 1) == Some(&0x85) => 2,
-        Some(0xE2) if text.get(index + 1) == Some(&0x80) && matches!(text.get(index + 2), Some(0xA8 | 0xA9)) => 3,
+        Some(0xE2)
+            if text.get(index + 1) == Some(&0x80) && matches!(text.get(index + 2), Some(0xA8 | 0xA9)) =>
+        {
+            3
+        }
         _ => 0,
     }
 }
@@ -546,7 +576,12 @@ fn is_blank_or_end(text: &[u8], index: usize) -> bool {
 /// Which styles can hold a string.
 fn analyze(text: &[u8]) -> Analysis {
     if text.is_empty() {
-        return Analysis { multiline: false, plain: true, single: true, block: false };
+        return Analysis {
+            multiline: false,
+            plain: true,
+            single: true,
+            block: false,
+        };
     }
     let mut indicators = text.starts_with(b"---") || text.starts_with(b"...");
     let (mut line_breaks, mut special) = (false, false);
@@ -558,8 +593,8 @@ fn analyze(text: &[u8]) -> Analysis {
         let width = character_width(text, index);
         let followed = is_blank_or_end(text, index + width);
         indicators |= match byte {
-            b'#' if index == 0 => true,
-            b',' | b'[' | b']' | b'{' | b'}' | b'&' | b'*' | b'!' | b'|' | b'>' | b'\'' | b'"' | b'%' | b'@' | b'`'
+            b'#' | b',' | b'[' | b']' | b'{' | b'}' | b'&' | b'*' | b'!' | b'|' | b'>' | b'\'' | b'"'
+            | b'%' | b'@' | b'`'
                 if index == 0 =>
             {
                 true
@@ -603,7 +638,10 @@ fn analyze(text: &[u8]) -> Analysis {
 fn sort_naturally<V>(pairs: &mut [(Text, V)]) {
     // The order is not always transitive, which a library sort may punish: insertion is safe,
     // and the pairs come almost sorted.
-    if pairs.iter().all(|(key, _)| key.iter().all(u8::is_ascii_lowercase)) {
+    if pairs
+        .iter()
+        .all(|(key, _)| key.iter().all(u8::is_ascii_lowercase))
+    {
         pairs.sort_by(|left, right| left.0.cmp(&right.0));
         return;
     }
@@ -635,11 +673,22 @@ fn naturally_less(left: &[u8], right: &[u8]) -> bool {
     }
     let zero = *first == '0' || *second == '0';
     let leading = zero
-        && left.iter().take(shared).rev().take_while(|c| c.is_numeric()).any(|c| *c != '0');
+        && left
+            .iter()
+            .take(shared)
+            .rev()
+            .take_while(|c| c.is_numeric())
+            .any(|c| *c != '0');
     let number = |digits: &[char]| {
-        let tail: Vec<char> = digits.iter().skip(shared).take_while(|c| c.is_numeric()).copied().collect();
+        let tail: Vec<char> = digits
+            .iter()
+            .skip(shared)
+            .take_while(|c| c.is_numeric())
+            .copied()
+            .collect();
         let value = tail.iter().fold(i64::from(leading), |sum, digit| {
-            sum.wrapping_mul(10).wrapping_add(i64::from(u32::from(*digit)) - 48)
+            sum.wrapping_mul(10)
+                .wrapping_add(i64::from(u32::from(*digit)) - 48)
         });
         (value, tail.len())
     };
@@ -695,6 +744,9 @@ mod tests {
     #[test]
     fn folding_at_eighty_columns() {
         let value = json!({"k": format!("{}x", "abcd ".repeat(17))});
-        assert_eq!(to_string(&value), format!("k: {}\n  abcd x\n", "abcd ".repeat(16).trim_end()));
+        assert_eq!(
+            to_string(&value),
+            format!("k: {}\n  abcd x\n", "abcd ".repeat(16).trim_end())
+        );
     }
 }

@@ -159,14 +159,22 @@ impl Build for serde_json::Value {
         Self::Array(items)
     }
     fn map(pairs: Vec<(Text, Self)>) -> Self {
-        Self::Object(pairs.into_iter().map(|(key, value)| (key.lossy().into_owned(), value)).collect())
+        Self::Object(
+            pairs
+                .into_iter()
+                .map(|(key, value)| (key.lossy().into_owned(), value))
+                .collect(),
+        )
     }
     fn copy(&self) -> Self {
         self.clone()
     }
     fn pairs(&self) -> Option<Vec<(Text, Self)>> {
-        self.as_object()
-            .map(|map| map.iter().map(|(key, value)| (Text::from(key.as_str()), value.clone())).collect())
+        self.as_object().map(|map| {
+            map.iter()
+                .map(|(key, value)| (Text::from(key.as_str()), value.clone()))
+                .collect()
+        })
     }
     fn items(&self) -> Option<Vec<Self>> {
         self.as_array().cloned()
@@ -236,14 +244,29 @@ impl<'a> Reader<'a> {
             self.scanner.next()?;
         } else if !implicit || directed {
             let token = self.scanner.peek()?.clone();
-            return Err(parser_error(token.start, Mark::default(), "did not find expected <document start>"));
+            return Err(parser_error(
+                token.start,
+                Mark::default(),
+                "did not find expected <document start>",
+            ));
         }
-        let mut anchors = Anchors { known: FxHashMap::default(), open: Vec::new() };
+        let mut anchors = Anchors {
+            known: FxHashMap::default(),
+            open: Vec::new(),
+        };
         let empty = matches!(
             self.scanner.peek()?.kind,
-            Kind::VersionDirective(..) | Kind::TagDirective(..) | Kind::DocumentStart | Kind::DocumentEnd | Kind::StreamEnd
+            Kind::VersionDirective(..)
+                | Kind::TagDirective(..)
+                | Kind::DocumentStart
+                | Kind::DocumentEnd
+                | Kind::StreamEnd
         );
-        let node = if empty { N::null() } else { self.node(&mut anchors, true, false, 0)? };
+        let node = if empty {
+            N::null()
+        } else {
+            self.node(&mut anchors, true, false, 0)?
+        };
         if self.peek_is(&[Kind::DocumentEnd])? {
             self.scanner.next()?;
             self.started = false;
@@ -256,15 +279,34 @@ impl<'a> Reader<'a> {
         let mut found = false;
         loop {
             match self.scanner.peek()?.clone() {
-                Token { kind: Kind::VersionDirective(1, 1 | 2), .. } => {
+                Token {
+                    kind: Kind::VersionDirective(1, 1 | 2),
+                    ..
+                } => {
                     self.scanner.next()?;
                 }
-                Token { kind: Kind::VersionDirective(..), start, .. } => {
-                    return Err(parser_error(start, Mark::default(), "found incompatible YAML document"));
+                Token {
+                    kind: Kind::VersionDirective(..),
+                    start,
+                    ..
+                } => {
+                    return Err(parser_error(
+                        start,
+                        Mark::default(),
+                        "found incompatible YAML document",
+                    ));
                 }
-                Token { kind: Kind::TagDirective(handle, prefix), start, .. } => {
+                Token {
+                    kind: Kind::TagDirective(handle, prefix),
+                    start,
+                    ..
+                } => {
                     if self.tags.iter().any(|(known, _)| known == handle) {
-                        return Err(parser_error(start, Mark::default(), "found duplicate %TAG directive"));
+                        return Err(parser_error(
+                            start,
+                            Mark::default(),
+                            "found duplicate %TAG directive",
+                        ));
                     }
                     self.tags.push((handle.to_vec(), prefix));
                     self.scanner.next()?;
@@ -277,13 +319,16 @@ impl<'a> Reader<'a> {
 
     fn peek_is(&mut self, kinds: &[Kind<'_>]) -> Read<bool> {
         let token = self.scanner.peek()?;
-        Ok(kinds.iter().any(|kind| *kind == token.kind))
+        Ok(kinds.contains(&token.kind))
     }
 
     fn count(&mut self, mark: Mark, nodes: usize) -> Read<()> {
         self.nodes = self.nodes.saturating_add(nodes);
         if self.nodes > self.limits.nodes {
-            let message = format!("document has more than {} nodes, aliases included", self.limits.nodes);
+            let message = format!(
+                "document has more than {} nodes, aliases included",
+                self.limits.nodes
+            );
             return Err(YamlError::limit(mark.line + 1, mark.column + 1, message));
         }
         Ok(())
@@ -300,7 +345,11 @@ impl<'a> Reader<'a> {
         self.last = first.start;
         if depth > self.limits.depth {
             let message = format!("nested deeper than {} levels", self.limits.depth);
-            return Err(YamlError::limit(first.start.line + 1, first.start.column + 1, message));
+            return Err(YamlError::limit(
+                first.start.line + 1,
+                first.start.column + 1,
+                message,
+            ));
         }
         if let Kind::Alias(name) = first.kind {
             self.scanner.next()?;
@@ -323,7 +372,10 @@ impl<'a> Reader<'a> {
     fn alias<N: Build>(&mut self, anchors: &Anchors<'a, N>, name: &[u8], mark: Mark) -> Read<N> {
         let shown = String::from_utf8_lossy(name);
         if anchors.open.contains(&name) {
-            return Err(plain_error(mark, format!("anchor '{shown}' value contains itself")));
+            return Err(plain_error(
+                mark,
+                format!("anchor '{shown}' value contains itself"),
+            ));
         }
         let Some((node, size)) = anchors.known.get(name) else {
             return Err(plain_error(mark, format!("unknown anchor '{shown}' referenced")));
@@ -334,14 +386,17 @@ impl<'a> Reader<'a> {
     }
 
     fn properties(&mut self) -> Read<Properties<'a>> {
-        let mut properties = Properties { anchor: None, tag: None };
+        let mut properties = Properties {
+            anchor: None,
+            tag: None,
+        };
         loop {
             let token = self.scanner.peek()?;
             match &token.kind {
                 Kind::Anchor(name) if properties.anchor.is_none() => properties.anchor = Some(*name),
                 Kind::Tag(handle, suffix) if properties.tag.is_none() => {
                     let (handle, suffix, mark) = (handle.clone(), suffix.clone(), token.start);
-                    properties.tag = Some(self.tag(handle, suffix, mark)?);
+                    properties.tag = Some(self.tag(&handle, suffix, mark)?);
                 }
                 _ => return Ok(properties),
             }
@@ -349,12 +404,16 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn tag(&self, handle: Vec<u8>, suffix: Vec<u8>, mark: Mark) -> Read<Vec<u8>> {
+    fn tag(&self, handle: &[u8], suffix: Vec<u8>, mark: Mark) -> Read<Vec<u8>> {
         if handle.is_empty() {
             return Ok(suffix);
         }
-        let declared = self.tags.iter().find(|(known, _)| *known == handle).map(|(_, prefix)| prefix.clone());
-        let prefix = match (declared, handle.as_slice()) {
+        let declared = self
+            .tags
+            .iter()
+            .find(|(known, _)| *known == handle)
+            .map(|(_, prefix)| prefix.clone());
+        let prefix = match (declared, handle) {
             (Some(prefix), _) => prefix,
             (None, b"!") => b"!".to_vec(),
             (None, b"!!") => b"tag:yaml.org,2002:".to_vec(),
@@ -376,7 +435,9 @@ impl<'a> Reader<'a> {
             Kind::BlockEntry if indentless => self.sequence(anchors, false, depth, start),
             Kind::Scalar(..) => {
                 let token = self.scanner.next()?;
-                let Kind::Scalar(text, plain) = token.kind else { return Ok(N::null()) };
+                let Kind::Scalar(text, plain) = token.kind else {
+                    return Ok(N::null());
+                };
                 scalar(properties.tag.as_deref(), text, plain, token.start)
             }
             Kind::FlowSequenceStart => self.flow_sequence(anchors, depth),
@@ -389,7 +450,11 @@ impl<'a> Reader<'a> {
             _ if properties.anchor.is_some() || properties.tag.is_some() => {
                 scalar(properties.tag.as_deref(), Cow::Borrowed(&[]), true, start)
             }
-            _ => Err(parser_error(token.start, start, "did not find expected node content")),
+            _ => Err(parser_error(
+                token.start,
+                start,
+                "did not find expected node content",
+            )),
         }
     }
 
@@ -411,14 +476,24 @@ impl<'a> Reader<'a> {
                         Kind::Key | Kind::Value => !delimited,
                         _ => false,
                     };
-                    items.push(if empty { N::null() } else { self.node(anchors, true, false, depth + 1)? });
+                    items.push(if empty {
+                        N::null()
+                    } else {
+                        self.node(anchors, true, false, depth + 1)?
+                    });
                 }
                 Kind::BlockEnd if delimited => {
                     self.scanner.next()?;
                     return Ok(N::list(items));
                 }
                 _ if !delimited => return Ok(N::list(items)),
-                _ => return Err(parser_error(token.start, start, "did not find expected '-' indicator")),
+                _ => {
+                    return Err(parser_error(
+                        token.start,
+                        start,
+                        "did not find expected '-' indicator",
+                    ));
+                }
             }
         }
     }
@@ -464,7 +539,11 @@ impl<'a> Reader<'a> {
             if !items.is_empty() {
                 let token = self.scanner.peek()?;
                 if token.kind != Kind::FlowEntry {
-                    return Err(parser_error(token.start, start, "did not find expected ',' or ']'"));
+                    return Err(parser_error(
+                        token.start,
+                        start,
+                        "did not find expected ',' or ']'",
+                    ));
                 }
                 self.scanner.next()?;
             }
@@ -495,7 +574,11 @@ impl<'a> Reader<'a> {
             if !first {
                 let token = self.scanner.peek()?;
                 if token.kind != Kind::FlowEntry {
-                    return Err(parser_error(token.start, start, "did not find expected ',' or '}'"));
+                    return Err(parser_error(
+                        token.start,
+                        start,
+                        "did not find expected ',' or '}'",
+                    ));
                 }
                 self.scanner.next()?;
             }
@@ -515,7 +598,12 @@ impl<'a> Reader<'a> {
         Ok(N::map(pairs))
     }
 
-    fn flow_value<N: Build>(&mut self, anchors: &mut Anchors<'a, N>, end: &Kind<'_>, depth: usize) -> Read<N> {
+    fn flow_value<N: Build>(
+        &mut self,
+        anchors: &mut Anchors<'a, N>,
+        end: &Kind<'_>,
+        depth: usize,
+    ) -> Read<N> {
         if !self.peek_is(&[Kind::Value])? {
             return Ok(N::null());
         }
@@ -543,7 +631,11 @@ impl<'a> Reader<'a> {
         }
         if let Kind::Scalar(text, plain) = &token.kind {
             self.scanner.next()?;
-            return if *plain { plain_key(text, token.start) } else { Ok((Some(Text::from(&**text)), token.start)) };
+            return if *plain {
+                plain_key(text, token.start)
+            } else {
+                Ok((Some(Text::from(&**text)), token.start))
+            };
         }
         let key = if let Kind::Alias(name) = token.kind {
             self.scanner.next()?;
@@ -563,7 +655,9 @@ impl<'a> Reader<'a> {
         (key, mark): (Option<Text>, Mark),
         value: N,
     ) -> Read<()> {
-        let Some(key) = key else { return merge(pairs, &value, mark) };
+        let Some(key) = key else {
+            return merge(pairs, &value, mark);
+        };
         if self.strict && pairs.iter().any(|(known, _)| *known == key) {
             let message = format!("key {:?} already set in map", key.lossy());
             let helm = format!("yaml: unmarshal errors:\n  line {}: {message}", mark.line + 1);
@@ -575,7 +669,12 @@ impl<'a> Reader<'a> {
 }
 
 fn merge<N: Build>(pairs: &mut Vec<(Text, N)>, value: &N, mark: Mark) -> Read<()> {
-    let problem = || plain_error(mark, "map merge requires map or sequence of maps as the value".to_owned());
+    let problem = || {
+        plain_error(
+            mark,
+            "map merge requires map or sequence of maps as the value".to_owned(),
+        )
+    };
     if let Some(merged) = value.pairs() {
         pairs.extend(merged);
         return Ok(());
@@ -651,9 +750,14 @@ fn tagged<N: Build>(tag: &[u8], text: Cow<'_, [u8]>, mark: Mark) -> Read<N> {
     match (short.as_str(), resolved) {
         ("!!binary", _) => match base64::engine::general_purpose::STANDARD.decode(strip_breaks(&text)) {
             Ok(bytes) => Ok(N::text(Cow::Owned(bytes))),
-            Err(_) => Err(plain_error(mark, "!!binary value contains invalid base64 data".to_owned())),
+            Err(_) => Err(plain_error(
+                mark,
+                "!!binary value contains invalid base64 data".to_owned(),
+            )),
         },
-        ("!!bool", Resolved::Bool(_)) | ("!!int", Resolved::Int(_) | Resolved::Uint(_)) | ("!!null", Resolved::Null)
+        ("!!bool", Resolved::Bool(_))
+        | ("!!int", Resolved::Int(_) | Resolved::Uint(_))
+        | ("!!null", Resolved::Null)
         | ("!!float", Resolved::Float(_)) => scalar(None, text, true, mark),
         ("!!float", Resolved::Int(value)) => {
             #[expect(clippy::cast_precision_loss, reason = "the tag asks for a float")]
@@ -662,21 +766,40 @@ fn tagged<N: Build>(tag: &[u8], text: Cow<'_, [u8]>, mark: Mark) -> Read<N> {
         }
         ("!!bool" | "!!int" | "!!float" | "!!null", _) => Err(plain_error(
             mark,
-            format!("cannot decode {found} `{}` as a {short}", String::from_utf8_lossy(&text)),
+            format!(
+                "cannot decode {found} `{}` as a {short}",
+                String::from_utf8_lossy(&text)
+            ),
         )),
         _ => Ok(N::text(text)),
     }
 }
 
 fn strip_breaks(text: &[u8]) -> Vec<u8> {
-    text.iter().copied().filter(|byte| !matches!(byte, b'\n' | b'\r')).collect()
+    text.iter()
+        .copied()
+        .filter(|byte| !matches!(byte, b'\n' | b'\r'))
+        .collect()
 }
 
 /// A grammar error: go-yaml counts its line from 0 and leaves 0 out.
 fn parser_error(problem: Mark, context: Mark, message: &str) -> YamlError {
-    let line = if problem.line == 0 { context.line } else { problem.line };
-    let place = if line == 0 { String::new() } else { format!("line {line}: ") };
-    YamlError::at(problem.line + 1, problem.column + 1, message, format!("yaml: {place}{message}"))
+    let line = if problem.line == 0 {
+        context.line
+    } else {
+        problem.line
+    };
+    let place = if line == 0 {
+        String::new()
+    } else {
+        format!("line {line}: ")
+    };
+    YamlError::at(
+        problem.line + 1,
+        problem.column + 1,
+        message,
+        format!("yaml: {place}{message}"),
+    )
 }
 
 /// An error that go-yaml reports without a line.
@@ -687,5 +810,10 @@ fn plain_error(mark: Mark, message: String) -> YamlError {
 
 fn key_error(mark: Mark, kind: &str, shown: &str) -> YamlError {
     let message = format!("unsupported map key of type: {kind}, key: {shown}");
-    YamlError::at(mark.line + 1, mark.column + 1, "a map key must not be null", message)
+    YamlError::at(
+        mark.line + 1,
+        mark.column + 1,
+        "a map key must not be null",
+        message,
+    )
 }

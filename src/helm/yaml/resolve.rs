@@ -19,7 +19,9 @@ pub(crate) enum Resolved {
 
 /// Resolves a plain scalar.
 pub(crate) fn resolve(text: &[u8]) -> Resolved {
-    let Some(first) = text.first() else { return Resolved::Null };
+    let Some(first) = text.first() else {
+        return Resolved::Null;
+    };
     match first {
         b'0'..=b'9' | b'+' | b'-' | b'.' => resolve_number(text),
         b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O' | b'~' => resolve_word(text),
@@ -41,7 +43,9 @@ fn resolve_word(text: &[u8]) -> Resolved {
 }
 
 fn resolve_number(text: &[u8]) -> Resolved {
-    let Ok(text) = std::str::from_utf8(text) else { return Resolved::Text };
+    let Ok(text) = std::str::from_utf8(text) else {
+        return Resolved::Text;
+    };
     match text {
         ".nan" | ".NaN" | ".NAN" => return Resolved::Float(f64::NAN),
         ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => return Resolved::Float(f64::INFINITY),
@@ -49,10 +53,17 @@ fn resolve_number(text: &[u8]) -> Resolved {
         _ => {}
     }
     if text.starts_with('.') {
-        return if is_float(text) { finite(text) } else { Resolved::Text };
+        return if is_float(text) {
+            finite(text)
+        } else {
+            Resolved::Text
+        };
     }
-    let without: std::borrow::Cow<'_, str> =
-        if text.contains('_') { text.replace('_', "").into() } else { text.into() };
+    let without: std::borrow::Cow<'_, str> = if text.contains('_') {
+        text.replace('_', "").into()
+    } else {
+        text.into()
+    };
     if let Some(number) = parse_integer(&without) {
         return number;
     }
@@ -141,7 +152,10 @@ fn is_base60(text: &[u8]) -> bool {
     if !rest.first().is_some_and(u8::is_ascii_digit) || !rest.contains(&b':') {
         return false;
     }
-    let head = rest.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'_').count();
+    let head = rest
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit() || **byte == b'_')
+        .count();
     let mut rest = rest.get(head..).unwrap_or(&[]);
     let mut groups = 0;
     while let Some((b':', after)) = rest.split_first().map(|(first, after)| (*first, after)) {
@@ -155,7 +169,10 @@ fn is_base60(text: &[u8]) -> bool {
     }
     if let Some((b'.', after)) = rest.split_first().map(|(first, after)| (*first, after)) {
         rest = after;
-        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'_').count();
+        let digits = rest
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit() || **byte == b'_')
+            .count();
         rest = rest.get(digits..).unwrap_or(&[]);
     }
     groups > 0 && rest.is_empty()
@@ -163,15 +180,26 @@ fn is_base60(text: &[u8]) -> bool {
 
 /// The timestamps that go-yaml recognises: a date, or a date with a time.
 pub(crate) fn is_timestamp(text: &[u8]) -> bool {
-    let Ok(text) = std::str::from_utf8(text) else { return false };
+    let Ok(text) = std::str::from_utf8(text) else {
+        return false;
+    };
     let year = text.bytes().take_while(u8::is_ascii_digit).count();
     if year != 4 || text.as_bytes().get(4) != Some(&b'-') {
         return false;
     }
-    let Some((month, rest)) = small_number(text.get(5..).unwrap_or("")) else { return false };
-    let Some(rest) = rest.strip_prefix('-') else { return false };
-    let Some((day, rest)) = small_number(rest) else { return false };
-    let year = text.get(..4).and_then(|year| year.parse::<u32>().ok()).unwrap_or(0);
+    let Some((month, rest)) = small_number(text.get(5..).unwrap_or("")) else {
+        return false;
+    };
+    let Some(rest) = rest.strip_prefix('-') else {
+        return false;
+    };
+    let Some((day, rest)) = small_number(rest) else {
+        return false;
+    };
+    let year = text
+        .get(..4)
+        .and_then(|year| year.parse::<u32>().ok())
+        .unwrap_or(0);
     if !(1..=12).contains(&month) || day < 1 || day > days_in_month(year, month) {
         return false;
     }
@@ -182,7 +210,11 @@ pub(crate) fn is_timestamp(text: &[u8]) -> bool {
         _ => return false,
     };
     let Some(rest) = clock(rest) else { return false };
-    if separator == ' ' { rest.is_empty() } else { zone(rest) }
+    if separator == ' ' {
+        rest.is_empty()
+    } else {
+        zone(rest)
+    }
 }
 
 fn small_number(text: &str) -> Option<(u32, &str)> {
@@ -192,7 +224,7 @@ fn small_number(text: &str) -> Option<(u32, &str)> {
 
 fn days_in_month(year: u32, month: u32) -> u32 {
     match month {
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
         2 => 28,
         4 | 6 | 9 | 11 => 30,
         _ => 31,

@@ -36,17 +36,27 @@ impl Dice {
 
 /// A chart as `helm create` writes it, under another name, with a template that shows its values.
 fn created(dice: &mut Dice, name: &str, version: &str) -> Files {
-    let source = if dice.one_in(2) { "created-by-3" } else { "created-by-4" };
+    let source = if dice.one_in(2) {
+        "created-by-3"
+    } else {
+        "created-by-4"
+    };
     let mut files: Files = read_folder(&folder().join("corpus").join(source))
         .into_iter()
         .map(|(path, bytes)| {
             let text = String::from_utf8(bytes).expect("text").replace("demo", name);
-            (path, text.replace("version: 0.1.0", &format!("version: {version}")).into_bytes())
+            (
+                path,
+                text.replace("version: 0.1.0", &format!("version: {version}"))
+                    .into_bytes(),
+            )
         })
         .collect();
     let mut values = String::from_utf8(files.remove("values.yaml").expect("values")).expect("text");
     values.push_str("global: {region: nowhere, nested: {child: 1, shared: from-child}}\n");
-    values.push_str("exports: {data: {imported: yes-of-child}}\nextra: {size: 12, keep: true, drop: me, none: null}\n");
+    values.push_str(
+        "exports: {data: {imported: yes-of-child}}\nextra: {size: 12, keep: true, drop: me, none: null}\n",
+    );
     files.insert("values.yaml".to_owned(), values.into_bytes());
     files.insert(
         "templates/shown.yaml".to_owned(),
@@ -77,9 +87,14 @@ pub(super) fn pack(name: &str, files: &Files) -> Vec<u8> {
         header.set_size(bytes.len() as u64);
         header.set_mode(0o644);
         header.set_cksum();
-        archive.append_data(&mut header, format!("{name}/{path}"), bytes.as_slice()).expect("an entry");
+        archive
+            .append_data(&mut header, format!("{name}/{path}"), bytes.as_slice())
+            .expect("an entry");
     }
-    archive.into_inner().and_then(flate2::write::GzEncoder::finish).expect("an archive")
+    archive
+        .into_inner()
+        .and_then(flate2::write::GzEncoder::finish)
+        .expect("an archive")
 }
 
 fn vendor(umbrella: &mut Files, entry: &str, name: &str, version: &str, files: &Files, packed: bool) {
@@ -97,7 +112,8 @@ pub(super) fn umbrella(seed: u64) -> Umbrella {
     let mut dice = Dice::new(seed);
     let mut files = Files::new();
     let mut listed = String::new();
-    let mut values = String::from("global:\n  region: eu\n  nested: {shared: from-umbrella}\nown: {text: hello}\n");
+    let mut values =
+        String::from("global:\n  region: eu\n  nested: {shared: from-umbrella}\nown: {text: hello}\n");
     let mut layer = String::from("global: {region: us}\n");
     let count = 2 + dice.below(4);
     for index in 0..count {
@@ -108,7 +124,9 @@ pub(super) fn umbrella(seed: u64) -> Umbrella {
             let inner = created(&mut dice, "inner", "0.3.0");
             vendor(&mut chart, "inner", "inner", "0.3.0", &inner, dice.one_in(2));
             let yaml = chart.get_mut("Chart.yaml").expect("metadata");
-            yaml.extend_from_slice(b"\ndependencies:\n- {name: inner, version: 0.x, repository: '', condition: inner.enabled}\n");
+            yaml.extend_from_slice(
+                b"\ndependencies:\n- {name: inner, version: 0.x, repository: '', condition: inner.enabled}\n",
+            );
             if dice.one_in(2) {
                 let _ = writeln!(layer, "svc{index}: {{inner: {{enabled: {}}}}}", dice.one_in(2));
             }
@@ -117,7 +135,11 @@ pub(super) fn umbrella(seed: u64) -> Umbrella {
         vendor(&mut files, &name, &name, &version, &chart, packed);
         let uses = if dice.one_in(4) { 2 } else { 1 };
         for usage in 0..uses {
-            let alias = if usage > 0 || dice.one_in(3) { format!("alias-{index}-{usage}") } else { name.clone() };
+            let alias = if usage > 0 || dice.one_in(3) {
+                format!("alias-{index}-{usage}")
+            } else {
+                name.clone()
+            };
             let range = ["*", "1.x", "^1.0.0", ">=1.0.0 <2"][usize::try_from(dice.below(4)).expect("small")];
             let _ = write!(listed, "- name: {name}\n  version: '{range}'\n  repository: ''\n");
             if alias != name {
@@ -125,7 +147,11 @@ pub(super) fn umbrella(seed: u64) -> Umbrella {
             }
             if dice.one_in(3) {
                 let _ = writeln!(listed, "  condition: {alias}.enabled,global.all");
-                let _ = write!(values, "{alias}:\n  enabled: {}\n", if dice.one_in(2) { "true" } else { "false" });
+                let _ = write!(
+                    values,
+                    "{alias}:\n  enabled: {}\n",
+                    if dice.one_in(2) { "true" } else { "false" }
+                );
             } else {
                 let _ = write!(values, "{alias}:\n  replicaCount: {}\n", 1 + dice.below(5));
             }
@@ -152,32 +178,59 @@ pub(super) fn umbrella(seed: u64) -> Umbrella {
         }
     }
     if dice.one_in(2) {
-        vendor(&mut files, "common", "common", "1.0.0", &library(), dice.one_in(2));
+        vendor(
+            &mut files,
+            "common",
+            "common",
+            "1.0.0",
+            &library(),
+            dice.one_in(2),
+        );
         listed.push_str("- {name: common, version: 1.0.0, repository: ''}\n");
     }
     if dice.one_in(2) {
-        let _ = writeln!(values, "tags: {{group0: {}, group1: {}}}", dice.one_in(2), dice.one_in(2));
+        let _ = writeln!(
+            values,
+            "tags: {{group0: {}, group1: {}}}",
+            dice.one_in(2),
+            dice.one_in(2)
+        );
     }
     finish(&mut dice, files, &listed, values, layer)
 }
 
 fn finish(dice: &mut Dice, mut files: Files, listed: &str, values: String, layer: String) -> Umbrella {
     if dice.one_in(3) {
-        files.insert("Chart.yaml".to_owned(), b"apiVersion: v1\nname: fleet\nversion: 0.1.0\n".to_vec());
-        files.insert("requirements.yaml".to_owned(), format!("dependencies:\n{listed}").into_bytes());
+        files.insert(
+            "Chart.yaml".to_owned(),
+            b"apiVersion: v1\nname: fleet\nversion: 0.1.0\n".to_vec(),
+        );
+        files.insert(
+            "requirements.yaml".to_owned(),
+            format!("dependencies:\n{listed}").into_bytes(),
+        );
     } else {
         let text = format!("apiVersion: v2\nname: fleet\nversion: 0.1.0\ndependencies:\n{listed}");
         files.insert("Chart.yaml".to_owned(), text.into_bytes());
     }
     files.insert("values.yaml".to_owned(), values.into_bytes());
-    files.insert("templates/_own.tpl".to_owned(), b"{{ define \"fleet.own\" }}{{ .Chart.Name }}/{{ .Values.global.region }}{{ end }}".to_vec());
+    files.insert(
+        "templates/_own.tpl".to_owned(),
+        b"{{ define \"fleet.own\" }}{{ .Chart.Name }}/{{ .Values.global.region }}{{ end }}".to_vec(),
+    );
     files.insert(
         "templates/own.yaml".to_owned(),
         b"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}-own\ndata:\n  own: {{ include \"fleet.own\" . }}\n  text: {{ .Values.own.text }}\n".to_vec(),
     );
-    files.insert("templates/NOTES.txt".to_owned(), b"Notes of {{ .Release.Name }}.\n".to_vec());
+    files.insert(
+        "templates/NOTES.txt".to_owned(),
+        b"Notes of {{ .Release.Name }}.\n".to_vec(),
+    );
     let second = "own: {text: from-the-second-layer}\n".to_owned();
-    Umbrella { files, layers: vec![layer, second] }
+    Umbrella {
+        files,
+        layers: vec![layer, second],
+    }
 }
 
 impl Umbrella {
@@ -186,7 +239,11 @@ impl Umbrella {
         RenderInput {
             release: "rel".to_owned(),
             namespace: "space".to_owned(),
-            layers: self.layers.iter().map(|layer| Values::parse(layer.as_bytes()).expect("a layer")).collect(),
+            layers: self
+                .layers
+                .iter()
+                .map(|layer| Values::parse(layer.as_bytes()).expect("a layer"))
+                .collect(),
             compat,
             ..RenderInput::default()
         }

@@ -12,10 +12,19 @@ fn created_charts_render_to_the_bytes_of_helm() {
     for source in ["created-by-3", "created-by-4"] {
         let chart = chart(&read_folder(&folder().join("corpus").join(source)));
         for (compat, version) in [(Compat::V4_3, 4), (Compat::V3_19, 3)] {
-            let input = RenderInput { release: "rel".to_owned(), compat, ..RenderInput::default() };
+            let input = RenderInput {
+                release: "rel".to_owned(),
+                compat,
+                ..RenderInput::default()
+            };
             let got = chart.render(&input).expect("a render").to_helm_output();
-            let want = std::fs::read(folder().join(format!("golden/{source}.helm{version}.yaml"))).expect("golden");
-            assert!(want == got, "{source} as helm {version}: {}", first_difference(&want, &got));
+            let want =
+                std::fs::read(folder().join(format!("golden/{source}.helm{version}.yaml"))).expect("golden");
+            assert!(
+                want == got,
+                "{source} as helm {version}: {}",
+                first_difference(&want, &got)
+            );
         }
     }
 }
@@ -25,10 +34,18 @@ fn umbrellas_render_to_the_bytes_of_helm() {
     for seed in SEEDS {
         let umbrella = fleet::umbrella(seed);
         for (compat, version) in [(Compat::V4_3, 4), (Compat::V3_19, 3)] {
-            let got = umbrella.chart().render(&umbrella.input(compat)).expect("a render").to_helm_output();
-            let want =
-                std::fs::read(folder().join(format!("golden/umbrella-{seed}.helm{version}.yaml"))).expect("golden");
-            assert!(want == got, "umbrella {seed} as helm {version}: {}", first_difference(&want, &got));
+            let got = umbrella
+                .chart()
+                .render(&umbrella.input(compat))
+                .expect("a render")
+                .to_helm_output();
+            let want = std::fs::read(folder().join(format!("golden/umbrella-{seed}.helm{version}.yaml")))
+                .expect("golden");
+            assert!(
+                want == got,
+                "umbrella {seed} as helm {version}: {}",
+                first_difference(&want, &got)
+            );
         }
     }
 }

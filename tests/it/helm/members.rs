@@ -11,8 +11,15 @@ pub(super) fn sum_of_members(umbrella: &fleet::Umbrella, compat: Compat) -> Rend
     let keys = enabled_dependencies(&chart, &input.layers).expect("enabled dependencies");
     let mut parts = vec![render(&chart, &input, Member::Own)];
     for key in keys {
-        let listed = chart.dependencies().iter().find(|dependency| dependency.key() == key).expect("listed");
-        if chart.dependency_chart(listed).is_some_and(moorline::helm::Chart::is_library) {
+        let listed = chart
+            .dependencies()
+            .iter()
+            .find(|dependency| dependency.key() == key)
+            .expect("listed");
+        if chart
+            .dependency_chart(listed)
+            .is_some_and(moorline::helm::Chart::is_library)
+        {
             continue;
         }
         parts.push(render(&chart, &input, Member::Dependency(key)));
@@ -21,7 +28,12 @@ pub(super) fn sum_of_members(umbrella: &fleet::Umbrella, compat: Compat) -> Rend
 }
 
 fn render(chart: &moorline::helm::Chart, input: &RenderInput, member: Member) -> Rendered {
-    chart.render(&RenderInput { member, ..input.clone() }).expect("a member's render")
+    chart
+        .render(&RenderInput {
+            member,
+            ..input.clone()
+        })
+        .expect("a member's render")
 }
 
 #[test]
@@ -29,9 +41,17 @@ fn the_sum_of_the_members_is_the_whole() {
     for seed in 0..40 {
         let umbrella = fleet::umbrella(seed);
         for compat in [Compat::V4_3, Compat::V3_19] {
-            let whole = umbrella.chart().render(&umbrella.input(compat)).expect("a render").to_helm_output();
+            let whole = umbrella
+                .chart()
+                .render(&umbrella.input(compat))
+                .expect("a render")
+                .to_helm_output();
             let sum = sum_of_members(&umbrella, compat).to_helm_output();
-            assert!(whole == sum, "umbrella {seed} {compat:?}: {}", first_difference(&whole, &sum));
+            assert!(
+                whole == sum,
+                "umbrella {seed} {compat:?}: {}",
+                first_difference(&whole, &sum)
+            );
         }
     }
 }

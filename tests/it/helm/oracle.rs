@@ -9,11 +9,17 @@ use super::{chart, first_difference, fleet, folder, golden, members, read_folder
 
 /// The binaries that are there, with what they speak.
 fn binaries() -> Vec<(String, Compat, u8)> {
-    let known: Vec<(String, Compat, u8)> = [("MOORLINE_HELM4", Compat::V4_3, 4), ("MOORLINE_HELM3", Compat::V3_19, 3)]
-        .into_iter()
-        .filter_map(|(name, compat, version)| std::env::var(name).ok().map(|path| (path, compat, version)))
-        .collect();
-    assert!(!known.is_empty(), "set MOORLINE_HELM4 and MOORLINE_HELM3 to helm binaries");
+    let known: Vec<(String, Compat, u8)> = [
+        ("MOORLINE_HELM4", Compat::V4_3, 4),
+        ("MOORLINE_HELM3", Compat::V3_19, 3),
+    ]
+    .into_iter()
+    .filter_map(|(name, compat, version)| std::env::var(name).ok().map(|path| (path, compat, version)))
+    .collect();
+    assert!(
+        !known.is_empty(),
+        "set MOORLINE_HELM4 and MOORLINE_HELM3 to helm binaries"
+    );
     known
 }
 
@@ -25,7 +31,11 @@ fn helm(binary: &str, home: &Path, arguments: &[&str]) -> Vec<u8> {
         .env("TZ", "UTC")
         .output()
         .expect("helm runs");
-    assert!(output.status.success(), "helm {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "helm {arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     output.stdout
 }
 
@@ -36,7 +46,13 @@ fn render_umbrella(binary: &str, umbrella: &fleet::Umbrella) -> Vec<u8> {
     write_folder(&path, &umbrella.files);
     let mut arguments = vec!["template", "rel", path.to_str().expect("a path"), "-n", "space"];
     let layers: Vec<String> = (0..umbrella.layers.len())
-        .map(|index| space.path().join(format!("layer{index}.yaml")).to_string_lossy().into_owned())
+        .map(|index| {
+            space
+                .path()
+                .join(format!("layer{index}.yaml"))
+                .to_string_lossy()
+                .into_owned()
+        })
         .collect();
     for (file, layer) in layers.iter().zip(&umbrella.layers) {
         std::fs::write(file, layer).expect("a layer");
@@ -51,14 +67,29 @@ fn charts_that_helm_creates_now() {
     for (creator, _, creating) in binaries() {
         let space = tempfile::tempdir().expect("a folder");
         let path = space.path().join("fresh");
-        helm(&creator, space.path(), &["create", path.to_str().expect("a path")]);
+        helm(
+            &creator,
+            space.path(),
+            &["create", path.to_str().expect("a path")],
+        );
         let chart = chart(&read_folder(&path));
         for (binary, compat, version) in binaries() {
-            let want = helm(&binary, space.path(), &["template", "rel", path.to_str().expect("a path")]);
-            let input = RenderInput { release: "rel".to_owned(), compat, ..RenderInput::default() };
+            let want = helm(
+                &binary,
+                space.path(),
+                &["template", "rel", path.to_str().expect("a path")],
+            );
+            let input = RenderInput {
+                release: "rel".to_owned(),
+                compat,
+                ..RenderInput::default()
+            };
             let got = chart.render(&input).expect("a render").to_helm_output();
             let difference = first_difference(&want, &got);
-            assert!(want == got, "created by {creating}, rendered as {version}: {difference}");
+            assert!(
+                want == got,
+                "created by {creating}, rendered as {version}: {difference}"
+            );
         }
     }
 }
@@ -66,16 +97,34 @@ fn charts_that_helm_creates_now() {
 #[test]
 #[ignore = "needs helm binaries: MOORLINE_HELM4 and MOORLINE_HELM3"]
 fn random_umbrellas_and_the_sum_of_their_members() {
-    let first: u64 = std::env::var("MOORLINE_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(100);
-    let count: u64 = std::env::var("MOORLINE_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(25);
+    let first: u64 = std::env::var("MOORLINE_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok())
+        .unwrap_or(100);
+    let count: u64 = std::env::var("MOORLINE_ROUNDS")
+        .ok()
+        .and_then(|rounds| rounds.parse().ok())
+        .unwrap_or(25);
     for seed in first..first + count {
         let umbrella = fleet::umbrella(seed);
         for (binary, compat, version) in binaries() {
             let want = render_umbrella(&binary, &umbrella);
-            let got = umbrella.chart().render(&umbrella.input(compat)).expect("a render").to_helm_output();
-            assert!(want == got, "umbrella {seed} as helm {version}: {}", first_difference(&want, &got));
+            let got = umbrella
+                .chart()
+                .render(&umbrella.input(compat))
+                .expect("a render")
+                .to_helm_output();
+            assert!(
+                want == got,
+                "umbrella {seed} as helm {version}: {}",
+                first_difference(&want, &got)
+            );
             let sum = members::sum_of_members(&umbrella, compat).to_helm_output();
-            assert!(want == sum, "members of {seed} as helm {version}: {}", first_difference(&want, &sum));
+            assert!(
+                want == sum,
+                "members of {seed} as helm {version}: {}",
+                first_difference(&want, &sum)
+            );
         }
     }
 }
@@ -92,7 +141,11 @@ fn write_goldens() {
         let space = tempfile::tempdir().expect("a folder");
         for source in ["created-by-3", "created-by-4"] {
             let path = folder().join("corpus").join(source);
-            let text = helm(&binary, space.path(), &["template", "rel", path.to_str().expect("a path")]);
+            let text = helm(
+                &binary,
+                space.path(),
+                &["template", "rel", path.to_str().expect("a path")],
+            );
             std::fs::write(golden.join(format!("{source}.helm{version}.yaml")), text).expect("golden");
         }
         for seed in golden::SEEDS {

@@ -8,7 +8,7 @@ use super::der::{bits, identifier, integer, pem, read, read_pem, sequence, tagge
 use super::key::RsaKey;
 use crate::helm::failure::Failure;
 use crate::helm::functions::{Outcome, dates, int, text, value};
-use crate::helm::template::exec::Machine;
+use crate::helm::template::machine::Machine;
 use crate::helm::value::object::Record;
 use crate::helm::value::{Object, Text, Value};
 
@@ -32,7 +32,7 @@ fn certificate(cert: String, key: String) -> Value {
         fields: vec![("Cert", Value::text(cert)), ("Key", Value::text(key))],
         json_names: &[],
         omits_empty: false,
-            methods: Vec::new(),
+        methods: Vec::new(),
         shown: None,
         plain: None,
     }))
@@ -42,9 +42,8 @@ fn key_of(machine: &mut Machine<'_>, given: Option<Text>) -> Result<RsaKey, Fail
     machine.deterministic = false;
     machine.charge(2_000_000)?;
     match given {
-        Some(text) => {
-            RsaKey::from_pem(&text.lossy()).map_err(|message| Failure::new(format!("parsing private key: {message}")))
-        }
+        Some(text) => RsaKey::from_pem(&text.lossy())
+            .map_err(|message| Failure::new(format!("parsing private key: {message}"))),
         None => Ok(RsaKey::generate(KEY_BITS, &mut machine.entropy)),
     }
 }
@@ -90,14 +89,18 @@ pub(super) fn signed(machine: &mut Machine<'_>, arguments: &[Value], key: Option
         },
         _ => (None, None),
     };
-    let as_text = |value: Option<Value>| value.and_then(|value| value.as_text().map(|text| text.lossy().into_owned()));
+    let as_text =
+        |value: Option<Value>| value.and_then(|value| value.as_text().map(|text| text.lossy().into_owned()));
     let cert_text = as_text(authority_cert).unwrap_or_default();
     let key_text = as_text(authority_key).unwrap_or_default();
     let (_, parent) = read_pem(&cert_text).ok_or_else(|| Failure::new("unable to decode certificate"))?;
-    let parent = Parent::read(&parent)
-        .ok_or_else(|| Failure::new("error parsing certificate: decodedSignerCert.Bytes: x509: malformed certificate"))?;
+    let parent = Parent::read(&parent).ok_or_else(|| {
+        Failure::new("error parsing certificate: decodedSignerCert.Bytes: x509: malformed certificate")
+    })?;
     let parent_key = RsaKey::from_pem(&key_text).map_err(|message| {
-        Failure::new(format!("error parsing private key: decodedSignerKey.Bytes: {message}"))
+        Failure::new(format!(
+            "error parsing private key: decodedSignerKey.Bytes: {message}"
+        ))
     })?;
     let request = request(arguments)?;
     let key = key_of(machine, key)?;
@@ -143,13 +146,16 @@ fn names(list: &Value) -> Result<Vec<String>, Failure> {
     list.items()
         .unwrap_or_default()
         .iter()
-        .map(|item| match item.as_text() {
-            Some(text) => Ok(text.lossy().into_owned()),
-            None => {
-                let shown = crate::helm::template::format::display(item, false);
-                let shown = String::from_utf8_lossy(&shown).into_owned();
-                Err(Failure::new(format!("error processing alternate dns name: {shown} is not a string")))
-            }
+        .map(|item| {
+            item.as_text()
+                .map(|text| text.lossy().into_owned())
+                .ok_or_else(|| {
+                    let shown = crate::helm::template::format::display(item, false);
+                    let shown = String::from_utf8_lossy(&shown).into_owned();
+                    Failure::new(format!(
+                        "error processing alternate dns name: {shown} is not a string"
+                    ))
+                })
         })
         .collect()
 }
@@ -162,8 +168,12 @@ struct Parent {
 
 impl Parent {
     fn read(content: &[u8]) -> Option<Self> {
-        let (0x30, certificate, _) = read(content)? else { return None };
-        let (0x30, body, _) = read(certificate)? else { return None };
+        let (0x30, certificate, _) = read(content)? else {
+            return None;
+        };
+        let (0x30, body, _) = read(certificate)? else {
+            return None;
+        };
         let mut rest = body;
         if read(rest)?.0 == 0xA0 {
             rest = read(rest)?.2;
@@ -176,8 +186,13 @@ impl Parent {
         rest = read(rest)?.2;
         let (_, key, _) = read(rest)?;
         let (_, _, after) = read(key)?;
-        let (0x03, bits, _) = read(after)? else { return None };
-        Some(Self { subject, key_identifier: key_identifier(bits.get(1..)?) })
+        let (0x03, bits, _) = read(after)? else {
+            return None;
+        };
+        Some(Self {
+            subject,
+            key_identifier: key_identifier(bits.get(1..)?),
+        })
     }
 }
 
@@ -191,7 +206,9 @@ fn name(common: &str) -> Vec<u8> {
     if common.is_empty() {
         return sequence(&[]);
     }
-    let printable = common.bytes().all(|byte| byte.is_ascii_alphanumeric() || b" '()+,-./:=?".contains(&byte));
+    let printable = common
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b" '()+,-./:=?".contains(&byte));
     let text = tagged(if printable { 0x13 } else { 0x0C }, common.as_bytes());
     let attribute = sequence(&[identifier(&[0x55, 0x04, 0x03]), text]);
     sequence(&[tagged(0x31, &attribute)])
@@ -217,31 +234,49 @@ fn extension(id: &[u8], critical: bool, content: &[u8]) -> Vec<u8> {
 
 fn extensions(request: &Request, own_key: &[u8], parent: Option<&Parent>) -> Vec<u8> {
     // digitalSignature and keyEncipherment, for authorities also keyCertSign
-    let usage = if request.authority { tagged(0x03, &[0x02, 0xA4]) } else { tagged(0x03, &[0x05, 0xA0]) };
+    let usage = if request.authority {
+        tagged(0x03, &[0x02, 0xA4])
+    } else {
+        tagged(0x03, &[0x05, 0xA0])
+    };
     let purpose = |last: u8| identifier(&[0x2B, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, last]);
-    let basic = if request.authority { sequence(&[tagged(0x01, &[0xFF])]) } else { sequence(&[]) };
+    let basic = if request.authority {
+        sequence(&[tagged(0x01, &[0xFF])])
+    } else {
+        sequence(&[])
+    };
     let mut parts = vec![
         extension(&[0x55, 0x1D, 0x0F], true, &usage),
         extension(&[0x55, 0x1D, 0x25], false, &sequence(&[purpose(1), purpose(2)])),
         extension(&[0x55, 0x1D, 0x13], true, &basic),
     ];
     if request.authority {
-        parts.push(extension(&[0x55, 0x1D, 0x0E], false, &tagged(0x04, &key_identifier(own_key))));
+        parts.push(extension(
+            &[0x55, 0x1D, 0x0E],
+            false,
+            &tagged(0x04, &key_identifier(own_key)),
+        ));
     }
     if let Some(parent) = parent {
         let content = sequence(&[tagged(0x80, &parent.key_identifier)]);
         parts.push(extension(&[0x55, 0x1D, 0x23], false, &content));
     }
     let names = request.names.iter().map(|name| tagged(0x82, name.as_bytes()));
-    let alternatives: Vec<Vec<u8>> =
-        names.chain(request.addresses.iter().map(|address| tagged(0x87, address))).collect();
+    let alternatives: Vec<Vec<u8>> = names
+        .chain(request.addresses.iter().map(|address| tagged(0x87, address)))
+        .collect();
     if !alternatives.is_empty() {
         parts.push(extension(&[0x55, 0x1D, 0x11], false, &sequence(&alternatives)));
     }
     tagged(0xA3, &sequence(&parts))
 }
 
-fn build(machine: &mut Machine<'_>, request: &Request, key: &RsaKey, parent: Option<(&Parent, &RsaKey)>) -> String {
+fn build(
+    machine: &mut Machine<'_>,
+    request: &Request,
+    key: &RsaKey,
+    parent: Option<(&Parent, &RsaKey)>,
+) -> String {
     let serial: [u8; 16] = machine.entropy.array();
     let algorithm = || sequence(&[identifier(&SHA256_WITH_RSA), tagged(0x05, &[])]);
     let subject = name(&request.name);

@@ -1,5 +1,10 @@
 //! The few forms of DER and PEM that keys and certificates need, written and read in memory.
 
+#![expect(
+    clippy::format_push_string,
+    reason = "short strings; writing in place would give a result to ignore"
+)]
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use num_bigint::BigUint;
@@ -77,7 +82,9 @@ pub(super) fn read(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
             return None;
         }
         let digits = rest.get(..count)?;
-        let length = digits.iter().fold(0_usize, |length, byte| length << 8 | usize::from(*byte));
+        let length = digits
+            .iter()
+            .fold(0_usize, |length, byte| length << 8 | usize::from(*byte));
         (length, rest.get(count..)?)
     };
     Some((*tag, rest.get(..length)?, rest.get(length..)?))

@@ -35,7 +35,11 @@ fn prime(entropy: &mut Entropy, bits: u64, small: &[u32]) -> BigUint {
             .collect();
         // Walk upwards from a random start, sieving by the small primes.
         for step in (0..4_096_u32).step_by(2) {
-            if small.iter().zip(&remainders).any(|(prime, remainder)| (remainder + step) % prime == 0) {
+            if small
+                .iter()
+                .zip(&remainders)
+                .any(|(prime, remainder)| (remainder + step) % prime == 0)
+            {
                 continue;
             }
             let number = &candidate + step;
@@ -50,11 +54,17 @@ fn prime(entropy: &mut Entropy, bits: u64, small: &[u32]) -> BigUint {
 fn is_prime(number: &BigUint, entropy: &mut Entropy) -> bool {
     let one = BigUint::from(1_u8);
     let before = number - &one;
-    let Some(twos) = before.trailing_zeros() else { return false };
+    let Some(twos) = before.trailing_zeros() else {
+        return false;
+    };
     let odd = &before >> twos;
     let rounds = 12;
     for round in 0..rounds {
-        let base = if round == 0 { BigUint::from(2_u8) } else { random(entropy, 256) + 2_u8 };
+        let base = if round == 0 {
+            BigUint::from(2_u8)
+        } else {
+            random(entropy, 256) + 2_u8
+        };
         let mut power = base.modpow(&odd, number);
         if power == one || power == before {
             continue;
@@ -77,8 +87,13 @@ fn is_prime(number: &BigUint, entropy: &mut Entropy) -> bool {
 impl RsaKey {
     /// Makes a key.
     pub(super) fn generate(bits: u64, entropy: &mut Entropy) -> Self {
-        let small: Vec<u32> =
-            (3..SMALL_PRIMES).filter(|number| (2..*number).take_while(|d| d * d <= *number).all(|d| number % d != 0)).collect();
+        let small: Vec<u32> = (3..SMALL_PRIMES)
+            .filter(|number| {
+                (2..*number)
+                    .take_while(|d| d * d <= *number)
+                    .all(|d| number % d != 0)
+            })
+            .collect();
         let exponent = BigUint::from(65_537_u32);
         let one = BigUint::from(1_u8);
         loop {
@@ -88,7 +103,12 @@ impl RsaKey {
                 continue;
             }
             if let Some(private) = exponent.modinv(&totient) {
-                return Self { modulus: &p * &q, exponent, private, primes: (p, q) };
+                return Self {
+                    modulus: &p * &q,
+                    exponent,
+                    private,
+                    primes: (p, q),
+                };
             }
         }
     }
@@ -124,15 +144,24 @@ impl RsaKey {
     }
 
     fn from_pkcs1(content: &[u8]) -> Option<Self> {
-        let (0x30, mut rest, _) = read(content)? else { return None };
+        let (0x30, mut rest, _) = read(content)? else {
+            return None;
+        };
         let mut numbers = Vec::new();
         while !rest.is_empty() && numbers.len() < 6 {
-            let (0x02, number, after) = read(rest)? else { return None };
+            let (0x02, number, after) = read(rest)? else {
+                return None;
+            };
             numbers.push(BigUint::from_bytes_be(number));
             rest = after;
         }
         let [_, modulus, exponent, private, p, q] = <[BigUint; 6]>::try_from(numbers).ok()?;
-        Some(Self { modulus, exponent, private, primes: (p, q) })
+        Some(Self {
+            modulus,
+            exponent,
+            private,
+            primes: (p, q),
+        })
     }
 
     /// The public half as certificates carry it.
@@ -144,13 +173,18 @@ impl RsaKey {
     pub(super) fn sign(&self, message: &[u8]) -> Vec<u8> {
         const SHA256: [u8; 9] = [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01];
         let digest = sha2::Sha256::digest(message);
-        let info = sequence(&[sequence(&[identifier(&SHA256), tagged(0x05, &[])]), tagged(0x04, &digest)]);
+        let info = sequence(&[
+            sequence(&[identifier(&SHA256), tagged(0x05, &[])]),
+            tagged(0x04, &digest),
+        ]);
         let size = usize::try_from(self.modulus.bits().div_ceil(8)).unwrap_or(256);
         let mut padded = vec![0x00, 0x01];
         padded.resize(size.saturating_sub(info.len() + 1).max(2), 0xFF);
         padded.push(0x00);
         padded.extend_from_slice(&info);
-        let signed = BigUint::from_bytes_be(&padded).modpow(&self.private, &self.modulus).to_bytes_be();
+        let signed = BigUint::from_bytes_be(&padded)
+            .modpow(&self.private, &self.modulus)
+            .to_bytes_be();
         let mut out = vec![0; size.saturating_sub(signed.len())];
         out.extend_from_slice(&signed);
         out
@@ -253,7 +287,9 @@ mod tests {
     fn signatures_verify_and_keys_read_back() {
         let key = RsaKey::generate(1024, &mut Entropy::new([7; 32]));
         let signature = BigUint::from_bytes_be(&key.sign(b"message"));
-        let opened = signature.modpow(&BigUint::from(65_537_u32), &key.modulus).to_bytes_be();
+        let opened = signature
+            .modpow(&BigUint::from(65_537_u32), &key.modulus)
+            .to_bytes_be();
         assert_eq!(opened.get(..3), Some(&[1, 0xFF, 0xFF][..]));
         let again = RsaKey::from_pem(&key.to_pem()).expect("a key");
         assert_eq!(again.modulus, key.modulus);
@@ -262,6 +298,9 @@ mod tests {
     #[test]
     fn twice_the_base_point() {
         let (x, _) = curve_multiply(&BigUint::from(2_u8));
-        assert_eq!(x.to_str_radix(16), "7cf27b188d034f7e8a52380304b51ac3c08969e277f21b35a60b48fc47669978");
+        assert_eq!(
+            x.to_str_radix(16),
+            "7cf27b188d034f7e8a52380304b51ac3c08969e277f21b35a60b48fc47669978"
+        );
     }
 }

@@ -8,7 +8,10 @@ use hmac::Mac as _;
 /// bcrypt of cost 10, as `htpasswd` files have it.
 pub(super) fn bcrypt(password: &[u8], salt: [u8; 16]) -> String {
     const COST: u32 = 10;
-    let mut key = password.get(..password.len().min(72)).unwrap_or(password).to_vec();
+    let mut key = password
+        .get(..password.len().min(72))
+        .unwrap_or(password)
+        .to_vec();
     key.push(0);
     let mut state = blowfish::Blowfish::bc_init_state();
     state.salted_expand_key(&salt, &key);
@@ -19,12 +22,19 @@ pub(super) fn bcrypt(password: &[u8], salt: [u8; 16]) -> String {
     let mut words = *b"OrpheanBeholderScryDoubt";
     for block in words.chunks_exact_mut(8) {
         let (left, right) = block.split_at(4);
-        let word = |bytes: &[u8]| bytes.iter().fold(0_u32, |word, byte| word << 8 | u32::from(*byte));
+        let word = |bytes: &[u8]| {
+            bytes
+                .iter()
+                .fold(0_u32, |word, byte| word << 8 | u32::from(*byte))
+        };
         let mut pair = [word(left), word(right)];
         for _ in 0..64 {
             pair = state.bc_encrypt(pair);
         }
-        for (slot, byte) in block.iter_mut().zip(pair.iter().flat_map(|word| word.to_be_bytes())) {
+        for (slot, byte) in block
+            .iter_mut()
+            .zip(pair.iter().flat_map(|word| word.to_be_bytes()))
+        {
             *slot = byte;
         }
     }
@@ -36,7 +46,9 @@ fn radix64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     let mut out = String::new();
     for chunk in bytes.chunks(3) {
-        let bits = (0..3).fold(0_u32, |bits, index| bits << 8 | u32::from(chunk.get(index).copied().unwrap_or(0)));
+        let bits = (0..3).fold(0_u32, |bits, index| {
+            bits << 8 | u32::from(chunk.get(index).copied().unwrap_or(0))
+        });
         for index in 0..=chunk.len() {
             let digit = usize::try_from(bits >> (18 - 6 * index) & 63).unwrap_or(0);
             out.push(char::from(ALPHABET.get(digit).copied().unwrap_or(b'.')));
@@ -50,10 +62,27 @@ fn templates(kind: &str) -> Option<&'static [&'static str]> {
     Some(match kind {
         "maximum" => &["anoxxxxxxxxxxxxxxxxx", "axxxxxxxxxxxxxxxxxno"],
         "long" => &[
-            "CvcvnoCvcvCvcv", "CvcvCvcvnoCvcv", "CvcvCvcvCvcvno", "CvccnoCvcvCvcv", "CvccCvcvnoCvcv", "CvccCvcvCvcvno",
-            "CvcvnoCvccCvcv", "CvcvCvccnoCvcv", "CvcvCvccCvcvno", "CvcvnoCvcvCvcc", "CvcvCvcvnoCvcc", "CvcvCvcvCvccno",
-            "CvccnoCvccCvcv", "CvccCvccnoCvcv", "CvccCvccCvcvno", "CvcvnoCvccCvcc", "CvcvCvccnoCvcc", "CvcvCvccCvccno",
-            "CvccnoCvcvCvcc", "CvccCvcvnoCvcc", "CvccCvcvCvccno",
+            "CvcvnoCvcvCvcv",
+            "CvcvCvcvnoCvcv",
+            "CvcvCvcvCvcvno",
+            "CvccnoCvcvCvcv",
+            "CvccCvcvnoCvcv",
+            "CvccCvcvCvcvno",
+            "CvcvnoCvccCvcv",
+            "CvcvCvccnoCvcv",
+            "CvcvCvccCvcvno",
+            "CvcvnoCvcvCvcc",
+            "CvcvCvcvnoCvcc",
+            "CvcvCvcvCvccno",
+            "CvccnoCvccCvcv",
+            "CvccCvccnoCvcv",
+            "CvccCvccCvcvno",
+            "CvcvnoCvccCvcc",
+            "CvcvCvccnoCvcc",
+            "CvcvCvccCvccno",
+            "CvccnoCvcvCvcc",
+            "CvccCvcvnoCvcc",
+            "CvccCvcvCvccno",
         ],
         "medium" => &["CvcnoCvc", "CvcCvcno"],
         "short" => &["Cvcn"],
@@ -80,13 +109,17 @@ fn characters(class: u8) -> &'static [u8] {
 /// The master password algorithm.
 pub(super) fn derive(counter: u32, kind: &str, password: &[u8], user: &[u8], site: &[u8]) -> String {
     const SEED: &[u8] = b"com.lyndir.masterpassword";
-    let Some(templates) = templates(kind) else { return format!("cannot find password template {kind}") };
+    let Some(templates) = templates(kind) else {
+        return format!("cannot find password template {kind}");
+    };
     let length = |text: &[u8]| u32::try_from(text.len()).unwrap_or(0).to_be_bytes();
     let salt = [SEED, &length(user), user].concat();
     let mut key = [0; 64];
     let derived = scrypt::Params::new(15, 8, 2)
         .map_err(|error| error.to_string())
-        .and_then(|params| scrypt::scrypt(password, &salt, &params, &mut key).map_err(|error| error.to_string()));
+        .and_then(|params| {
+            scrypt::scrypt(password, &salt, &params, &mut key).map_err(|error| error.to_string())
+        });
     if let Err(error) = derived {
         return format!("failed to derive password: {error}");
     }
@@ -144,9 +177,12 @@ pub(super) fn decrypt(password: &[u8], encoded: &[u8]) -> Result<Vec<u8>, String
     if encoded.is_empty() {
         return Ok(Vec::new());
     }
-    let sealed = STANDARD
-        .decode(encoded)
-        .map_err(|_| format!("illegal base64 data at input byte {}", encoded.len().saturating_sub(encoded.len() % 4)))?;
+    let sealed = STANDARD.decode(encoded).map_err(|_| {
+        format!(
+            "illegal base64 data at input byte {}",
+            encoded.len().saturating_sub(encoded.len() % 4)
+        )
+    })?;
     let Some((start, body)) = sealed.split_at_checked(16) else {
         return Err("runtime error: slice bounds out of range".to_owned());
     };
@@ -177,9 +213,17 @@ mod tests {
 
     #[test]
     fn known_answers() {
-        let salt = [0x71, 0xd7, 0x9f, 0x82, 0x18, 0xa3, 0x92, 0x59, 0xa7, 0xa2, 0x9a, 0xab, 0xb2, 0xdb, 0xaf, 0xc3];
-        assert_eq!(bcrypt(b"abc", salt).get(..29), Some("$2a$10$abcdefghijklmnopqrstuu".get(..29).expect("text")));
-        assert_eq!(derive(1, "long", b"password", b"user", b"example.com"), "ZedaFaxcZaso9*");
+        let salt = [
+            0x71, 0xd7, 0x9f, 0x82, 0x18, 0xa3, 0x92, 0x59, 0xa7, 0xa2, 0x9a, 0xab, 0xb2, 0xdb, 0xaf, 0xc3,
+        ];
+        assert_eq!(
+            bcrypt(b"abc", salt).get(..29),
+            Some("$2a$10$abcdefghijklmnopqrstuu".get(..29).expect("text"))
+        );
+        assert_eq!(
+            derive(1, "long", b"password", b"user", b"example.com"),
+            "ZedaFaxcZaso9*"
+        );
         let sealed = encrypt(b"k", b"plain", [1; 16]);
         assert_eq!(decrypt(b"k", sealed.as_bytes()), Ok(b"plain".to_vec()));
     }

@@ -1,5 +1,10 @@
 //! Go's date layouts: formatting and parsing by the reference time.
 
+#![expect(
+    clippy::format_push_string,
+    reason = "short strings; writing in place would give a result to ignore"
+)]
+
 use super::calendar::{MONTHS, WEEKDAYS, days_in, seconds_of};
 use super::{Moment, name};
 use crate::helm::value::convert;
@@ -82,7 +87,9 @@ fn next_part(layout: &str) -> Option<(&str, Part, &str)> {
     for (index, _) in layout.char_indices() {
         let rest = layout.get(index..)?;
         for (text, part) in PARTS {
-            let Some(after) = rest.strip_prefix(text) else { continue };
+            let Some(after) = rest.strip_prefix(text) else {
+                continue;
+            };
             if text == "Jan" && after.starts_with("uary") {
                 continue;
             }
@@ -145,7 +152,9 @@ pub(super) fn format(moment: &Moment, layout: &str) -> String {
             Part::LowerHalf => out.push_str(if civil.hour >= 12 { "pm" } else { "am" }),
             Part::Zone => push_zone(&mut out, moment),
             Part::Offset(zulu, colons, groups) => push_offset(&mut out, moment.offset, zulu, colons, groups),
-            Part::Fraction(count, cut, separator) => push_fraction(&mut out, moment.nanoseconds, count, cut, separator),
+            Part::Fraction(count, cut, separator) => {
+                push_fraction(&mut out, moment.nanoseconds, count, cut, separator);
+            }
         }
     }
     out.push_str(rest);
@@ -156,7 +165,13 @@ fn push_zone(out: &mut String, moment: &Moment) {
     if moment.zone.is_empty() {
         out.push_str("UTC");
     } else if moment.zone.starts_with(['+', '-']) {
-        push_offset(out, moment.offset, false, false, if moment.offset % 3600 == 0 { 1 } else { 2 });
+        push_offset(
+            out,
+            moment.offset,
+            false,
+            false,
+            if moment.offset % 3600 == 0 { 1 } else { 2 },
+        );
     } else {
         out.push_str(&moment.zone);
     }
@@ -210,20 +225,29 @@ pub(super) fn parse(layout: &str, text: &str) -> Result<Moment, String> {
     let mut fields = Fields::default();
     let (mut pattern, mut rest) = (layout, text);
     while let Some((before, part, after)) = next_part(pattern) {
-        let element = pattern.get(before.len()..pattern.len() - after.len()).unwrap_or("");
+        let element = pattern
+            .get(before.len()..pattern.len() - after.len())
+            .unwrap_or("");
         let failed = |rest: &str, element: &str| {
-            format!("parsing time {} as {}: cannot parse {} as {}", quote(text), quote(layout), quote(rest), quote(element))
+            format!(
+                "parsing time {} as {}: cannot parse {} as {}",
+                quote(text),
+                quote(layout),
+                quote(rest),
+                quote(element)
+            )
         };
         rest = skip(rest, before).ok_or_else(|| failed(rest, before))?;
         pattern = after;
-        let followed_by_fraction = next_part(pattern).is_some_and(|(before, part, _)| {
-            before.is_empty() && matches!(part, Part::Fraction(..))
-        });
+        let followed_by_fraction = next_part(pattern)
+            .is_some_and(|(before, part, _)| before.is_empty() && matches!(part, Part::Fraction(..)));
         rest = fields.read(part, rest).ok_or_else(|| failed(rest, element))?;
         if matches!(part, Part::ZeroSecond | Part::Second)
             && !followed_by_fraction
             && rest.starts_with(['.', ','])
-            && rest.get(1..).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+            && rest
+                .get(1..)
+                .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
         {
             rest = fields.fraction(rest).unwrap_or(rest);
         }
@@ -233,7 +257,13 @@ pub(super) fn parse(layout: &str, text: &str) -> Result<Moment, String> {
     }
     match skip(rest, pattern) {
         Some("") => {}
-        Some(rest) => return Err(format!("parsing time {}: extra text: {}", quote(text), quote(rest))),
+        Some(rest) => {
+            return Err(format!(
+                "parsing time {}: extra text: {}",
+                quote(text),
+                quote(rest)
+            ));
+        }
         None => {
             return Err(format!(
                 "parsing time {} as {}: cannot parse {} as {}",
@@ -244,7 +274,9 @@ pub(super) fn parse(layout: &str, text: &str) -> Result<Moment, String> {
             ));
         }
     }
-    fields.moment().ok_or_else(|| format!("parsing time {}: day out of range", quote(text)))
+    fields
+        .moment()
+        .ok_or_else(|| format!("parsing time {}: day out of range", quote(text)))
 }
 
 /// Takes the fixed text of a layout; blanks match blanks.
@@ -277,7 +309,8 @@ fn one_of<'t>(names: &[&str], text: &'t str, short: bool) -> Option<(i64, &'t st
     names.iter().zip(0..).find_map(|(name, index)| {
         let name = if short { name.get(..3)? } else { name };
         let head = text.get(..name.len())?;
-        head.eq_ignore_ascii_case(name).then(|| text.get(name.len()..).map(|rest| (index, rest)))?
+        head.eq_ignore_ascii_case(name)
+            .then(|| text.get(name.len()..).map(|rest| (index, rest)))?
     })
 }
 
@@ -294,7 +327,11 @@ impl Fields {
             }
             Part::UpperHalf | Part::LowerHalf => {
                 let half = text.get(..2)?;
-                let words = if part == Part::UpperHalf { ["AM", "PM"] } else { ["am", "pm"] };
+                let words = if part == Part::UpperHalf {
+                    ["AM", "PM"]
+                } else {
+                    ["am", "pm"]
+                };
                 self.afternoon = Some(half == *words.iter().find(|word| **word == half)? && half == words[1]);
                 return text.get(2..);
             }
@@ -303,9 +340,12 @@ impl Fields {
             Part::Fraction(_, true, _) if !text.starts_with(['.', ',']) => return Some(text),
             Part::Fraction(..) => return self.fraction(text),
             Part::LongYear => digits(text, 4, 4)?,
-            Part::ShortYear | Part::ZeroMonth | Part::ZeroDay | Part::ZeroHour12 | Part::ZeroMinute | Part::ZeroSecond => {
-                digits(text, 2, 2)?
-            }
+            Part::ShortYear
+            | Part::ZeroMonth
+            | Part::ZeroDay
+            | Part::ZeroHour12
+            | Part::ZeroMinute
+            | Part::ZeroSecond => digits(text, 2, 2)?,
             Part::ZeroYearDay => digits(text, 3, 3)?,
             Part::SpaceYearDay => digits(text.trim_start_matches(' '), 1, 3)?,
             Part::SpaceDay => digits(text.strip_prefix(' ').unwrap_or(text), 1, 2)?,
@@ -313,7 +353,13 @@ impl Fields {
         };
         match part {
             Part::LongYear => self.year = Some(number),
-            Part::ShortYear => self.year = Some(if number >= 69 { number + 1900 } else { number + 2000 }),
+            Part::ShortYear => {
+                self.year = Some(if number >= 69 {
+                    number + 1900
+                } else {
+                    number + 2000
+                });
+            }
             Part::Month | Part::ZeroMonth => self.month = Some(number),
             Part::Day | Part::SpaceDay | Part::ZeroDay => self.day = Some(number),
             Part::SpaceYearDay | Part::ZeroYearDay => self.year_day = Some(number),
@@ -329,14 +375,14 @@ impl Fields {
         if !(3..=5).contains(&length) {
             return None;
         }
-        self.zone = text.get(..length)?.to_owned();
+        text.get(..length)?.clone_into(&mut self.zone);
         text.get(length..)
     }
 
     fn offset<'t>(&mut self, text: &'t str, zulu: bool, colons: bool, groups: u8) -> Option<&'t str> {
         if zulu && let Some(rest) = text.strip_prefix('Z') {
             self.offset = Some(0);
-            self.zone = "UTC".to_owned();
+            "UTC".clone_into(&mut self.zone);
             return Some(rest);
         }
         let (sign, mut rest) = match text.strip_prefix('-') {
@@ -403,7 +449,12 @@ impl Fields {
             _ => self.zone,
         };
         let seconds = date + hour * 3600 + self.minute * 60 + self.second - offset;
-        Some(Moment { seconds, nanoseconds: self.nanoseconds, offset, zone })
+        Some(Moment {
+            seconds,
+            nanoseconds: self.nanoseconds,
+            offset,
+            zone,
+        })
     }
 }
 
@@ -417,7 +468,10 @@ mod tests {
         for (layout, expected) in [
             ("2006-01-02T15:04:05Z07:00", "2023-11-14T22:13:20Z"),
             ("Mon Jan _2 3:04PM 06", "Tue Nov 14 10:13PM 23"),
-            ("Monday, 02-Jan-06 15:04:05 MST", "Tuesday, 14-Nov-23 22:13:20 UTC"),
+            (
+                "Monday, 02-Jan-06 15:04:05 MST",
+                "Tuesday, 14-Nov-23 22:13:20 UTC",
+            ),
             ("15:04:05.000 -0700", "22:13:20.120 +0000"),
             (".999", ".12"),
             ("002", "318"),
@@ -431,6 +485,10 @@ mod tests {
         let moment = parse("2006-01-02 15:04:05 -0700", "2021-03-04 01:02:03 +0200").expect("valid");
         assert_eq!(moment.seconds, 1_614_812_523);
         assert!(parse("2006-01-02", "2020-02-30").is_err());
-        assert!(parse("2006-01-02", "x").expect_err("invalid").contains("cannot parse \"x\" as \"2006\""));
+        assert!(
+            parse("2006-01-02", "x")
+                .expect_err("invalid")
+                .contains("cannot parse \"x\" as \"2006\"")
+        );
     }
 }

@@ -14,7 +14,11 @@ pub(crate) fn duration_text(nanoseconds: i64) -> String {
     let trimmed = |whole: u64, fraction: u64, width: usize, unit: &str| {
         let digits = format!("{fraction:0width$}");
         let digits = digits.trim_end_matches('0');
-        if digits.is_empty() { format!("{whole}{unit}") } else { format!("{whole}.{digits}{unit}") }
+        if digits.is_empty() {
+            format!("{whole}{unit}")
+        } else {
+            format!("{whole}.{digits}{unit}")
+        }
     };
     if total < 1_000 {
         return format!("{sign}{total}ns");
@@ -51,13 +55,17 @@ pub(super) fn parse_duration(text: &str) -> Result<i64, String> {
     }
     let mut total = 0_i128;
     while !rest.is_empty() {
-        let number_end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+        let number_end = rest
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(rest.len());
         let (number, after) = rest.split_at(number_end);
         let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
         if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') {
             return Err(invalid());
         }
-        let unit_end = after.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(after.len());
+        let unit_end = after
+            .find(|c: char| c.is_ascii_digit() || c == '.')
+            .unwrap_or(after.len());
         let (unit, next) = after.split_at(unit_end);
         let scale: i128 = match unit {
             "" => return Err(format!("time: missing unit in duration {shown}")),
@@ -68,12 +76,23 @@ pub(super) fn parse_duration(text: &str) -> Result<i64, String> {
             "m" => 60_000_000_000,
             "h" => 3_600_000_000_000,
             other => {
-                return Err(format!("time: unknown unit {} in duration {shown}", convert::quote(other.as_bytes())));
+                return Err(format!(
+                    "time: unknown unit {} in duration {shown}",
+                    convert::quote(other.as_bytes())
+                ));
             }
         };
-        let whole: i128 = if whole.is_empty() { 0 } else { whole.parse::<i64>().map_err(|_| invalid())?.into() };
+        let whole: i128 = if whole.is_empty() {
+            0
+        } else {
+            whole.parse::<i64>().map_err(|_| invalid())?.into()
+        };
         let digits = fraction.get(..fraction.len().min(18)).unwrap_or("");
-        let part: i128 = if digits.is_empty() { 0 } else { digits.parse().map_err(|_| invalid())? };
+        let part: i128 = if digits.is_empty() {
+            0
+        } else {
+            digits.parse().map_err(|_| invalid())?
+        };
         let power = 10_i128.pow(u32::try_from(digits.len()).unwrap_or(0));
         total += whole * scale + part * scale / power;
         rest = next;
@@ -94,7 +113,9 @@ pub(super) fn parse_seconds(value: &Value) -> i64 {
 /// Helm's reading of a duration: text with units, or a number of seconds.
 pub(super) fn as_duration(value: &Value) -> Result<i64, String> {
     let from_seconds = |seconds: i64| {
-        seconds.checked_mul(SECOND).ok_or_else(|| format!("duration seconds overflow: {seconds}"))
+        seconds
+            .checked_mul(SECOND)
+            .ok_or_else(|| format!("duration seconds overflow: {seconds}"))
     };
     match value {
         Value::Object(object) => match &**object {
@@ -106,7 +127,10 @@ pub(super) fn as_duration(value: &Value) -> Result<i64, String> {
         Value::Float(seconds) if seconds.is_finite() && seconds.abs() < 9.2e9 => {
             Ok(convert::float_to_int(seconds * 1e9))
         }
-        Value::Float(seconds) => Err(format!("invalid duration seconds: {}", convert::float_general(*seconds))),
+        Value::Float(seconds) => Err(format!(
+            "invalid duration seconds: {}",
+            convert::float_general(*seconds)
+        )),
         Value::Text(text) => {
             let text = text.lossy();
             let text = text.trim();
@@ -123,7 +147,10 @@ pub(super) fn as_duration(value: &Value) -> Result<i64, String> {
                 Ok(seconds) if seconds.is_finite() && seconds.abs() < 9.2e9 => {
                     Ok(convert::float_to_int(seconds * 1e9))
                 }
-                _ => Err(format!("could not parse duration {}", convert::quote(text.as_bytes()))),
+                _ => Err(format!(
+                    "could not parse duration {}",
+                    convert::quote(text.as_bytes())
+                )),
             }
         }
         Value::Nil => Err("unsupported duration type <nil>".to_owned()),
@@ -150,10 +177,18 @@ mod tests {
 
     #[test]
     fn durations_as_go_has_them() {
-        for (text, expected) in [("1h2m3s", "1h2m3s"), ("1.5h", "1h30m0s"), ("-90s", "-1m30s"), ("1500us", "1.5ms")] {
+        for (text, expected) in [
+            ("1h2m3s", "1h2m3s"),
+            ("1.5h", "1h30m0s"),
+            ("-90s", "-1m30s"),
+            ("1500us", "1.5ms"),
+        ] {
             assert_eq!(duration_text(parse_duration(text).expect("valid")), expected);
         }
-        assert_eq!(parse_duration("5").expect_err("no unit"), "time: missing unit in duration \"5\"");
+        assert_eq!(
+            parse_duration("5").expect_err("no unit"),
+            "time: missing unit in duration \"5\""
+        );
         assert_eq!(rounded(100, 30), 90);
     }
 }

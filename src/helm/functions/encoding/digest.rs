@@ -9,11 +9,17 @@ pub(super) fn base32_encode(bytes: &[u8]) -> String {
         for (slot, byte) in block.iter_mut().zip(chunk) {
             *slot = *byte;
         }
-        let bits = block.iter().fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
+        let bits = block
+            .iter()
+            .fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
         let used = (chunk.len() * 8).div_ceil(5);
         for index in 0..8 {
             let digit = usize::try_from(bits >> (35 - index * 5) & 31).unwrap_or(0);
-            out.push(if index < used { char::from(*ALPHABET.get(digit).unwrap_or(&b'A')) } else { '=' });
+            out.push(if index < used {
+                char::from(*ALPHABET.get(digit).unwrap_or(&b'A'))
+            } else {
+                '='
+            });
         }
     }
     out
@@ -31,7 +37,10 @@ pub(super) fn base32_decode(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     for block in clean.chunks(8) {
         if block.len() < 8 {
-            let bad = block.iter().find(|(_, byte)| digit32(*byte).is_none()).map_or(clean.len(), |(index, _)| *index);
+            let bad = block
+                .iter()
+                .find(|(_, byte)| digit32(*byte).is_none())
+                .map_or(clean.len(), |(index, _)| *index);
             return illegal(bad);
         }
         let digits: Vec<u64> = block.iter().map_while(|(_, byte)| digit32(*byte)).collect();
@@ -39,7 +48,9 @@ pub(super) fn base32_decode(text: &[u8]) -> Vec<u8> {
         if !padded || !matches!(digits.len(), 2 | 4 | 5 | 7 | 8) {
             return illegal(block.get(digits.len()).map_or(clean.len(), |(index, _)| *index));
         }
-        let bits = (0..8).fold(0_u64, |bits, index| bits << 5 | digits.get(index).copied().unwrap_or(0));
+        let bits = (0..8).fold(0_u64, |bits, index| {
+            bits << 5 | digits.get(index).copied().unwrap_or(0)
+        });
         let bytes = bits.to_be_bytes();
         out.extend_from_slice(bytes.get(3..3 + digits.len() * 5 / 8).unwrap_or(&[]));
     }
@@ -67,7 +78,11 @@ pub(super) fn base64_lenient(text: &[u8]) -> Result<Vec<u8>, usize> {
     };
     let mut out = Vec::new();
     let mut group: Vec<u32> = Vec::with_capacity(4);
-    let mut bytes = text.iter().copied().enumerate().filter(|(_, byte)| !matches!(byte, b'\n' | b'\r'));
+    let mut bytes = text
+        .iter()
+        .copied()
+        .enumerate()
+        .filter(|(_, byte)| !matches!(byte, b'\n' | b'\r'));
     while let Some((offset, byte)) = bytes.next() {
         if let Some(digit) = value(byte) {
             group.push(digit);
@@ -92,12 +107,18 @@ pub(super) fn base64_lenient(text: &[u8]) -> Result<Vec<u8>, usize> {
             Some((offset, _)) => Err(offset),
         };
     }
-    if group.is_empty() { Ok(out) } else { Err(text.len() - group.len()) }
+    if group.is_empty() {
+        Ok(out)
+    } else {
+        Err(text.len() - group.len())
+    }
 }
 
 fn flush(group: &mut Vec<u32>, out: &mut Vec<u8>) {
     let count = group.len().saturating_sub(1);
-    let bits = (0..4).fold(0, |bits, index| bits << 6 | group.get(index).copied().unwrap_or(0));
+    let bits = (0..4).fold(0, |bits, index| {
+        bits << 6 | group.get(index).copied().unwrap_or(0)
+    });
     out.extend_from_slice(bits.to_be_bytes().get(1..1 + count).unwrap_or(&[]));
     group.clear();
 }
@@ -113,8 +134,15 @@ pub(super) fn adler32(bytes: &[u8]) -> u32 {
 }
 
 /// SHA-1, for charts that still name things by it.
+#[expect(clippy::many_single_char_names, reason = "the names of the standard")]
 pub(super) fn sha1(bytes: &[u8]) -> [u8; 20] {
-    let mut state = [0x6745_2301_u32, 0xEFCD_AB89, 0x98BA_DCFE, 0x1032_5476, 0xC3D2_E1F0];
+    let mut state = [
+        0x6745_2301_u32,
+        0xEFCD_AB89,
+        0x98BA_DCFE,
+        0x1032_5476,
+        0xC3D2_E1F0,
+    ];
     let mut padded = bytes.to_vec();
     padded.push(0x80);
     while padded.len() % 64 != 56 {
@@ -127,7 +155,8 @@ pub(super) fn sha1(bytes: &[u8]) -> [u8; 20] {
             *word = bytes.iter().fold(0, |word, byte| word << 8 | u32::from(*byte));
         }
         for index in 16..80 {
-            words[index] = (words[index - 3] ^ words[index - 8] ^ words[index - 14] ^ words[index - 16]).rotate_left(1);
+            words[index] =
+                (words[index - 3] ^ words[index - 8] ^ words[index - 14] ^ words[index - 16]).rotate_left(1);
         }
         let [mut a, mut b, mut c, mut d, mut e] = state;
         for (index, word) in words.iter().enumerate() {
@@ -137,8 +166,12 @@ pub(super) fn sha1(bytes: &[u8]) -> [u8; 20] {
                 40..60 => ((b & c) | (b & d) | (c & d), 0x8F1B_BCDC),
                 _ => (b ^ c ^ d, 0xCA62_C1D6_u32),
             };
-            let next =
-                a.rotate_left(5).wrapping_add(mix).wrapping_add(e).wrapping_add(constant).wrapping_add(*word);
+            let next = a
+                .rotate_left(5)
+                .wrapping_add(mix)
+                .wrapping_add(e)
+                .wrapping_add(constant)
+                .wrapping_add(*word);
             (e, d, c, b, a) = (d, c, b.rotate_left(30), a, next);
         }
         for (slot, value) in state.iter_mut().zip([a, b, c, d, e]) {
@@ -146,7 +179,10 @@ pub(super) fn sha1(bytes: &[u8]) -> [u8; 20] {
         }
     }
     let mut out = [0; 20];
-    for (slot, byte) in out.iter_mut().zip(state.iter().flat_map(|word| word.to_be_bytes())) {
+    for (slot, byte) in out
+        .iter_mut()
+        .zip(state.iter().flat_map(|word| word.to_be_bytes()))
+    {
         *slot = byte;
     }
     out

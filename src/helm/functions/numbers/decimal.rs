@@ -1,6 +1,11 @@
 //! Decimal arithmetic as the library behind `addf` and friends does it: exact sums and products,
 //! quotients to 16 decimals. Digits are kept as decimal strings; charts add a handful of numbers.
 
+#![expect(
+    clippy::format_push_string,
+    reason = "short strings; writing in place would give a result to ignore"
+)]
+
 use crate::helm::value::convert;
 
 /// A decimal number: sign, digits, and how many of them are decimals.
@@ -25,14 +30,18 @@ impl Decimal {
         let mut digits: Vec<u8> = digits.bytes().map(|digit| digit - b'0').collect();
         let length = i32::try_from(digits.len()).ok()?;
         let scale = length - 1 - exponent;
-        let decimals = match usize::try_from(scale) {
-            Ok(decimals) => decimals,
-            Err(_) => {
-                digits.resize(digits.len() + usize::try_from(-scale).ok()?, 0);
-                0
+        let decimals = usize::try_from(scale).unwrap_or(0);
+        if scale < 0 {
+            digits.resize(digits.len() + usize::try_from(-scale).ok()?, 0);
+        }
+        Some(
+            Self {
+                negative: number.is_sign_negative() && number != 0.0,
+                digits,
+                decimals,
             }
-        };
-        Some(Self { negative: number.is_sign_negative() && number != 0.0, digits, decimals }.trimmed())
+            .trimmed(),
+        )
     }
 
     /// The nearest float.
@@ -48,7 +57,8 @@ impl Decimal {
 
     fn trimmed(mut self) -> Self {
         let zeros = self.digits.iter().take_while(|digit| **digit == 0).count();
-        self.digits.drain(..zeros.min(self.digits.len().saturating_sub(1)));
+        self.digits
+            .drain(..zeros.min(self.digits.len().saturating_sub(1)));
         if self.digits.iter().all(|digit| *digit == 0) {
             self.negative = false;
         }
@@ -63,7 +73,13 @@ impl Decimal {
 }
 
 fn compare(left: &[u8], right: &[u8]) -> std::cmp::Ordering {
-    let strip = |digits: &[u8]| digits.iter().copied().skip_while(|digit| *digit == 0).collect::<Vec<u8>>();
+    let strip = |digits: &[u8]| {
+        digits
+            .iter()
+            .copied()
+            .skip_while(|digit| *digit == 0)
+            .collect::<Vec<u8>>()
+    };
     let (left, right) = (strip(left), strip(right));
     left.len().cmp(&right.len()).then_with(|| left.cmp(&right))
 }
@@ -92,7 +108,9 @@ fn difference(left: &[u8], right: &[u8]) -> Vec<u8> {
     let mut borrow = 0_i8;
     let mut right = right.iter().rev();
     for digit in left.iter().rev() {
-        let mut value = i8::try_from(*digit).unwrap_or(0) - borrow - right.next().map_or(0, |digit| i8::try_from(*digit).unwrap_or(0));
+        let mut value = i8::try_from(*digit).unwrap_or(0)
+            - borrow
+            - right.next().map_or(0, |digit| i8::try_from(*digit).unwrap_or(0));
         borrow = i8::from(value < 0);
         if value < 0 {
             value += 10;
@@ -117,12 +135,25 @@ pub(super) fn add(left: &Decimal, right: &Decimal) -> Option<Decimal> {
     } else {
         (left.negative, difference(&a, &b))
     };
-    Some(Decimal { negative, digits, decimals }.trimmed())
+    Some(
+        Decimal {
+            negative,
+            digits,
+            decimals,
+        }
+        .trimmed(),
+    )
 }
 
 /// The difference.
 pub(super) fn subtract(left: &Decimal, right: &Decimal) -> Option<Decimal> {
-    add(left, &Decimal { negative: !right.negative, ..right.clone() })
+    add(
+        left,
+        &Decimal {
+            negative: !right.negative,
+            ..right.clone()
+        },
+    )
 }
 
 /// The product.
@@ -151,7 +182,14 @@ pub(super) fn multiply(left: &Decimal, right: &Decimal) -> Option<Decimal> {
     }
     digits.reverse();
     let decimals = left.decimals + right.decimals;
-    Some(Decimal { negative: left.negative != right.negative, digits, decimals }.trimmed())
+    Some(
+        Decimal {
+            negative: left.negative != right.negative,
+            digits,
+            decimals,
+        }
+        .trimmed(),
+    )
 }
 
 /// The quotient, rounded half away from zero at 16 decimals; `None` for a zero divisor.
@@ -187,7 +225,14 @@ pub(super) fn divide(left: &Decimal, right: &Decimal) -> Option<Decimal> {
     if last >= 5 {
         quotient = sum(&quotient, &[1]);
     }
-    Some(Decimal { negative: left.negative != right.negative, digits: quotient, decimals: PRECISION }.trimmed())
+    Some(
+        Decimal {
+            negative: left.negative != right.negative,
+            digits: quotient,
+            decimals: PRECISION,
+        }
+        .trimmed(),
+    )
 }
 
 #[cfg(test)]
@@ -197,10 +242,34 @@ mod tests {
     #[test]
     fn decimals_have_no_binary_noise() {
         let number = |value: f64| Decimal::from_float(value).expect("finite");
-        assert_eq!(add(&number(0.1), &number(0.2)).expect("sum").to_float().to_string(), "0.3");
-        assert_eq!(subtract(&number(0.3), &number(0.5)).expect("difference").to_float().to_string(), "-0.2");
-        assert_eq!(multiply(&number(1000.0), &number(-1.5)).expect("product").to_float().to_string(), "-1500");
-        assert_eq!(divide(&number(10.0), &number(3.0)).expect("quotient").to_float().to_string(), "3.3333333333333335");
+        assert_eq!(
+            add(&number(0.1), &number(0.2))
+                .expect("sum")
+                .to_float()
+                .to_string(),
+            "0.3"
+        );
+        assert_eq!(
+            subtract(&number(0.3), &number(0.5))
+                .expect("difference")
+                .to_float()
+                .to_string(),
+            "-0.2"
+        );
+        assert_eq!(
+            multiply(&number(1000.0), &number(-1.5))
+                .expect("product")
+                .to_float()
+                .to_string(),
+            "-1500"
+        );
+        assert_eq!(
+            divide(&number(10.0), &number(3.0))
+                .expect("quotient")
+                .to_float()
+                .to_string(),
+            "3.3333333333333335"
+        );
         assert!(divide(&number(1.0), &number(0.0)).is_none());
     }
 }

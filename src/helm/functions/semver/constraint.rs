@@ -57,7 +57,10 @@ impl Constraint {
 }
 
 fn improper(text: &str) -> String {
-    format!("improper constraint: {}", crate::helm::value::convert::quote(text.as_bytes()))
+    format!(
+        "improper constraint: {}",
+        crate::helm::value::convert::quote(text.as_bytes())
+    )
 }
 
 /// Rewrites `a - b` to `>=a <=b`.
@@ -88,17 +91,22 @@ fn split_parts(text: &str) -> Option<Vec<String>> {
         return None;
     }
     while !rest.is_empty() {
-        let operator_end = rest.find(|c: char| !matches!(c, '=' | '!' | '<' | '>' | '~' | '^')).unwrap_or(rest.len());
+        let operator_end = rest
+            .find(|c: char| !matches!(c, '=' | '!' | '<' | '>' | '~' | '^'))
+            .unwrap_or(rest.len());
         let operator = rest.get(..operator_end)?;
         let after = rest.get(operator_end..)?.trim_start();
-        let version_end =
-            after.find(|c: char| c == ',' || c.is_whitespace() || matches!(c, '=' | '!' | '<' | '>' | '~' | '^')).unwrap_or(after.len());
+        let version_end = after
+            .find(|c: char| c == ',' || c.is_whitespace() || matches!(c, '=' | '!' | '<' | '>' | '~' | '^'))
+            .unwrap_or(after.len());
         let version = after.get(..version_end)?;
         if version.is_empty() {
             return None;
         }
         parts.push(format!("{operator}{version}"));
-        rest = after.get(version_end..)?.trim_start_matches([' ', '\t', '\n', '\r', ',']);
+        rest = after
+            .get(version_end..)?
+            .trim_start_matches([' ', '\t', '\n', '\r', ',']);
     }
     Some(parts)
 }
@@ -106,7 +114,9 @@ fn split_parts(text: &str) -> Option<Vec<String>> {
 impl Part {
     fn parse(text: &str, whole: &str) -> Result<Self, String> {
         let improper = || improper(whole);
-        let operator_end = text.find(|c: char| !matches!(c, '=' | '!' | '<' | '>' | '~' | '^')).unwrap_or(0);
+        let operator_end = text
+            .find(|c: char| !matches!(c, '=' | '!' | '<' | '>' | '~' | '^'))
+            .unwrap_or(0);
         let (operator, version) = text.split_at(operator_end);
         let operator = match operator {
             "" => Operator::Any,
@@ -131,7 +141,12 @@ impl Part {
         let (minor_dirty, patch_dirty, dirty, plain) = if wild(numbers.first()) {
             (false, false, true, format!("0.0.0{tail}"))
         } else if numbers.len() < 2 || wild(numbers.get(1)) {
-            (true, false, true, format!("{}.0.0{tail}", numbers.first().unwrap_or(&"0")))
+            (
+                true,
+                false,
+                true,
+                format!("{}.0.0{tail}", numbers.first().unwrap_or(&"0")),
+            )
         } else if numbers.len() < 3 || wild(numbers.get(2)) {
             let (major, minor) = (numbers.first().unwrap_or(&"0"), numbers.get(1).unwrap_or(&"0"));
             (false, true, true, format!("{major}.{minor}.0{tail}"))
@@ -140,29 +155,56 @@ impl Part {
         };
         if wild(numbers.first()) {
             let version = Version::parse(&plain).map_err(|_| "constraint parser error".to_owned())?;
-            let operator = if matches!(operator, Operator::Any) { Operator::GreaterEqual } else { operator };
-            return Ok(Self { operator, version, minor_dirty: true, patch_dirty: true, dirty: true }.starred());
+            let operator = if matches!(operator, Operator::Any) {
+                Operator::GreaterEqual
+            } else {
+                operator
+            };
+            return Ok(Self {
+                operator,
+                version,
+                minor_dirty: true,
+                patch_dirty: true,
+                dirty: true,
+            }
+            .starred());
         }
         let version = Version::parse(&plain).map_err(|_| {
-            if version.bytes().next().is_some_and(|byte| byte.is_ascii_digit() || byte == b'v') {
+            if version
+                .bytes()
+                .next()
+                .is_some_and(|byte| byte.is_ascii_digit() || byte == b'v')
+            {
                 "constraint parser error".to_owned()
             } else {
                 improper()
             }
         })?;
-        Ok(Self { operator, version, minor_dirty, patch_dirty, dirty })
+        Ok(Self {
+            operator,
+            version,
+            minor_dirty,
+            patch_dirty,
+            dirty,
+        })
     }
 
     /// `*` alone accepts every release.
     fn starred(mut self) -> Self {
-        if matches!(self.operator, Operator::GreaterEqual | Operator::Equal | Operator::Tilde | Operator::Caret) {
+        if matches!(
+            self.operator,
+            Operator::GreaterEqual | Operator::Equal | Operator::Tilde | Operator::Caret
+        ) {
             self.operator = Operator::GreaterEqual;
         }
         self
     }
 
     fn allows(&self, version: &Version) -> bool {
-        if !version.prerelease.is_empty() && self.version.prerelease.is_empty() && self.operator != Operator::NotEqual {
+        if !version.prerelease.is_empty()
+            && self.version.prerelease.is_empty()
+            && self.operator != Operator::NotEqual
+        {
             return false;
         }
         match self.operator {

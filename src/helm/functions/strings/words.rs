@@ -85,7 +85,9 @@ pub(super) fn initials(text: &[u8]) -> String {
 
 /// Cuts to a width with "..." at one or both ends.
 pub(super) fn abbreviate(text: &[u8], offset: i64, width: i64) -> Vec<u8> {
-    let Ok(width) = usize::try_from(width) else { return text.to_vec() };
+    let Ok(width) = usize::try_from(width) else {
+        return text.to_vec();
+    };
     if width < 4 || text.len() <= width {
         return text.to_vec();
     }
@@ -154,7 +156,9 @@ pub(super) fn camel(text: &str) -> String {
         return text.to_owned();
     };
     let mut out: String = characters.iter().take(start).collect();
-    let Some(first) = characters.get(start).copied() else { return out };
+    let Some(first) = characters.get(start).copied() else {
+        return out;
+    };
     let mut upper_run = first.is_uppercase();
     let mut current = single_upper(first);
     if start + 1 == characters.len() {
@@ -200,11 +204,11 @@ fn is_punctuation(character: char) -> bool {
     // Go's category P: ASCII without the symbols $ + < = > ^ ` | ~.
     match character {
         _ if character.is_ascii() => {
-            character.is_ascii_punctuation() && !matches!(character, '$' | '+' | '<' | '=' | '>' | '^' | '`' | '|' | '~')
+            character.is_ascii_punctuation()
+                && !matches!(character, '$' | '+' | '<' | '=' | '>' | '^' | '`' | '|' | '~')
         }
-        '\u{A1}' | '\u{A7}' | '\u{AB}' | '\u{B6}' | '\u{B7}' | '\u{BB}' | '\u{BF}' => true,
-        '\u{2010}'..='\u{2027}' | '\u{2030}'..='\u{205E}' | '\u{3001}'..='\u{3003}' => true,
-        _ => false,
+        _ => matches!(character, '\u{A1}' | '\u{A7}' | '\u{AB}' | '\u{B6}' | '\u{B7}' | '\u{BB}' | '\u{BF}'
+            | '\u{2010}'..='\u{2027}' | '\u{2030}'..='\u{205E}' | '\u{3001}'..='\u{3003}'),
     }
 }
 
@@ -218,10 +222,15 @@ fn is_alphabet(character: char) -> bool {
 /// The next word, its kind and what remains.
 fn next_word(text: &str) -> (Word, &str, &str) {
     let mut characters = text.chars();
-    let Some(first) = characters.next() else { return (Word::None, "", "") };
+    let Some(first) = characters.next() else {
+        return (Word::None, "", "");
+    };
     let while_true = |from: usize, keep: &dyn Fn(char) -> bool| {
         let rest = text.get(from..).unwrap_or("");
-        from + rest.char_indices().find(|(_, character)| !keep(*character)).map_or(rest.len(), |(index, _)| index)
+        from + rest
+            .char_indices()
+            .find(|(_, character)| !keep(*character))
+            .map_or(rest.len(), |(index, _)| index)
     };
     let width = first.len_utf8();
     let (word, end) = if is_connector(first) {
@@ -234,28 +243,45 @@ fn next_word(text: &str) -> (Word, &str, &str) {
                 let end = while_true(width, &|character| character.is_uppercase());
                 let next = text.get(end..).unwrap_or("").chars().next();
                 if next.is_some_and(is_alphabet) {
-                    end - text.get(..end).unwrap_or("").chars().next_back().map_or(0, char::len_utf8)
+                    end - text
+                        .get(..end)
+                        .unwrap_or("")
+                        .chars()
+                        .next_back()
+                        .map_or(0, char::len_utf8)
                 } else {
                     end
                 }
             }
-            Some(second) if is_alphabet(second) => {
-                while_true(width, &|character| is_alphabet(character) && !character.is_uppercase())
-            }
+            Some(second) if is_alphabet(second) => while_true(width, &|character| {
+                is_alphabet(character) && !character.is_uppercase()
+            }),
             _ => width,
         };
         (Word::Upper, end)
     } else if is_alphabet(first) {
-        (Word::Letters, while_true(width, &|character| is_alphabet(character) && !character.is_uppercase()))
+        (
+            Word::Letters,
+            while_true(width, &|character| {
+                is_alphabet(character) && !character.is_uppercase()
+            }),
+        )
     } else if first.is_numeric() {
         (Word::Number, while_true(width, &char::is_numeric))
     } else {
         let other = |character: char| {
-            !(is_connector(character) || is_alphabet(character) || character.is_numeric() || is_punctuation(character))
+            !(is_connector(character)
+                || is_alphabet(character)
+                || character.is_numeric()
+                || is_punctuation(character))
         };
         (Word::Other, while_true(width, &other))
     };
-    (word, text.get(..end).unwrap_or(text), text.get(end..).unwrap_or(""))
+    (
+        word,
+        text.get(..end).unwrap_or(text),
+        text.get(end..).unwrap_or(""),
+    )
 }
 
 fn push_lower(out: &mut String, kind: Word, word: &str, connector: char) {
