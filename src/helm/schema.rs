@@ -1,32 +1,14 @@
 //! JSON schemas of values, with Helm's messages. Drafts 4 to 2020-12 in the keywords that charts
 //! use; references stay inside the schema: nothing is fetched.
 
-#![expect(
-    clippy::format_push_string,
-    reason = "short strings; writing in place would give a result to ignore"
-)]
-
 use regex::Regex;
 use serde_json::{Map, Value as Json};
 
 use super::value::{Text, Value, convert};
 
-/// What does not fit, as a tree.
-#[derive(Debug)]
-struct Misfit {
-    at: String,
-    message: Message,
-    causes: Vec<Misfit>,
-}
+mod misfit;
 
-#[derive(Debug, PartialEq)]
-enum Message {
-    Text(String),
-    /// Several misfits of one schema.
-    Group,
-    /// What a reference led to.
-    Reference(String),
-}
+use misfit::{Message, Misfit, single_quoted};
 
 /// Checks values against a schema. The error is what Helm prints below the chart's name.
 pub(crate) fn check(schema: &Text, values: &Value) -> Result<(), String> {
@@ -56,54 +38,6 @@ pub(crate) fn check(schema: &Text, values: &Value) -> Result<(), String> {
         cause.print(1, &mut out);
     }
     Err(out.trim_start_matches('\n').to_owned())
-}
-
-impl Misfit {
-    fn new(at: &str, message: impl Into<String>) -> Self {
-        Self {
-            at: at.to_owned(),
-            message: Message::Text(message.into()),
-            causes: Vec::new(),
-        }
-    }
-
-    fn with_causes(at: &str, message: impl Into<String>, causes: Vec<Self>) -> Self {
-        Self {
-            causes,
-            ..Self::new(at, message)
-        }
-    }
-
-    fn print(&self, indent: usize, out: &mut String) {
-        let skipped = matches!(self.message, Message::Reference(_)) && self.causes.len() == 1;
-        let mut inner = indent;
-        if !skipped {
-            out.push('\n');
-            out.push_str(&"  ".repeat(indent - 1));
-            out.push_str(&format!("- at {}: ", single_quoted(&self.at)));
-            match &self.message {
-                Message::Text(text) => out.push_str(text),
-                Message::Group => out.push_str("validation failed"),
-                Message::Reference(url) => {
-                    out.push_str(&format!("validation failed with {}", single_quoted(url)));
-                }
-            }
-            inner += 1;
-        }
-        for cause in &self.causes {
-            cause.print(inner, out);
-        }
-    }
-}
-
-fn single_quoted(text: &str) -> String {
-    let quoted = convert::quote_with(text.as_bytes(), '"', false);
-    let inner = quoted
-        .trim_start_matches('"')
-        .strip_suffix('"')
-        .unwrap_or("")
-        .replace("\\\"", "\"");
-    format!("'{}'", inner.replace('\'', "\\'"))
 }
 
 /// The values as JSON; whole numbers are integers.

@@ -79,6 +79,9 @@ impl From<Vec<u8>> for Text {
     }
 }
 
+/// How many nodes of one value a copy may have.
+const NODES: usize = 5_000_000;
+
 /// The Go type that a string-keyed map shows to `typeOf` and in messages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum MapKind {
@@ -364,17 +367,51 @@ impl Value {
         }
     }
 
-    /// Deep copy of maps and lists, so that no alias is left.
+    /// Deep copy of maps and lists, so that no alias is left. Parts that are shared very often
+    /// would grow without end: what is beyond [`NODES`] is left out.
     pub(crate) fn deep_copy(&self) -> Self {
+        self.copy_within(&mut { NODES })
+    }
+
+    fn copy_within(&self, budget: &mut usize) -> Self {
+        if *budget == 0 {
+            return Self::Nil;
+        }
+        *budget -= 1;
         match self {
             Self::Map(map) => Self::Map(Map::from_entries(Entries(
                 map.entries()
                     .into_iter()
-                    .map(|(key, value)| (key, value.deep_copy()))
+                    .map(|(key, value)| (key, value.copy_within(budget)))
                     .collect(),
             ))),
-            Self::List(items) => Self::list(items.iter().map(Self::deep_copy).collect()),
+            Self::List(items) => Self::list(items.iter().map(|item| item.copy_within(budget)).collect()),
             other => other.clone(),
+        }
+    }
+
+    /// Whether a map is somewhere inside; `None` if there is too much to look at.
+    pub(crate) fn contains_map(&self, wanted: &Map, budget: &mut usize) -> Option<bool> {
+        *budget = budget.checked_sub(1)?;
+        match self {
+            Self::Map(map) if map.same(wanted) => Some(true),
+            Self::Map(map) => map.read(|entries| {
+                for (_, value) in entries.iter() {
+                    if value.contains_map(wanted, budget)? {
+                        return Some(true);
+                    }
+                }
+                Some(false)
+            }),
+            Self::List(items) | Self::Lists(items) => {
+                for item in items.iter() {
+                    if item.contains_map(wanted, budget)? {
+                        return Some(true);
+                    }
+                }
+                Some(false)
+            }
+            _ => Some(false),
         }
     }
 

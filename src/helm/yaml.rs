@@ -32,7 +32,7 @@ impl Default for YamlLimits {
     fn default() -> Self {
         Self {
             bytes: 32 << 20,
-            depth: 200,
+            depth: 100,
             nodes: 2_000_000,
             documents: 20_000,
         }

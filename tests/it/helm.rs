@@ -5,6 +5,7 @@
 
 mod fleet;
 mod golden;
+mod hostile;
 mod members;
 mod oracle;
 

@@ -11,6 +11,9 @@ pub(crate) struct Style {
     pub(crate) pretty: bool,
 }
 
+/// Bytes of one JSON text.
+const LARGEST: usize = 64 << 20;
+
 /// Writes a value; the error is Go's message.
 pub(crate) fn write(value: &Value, style: Style) -> Result<Vec<u8>, String> {
     let mut out = Vec::new();
@@ -19,8 +22,8 @@ pub(crate) fn write(value: &Value, style: Style) -> Result<Vec<u8>, String> {
 }
 
 fn write_value(out: &mut Vec<u8>, value: &Value, style: Style, level: usize) -> Result<(), String> {
-    if level > 1000 {
-        return Err("json: unsupported value: encountered a cycle".to_owned());
+    if level > 250 || out.len() > LARGEST {
+        return Err("json: unsupported value: too large or too deep".to_owned());
     }
     match value {
         Value::Nil => out.extend_from_slice(b"null"),
@@ -180,7 +183,7 @@ impl Reader<'_> {
     }
 
     fn value(&mut self, depth: usize) -> Result<Value, String> {
-        if depth > 1000 {
+        if depth > 250 {
             return Err("exceeded max depth".to_owned());
         }
         match self.byte() {

@@ -190,6 +190,7 @@ fn part(
 fn append(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     let mut items = items(machine, &value(arguments, 0), "Cannot push on type")?;
     machine.charge(items.len() as u64 / 8)?;
+    machine.charge_bytes(items.len())?;
     items.push(value(arguments, 1));
     Ok(Value::list(items))
 }
@@ -197,6 +198,7 @@ fn append(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
 fn prepend(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     let items = items(machine, &value(arguments, 0), "Cannot prepend on type")?;
     machine.charge(items.len() as u64 / 8)?;
+    machine.charge_bytes(items.len())?;
     let mut all = Vec::with_capacity(items.len() + 1);
     all.push(value(arguments, 1));
     all.extend(items);
@@ -207,7 +209,10 @@ fn concat(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     let mut all = Vec::new();
     for list in arguments {
         match list.items() {
-            Some(items) => all.extend(items),
+            Some(items) => {
+                machine.charge(items.len() as u64)?;
+                all.extend(items);
+            }
             None if matches!(list, Value::Nil) => {
                 return Err(NIL_POINTER.into());
             }
@@ -219,7 +224,7 @@ fn concat(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
             }
         }
     }
-    machine.charge(all.len() as u64 / 8)?;
+    machine.charge_bytes(all.len() * 8)?;
     Ok(Value::list(all))
 }
 
