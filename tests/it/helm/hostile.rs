@@ -119,7 +119,7 @@ fn yaml_bombs_are_refused() {
     let mut bomb = String::from("a0: &a0 [x,x,x,x,x,x,x,x,x]\n");
     for level in 1..12 {
         let inner = vec![format!("*a{}", level - 1); 9].join(",");
-        bomb.push_str(&format!("a{level}: &a{level} [{inner}]\n"));
+        bomb += &format!("a{level}: &a{level} [{inner}]\n");
     }
     for text in [
         bomb,
@@ -192,7 +192,7 @@ fn damaged(dice: &mut Dice, bytes: &[u8]) -> Vec<u8> {
         b"---\n", b"9",
     ];
     let mut out = bytes.to_vec();
-    for _ in 0..1 + dice.below(4) {
+    for _ in 0..=dice.below(4) {
         let place = usize::try_from(dice.below(out.len() as u64 + 1)).expect("small");
         match dice.below(3) {
             0 => out.truncate(place),
