@@ -35,6 +35,7 @@ mod limits;
 mod lookup;
 mod output;
 mod render;
+mod schema;
 mod template;
 pub(crate) mod value;
 mod values;

@@ -119,7 +119,15 @@ fn yaml_bombs_are_refused() {
     let mut bomb = String::from("a0: &a0 [x,x,x,x,x,x,x,x,x]\n");
     for level in 1..12 {
         let inner = vec![format!("*a{}", level - 1); 9].join(",");
-        bomb += &format!("a{level}: &a{level} [{inner}]\n");
+        bomb.extend([
+            "a",
+            &level.to_string(),
+            ": &a",
+            &level.to_string(),
+            " [",
+            &inner,
+            "]\n",
+        ]);
     }
     for text in [
         bomb,
