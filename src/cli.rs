@@ -16,6 +16,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::adapters::clock::{Clock as _, Entropy as _, SystemClock, SystemEntropy};
 use crate::settings::CommonArguments;
 pub use output::Failure;
 
@@ -86,13 +87,15 @@ pub fn main() -> ExitCode {
 /// `helm template` prefixes its errors with `Error: `, and so do we: scripts read it.
 fn render_template(arguments: &template::TemplateArguments) -> Result<ExitCode, Failure> {
     let mut bytes = Vec::new();
-    match template::run(arguments, &mut bytes, &mut std::io::stderr()) {
+    let key = SystemEntropy.key().map_err(|error| Failure::of(&error))?;
+    let chance = template::Chance { seed: *key.expose(), now: SystemClock.now().as_second() };
+    match template::run(arguments, chance, &mut bytes, &mut std::io::stderr()) {
         Ok(()) => {
             output::print_bytes(&bytes);
             Ok(ExitCode::SUCCESS)
         }
         Err(error) => {
-            output::remark(&format!("Error: {}", crate::model::error::chain(&error)));
+            output::remark(&format!("Error: {error}"));
             Ok(ExitCode::from(1))
         }
     }

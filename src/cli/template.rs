@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::helm::{Capabilities, Chart, Compat, RenderError, RenderInput, SetKind, Values};
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 /// Arguments of `moorline template`.
 #[derive(Debug, clap::Args)]
 pub struct TemplateArguments {
@@ -72,6 +73,15 @@ fn parse_compat(text: &str) -> Result<Compat, String> {
     }
 }
 
+/// What differs from run to run; the caller reads the clock and the system's entropy.
+#[derive(Clone, Copy, Debug)]
+pub struct Chance {
+    /// Where random values come from.
+    pub seed: [u8; 32],
+    /// Seconds since 1970.
+    pub now: i64,
+}
+
 /// Why nothing was printed.
 #[derive(Debug, thiserror::Error)]
 pub enum TemplateError {
@@ -106,13 +116,16 @@ pub enum TemplateError {
 /// Notices go to `notices` as they come up.
 pub fn run(
     arguments: &TemplateArguments,
+    chance: Chance,
     out: &mut dyn Write,
     notices: &mut dyn Write,
 ) -> Result<(), TemplateError> {
     let (name, chart) = match arguments.name_and_chart.as_slice() {
         [name, chart] => (name.as_str(), chart.as_str()),
         [chart] => ("release-name", chart.as_str()),
-        _ => return Err(TemplateError::Helm("template takes a name and a chart".to_owned())),
+        _ => {
+            return Err(TemplateError::Helm("template takes a name and a chart".to_owned()));
+        }
     };
     let mut layers = Vec::new();
     for path in &arguments.values {
@@ -132,8 +145,8 @@ pub fn run(
         include_crds: arguments.include_crds,
         is_upgrade: arguments.is_upgrade,
         skip_schema: arguments.skip_schema_validation,
-        seed: seed()?,
-        now: now(),
+        seed: chance.seed,
+        now: chance.now,
         ..RenderInput::default()
     };
     let rendered = chart.render(&input)?;
@@ -245,7 +258,7 @@ fn read_chart(path: &str, compat: Compat) -> Result<Chart, TemplateError> {
     let place = Path::new(path);
     if place.is_dir() {
         let mut files = BTreeMap::new();
-        collect(place, String::new(), &mut files, 0)?;
+        collect(place, "", &mut files, 0)?;
         return Chart::from_files(files).map_err(failed);
     }
     if place.is_file() {
@@ -256,7 +269,7 @@ fn read_chart(path: &str, compat: Compat) -> Result<Chart, TemplateError> {
 
 fn collect(
     folder: &Path,
-    prefix: String,
+    prefix: &str,
     files: &mut BTreeMap<String, Arc<[u8]>>,
     depth: usize,
 ) -> Result<(), TemplateError> {
@@ -271,7 +284,7 @@ fn collect(
         let about =
             std::fs::metadata(&path).map_err(|error| TemplateError::Read { path: path.clone(), error })?;
         if about.is_dir() {
-            collect(&path, format!("{name}/"), files, depth + 1)?;
+            collect(&path, &format!("{name}/"), files, depth + 1)?;
         } else if about.is_file() {
             files.insert(name, Arc::from(read(&path)?));
         } else {
@@ -282,19 +295,4 @@ fn collect(
         }
     }
     Ok(())
-}
-
-/// Random values differ from run to run, as Helm's do.
-fn seed() -> Result<[u8; 32], TemplateError> {
-    let path = Path::new("/dev/urandom");
-    let mut seed = [0; 32];
-    std::fs::File::open(path)
-        .and_then(|mut file| file.read_exact(&mut seed))
-        .map_err(|error| TemplateError::Read { path: path.to_owned(), error })?;
-    Ok(seed)
-}
-
-fn now() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

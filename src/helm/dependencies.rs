@@ -115,7 +115,9 @@ impl Instance {
                     _ => continue,
                 };
                 let path = format!("{}.{child}", dependency.key());
-                let Some(Value::Map(table)) = at_path(&Value::Map(values.clone()), &path) else { continue };
+                let Some(Value::Map(table)) = at_path(&Value::Map(values.clone()), &path) else {
+                    continue;
+                };
                 coalesce_tables(&imports, &nested(&parent, table), true, compat);
             }
         }
@@ -208,7 +210,9 @@ pub fn enabled_dependencies(chart: &Chart, layers: &[Values]) -> Result<Vec<Stri
 /// All layers as one mutable map.
 pub(crate) fn user_values(layers: &[Values]) -> Map {
     let mut layers = layers.iter();
-    let Some(first) = layers.next() else { return Map::new() };
+    let Some(first) = layers.next() else {
+        return Map::new();
+    };
     let merged = layers.fold(first.clone(), |merged, layer| merged.merge(layer));
     thaw(&merged.0)
 }

@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 
 use super::Compat;
 use super::failure::Failure;
-use super::template::exec::{Machine, empty_map};
+use super::template::machine::Machine;
 use super::value::{Object, Text, Value};
 
 mod builtin;
@@ -46,8 +46,6 @@ pub(crate) enum Type {
     Bool,
     /// `int`
     Int,
-    /// `int64`
-    Int64,
     /// `float64`
     Float,
     /// `[]interface {}`
@@ -72,7 +70,6 @@ impl Type {
             Self::Text => "string",
             Self::Bool => "bool",
             Self::Int => "int",
-            Self::Int64 => "int64",
             Self::Float => "float64",
             Self::List => "[]interface {}",
             Self::Dict => "map[string]interface {}",
@@ -90,13 +87,13 @@ impl Type {
             | (Self::Text, Value::Text(_))
             | (Self::Bool, Value::Bool(_))
             | (Self::Int, Value::Int(_))
-            | (Self::Int64, Value::Int64(_))
             | (Self::Float, Value::Float(_))
             | (Self::List, Value::List(_))
             | (Self::Dict, Value::Map(_)) => true,
             (_, Value::Object(object)) => match (self, &**object) {
-                (Self::Time, Object::Time(_)) | (Self::Version, Object::Version(_)) => true,
-                (Self::Duration, Object::Duration(_)) => true,
+                (Self::Time, Object::Time(_))
+                | (Self::Version, Object::Version(_))
+                | (Self::Duration, Object::Duration(_)) => true,
                 (Self::Certificate, Object::Record(record)) => record.type_name == "sprig.certificate",
                 _ => false,
             },
@@ -113,7 +110,7 @@ impl Type {
     pub(crate) fn zero(self) -> Value {
         match self {
             Self::List => Value::list(Vec::new()),
-            Self::Dict => empty_map(),
+            Self::Dict => Value::Map(super::value::Map::new()),
             _ => Value::Nil,
         }
     }

@@ -6,7 +6,7 @@ use super::Compat;
 use super::chart::metadata::{json_type, lookup, scalar_text};
 use super::lookup::Lookup;
 use super::render::{RenderError, RenderFault};
-use super::template::exec::Machine;
+use super::template::machine::Machine;
 use super::yaml::{self, YamlLimits};
 
 /// One document of a render.
@@ -63,7 +63,7 @@ impl Rendered {
     /// The same with the choices of `--no-hooks` and `--skip-tests`.
     pub fn helm_output(&self, hooks: bool, skip_tests: bool) -> Vec<u8> {
         let mut manifest = Vec::new();
-        let mut add = |out: &mut Vec<u8>, source: &str, text: &[u8]| {
+        let add = |out: &mut Vec<u8>, source: &str, text: &[u8]| {
             out.extend_from_slice(b"---\n# Source: ");
             out.extend_from_slice(source.as_bytes());
             out.push(b'\n');
@@ -108,7 +108,9 @@ impl Rendered {
                 let source = part
                     .strip_prefix(b"# Source: ")
                     .and_then(|rest| rest.split(|byte| *byte == b'\n').next());
-                let Some(slash) = source.and_then(|source| memchr::memchr(b'/', source)) else { continue };
+                let Some(slash) = source.and_then(|source| memchr::memchr(b'/', source)) else {
+                    continue;
+                };
                 let inner = source.and_then(|source| source.get(slash + 1..)).unwrap_or(&[]);
                 if super::functions::glob::file_match(pattern.as_bytes(), inner) == Some(true) {
                     found = true;
@@ -228,15 +230,14 @@ impl Writer {
     }
 
     /// Adds what a template made.
-    pub(crate) fn add_file(&mut self, source: &str, out: Vec<u8>, chart: &str) -> Result<(), RenderError> {
+    pub(crate) fn add_file(&mut self, source: &str, out: Vec<u8>, chart: &str) {
         if source.ends_with("NOTES.txt") {
             if source == format!("{chart}/templates/NOTES.txt") {
                 self.rendered.notes = Some(String::from_utf8_lossy(&out).into_owned());
             }
-            return Ok(());
+            return;
         }
         self.files.push((source.to_owned(), out));
-        Ok(())
     }
 
     /// Takes over what the machine learned.

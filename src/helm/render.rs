@@ -1,6 +1,10 @@
 //! The pipeline from a chart and its input to documents.
 
-use std::fmt;
+#![expect(
+    clippy::format_push_string,
+    reason = "short strings; writing in place would give a result to ignore"
+)]
+
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -13,155 +17,18 @@ use super::chart::{Chart, ChartTemplate};
 use super::dependencies::{Instance, user_values};
 use super::failure::{Failure, Limit, Place};
 use super::functions::{Entropy, RegexCache, semver};
-use super::limits::RenderLimits;
-use super::lookup::Lookups;
 use super::output::{Rendered, Writer};
 use super::schema;
-use super::template::exec::{Machine, Scope};
+use super::template::machine::{Machine, Scope};
 use super::template::{Source, Template};
 use super::value::{Map, MapKind, Object, Text, Value};
-use super::values::Values;
 use super::values::coalesce::coalesce_values;
 
-/// Which part of an umbrella is rendered.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Member {
-    /// Everything, as `helm template` does.
-    #[default]
-    Whole,
-    /// One dependency and what is below it, by its key. It sees the umbrella's named templates
-    /// and library dependencies, but no sibling.
-    Dependency(String),
-    /// Only the umbrella's own templates; they see no dependency but libraries.
-    Own,
-}
+mod input;
+mod messages;
 
-/// Everything that a render depends on, besides the chart.
-#[derive(Clone, Debug)]
-pub struct RenderInput {
-    /// `.Release.Name`
-    pub release: String,
-    /// `.Release.Namespace`
-    pub namespace: String,
-    /// Values, the later ones on top, as with `-f`.
-    pub layers: Vec<Values>,
-    /// `.Capabilities`; what `helm template` assumes if not given.
-    pub capabilities: Option<Capabilities>,
-    /// Whose bytes and messages to produce.
-    pub compat: Compat,
-    /// The part of an umbrella.
-    pub member: Member,
-    /// Answers to `lookup`.
-    pub lookups: Lookups,
-    /// Where random values come from.
-    pub seed: [u8; 32],
-    /// Seconds since 1970 that `now` returns.
-    pub now: i64,
-    /// What the render may use.
-    pub limits: RenderLimits,
-    /// Whether the output contains the files of `crds/`.
-    pub include_crds: bool,
-    /// `.Release.IsUpgrade` instead of `.Release.IsInstall`.
-    pub is_upgrade: bool,
-    /// Whether values may break the chart's schema.
-    pub skip_schema: bool,
-}
-
-impl Default for RenderInput {
-    fn default() -> Self {
-        Self {
-            release: "release-name".to_owned(),
-            namespace: "default".to_owned(),
-            layers: Vec::new(),
-            capabilities: None,
-            compat: Compat::default(),
-            member: Member::Whole,
-            lookups: Lookups::offline(),
-            seed: [0; 32],
-            now: 0,
-            limits: RenderLimits::default(),
-            include_crds: false,
-            is_upgrade: false,
-            skip_schema: false,
-        }
-    }
-}
-
-/// What kind of thing went wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RenderFault {
-    /// The chart cannot be installed or lacks dependencies.
-    Chart,
-    /// The values do not fit the chart.
-    Values,
-    /// A template cannot be parsed.
-    Parse,
-    /// A template failed while it ran.
-    Execute,
-    /// What a template made is no YAML.
-    Output,
-    /// A limit of the engine was hit.
-    Limit(Limit),
-}
-
-/// A render that failed. `Display` is Helm's message, verbatim.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RenderError {
-    /// What kind of thing went wrong.
-    pub fault: RenderFault,
-    /// The chart it happened in.
-    pub chart: String,
-    /// The template, as its path from the top chart.
-    pub template: Option<String>,
-    /// The line in the template, or for [`RenderFault::Output`] in its output, from 1.
-    pub line: Option<usize>,
-    /// The column, from 1.
-    pub column: Option<usize>,
-    /// Helm's message.
-    pub message: String,
-}
-
-impl fmt::Display for RenderError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for RenderError {}
-
-impl RenderError {
-    fn new(fault: RenderFault, chart: &str, message: impl Into<String>) -> Self {
-        Self {
-            fault,
-            chart: chart.to_owned(),
-            template: None,
-            line: None,
-            column: None,
-            message: message.into(),
-        }
-    }
-
-    /// Values that do not fit.
-    pub(crate) fn of_values(chart: &str, message: impl Into<String>) -> Self {
-        Self::new(RenderFault::Values, chart, message)
-    }
-
-    /// The error with its place.
-    pub(crate) fn at(mut self, template: &str, line: usize, column: usize) -> Self {
-        self.template = Some(template.to_owned());
-        self.line = (line > 0).then_some(line);
-        self.column = (column > 0).then_some(column);
-        self
-    }
-
-    /// Whether Helm adds its advice about `--debug`: it does once it had a release in hand.
-    pub fn had_release(&self) -> bool {
-        matches!(
-            self.fault,
-            RenderFault::Parse | RenderFault::Execute | RenderFault::Output | RenderFault::Limit(_)
-        )
-    }
-}
+pub use input::{Member, RenderError, RenderFault, RenderInput};
+use messages::{message_v3, message_v4};
 
 /// Nested templates, blocks and parentheses that fit on any thread's stack.
 const SHALLOW: usize = if cfg!(debug_assertions) { 60 } else { 160 };
@@ -235,7 +102,7 @@ impl Render<'_> {
 
         let mut writer = Writer::new(compat, self.input.limits.documents);
         if self.input.include_crds || self.input.member != Member::Whole {
-            self.collect_crds(&instance, instance.name.clone(), &mut writer)?;
+            self.collect_crds(&instance, &instance.name, &mut writer)?;
         }
         self.execute(&instance, &coalesced, &capabilities, &mut writer)?;
         let mut rendered = writer.finish(self.chart.name())?;
@@ -337,12 +204,7 @@ impl Render<'_> {
         Err(RenderError::new(RenderFault::Chart, self.chart.name(), message))
     }
 
-    fn collect_crds(
-        &self,
-        instance: &Instance,
-        path: String,
-        writer: &mut Writer,
-    ) -> Result<(), RenderError> {
+    fn collect_crds(&self, instance: &Instance, path: &str, writer: &mut Writer) -> Result<(), RenderError> {
         let own = self.input.member == Member::Whole
             || path.contains("/charts/")
             || self.input.member == Member::Own;
@@ -357,7 +219,7 @@ impl Render<'_> {
             }
         }
         for child in &instance.children {
-            self.collect_crds(child, format!("{path}/charts/{}", child.name), writer)?;
+            self.collect_crds(child, &format!("{path}/charts/{}", child.name), writer)?;
         }
         Ok(())
     }
@@ -381,7 +243,7 @@ impl Render<'_> {
         let shared = Shared { release, capabilities: capabilities.to_value(compat), compat };
         let mut files = Vec::new();
         let values = values.with_kind(MapKind::Values);
-        shared.collect(instance, &instance.name, values, true, &mut files);
+        shared.collect(instance, &instance.name, &values, true, &mut files);
         self.mark_executed(&instance.name, &mut files);
         files.sort_by(|left, right| parse_order(&right.name, &left.name));
 
@@ -404,7 +266,7 @@ impl Render<'_> {
                 .map_err(|failure| self.failed(&file.name, &failure))?;
             machine.depth = 0;
             let out = super::functions::without_no_value(out);
-            writer.add_file(&file.name.lossy(), out, self.chart.name())?;
+            writer.add_file(&file.name.lossy(), out, self.chart.name());
         }
         writer.finish_machine(&machine);
         Ok(())
@@ -512,59 +374,6 @@ fn collect_misfits(instance: &Instance, values: &Map, out: &mut String) {
     }
 }
 
-/// Helm 3 prints Go's chain, unless the message was marked.
-fn message_v3(failure: &Failure) -> String {
-    marked(&failure.message).unwrap_or_else(|| failure.message.clone())
-}
-
-/// `required` and `fail` show their message alone, with the outermost place.
-fn marked(message: &str) -> Option<String> {
-    let (start_mark, end_mark) = super::functions::MARKS;
-    let mut tokens = message.splitn(3, ": ");
-    let (_, location, rest) = (tokens.next()?, tokens.next()?, tokens.next()?);
-    let start = rest.find(start_mark)? + start_mark.len();
-    let end = rest.rfind(end_mark)?;
-    Some(format!("execution error at ({location}): {}", rest.get(start..end)?))
-}
-
-/// Helm 4 prints one indented block per link of the chain, if it understands every link.
-fn message_v4(failure: &Failure) -> String {
-    if let Some(message) = marked(&failure.message) {
-        return message;
-    }
-    let mut blocks: Vec<String> = Vec::new();
-    let mut current = Some(failure);
-    while let Some(link) = current {
-        let Some(block) = trace_block(&link.message) else { return failure.message.clone() };
-        if blocks.last() != Some(&block) {
-            blocks.push(block);
-        }
-        current = link.inner.as_deref();
-    }
-    blocks.concat().trim().to_owned()
-}
-
-/// One link in Helm 4's form.
-fn trace_block(message: &str) -> Option<String> {
-    let rest = message.strip_prefix("template: ")?;
-    if rest.starts_with("no template ") {
-        return Some(format!("{message}\n"));
-    }
-    let cut = |text: &str| match text.find(" template:") {
-        Some(end) => text.get(..end).unwrap_or(text).to_owned(),
-        None => text.to_owned(),
-    };
-    if let Some((location, after)) = rest.split_once(": executing ") {
-        let after = after.strip_prefix('"')?;
-        let (function, after) = after.split_once('"')?;
-        let after = after.strip_prefix(" at <")?;
-        let (place, text) = after.split_once(">: ")?;
-        return Some(format!("{location}\n  executing \"{function}\" at <{place}>:\n    {}\n", cut(text)));
-    }
-    let (location, text) = rest.rsplit_once(": ")?;
-    Some(format!("{location}\n  {}\n", cut(text)))
-}
-
 /// What all charts of a render share.
 struct Shared {
     release: Map,
@@ -578,7 +387,7 @@ impl Shared {
         &self,
         instance: &'c Instance,
         path: &str,
-        values: Map,
+        values: &Map,
         is_root: bool,
         files: &mut Vec<Renderable<'c>>,
     ) -> Map {
@@ -600,7 +409,7 @@ impl Shared {
                 _ => Map::new().with_kind(MapKind::Values),
             };
             let child_path = format!("{path}/charts/{}", child.name);
-            let child_root = self.collect(child, &child_path, inner, false, files);
+            let child_root = self.collect(child, &child_path, &inner, false, files);
             subcharts
                 .insert(Text::from(child.name.as_str()), Value::Map(child_root.with_kind(MapKind::Plain)));
         }

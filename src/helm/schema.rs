@@ -6,22 +6,9 @@ use serde_json::{Map, Value as Json};
 
 use super::value::{Text, Value, convert};
 
-/// What does not fit, as a tree.
-#[derive(Debug)]
-struct Misfit {
-    at: String,
-    message: Message,
-    causes: Vec<Misfit>,
-}
+mod misfit;
 
-#[derive(Debug, PartialEq)]
-enum Message {
-    Text(String),
-    /// Several misfits of one schema.
-    Group,
-    /// What a reference led to.
-    Reference(String),
-}
+use misfit::{Message, Misfit, single_quoted};
 
 /// Checks values against a schema. The error is what Helm prints below the chart's name.
 pub(crate) fn check(schema: &Text, values: &Value) -> Result<(), String> {
@@ -31,50 +18,15 @@ pub(crate) fn check(schema: &Text, values: &Value) -> Result<(), String> {
         .iter()
         .any(|draft| schema.get("$schema").and_then(Json::as_str).is_some_and(|url| url.contains(draft)));
     let mut checker = Checker { root: &schema, references_alone: draft_7, depth: 0 };
-    let Some(misfit) = checker.check(&schema, &to_json(values), "") else { return Ok(()) };
+    let Some(misfit) = checker.check(&schema, &to_json(values), "") else {
+        return Ok(());
+    };
     let causes = if misfit.message == Message::Group { misfit.causes } else { vec![misfit] };
     let mut out = String::new();
     for cause in &causes {
         cause.print(1, &mut out);
     }
     Err(out.trim_start_matches('\n').to_owned())
-}
-
-impl Misfit {
-    fn new(at: &str, message: impl Into<String>) -> Self {
-        Self { at: at.to_owned(), message: Message::Text(message.into()), causes: Vec::new() }
-    }
-
-    fn with_causes(at: &str, message: impl Into<String>, causes: Vec<Self>) -> Self {
-        Self { causes, ..Self::new(at, message) }
-    }
-
-    fn print(&self, indent: usize, out: &mut String) {
-        let skipped = matches!(self.message, Message::Reference(_)) && self.causes.len() == 1;
-        let mut inner = indent;
-        if !skipped {
-            out.push('\n');
-            out.push_str(&"  ".repeat(indent - 1));
-            out.push_str(&format!("- at {}: ", single_quoted(&self.at)));
-            match &self.message {
-                Message::Text(text) => out.push_str(text),
-                Message::Group => out.push_str("validation failed"),
-                Message::Reference(url) => {
-                    out.push_str(&format!("validation failed with {}", single_quoted(url)))
-                }
-            }
-            inner += 1;
-        }
-        for cause in &self.causes {
-            cause.print(inner, out);
-        }
-    }
-}
-
-fn single_quoted(text: &str) -> String {
-    let quoted = convert::quote_with(text.as_bytes(), '"', false);
-    let inner = quoted.trim_start_matches('"').strip_suffix('"').unwrap_or("").replace("\\\"", "\"");
-    format!("'{}'", inner.replace('\'', "\\'"))
 }
 
 /// The values as JSON; whole numbers are integers.
@@ -153,7 +105,6 @@ const DEPTH: usize = 250;
 impl Checker<'_> {
     fn check(&mut self, schema: &Json, json: &Json, at: &str) -> Option<Misfit> {
         let rules = match schema {
-            Json::Bool(true) => return None,
             Json::Bool(false) => return Some(Misfit::new(at, "false schema")),
             Json::Object(rules) => rules,
             _ => return None,
@@ -285,7 +236,9 @@ impl Checker<'_> {
             }
         }
         for keyword in ["dependencies", "dependentRequired", "dependentSchemas"] {
-            let Some(dependencies) = rules.get(keyword).and_then(Json::as_object) else { continue };
+            let Some(dependencies) = rules.get(keyword).and_then(Json::as_object) else {
+                continue;
+            };
             for (key, needed) in dependencies.iter().filter(|(key, _)| map.contains_key(*key)) {
                 let Some(names) = needed.as_array() else {
                     found.extend(self.check(needed, &Json::Object(map.clone()), at));

@@ -5,6 +5,7 @@
 pub(crate) mod exec;
 pub(crate) mod format;
 mod lexer;
+pub(crate) mod machine;
 pub(crate) mod node;
 pub(crate) mod number;
 mod parser;

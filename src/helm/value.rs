@@ -79,6 +79,9 @@ impl From<Vec<u8>> for Text {
     }
 }
 
+/// How many nodes of one value a copy may have.
+const NODES: usize = 5_000_000;
+
 /// The Go type that a string-keyed map shows to `typeOf` and in messages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum MapKind {
@@ -102,11 +105,6 @@ pub(crate) struct MapCell {
 pub(crate) struct Entries(Vec<(Text, Value)>);
 
 impl Entries {
-    /// Makes entries from pairs that are already sorted and unique.
-    pub(crate) fn from_sorted(pairs: Vec<(Text, Value)>) -> Self {
-        Self(pairs)
-    }
-
     fn find(&self, key: &[u8]) -> Result<usize, usize> {
         self.0.binary_search_by(|(probe, _)| probe.bytes().cmp(key))
     }
@@ -360,14 +358,48 @@ impl Value {
         }
     }
 
-    /// Deep copy of maps and lists, so that no alias is left.
+    /// Deep copy of maps and lists, so that no alias is left. Parts that are shared very often
+    /// would grow without end: what is beyond [`NODES`] is left out.
     pub(crate) fn deep_copy(&self) -> Self {
+        self.copy_within(&mut { NODES })
+    }
+
+    fn copy_within(&self, budget: &mut usize) -> Self {
+        if *budget == 0 {
+            return Self::Nil;
+        }
+        *budget -= 1;
         match self {
             Self::Map(map) => Self::Map(Map::from_entries(Entries(
-                map.entries().into_iter().map(|(key, value)| (key, value.deep_copy())).collect(),
+                map.entries().into_iter().map(|(key, value)| (key, value.copy_within(budget))).collect(),
             ))),
-            Self::List(items) => Self::list(items.iter().map(Self::deep_copy).collect()),
+            Self::List(items) => Self::list(items.iter().map(|item| item.copy_within(budget)).collect()),
             other => other.clone(),
+        }
+    }
+
+    /// Whether a map is somewhere inside; `None` if there is too much to look at.
+    pub(crate) fn contains_map(&self, wanted: &Map, budget: &mut usize) -> Option<bool> {
+        *budget = budget.checked_sub(1)?;
+        match self {
+            Self::Map(map) if map.same(wanted) => Some(true),
+            Self::Map(map) => map.read(|entries| {
+                for (_, value) in entries.iter() {
+                    if value.contains_map(wanted, budget)? {
+                        return Some(true);
+                    }
+                }
+                Some(false)
+            }),
+            Self::List(items) | Self::Lists(items) => {
+                for item in items.iter() {
+                    if item.contains_map(wanted, budget)? {
+                        return Some(true);
+                    }
+                }
+                Some(false)
+            }
+            _ => Some(false),
         }
     }
 

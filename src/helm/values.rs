@@ -7,7 +7,7 @@ use super::value::Text;
 use super::yaml::{self, YamlError};
 
 pub(crate) mod coalesce;
-pub mod set;
+pub(crate) mod set;
 
 /// A frozen value.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,16 +79,6 @@ impl TreeMap {
         self.0.iter()
     }
 
-    /// All entries in key order, for writing the values.
-    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = (&Text, &mut Tree)> {
-        self.0.iter_mut().map(|(key, value)| (&*key, value))
-    }
-
-    /// Keeps the entries that `keep` accepts.
-    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&Text, &Tree) -> bool) {
-        self.0.retain(|(key, value)| keep(key, value));
-    }
-
     /// Whether there is no entry.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -110,19 +100,6 @@ impl Tree {
             Self::Map(map) => Some(map),
             _ => None,
         }
-    }
-
-    /// The map inside for writing, if this is one.
-    pub(crate) fn as_map_mut(&mut self) -> Option<&mut TreeMap> {
-        match self {
-            Self::Map(map) => Some(map),
-            _ => None,
-        }
-    }
-
-    /// The value at a dotted path.
-    pub(crate) fn at_path(&self, path: &str) -> Option<&Self> {
-        path.split('.').try_fold(self, |tree, key| tree.as_map()?.get(key.as_bytes()))
     }
 
     /// The value as JSON; whole numbers become JSON integers.

@@ -13,7 +13,7 @@ pub(crate) mod resolve;
 mod scanner;
 
 pub(crate) use emitter::Emitter;
-pub(crate) use reader::{Build, Number, Reader};
+pub(crate) use reader::{Build, Reader};
 
 /// Bounds on what is read from YAML.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub struct YamlLimits {
 
 impl Default for YamlLimits {
     fn default() -> Self {
-        Self { bytes: 32 << 20, depth: 200, nodes: 2_000_000, documents: 20_000 }
+        Self { bytes: 32 << 20, depth: 100, nodes: 2_000_000, documents: 20_000 }
     }
 }
 

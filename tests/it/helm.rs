@@ -1,8 +1,11 @@
 //! The chart engine against the real helm: committed output in the quick tier, the binaries
 //! themselves in the slow one.
 
+#![expect(clippy::expect_used, reason = "a test may stop at what it did not expect")]
+
 mod fleet;
 mod golden;
+mod hostile;
 mod members;
 mod oracle;
 

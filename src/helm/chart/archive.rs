@@ -5,13 +5,16 @@ use std::sync::Arc;
 
 use super::ChartError;
 
+/// A file of an archive.
+type NamedBytes = (String, Arc<[u8]>);
+
 /// Bytes of one file and of the whole archive, unpacked; how many entries.
 const FILE_BYTES: u64 = 5 << 20;
 const TOTAL_BYTES: u64 = 100 << 20;
 const ENTRIES: usize = 20_000;
 
 /// The files of a chart archive, without their first folder.
-pub(super) fn unpack(bytes: &[u8]) -> Result<Vec<(String, Arc<[u8]>)>, ChartError> {
+pub(super) fn unpack(bytes: &[u8]) -> Result<Vec<NamedBytes>, ChartError> {
     if !bytes.starts_with(&[0x1F, 0x8B]) {
         return Err(ChartError::Archive(
             "file does not appear to be a gzipped archive; got 'application/octet-stream'".to_owned(),
@@ -31,7 +34,9 @@ pub(super) fn unpack(bytes: &[u8]) -> Result<Vec<(String, Arc<[u8]>)>, ChartErro
         if !kind.is_file() && !kind.is_contiguous() {
             continue;
         }
-        let Some(path) = inner_path(&entry.path_bytes())? else { continue };
+        let Some(path) = inner_path(&entry.path_bytes())? else {
+            continue;
+        };
         if files.len() >= ENTRIES {
             return Err(ChartError::Archive(format!("chart archive has more than {ENTRIES} files")));
         }
@@ -64,7 +69,9 @@ fn inner_path(path: &[u8]) -> Result<Option<String>, ChartError> {
         return Err(ChartError::Archive("chart illegally contains absolute paths".to_owned()));
     }
     let mut parts = path.split('/').filter(|part| !part.is_empty() && *part != ".");
-    let Some(first) = parts.next() else { return Ok(None) };
+    let Some(first) = parts.next() else {
+        return Ok(None);
+    };
     let rest: Vec<&str> = parts.collect();
     if first == ".." || rest.contains(&"..") {
         return Err(ChartError::Archive("chart illegally references parent directory".to_owned()));

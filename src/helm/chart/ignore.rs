@@ -5,6 +5,7 @@ use crate::helm::functions::glob::file_match;
 /// The rules of a chart folder.
 pub(super) struct Rules(Vec<Rule>);
 
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing of a rule")]
 struct Rule {
     pattern: String,
     negated: bool,

@@ -121,12 +121,14 @@ fn load(files: Vec<(String, Arc<[u8]>)>, depth: usize) -> Result<Chart, ChartErr
             let mut read = Metadata::from_json(&json)
                 .map_err(|message| ChartError::Metadata(format!("cannot load Chart.yaml: {message}")))?;
             if read.api_version.is_empty() {
-                read.api_version = "v1".to_owned();
+                "v1".clone_into(&mut read.api_version);
             }
             metadata = Some(read);
         }
     }
-    let Some(mut metadata) = metadata else { return Err(ChartError::NoChartFile) };
+    let Some(mut metadata) = metadata else {
+        return Err(ChartError::NoChartFile);
+    };
     let mut parts = Parts::default();
     for (path, bytes) in files {
         parts.add(path, without_mark(&bytes), &mut metadata)?;
@@ -147,6 +149,14 @@ fn load(files: Vec<(String, Arc<[u8]>)>, depth: usize) -> Result<Chart, ChartErr
     })))
 }
 
+/// Whether a name ends in an extension, in exactly these letters, as Helm asks for.
+fn has_extension(name: &str, extension: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, end)| end == extension)
+}
+
+/// A file of a chart.
+type NamedBytes = (String, Arc<[u8]>);
+
 #[derive(Default)]
 struct Parts {
     values: TreeMap,
@@ -155,7 +165,7 @@ struct Parts {
     schema: Option<Text>,
     outdated_requirements: bool,
     first_values: Option<TreeMap>,
-    charts: BTreeMap<String, Vec<(String, Arc<[u8]>)>>,
+    charts: BTreeMap<String, Vec<NamedBytes>>,
 }
 
 impl Parts {
@@ -211,7 +221,7 @@ impl Parts {
     }
 
     fn add_chart_file(&mut self, path: &str, bytes: &[u8]) {
-        if path.ends_with(".prov") {
+        if has_extension(path, "prov") {
             self.files.push((Text::from(path), Text::from(bytes)));
             return;
         }
@@ -227,7 +237,7 @@ impl Parts {
             if entry.starts_with(['_', '.']) {
                 continue;
             }
-            let chart = if entry.ends_with(".tgz") {
+            let chart = if has_extension(&entry, "tgz") {
                 match files.as_slice() {
                     [(name, bytes)] if *name == entry => {
                         archive::unpack(bytes).and_then(|files| load(files, depth + 1))

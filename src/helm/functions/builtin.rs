@@ -1,12 +1,18 @@
 //! Go's own template functions. No state.
 
+#![expect(clippy::unnecessary_wraps, reason = "every function of the tables has one signature")]
+#![expect(
+    clippy::format_push_string,
+    reason = "short strings; writing in place would give a result to ignore"
+)]
+
 use std::cmp::Ordering;
 
 use super::{Function, Outcome, Special, Type, text};
 use crate::helm::Compat;
 use crate::helm::failure::Failure;
-use crate::helm::template::exec::Machine;
 use crate::helm::template::format;
+use crate::helm::template::machine::Machine;
 use crate::helm::value::{Text, Value};
 
 use Type::{Any, Text as Str};
@@ -133,7 +139,7 @@ fn count(value: &Value) -> Option<usize> {
         Value::Map(map) => Some(map.len()),
         Value::TextMap(pairs) => Some(pairs.len()),
         Value::Object(object) => match object.json() {
-            Some(Value::Map(map)) if object.kind_name() == "map" => Some(map.len()),
+            Value::Map(map) if object.kind_name() == "map" => Some(map.len()),
             _ => value.items().map(|items| items.len()),
         },
         _ => value.items().map(|items| items.len()),

@@ -4,7 +4,7 @@ use sha2::Digest as _;
 
 use super::{Function, Outcome, Type, int, text};
 use crate::helm::failure::{Failure, Limit};
-use crate::helm::template::exec::Machine;
+use crate::helm::template::machine::Machine;
 use crate::helm::value::{Text, Value};
 
 use Type::{Int, Text as Str};
@@ -97,7 +97,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         if let Some(byte) = bytes.get_mut(8) {
             *byte = *byte & 0x3F | 0x80;
         }
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = super::encoding::hex(&bytes);
         let part = |from: usize, to: usize| hex.get(from..to).unwrap_or("");
         let uuid =
             format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32));

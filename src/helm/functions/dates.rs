@@ -1,11 +1,13 @@
 //! Dates and durations with Go's layouts. The clock is an argument of the render.
 
+#![expect(clippy::unnecessary_wraps, reason = "every function of the tables has one signature")]
+
 use std::fmt;
 
 use super::{Function, Outcome, Type, int, text, value};
 use crate::helm::Compat;
 use crate::helm::failure::Failure;
-use crate::helm::template::exec::Machine;
+use crate::helm::template::machine::Machine;
 use crate::helm::value::{Object, Value};
 
 use Type::{Any, Int, Text as Str, Time};
@@ -306,6 +308,10 @@ fn date_modify(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     Ok(time(moment(machine, &value(arguments, 1)).plus(length)))
 }
 
+/// Units of `durationRound` in seconds.
+const UNITS: [(u64, &str); 6] =
+    [(31_536_000, "y"), (2_592_000, "mo"), (86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
+
 fn duration_round(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     let length = match value(arguments, 0) {
         Value::Text(text) => parse_duration(&text.lossy()).unwrap_or(0),
@@ -320,8 +326,6 @@ fn duration_round(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
         _ => 0,
     };
     let total = length.unsigned_abs();
-    const UNITS: [(u64, &str); 6] =
-        [(31_536_000, "y"), (2_592_000, "mo"), (86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
     let found = UNITS.iter().find(|(seconds, _)| total > seconds * 1_000_000_000);
     Ok(Value::text(found.map_or_else(
         || "0s".to_owned(),

@@ -1,9 +1,11 @@
 //! Functions on maps and on types. `set`, `unset` and the merges write in place, seen by all
 //! aliases, as in Go.
 
+#![expect(clippy::unnecessary_wraps, reason = "every function of the tables has one signature")]
+
 use super::{Function, Outcome, Type, text, value};
-use crate::helm::failure::Failure;
-use crate::helm::template::exec::Machine;
+use crate::helm::failure::{Failure, Limit};
+use crate::helm::template::machine::Machine;
 use crate::helm::value::{Map, Text, Value};
 
 use Type::{Any, Dict, Text as Str};
@@ -130,14 +132,15 @@ fn type_of(machine: &Machine<'_>, value: &Value) -> &'static str {
     value.type_name(machine.v3())
 }
 
-/// A map inside itself would make printing endless.
+/// A map inside itself would make printing endless: Go's stack overflows there.
 fn guard_cycle(machine: &mut Machine<'_>, map: &Map, stored: &Value) -> Result<(), Failure> {
-    if let Value::Map(inner) = stored
-        && inner.same(map)
-    {
-        machine.charge(1)?;
+    const MOST: usize = 1_000_000;
+    let mut budget = MOST;
+    match stored.contains_map(map, &mut budget) {
+        Some(false) => machine.charge((MOST - budget) as u64 / 16),
+        Some(true) => Err(Failure::limit(Limit::Depth, "a dict cannot be put into itself")),
+        None => Err(Failure::limit(Limit::Size, format!("a value has more than {MOST} parts"))),
     }
-    Ok(())
 }
 
 fn dict(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
@@ -183,7 +186,9 @@ fn dig(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
         }
     }
     for (index, name) in names.iter().enumerate() {
-        let Some(step) = current.get(name) else { return Ok(otherwise.clone()) };
+        let Some(step) = current.get(name) else {
+            return Ok(otherwise.clone());
+        };
         if index + 1 == names.len() {
             return Ok(step);
         }
@@ -226,7 +231,10 @@ fn merge_maps(
             (Some(Value::Map(below)), Value::Map(above)) => {
                 merge_maps(machine, below, above, overwrite, depth + 1)?;
             }
-            (None, _) => target.insert(key, offered),
+            (None, _) => {
+                guard_cycle(machine, target, &offered)?;
+                target.insert(key, offered);
+            }
             (Some(there), _) => {
                 if overwrite || super::lists::is_empty(there) {
                     target.insert(key, offered);

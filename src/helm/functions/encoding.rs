@@ -8,7 +8,7 @@ use super::json::{self, Style};
 use super::{Function, Outcome, Type, text, toml, value};
 use crate::helm::Compat;
 use crate::helm::failure::Failure;
-use crate::helm::template::exec::Machine;
+use crate::helm::template::machine::Machine;
 use crate::helm::value::{Map, Text, Value};
 use crate::helm::yaml::{self, Emitter, YamlLimits};
 
@@ -69,9 +69,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(read.unwrap_or_else(|message| Value::list(vec![Value::text(message)])))
     }),
     Function::new("toToml", &[Any], |machine, a| {
-        Ok(Value::text(
-            toml::write(&value(a, 0), machine.v3()).unwrap_or_else(|message| message.into_bytes()),
-        ))
+        Ok(Value::text(toml::write(&value(a, 0), machine.v3()).unwrap_or_else(String::into_bytes)))
     }),
     Function::new("mustToToml", &[Any], |machine, a| {
         toml::write(&value(a, 0), machine.v3()).map(Value::text).map_err(Failure::new)
@@ -85,7 +83,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
 
 /// Lower-case hexadecimal digits.
 pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |number: u8| char::from(DIGITS.get(usize::from(number)).copied().unwrap_or(b'0'));
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0x0F)]).collect()
 }
 
 fn base64_decode(text: &[u8]) -> Vec<u8> {

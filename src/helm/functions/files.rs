@@ -1,10 +1,12 @@
 //! Methods of `.Files` and of `.Capabilities.APIVersions`.
 
+#![expect(clippy::unnecessary_wraps, reason = "every function of the tables has one signature")]
+
 use std::rc::Rc;
 
 use super::{Function, Outcome, Type, glob, text, value};
 use crate::helm::Compat;
-use crate::helm::template::exec::Machine;
+use crate::helm::template::machine::Machine;
 use crate::helm::value::object::FileTable;
 use crate::helm::value::{Map, Object, Text, Value};
 
@@ -71,7 +73,9 @@ fn as_map(arguments: &[Value], content: fn(&Text) -> Value) -> Value {
 }
 
 fn lines(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
-    let Some(content) = file(arguments) else { return Ok(Value::Texts(Rc::new(Vec::new()))) };
+    let Some(content) = file(arguments) else {
+        return Ok(Value::Texts(Rc::new(Vec::new())));
+    };
     if content.is_empty() {
         if machine.compat < Compat::V4_3 {
             return Err("runtime error: index out of range [-1]".into());

@@ -42,7 +42,9 @@ fn walk(pattern: &[u8], text: &[u8], fuel: &mut usize) -> bool {
         return false;
     }
     *fuel -= 1;
-    let Some((first, rest)) = pattern.split_first() else { return text.is_empty() };
+    let Some((first, rest)) = pattern.split_first() else {
+        return text.is_empty();
+    };
     match first {
         b'*' => {
             let deep = rest.first() == Some(&b'*');
@@ -207,7 +209,9 @@ fn file_walk(pattern: &[u8], name: &[u8], fuel: &mut usize) -> bool {
         return false;
     }
     *fuel -= 1;
-    let Some((first, rest)) = pattern.split_first() else { return name.is_empty() };
+    let Some((first, rest)) = pattern.split_first() else {
+        return name.is_empty();
+    };
     match first {
         b'*' => {
             let mut from = 0;

@@ -1,11 +1,13 @@
 //! Helm's own functions: including templates, failing, looking up.
 
+#![expect(clippy::unnecessary_wraps, reason = "every function of the tables has one signature")]
+
 use std::rc::Rc;
 
 use super::{Function, Outcome, Type, text, value};
 use crate::helm::failure::Failure;
 use crate::helm::lookup::Lookup;
-use crate::helm::template::exec::{Machine, Scope};
+use crate::helm::template::machine::{Machine, Scope};
 use crate::helm::value::{Map, Text, Value, convert};
 use crate::helm::yaml::Build as _;
 

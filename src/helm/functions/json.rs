@@ -11,6 +11,9 @@ pub(crate) struct Style {
     pub(crate) pretty: bool,
 }
 
+/// Bytes of one JSON text.
+const LARGEST: usize = 64 << 20;
+
 /// Writes a value; the error is Go's message.
 pub(crate) fn write(value: &Value, style: Style) -> Result<Vec<u8>, String> {
     let mut out = Vec::new();
@@ -19,8 +22,8 @@ pub(crate) fn write(value: &Value, style: Style) -> Result<Vec<u8>, String> {
 }
 
 fn write_value(out: &mut Vec<u8>, value: &Value, style: Style, level: usize) -> Result<(), String> {
-    if level > 1000 {
-        return Err("json: unsupported value: encountered a cycle".to_owned());
+    if level > 250 || out.len() > LARGEST {
+        return Err("json: unsupported value: too large or too deep".to_owned());
     }
     match value {
         Value::Nil => out.extend_from_slice(b"null"),
@@ -30,23 +33,23 @@ fn write_value(out: &mut Vec<u8>, value: &Value, style: Style, level: usize) -> 
         Value::Byte(number) => out.extend_from_slice(number.to_string().as_bytes()),
         Value::Float(number) => match convert::float_json(*number) {
             Some(text) => out.extend_from_slice(text.as_bytes()),
-            None => return Err(format!("json: unsupported value: {}", convert::float_general(*number))),
+            None => {
+                return Err(format!("json: unsupported value: {}", convert::float_general(*number)));
+            }
         },
         Value::Text(text) => write_text(out, text, style.escape_html),
         Value::Bytes(bytes) => write_text(out, convert::base64_standard(bytes).as_bytes(), style.escape_html),
-        Value::Map(map) => write_pairs(out, map.entries(), style, level)?,
+        Value::Map(map) => write_pairs(out, &map.entries(), style, level)?,
         // Helm's only empty map of strings is a nil one: annotations that are not there.
         Value::TextMap(pairs) if pairs.is_empty() => out.extend_from_slice(b"null"),
         Value::TextMap(pairs) => {
-            let pairs = pairs.iter().map(|(key, text)| (key.clone(), Value::Text(text.clone()))).collect();
-            write_pairs(out, pairs, style, level)?;
+            let pairs: Vec<(Text, Value)> =
+                pairs.iter().map(|(key, text)| (key.clone(), Value::Text(text.clone()))).collect();
+            write_pairs(out, &pairs, style, level)?;
         }
         Value::Object(object) => match &**object {
-            Object::Record(record) => write_pairs(out, record.json_fields(), style, level)?,
-            _ => match object.json() {
-                Some(value) => write_value(out, &value, style, level + 1)?,
-                None => return Err(format!("json: unsupported type: {}", object.type_name(false))),
-            },
+            Object::Record(record) => write_pairs(out, &record.json_fields(), style, level)?,
+            _ => write_value(out, &object.json(), style, level + 1)?,
         },
         _ => {
             let items = value.items().unwrap_or_default();
@@ -76,12 +79,7 @@ fn new_line(out: &mut Vec<u8>, style: Style, level: usize) {
     }
 }
 
-fn write_pairs(
-    out: &mut Vec<u8>,
-    pairs: Vec<(Text, Value)>,
-    style: Style,
-    level: usize,
-) -> Result<(), String> {
+fn write_pairs(out: &mut Vec<u8>, pairs: &[(Text, Value)], style: Style, level: usize) -> Result<(), String> {
     if pairs.is_empty() {
         out.extend_from_slice(b"{}");
         return Ok(());
@@ -180,7 +178,7 @@ impl Reader<'_> {
     }
 
     fn value(&mut self, depth: usize) -> Result<Value, String> {
-        if depth > 1000 {
+        if depth > 250 {
             return Err("exceeded max depth".to_owned());
         }
         match self.byte() {

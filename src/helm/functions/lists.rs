@@ -2,7 +2,7 @@
 
 use super::{Function, Outcome, Type, int, strval, text, value};
 use crate::helm::failure::{Failure, Limit};
-use crate::helm::template::exec::Machine;
+use crate::helm::template::machine::Machine;
 use crate::helm::value::{Text, Value};
 
 use Type::{Any, Bool, Int, Text as Str};
@@ -10,10 +10,10 @@ use Type::{Any, Bool, Int, Text as Str};
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::variadic("list", &[Any], |_, a| Ok(Value::list(a.to_vec()))),
     Function::variadic("tuple", &[Any], |_, a| Ok(Value::list(a.to_vec()))),
-    Function::new("first", &[Any], |m, a| end_of(m, a, "first", |items| items.first())),
-    Function::new("mustFirst", &[Any], |m, a| end_of(m, a, "first", |items| items.first())),
-    Function::new("last", &[Any], |m, a| end_of(m, a, "last", |items| items.last())),
-    Function::new("mustLast", &[Any], |m, a| end_of(m, a, "last", |items| items.last())),
+    Function::new("first", &[Any], |m, a| end_of(m, a, "first", <[Value]>::first)),
+    Function::new("mustFirst", &[Any], |m, a| end_of(m, a, "first", <[Value]>::first)),
+    Function::new("last", &[Any], |m, a| end_of(m, a, "last", <[Value]>::last)),
+    Function::new("mustLast", &[Any], |m, a| end_of(m, a, "last", <[Value]>::last)),
     Function::new("rest", &[Any], |m, a| part(m, a, "rest", |items| items.get(1..))),
     Function::new("mustRest", &[Any], |m, a| part(m, a, "rest", |items| items.get(1..))),
     Function::new("initial", &[Any], |m, a| {
@@ -45,7 +45,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("mustChunk", &[Int, Any], chunk),
     Function::new("join", &[Str, Any], |machine, a| {
         let texts = texts(&value(a, 1), machine.v3());
-        let joined = texts.iter().map(|text| text.bytes()).collect::<Vec<_>>().join(text(a, 0).bytes());
+        let joined = texts.iter().map(Text::bytes).collect::<Vec<_>>().join(text(a, 0).bytes());
         machine.charge_bytes(joined.len())?;
         Ok(Value::text(joined))
     }),
@@ -152,6 +152,7 @@ fn part(
 fn append(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     let mut items = items(machine, &value(arguments, 0), "Cannot push on type")?;
     machine.charge(items.len() as u64 / 8)?;
+    machine.charge_bytes(items.len())?;
     items.push(value(arguments, 1));
     Ok(Value::list(items))
 }
@@ -159,6 +160,7 @@ fn append(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
 fn prepend(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     let items = items(machine, &value(arguments, 0), "Cannot prepend on type")?;
     machine.charge(items.len() as u64 / 8)?;
+    machine.charge_bytes(items.len())?;
     let mut all = Vec::with_capacity(items.len() + 1);
     all.push(value(arguments, 1));
     all.extend(items);
@@ -169,14 +171,19 @@ fn concat(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     let mut all = Vec::new();
     for list in arguments {
         match list.items() {
-            Some(items) => all.extend(items),
+            Some(items) => {
+                machine.charge(items.len() as u64)?;
+                all.extend(items);
+            }
             None if matches!(list, Value::Nil) => {
                 return Err(NIL_POINTER.into());
             }
-            None => return Err(Failure::new(format!("Cannot concat type {} as list", list.kind_name()))),
+            None => {
+                return Err(Failure::new(format!("Cannot concat type {} as list", list.kind_name())));
+            }
         }
     }
-    machine.charge(all.len() as u64 / 8)?;
+    machine.charge_bytes(all.len() * 8)?;
     Ok(Value::list(all))
 }
 

@@ -1,8 +1,10 @@
 //! Arithmetic with sprig's casts: integers wrap, floats go through decimals. No state.
 
+#![expect(clippy::unnecessary_wraps, reason = "every function of the tables has one signature")]
+
 use super::{Function, Outcome, Type, int, text, value};
 use crate::helm::failure::Failure;
-use crate::helm::template::exec::Machine;
+use crate::helm::template::machine::Machine;
 use crate::helm::value::{Object, Value, convert};
 use crate::helm::yaml::resolve::{Resolved, parse_integer};
 

@@ -2,7 +2,7 @@
 
 use super::{Function, Outcome, Type, text, value};
 use crate::helm::failure::Failure;
-use crate::helm::template::exec::Machine;
+use crate::helm::template::machine::Machine;
 use crate::helm::value::{Map, Text, Value};
 
 use Type::{Dict, Text as Str};
@@ -88,16 +88,11 @@ fn unescape(text: &[u8], plus: bool) -> Result<Vec<u8>, String> {
             b'%' => {
                 let digits =
                     text.get(index + 1..index + 3).and_then(|digits| std::str::from_utf8(digits).ok());
-                match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-                    Some(byte) => out.push(byte),
-                    None => {
-                        let shown = text.get(index..(index + 3).min(text.len())).unwrap_or(&[]);
-                        return Err(format!(
-                            "invalid URL escape {}",
-                            crate::helm::value::convert::quote(shown)
-                        ));
-                    }
-                }
+                let Some(byte) = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) else {
+                    let shown = text.get(index..(index + 3).min(text.len())).unwrap_or(&[]);
+                    return Err(format!("invalid URL escape {}", crate::helm::value::convert::quote(shown)));
+                };
+                out.push(byte);
                 index += 3;
                 continue;
             }
@@ -225,7 +220,9 @@ fn escape_path(path: &[u8]) -> Vec<u8> {
 }
 
 fn url_join(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
-    let Value::Map(parts) = value(arguments, 0) else { return Ok(Value::text("")) };
+    let Value::Map(parts) = value(arguments, 0) else {
+        return Ok(Value::text(""));
+    };
     let part = |name: &str| -> Result<Vec<u8>, Failure> {
         match parts.get(name.as_bytes()) {
             None => Ok(Vec::new()),

@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 
 use super::{Function, Outcome, Type, int, text};
 use crate::helm::failure::{Failure, Limit};
-use crate::helm::template::exec::Machine;
+use crate::helm::template::machine::Machine;
 use crate::helm::value::{Text, Value};
 
 use Type::{Int, Text as Str};
@@ -121,7 +121,7 @@ fn translate(pattern: &str) -> String {
             '[' if in_class && characters.peek() != Some(&':') => out.push_str("\\["),
             '[' if in_class => {
                 out.push('[');
-                while let Some(next) = characters.next() {
+                for next in characters.by_ref() {
                     out.push(next);
                     if next == ']' {
                         break;
@@ -167,6 +167,11 @@ fn has_large_repeat(pattern: &[u8]) -> bool {
 }
 
 /// Go's words for the common mistakes in a pattern.
+#[expect(
+    clippy::too_many_lines,
+    clippy::collapsible_match,
+    reason = "one case per mistake, in the order Go finds them"
+)]
 fn explain(pattern: &str) -> String {
     let mut depth = 0_i64;
     let mut characters = pattern.char_indices().peekable();

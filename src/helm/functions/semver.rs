@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::{Function, Outcome, Type, text, value};
 use crate::helm::failure::Failure;
-use crate::helm::template::exec::Machine;
+use crate::helm::template::machine::Machine;
 use crate::helm::value::{Object, Value};
 
 use Type::{Text as Str, Version as VersionType};

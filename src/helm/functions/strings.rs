@@ -1,9 +1,11 @@
 //! Functions on strings: byte based where Go's are, by rune where Go's are. No state.
 
+#![expect(clippy::unnecessary_wraps, reason = "every function of the tables has one signature")]
+
 use super::{Function, Outcome, Type, int, strval, text, value};
 use crate::helm::failure::{Failure, Limit};
-use crate::helm::template::exec::Machine;
 use crate::helm::template::format;
+use crate::helm::template::machine::Machine;
 use crate::helm::value::{Text, Value, convert};
 
 use Type::{Any, Int, Text as Str};

@@ -1,5 +1,10 @@
 //! TOML in the layout of Helm's library: plain values first, tables sorted and indented.
 
+#![expect(
+    clippy::format_push_string,
+    reason = "short strings; writing in place would give a result to ignore"
+)]
+
 use crate::helm::value::{Map, Text, Value, convert};
 
 /// Writes a map as TOML; the error is the library's message.
@@ -77,8 +82,6 @@ impl Writer {
         };
         if path.len() == 1 && !self.out.is_empty() {
             self.out.push(b'\n');
-        } else if item && !self.out.is_empty() && path.len() == 1 {
-            self.out.push(b'\n');
         }
         self.indent(path.len() - 1);
         let name = path.iter().map(|key| key_text(key)).collect::<Vec<_>>().join(".");
@@ -91,7 +94,7 @@ impl Writer {
         match value {
             Value::Bool(flag) => self.out.extend_from_slice(if *flag { b"true" } else { b"false" }),
             Value::Int(number) | Value::Int64(number) => {
-                self.out.extend_from_slice(number.to_string().as_bytes())
+                self.out.extend_from_slice(number.to_string().as_bytes());
             }
             Value::Uint64(number) => self.out.extend_from_slice(number.to_string().as_bytes()),
             Value::Byte(number) => self.out.extend_from_slice(number.to_string().as_bytes()),
@@ -172,17 +175,24 @@ fn quoted(text: &[u8]) -> String {
 
 /// Reads TOML into a map; the error is a message.
 pub(crate) fn read(text: &[u8]) -> Result<Value, String> {
-    reader::read(&String::from_utf8_lossy(text)).map(Value::Map)
+    let text = String::from_utf8_lossy(text);
+    let table: toml::Table =
+        text.parse().map_err(|error: toml::de::Error| format!("toml: {}", error.message()))?;
+    Ok(from_table(table))
 }
 
-mod reader {
-    //! A reader for the TOML that configuration files use.
+fn from_table(table: toml::Table) -> Value {
+    Value::Map(Map::from_pairs(table.into_iter().map(|(key, value)| (Text::from(key), from_toml(value)))))
+}
 
-    use super::{Map, Text, Value};
-
-    pub(super) fn read(_text: &str) -> Result<Map, String> {
-        let _ = Text::from("");
-        let _ = Value::Nil;
-        Err("toml: reading is not supported yet".to_owned())
+fn from_toml(value: toml::Value) -> Value {
+    match value {
+        toml::Value::String(text) => Value::text(text),
+        toml::Value::Integer(number) => Value::Int64(number),
+        toml::Value::Float(number) => Value::Float(number),
+        toml::Value::Boolean(flag) => Value::Bool(flag),
+        toml::Value::Datetime(moment) => Value::text(moment.to_string()),
+        toml::Value::Array(items) => Value::list(items.into_iter().map(from_toml).collect()),
+        toml::Value::Table(table) => from_table(table),
     }
 }

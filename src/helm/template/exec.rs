@@ -1,109 +1,33 @@
-//! Runs compiled templates with Go's evaluation rules and messages.
-//!
-//! One [`Machine`] is one render. It does no IO: entropy, time and answers to lookups were given
-//! to it. Every step and byte is counted against its limits.
+//! Runs compiled templates with Go's evaluation rules and messages. Every step and byte is
+//! counted against the limits of the [`Machine`].
 
-use std::rc::Rc;
-use std::sync::Arc;
-
-use rustc_hash::FxHashMap;
-
+use super::Template;
 use super::format::print_value;
+use super::machine::Machine;
 use super::node::{Branch, Call, Command, Node, Number, Operand, OperandKind, Pipe};
-use super::{Template, parser};
 use crate::helm::Compat;
-use crate::helm::failure::{Failure, Limit, Place};
-use crate::helm::functions::{self, Function, Special, Type};
-use crate::helm::limits::RenderLimits;
-use crate::helm::lookup::{Lookup, Lookups};
-use crate::helm::value::{Map, Object, Text, Value};
+use crate::helm::failure::{Failure, Place};
+use crate::helm::functions::{self, Type};
+use crate::helm::value::{Object, Text, Value};
+
+mod call;
 
 type Run<T> = Result<T, Failure>;
 
-/// Named templates; a `tpl` text with definitions adds a layer.
-#[derive(Debug, Default)]
-pub(crate) struct Scope {
-    pub(crate) parent: Option<Rc<Scope>>,
-    pub(crate) names: FxHashMap<Text, Arc<Template>>,
+/// A value, and whether Go would hold it as an interface, which its messages show.
+#[derive(Clone, Debug)]
+struct Slot {
+    value: Value,
+    boxed: bool,
 }
 
-impl Scope {
-    /// The template of a name.
-    pub(crate) fn find(&self, name: &[u8]) -> Option<&Arc<Template>> {
-        self.names.get(name).or_else(|| self.parent.as_ref().and_then(|parent| parent.find(name)))
+impl Slot {
+    fn plain(value: Value) -> Self {
+        Self { value, boxed: false }
     }
-
-    /// Adds a template: the last one counts, but an empty one never replaces another.
-    pub(crate) fn add(&mut self, template: &Arc<Template>) {
-        if template.is_empty() && self.find(&template.name).is_some() {
-            return;
-        }
-        self.names.insert(template.name.clone(), Arc::clone(template));
-    }
-}
-
-/// One render: named templates, counters, and what functions may use.
-pub(crate) struct Machine<'r> {
-    pub(crate) compat: Compat,
-    pub(crate) scope: Rc<Scope>,
-    pub(crate) limits: RenderLimits,
-    pub(crate) lookups: &'r Lookups,
-    pub(crate) lookups_missing: Vec<Lookup>,
-    pub(crate) now: i64,
-    pub(crate) entropy: functions::Entropy,
-    /// False once a function drew on time, entropy or a lookup.
-    pub(crate) deterministic: bool,
-    pub(crate) includes: FxHashMap<Text, usize>,
-    pub(crate) tpl_cache: FxHashMap<Text, Rc<super::Parsed>>,
-    pub(crate) regexes: functions::RegexCache,
-    pub(crate) steps: u64,
-    pub(crate) bytes: usize,
-    pub(crate) depth: usize,
-    pub(crate) depth_limit: usize,
 }
 
 impl Machine<'_> {
-    /// Whether the render speaks as Helm 3.
-    pub(crate) fn v3(&self) -> bool {
-        self.compat == Compat::V3_19
-    }
-
-    /// Counts work against the limit of steps.
-    pub(crate) fn charge(&mut self, steps: u64) -> Run<()> {
-        self.steps = self.steps.saturating_add(steps);
-        if self.steps > self.limits.steps {
-            return Err(Failure::limit(
-                Limit::Steps,
-                format!("render takes more than {} steps", self.limits.steps),
-            ));
-        }
-        Ok(())
-    }
-
-    /// Counts bytes that a function or template made.
-    pub(crate) fn charge_bytes(&mut self, bytes: usize) -> Run<()> {
-        self.bytes = self.bytes.saturating_add(bytes);
-        if self.bytes > self.limits.bytes {
-            return Err(Failure::limit(
-                Limit::Bytes,
-                format!("render makes more than {} bytes", self.limits.bytes),
-            ));
-        }
-        Ok(())
-    }
-
-    /// Enters one level of nesting.
-    pub(crate) fn enter(&mut self) -> Run<()> {
-        self.depth += 1;
-        if self.depth > self.depth_limit {
-            return Err(Failure::limit(
-                Limit::Depth,
-                format!("templates nest deeper than {} levels", self.depth_limit),
-            ));
-        }
-        Ok(())
-    }
-
     /// Runs a template with `data` as its dot, appending to `out`.
     pub(crate) fn execute(&mut self, template: &Template, data: Value, out: &mut Vec<u8>) -> Run<()> {
         self.enter()?;
@@ -120,45 +44,6 @@ impl Machine<'_> {
         self.depth -= 1;
         let made = out.len() - before;
         self.charge_bytes(made)
-    }
-
-    /// Runs a named template into a string.
-    pub(crate) fn execute_named(&mut self, name: &Text, data: Value) -> Run<Vec<u8>> {
-        let Some(template) = self.scope.find(name).cloned() else {
-            let quoted = crate::helm::value::convert::quote(name);
-            return Err(Failure::new(format!(
-                "template: no template {quoted} associated with template \"gotpl\""
-            )));
-        };
-        let mut out = Vec::new();
-        self.execute(&template, data, &mut out)?;
-        Ok(out)
-    }
-
-    /// Parses the text of `tpl`, once per text.
-    pub(crate) fn parse_tpl(&mut self, text: &Text) -> Run<Rc<super::Parsed>> {
-        if let Some(parsed) = self.tpl_cache.get(text) {
-            return Ok(Rc::clone(parsed));
-        }
-        let name = Text::from("gotpl");
-        let parsed = parser::parse(&name, text, self.compat)
-            .map(Rc::new)
-            .map_err(|error| Failure::new(error.go(&name)))?;
-        self.tpl_cache.insert(text.clone(), Rc::clone(&parsed));
-        Ok(parsed)
-    }
-}
-
-/// A value, and whether Go would hold it as an interface, which its messages show.
-#[derive(Clone, Debug)]
-struct Slot {
-    value: Value,
-    boxed: bool,
-}
-
-impl Slot {
-    fn plain(value: Value) -> Self {
-        Self { value, boxed: false }
     }
 }
 
@@ -189,10 +74,10 @@ struct Frame<'t, 'm, 'r> {
 
 impl<'t> Frame<'t, '_, '_> {
     fn fail<T>(&self, message: impl Into<String>) -> Run<T> {
-        Err(self.failure(message.into(), None))
+        Err(self.failure(&message.into(), None))
     }
 
-    fn failure(&self, message: String, inner: Option<Failure>) -> Failure {
+    fn failure(&self, message: &str, inner: Option<Failure>) -> Failure {
         let name = self.template.name.lossy();
         let mut context = String::new();
         let offset = match self.at {
@@ -246,7 +131,7 @@ impl<'t> Frame<'t, '_, '_> {
             if inner.executed {
                 return inner;
             }
-            self.failure(inner.message.clone(), Some(inner))
+            self.failure(&inner.message.clone(), Some(inner))
         })
     }
 
@@ -338,71 +223,19 @@ impl<'t> Frame<'t, '_, '_> {
         self.located(charged)?;
         let value = self.pipeline(dot, &branch.pipe)?.value;
         let mark = self.variables.len();
-        let mut ran = false;
-        match &value {
-            Value::Map(map) => {
-                for (key, item) in map.entries() {
-                    ran = true;
-                    if self.iteration(
-                        branch,
-                        mark,
-                        Slot::plain(Value::Text(key)),
-                        Slot { value: item, boxed: true },
-                    )? {
-                        break;
-                    }
-                }
-            }
-            Value::TextMap(pairs) => {
-                for (key, text) in pairs.iter() {
-                    ran = true;
-                    let item = Slot::plain(Value::Text(text.clone()));
-                    if self.iteration(branch, mark, Slot::plain(Value::Text(key.clone())), item)? {
-                        break;
-                    }
-                }
-            }
-            Value::Int(count) | Value::Int64(count) => {
-                if *count > 0 && branch.pipe.variables.len() > 1 {
-                    return self.fail(format!("can't use {count} to iterate over more than one variable"));
-                }
-                let long = matches!(value, Value::Int64(_));
-                for index in 0..*count {
-                    ran = true;
-                    let item = Slot::plain(if long { Value::Int64(index) } else { Value::Int(index) });
-                    if self.iteration(branch, mark, item.clone(), item)? {
-                        break;
-                    }
-                }
-            }
-            Value::Object(object) if matches!(**object, Object::Files(_)) => {
-                if let Object::Files(files) = &**object {
-                    for (path, bytes) in files.iter() {
-                        ran = true;
-                        let item = Slot::plain(Value::Bytes(bytes.clone()));
-                        if self.iteration(branch, mark, Slot::plain(Value::Text(path.clone())), item)? {
-                            break;
-                        }
-                    }
-                }
-            }
-            Value::Nil => {}
+        let ran = match &value {
+            Value::Int(count) | Value::Int64(count) => self.count_rounds(branch, mark, &value, *count)?,
             _ => {
-                let Some(items) = value.items() else {
-                    let shown = super::format::display(&value, self.machine.v3());
-                    return self
-                        .fail(format!("range can't iterate over {}", String::from_utf8_lossy(&shown)));
-                };
-                let boxed = matches!(value, Value::List(_));
-                for (index, item) in items.into_iter().enumerate() {
-                    ran = true;
-                    let index = Value::Int(i64::try_from(index).unwrap_or(i64::MAX));
-                    if self.iteration(branch, mark, Slot::plain(index), Slot { value: item, boxed })? {
+                let rounds = self.rounds(&value)?;
+                let ran = !rounds.is_empty();
+                for (index, item) in rounds {
+                    if self.iteration(branch, mark, index, &item)? {
                         break;
                     }
                 }
+                ran
             }
-        }
+        };
         let mut flow = Flow::Next;
         if !ran && let Some(otherwise) = &branch.otherwise {
             flow = self.statements(dot, otherwise)?;
@@ -412,8 +245,59 @@ impl<'t> Frame<'t, '_, '_> {
         Ok(flow)
     }
 
+    /// Ranges over the numbers below a number; tells whether there were any.
+    fn count_rounds(&mut self, branch: &'t Branch, mark: usize, value: &Value, count: i64) -> Run<bool> {
+        if count > 0 && branch.pipe.variables.len() > 1 {
+            return self.fail(format!("can't use {count} to iterate over more than one variable"));
+        }
+        for index in 0..count {
+            let number =
+                if matches!(value, Value::Int64(_)) { Value::Int64(index) } else { Value::Int(index) };
+            let item = Slot::plain(number);
+            if self.iteration(branch, mark, item.clone(), &item)? {
+                break;
+            }
+        }
+        Ok(count > 0)
+    }
+
+    /// The indexes and items of a collection.
+    fn rounds(&self, value: &Value) -> Run<Vec<(Slot, Slot)>> {
+        let keyed = |key: &Text, item: Value, boxed: bool| {
+            (Slot::plain(Value::Text(key.clone())), Slot { value: item, boxed })
+        };
+        Ok(match value {
+            Value::Nil => Vec::new(),
+            Value::Map(map) => {
+                map.read(|entries| entries.iter().map(|(key, item)| keyed(key, item.clone(), true)).collect())
+            }
+            Value::TextMap(pairs) => {
+                pairs.iter().map(|(key, text)| keyed(key, Value::Text(text.clone()), false)).collect()
+            }
+            Value::Object(object) if object.kind_name() == "map" => match &**object {
+                Object::Files(files) => files
+                    .iter()
+                    .map(|(path, bytes)| keyed(path, Value::Bytes(bytes.clone()), false))
+                    .collect(),
+                _ => Vec::new(),
+            },
+            _ => {
+                let Some(items) = value.items() else {
+                    let shown = super::format::display(value, self.machine.v3());
+                    return self
+                        .fail(format!("range can't iterate over {}", String::from_utf8_lossy(&shown)));
+                };
+                let boxed = matches!(value, Value::List(_));
+                let numbered = (0..).zip(items);
+                numbered
+                    .map(|(index, item)| (Slot::plain(Value::Int(index)), Slot { value: item, boxed }))
+                    .collect()
+            }
+        })
+    }
+
     /// One round of a range; true asks to stop.
-    fn iteration(&mut self, branch: &'t Branch, mark: usize, index: Slot, item: Slot) -> Run<bool> {
+    fn iteration(&mut self, branch: &'t Branch, mark: usize, index: Slot, item: &Slot) -> Run<bool> {
         let charged = self.machine.charge(1);
         self.located(charged)?;
         match branch.pipe.variables.as_slice() {
@@ -429,7 +313,7 @@ impl<'t> Frame<'t, '_, '_> {
                 self.set_top(2, index);
             }
         }
-        let flow = self.statements(&item, &branch.body)?;
+        let flow = self.statements(item, &branch.body)?;
         self.variables.truncate(mark);
         Ok(flow == Flow::Break)
     }
@@ -573,11 +457,13 @@ impl<'t> Frame<'t, '_, '_> {
         last: Option<Slot>,
     ) -> Run<Slot> {
         let mut receiver = receiver;
-        let Some((final_name, path)) = names.split_last() else { return Ok(receiver) };
+        let Some((final_name, path)) = names.split_last() else {
+            return Ok(receiver);
+        };
         for name in path {
-            receiver = self.field(dot, name, node, &[], None, receiver)?;
+            receiver = self.field(dot, name, node, &[], None, &receiver)?;
         }
-        self.field(dot, final_name, node, arguments, last, receiver)
+        self.field(dot, final_name, node, arguments, last, &receiver)
     }
 
     fn field(
@@ -587,7 +473,7 @@ impl<'t> Frame<'t, '_, '_> {
         node: &'t Operand,
         arguments: &'t [Operand],
         last: Option<Slot>,
-        receiver: Slot,
+        receiver: &Slot,
     ) -> Run<Slot> {
         let with_arguments = !arguments.is_empty() || last.is_some();
         match &receiver.value {
@@ -636,17 +522,17 @@ impl<'t> Frame<'t, '_, '_> {
                             }
                             return Ok(Slot::plain(value));
                         }
-                        self.no_field(name, &receiver)
+                        self.no_field(name, receiver)
                     }
                     Object::Files(files) => {
                         let found = files.iter().find(|(path, _)| path == name);
                         let bytes = found.map_or_else(|| Text::from(""), |(_, bytes)| bytes.clone());
                         Ok(Slot::plain(Value::Bytes(bytes)))
                     }
-                    _ => self.no_field(name, &receiver),
+                    _ => self.no_field(name, receiver),
                 }
             }
-            _ => self.no_field(name, &receiver),
+            _ => self.no_field(name, receiver),
         }
     }
 
@@ -654,183 +540,9 @@ impl<'t> Frame<'t, '_, '_> {
         let kind = if receiver.boxed { "interface {}" } else { receiver.value.type_name(self.machine.v3()) };
         self.fail(format!("can't evaluate field {} in type {kind}", name.lossy()))
     }
-
-    fn call(
-        &mut self,
-        dot: &Slot,
-        function: &'static Function,
-        receiver: Option<Value>,
-        node: At<'t>,
-        arguments: &'t [Operand],
-        last: Option<Slot>,
-    ) -> Run<Slot> {
-        let charged = self.machine.charge(1);
-        self.located(charged)?;
-        self.check_arity(function, arguments.len(), last.is_some())?;
-        if matches!(function.special, Special::And | Special::Or) {
-            return self.short_circuit(dot, function, arguments, last);
-        }
-        let mut values = Vec::with_capacity(arguments.len() + 2);
-        values.extend(receiver);
-        for (index, operand) in arguments.iter().enumerate() {
-            values.push(self.argument(dot, function.parameter(index), operand)?);
-        }
-        if function.special == Special::Length && self.has_no_value(&values, arguments, last.as_ref()) {
-            self.at = node;
-            let message = "error calling len: reflect: call of reflect.Value.Type on zero Value";
-            return Err(self.failure(message.to_owned(), Some(Failure::new("reflect"))));
-        }
-        if let Some(last) = last {
-            let wanted = if function.variadic && arguments.len() + 1 > function.fixed() {
-                function.variable_type()
-            } else {
-                function.parameter(arguments.len())
-            };
-            values.push(self.validated(last, wanted)?);
-        }
-        match (function.call)(self.machine, &values) {
-            Ok(value) => Ok(Slot::plain(value)),
-            Err(inner) => {
-                self.at = node;
-                let message = format!("error calling {}: {}", function.name, inner.message);
-                Err(self.failure(message, Some(inner)))
-            }
-        }
-    }
-
-    /// Whether the only argument is no value at all, not merely a nil of a map.
-    fn has_no_value(&self, values: &[Value], arguments: &[Operand], last: Option<&Slot>) -> bool {
-        if let Some(last) = last {
-            return matches!(last.value, Value::Nil);
-        }
-        let bare = arguments.first().is_some_and(|operand| match &operand.kind {
-            OperandKind::Nil | OperandKind::Pipe(_) => true,
-            OperandKind::Variable(_, names) => names.is_empty(),
-            _ => false,
-        });
-        bare && matches!(values.last(), Some(Value::Nil))
-    }
-
-    fn check_arity(&self, function: &Function, given: usize, piped: bool) -> Run<()> {
-        let all = given + usize::from(piped);
-        let name = function.name;
-        if function.variadic {
-            let least = function.fixed();
-            if all < least {
-                return self
-                    .fail(format!("wrong number of args for {name}: want at least {least} got {given}"));
-            }
-        } else if all != function.parameters.len() {
-            let want = function.parameters.len();
-            return self.fail(format!("wrong number of args for {name}: want {want} got {all}"));
-        }
-        Ok(())
-    }
-
-    /// `and` and `or` evaluate only as far as needed.
-    fn short_circuit(
-        &mut self,
-        dot: &Slot,
-        function: &'static Function,
-        arguments: &'t [Operand],
-        last: Option<Slot>,
-    ) -> Run<Slot> {
-        let stop_at = function.special == Special::Or;
-        let mut value = Value::Nil;
-        for operand in arguments {
-            value = self.argument(dot, Type::Any, operand)?;
-            if value.truth() == stop_at {
-                return Ok(Slot::plain(value));
-            }
-        }
-        Ok(last.unwrap_or(Slot::plain(value)))
-    }
-
-    fn argument(&mut self, dot: &Slot, wanted: Type, operand: &'t Operand) -> Run<Value> {
-        self.at = At::Operand(operand);
-        match &operand.kind {
-            OperandKind::Dot => self.validated(dot.clone(), wanted),
-            OperandKind::Nil => {
-                if wanted.can_be_nil() {
-                    return Ok(wanted.zero());
-                }
-                self.fail(format!("cannot assign nil to {}", wanted.name()))
-            }
-            OperandKind::Field(names) => {
-                let slot = self.fields(dot, dot.clone(), names, operand, &[], None)?;
-                self.validated(slot, wanted)
-            }
-            OperandKind::Variable(name, names) => {
-                let slot = self.variable(name)?;
-                let slot = self.fields(dot, slot, names, operand, &[], None)?;
-                self.validated(slot, wanted)
-            }
-            OperandKind::Pipe(pipe) => {
-                let slot = self.nested_pipeline(dot, pipe)?;
-                self.validated(slot, wanted)
-            }
-            OperandKind::Function(function) => {
-                let slot = self.call(dot, function, None, At::Operand(operand), &[], None)?;
-                self.validated(slot, wanted)
-            }
-            OperandKind::Chain(inner, names) => {
-                let slot = self.chain_start(dot, inner, operand)?;
-                let slot = self.fields(dot, slot, names, operand, &[], None)?;
-                self.validated(slot, wanted)
-            }
-            OperandKind::Bool(_) | OperandKind::Number(_) | OperandKind::Text { .. } => {
-                self.constant(wanted, operand)
-            }
-        }
-    }
-
-    fn constant(&self, wanted: Type, operand: &Operand) -> Run<Value> {
-        match (wanted, &operand.kind) {
-            (Type::Any | Type::Bool, OperandKind::Bool(value)) => Ok(Value::Bool(*value)),
-            (Type::Any | Type::Text, OperandKind::Text { text, .. }) => Ok(Value::Text(text.clone())),
-            (Type::Any, OperandKind::Number(number)) => self.ideal(number),
-            (Type::Int, OperandKind::Number(Number { integer: Some(value), .. })) => Ok(Value::Int(*value)),
-            (Type::Int64, OperandKind::Number(Number { integer: Some(value), .. })) => {
-                Ok(Value::Int64(*value))
-            }
-            (Type::Float, OperandKind::Number(Number { float: Some(value), .. })) => Ok(Value::Float(*value)),
-            (Type::Bool, _) => self.fail(format!("expected bool; found {}", operand.printed())),
-            (Type::Text, _) => self.fail(format!("expected string; found {}", operand.printed())),
-            (Type::Int | Type::Int64, _) => {
-                self.fail(format!("expected integer; found {}", operand.printed()))
-            }
-            (Type::Float, _) => self.fail(format!("expected float; found {}", operand.printed())),
-            (other, _) => {
-                self.fail(format!("can't handle {} for arg of type {}", operand.printed(), other.name()))
-            }
-        }
-    }
-
-    fn validated(&self, slot: Slot, wanted: Type) -> Run<Value> {
-        if wanted == Type::Any || wanted.accepts(&slot.value) {
-            return Ok(slot.value);
-        }
-        match (&slot.value, slot.boxed) {
-            (Value::Nil, false) if wanted.can_be_nil() => Ok(wanted.zero()),
-            (Value::Nil, false) => self.fail(format!("invalid value; expected {}", wanted.name())),
-            (Value::Nil, true) => {
-                self.fail(format!("wrong type for value; expected {}; got interface {{}}", wanted.name()))
-            }
-            (value, _) => self.fail(format!(
-                "wrong type for value; expected {}; got {}",
-                wanted.name(),
-                value.type_name(self.machine.v3())
-            )),
-        }
-    }
 }
 
 /// A word in a message about arguments: pipelines without their parentheses.
 fn argument_shown(operand: &Operand) -> String {
     operand.printed()
-}
-
-/// An empty map for typed nils.
-pub(crate) fn empty_map() -> Value {
-    Value::Map(Map::new())
 }

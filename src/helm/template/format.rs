@@ -52,6 +52,7 @@ pub(crate) fn sprintln(values: &[Value], compat_v3: bool) -> Vec<u8> {
     out
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "Go's flags")]
 #[derive(Clone, Copy, Default)]
 struct Flags {
     width: Option<usize>,
@@ -67,213 +68,12 @@ struct Flags {
     sharp_v: bool,
 }
 
-/// The largest width and precision that Go accepts.
-const WIDEST: usize = 1_000_000;
+mod verbs;
 
-/// `fmt.Sprintf`
-pub(crate) fn sprintf(format: &[u8], values: &[Value], compat_v3: bool) -> Vec<u8> {
-    let mut formatter =
-        Formatter { format, position: 0, values, argument: 0, reordered: false, good_index: true, compat_v3 };
-    let mut out = Vec::with_capacity(format.len() + 16);
-    formatter.run(&mut out);
-    out
-}
+pub(crate) use verbs::sprintf;
 
-struct Formatter<'a> {
-    format: &'a [u8],
-    position: usize,
-    values: &'a [Value],
-    argument: usize,
-    reordered: bool,
-    good_index: bool,
-    compat_v3: bool,
-}
-
-impl Formatter<'_> {
-    fn byte(&self) -> Option<u8> {
-        self.format.get(self.position).copied()
-    }
-
-    fn run(&mut self, out: &mut Vec<u8>) {
-        loop {
-            let rest = self.format.get(self.position..).unwrap_or(&[]);
-            let Some(length) = memchr::memchr(b'%', rest) else {
-                out.extend_from_slice(rest);
-                break;
-            };
-            out.extend_from_slice(rest.get(..length).unwrap_or(&[]));
-            self.position += length + 1;
-            self.verb(out);
-        }
-        if !self.reordered && self.argument < self.values.len() {
-            out.extend_from_slice(b"%!(EXTRA ");
-            for (index, value) in self.values.iter().skip(self.argument).enumerate() {
-                if index > 0 {
-                    out.extend_from_slice(b", ");
-                }
-                if matches!(value, Value::Nil) {
-                    out.extend_from_slice(b"<nil>");
-                } else {
-                    out.extend_from_slice(value.type_name(self.compat_v3).as_bytes());
-                    out.push(b'=');
-                    Printer { out, compat_v3: self.compat_v3, flags: Flags::default() }.argument(value, 'v');
-                }
-            }
-            out.push(b')');
-        }
-    }
-
-    fn flags(&mut self) -> Flags {
-        let mut flags = Flags::default();
-        while let Some(byte) = self.byte() {
-            match byte {
-                b'#' => flags.sharp = true,
-                b'0' => flags.zero = true,
-                b'+' => flags.plus = true,
-                b'-' => flags.minus = true,
-                b' ' => flags.space = true,
-                _ => break,
-            }
-            self.position += 1;
-        }
-        flags
-    }
-
-    fn number(&mut self) -> Option<usize> {
-        let digits =
-            self.format.get(self.position..)?.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        if digits == 0 {
-            return None;
-        }
-        let text = std::str::from_utf8(self.format.get(self.position..self.position + digits)?).ok()?;
-        self.position += digits;
-        text.parse().ok().filter(|number| *number <= WIDEST)
-    }
-
-    /// An explicit index `[n]`; tells whether there was one.
-    fn index(&mut self) -> bool {
-        if self.byte() != Some(b'[') {
-            return false;
-        }
-        self.reordered = true;
-        let rest = self.format.get(self.position..).unwrap_or(&[]);
-        let Some(close) = memchr::memchr(b']', rest) else {
-            self.good_index = false;
-            self.position += 1;
-            return false;
-        };
-        let inner = rest.get(1..close).and_then(|inner| std::str::from_utf8(inner).ok());
-        self.position += close + 1;
-        match inner.and_then(|inner| inner.parse::<usize>().ok()) {
-            Some(number) if number >= 1 && number <= self.values.len() => {
-                self.argument = number - 1;
-                true
-            }
-            _ => {
-                self.good_index = false;
-                true
-            }
-        }
-    }
-
-    /// A width or precision from the arguments.
-    fn star(&mut self) -> Option<i64> {
-        let value = self.values.get(self.argument);
-        if value.is_some() {
-            self.argument += 1;
-        }
-        match value {
-            Some(Value::Int(number) | Value::Int64(number)) if number.unsigned_abs() <= WIDEST as u64 => {
-                Some(*number)
-            }
-            _ => None,
-        }
-    }
-
-    fn verb(&mut self, out: &mut Vec<u8>) {
-        self.good_index = true;
-        let mut flags = self.flags();
-        let mut after_index = self.index();
-        if self.byte() == Some(b'*') {
-            self.position += 1;
-            match self.star() {
-                Some(width) => {
-                    if width < 0 {
-                        flags.minus = true;
-                        flags.zero = false;
-                    }
-                    flags.width = usize::try_from(width.unsigned_abs()).ok();
-                }
-                None => out.extend_from_slice(b"%!(BADWIDTH)"),
-            }
-            after_index = false;
-        } else {
-            flags.width = self.number();
-            if after_index && flags.width.is_some() {
-                self.good_index = false;
-            }
-        }
-        if self.byte() == Some(b'.') {
-            self.position += 1;
-            if after_index {
-                self.good_index = false;
-            }
-            after_index = self.index();
-            if self.byte() == Some(b'*') {
-                self.position += 1;
-                flags.precision = self.star().and_then(|number| usize::try_from(number).ok());
-                if flags.precision.is_none() {
-                    out.extend_from_slice(b"%!(BADPREC)");
-                }
-                after_index = false;
-            } else {
-                flags.precision = Some(self.number().unwrap_or(0));
-            }
-        }
-        if !after_index {
-            self.index();
-        }
-        self.finish_verb(out, flags);
-    }
-
-    fn finish_verb(&mut self, out: &mut Vec<u8>, mut flags: Flags) {
-        let rest = self.format.get(self.position..).unwrap_or(&[]);
-        if rest.is_empty() {
-            out.extend_from_slice(b"%!(NOVERB)");
-            return;
-        }
-        let head = rest.get(..rest.len().min(4)).unwrap_or(rest);
-        let verb = String::from_utf8_lossy(head).chars().next().unwrap_or('\u{FFFD}');
-        self.position += if verb == '\u{FFFD}' { 1 } else { verb.len_utf8() };
-        if verb == '%' {
-            out.push(b'%');
-            return;
-        }
-        let mut bad = |note: &str| {
-            out.extend_from_slice(b"%!");
-            let mut buffer = [0; 4];
-            out.extend_from_slice(verb.encode_utf8(&mut buffer).as_bytes());
-            out.extend_from_slice(note.as_bytes());
-        };
-        if !self.good_index {
-            bad("(BADINDEX)");
-            return;
-        }
-        let Some(value) = self.values.get(self.argument) else {
-            bad("(MISSING)");
-            return;
-        };
-        self.argument += 1;
-        if flags.minus {
-            flags.zero = false;
-        }
-        if verb == 'v' {
-            flags.sharp_v = std::mem::take(&mut flags.sharp);
-            flags.plus_v = std::mem::take(&mut flags.plus);
-        }
-        Printer { out, compat_v3: self.compat_v3, flags }.argument(value, verb);
-    }
-}
+/// Bytes of one printed value.
+const LARGEST: usize = 64 << 20;
 
 struct Printer<'a> {
     out: &'a mut Vec<u8>,
@@ -285,9 +85,8 @@ impl Printer<'_> {
     fn argument(&mut self, value: &Value, verb: char) {
         match (value, verb) {
             (Value::Nil, 'T' | 'v') => self.pad(b"<nil>"),
-            (Value::Nil, _) => self.bad_verb(value, verb),
+            (Value::Nil, _) | (_, 'p') => self.bad_verb(value, verb),
             (_, 'T') => self.text(value.type_name(self.compat_v3).as_bytes(), 's'),
-            (_, 'p') => self.bad_verb(value, verb),
             _ => self.value(value, verb, 0),
         }
     }
@@ -313,7 +112,7 @@ impl Printer<'_> {
         match value {
             Value::Nil => self.pad(b"<nil>"),
             Value::Bool(flag) if matches!(verb, 't' | 'v') => {
-                self.pad(if *flag { b"true" } else { b"false" })
+                self.pad(if *flag { b"true" } else { b"false" });
             }
             Value::Int(number) | Value::Int64(number) => {
                 self.integer(value, number.unsigned_abs(), *number < 0, verb);
@@ -362,7 +161,7 @@ impl Printer<'_> {
     }
 
     fn element(&mut self, item: &Value, verb: char, depth: usize) {
-        if depth > 200 {
+        if depth > 200 || self.out.len() > LARGEST {
             self.out.extend_from_slice(b"...");
         } else if matches!(item, Value::Nil) {
             if self.flags.sharp_v {
@@ -465,7 +264,9 @@ impl Printer<'_> {
     }
 
     fn truncated<'t>(&self, text: &'t [u8]) -> &'t [u8] {
-        let Some(precision) = self.flags.precision else { return text };
+        let Some(precision) = self.flags.precision else {
+            return text;
+        };
         let end = text
             .iter()
             .enumerate()
@@ -650,7 +451,7 @@ mod tests {
             ("%+d", Value::Int(42), "+42"),
             ("%x", Value::text("hi"), "6869"),
             ("%#x", Value::Int(255), "0xff"),
-            ("%6.2f|", Value::Float(3.14159), "  3.14|"),
+            ("%6.2f|", Value::Float(2.25), "  2.25|"),
             ("%e", Value::Float(1234.5), "1.234500e+03"),
             ("%.3g", Value::Float(1234.5), "1.23e+03"),
             ("%q", Value::list(vec![Value::text("a")]), "[\"a\"]"),

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use super::lexer::{Kind, Token, Tokens, lex};
-use super::node::{Action, Branch, Call, Command, Node, Operand, OperandKind, Pipe, Position};
+use super::node::{Action, Branch, Call, Node, OperandKind, Pipe, Position};
 use super::{Parsed, Source, Template, number};
-use crate::helm::functions;
 use crate::helm::value::{Text, convert};
 
 /// How deep blocks and parentheses may nest.
@@ -26,6 +25,8 @@ impl ParseError {
         format!("template: {}:{}: {}", name.lossy(), self.line, self.message)
     }
 }
+
+mod operand;
 
 type Parse<T> = Result<T, ParseError>;
 
@@ -69,13 +70,12 @@ struct Parser<'a> {
 /// What ended a list of statements.
 enum Ending {
     End,
-    Else(Position),
+    Else,
 }
 
 enum Statement {
     Node(Node),
     Ending(Ending),
-    Nothing,
 }
 
 impl Parser<'_> {
@@ -208,9 +208,8 @@ impl Parser<'_> {
             }
             match self.text_or_action()? {
                 Statement::Node(node) => body.push(node),
-                Statement::Nothing => {}
                 Statement::Ending(Ending::End) => return self.fail("unexpected {{end}}"),
-                Statement::Ending(Ending::Else(_)) => return self.fail("unexpected {{else}}"),
+                Statement::Ending(Ending::Else) => return self.fail("unexpected {{else}}"),
             }
         }
         self.add(self.source.name.clone(), body)
@@ -263,7 +262,7 @@ impl Parser<'_> {
         self.ranges = ranges;
         match ending {
             Ending::End => Ok(body),
-            Ending::Else(_) => self.fail(format!("unexpected {{{{else}}}} in {context}")),
+            Ending::Else => self.fail(format!("unexpected {{{{else}}}} in {context}")),
         }
     }
 
@@ -272,7 +271,6 @@ impl Parser<'_> {
         while self.peek_word().kind != Kind::End {
             match self.text_or_action()? {
                 Statement::Node(node) => body.push(node),
-                Statement::Nothing => {}
                 Statement::Ending(ending) => return Ok((body, ending)),
             }
         }
@@ -340,7 +338,7 @@ impl Parser<'_> {
         if !matches!(token.kind, Kind::If | Kind::With) {
             self.expect(Kind::RightDelimiter, "else")?;
         }
-        Ok(Statement::Ending(Ending::Else(offset(token.start))))
+        Ok(Statement::Ending(Ending::Else))
     }
 
     fn control(&mut self, kind: Kind) -> Parse<Node> {
@@ -360,7 +358,7 @@ impl Parser<'_> {
         }
         let otherwise = match ending {
             Ending::End => None,
-            Ending::Else(_) => {
+            Ending::Else => {
                 let next = self.peek_kind();
                 if next == kind && matches!(kind, Kind::If | Kind::With) {
                     self.next();
@@ -368,7 +366,7 @@ impl Parser<'_> {
                 } else {
                     match self.nested(Self::statements)? {
                         (body, Ending::End) => Some(body),
-                        (_, Ending::Else(_)) => return self.fail("expected end; found {{else}}"),
+                        (_, Ending::Else) => return self.fail("expected end; found {{else}}"),
                     }
                 }
             }
@@ -512,127 +510,6 @@ impl Parser<'_> {
             }
         }
         Ok(())
-    }
-
-    fn command(&mut self) -> Parse<Command> {
-        let position = offset(self.peek_word().start);
-        let mut words = Vec::new();
-        loop {
-            self.skip_space();
-            if let Some(operand) = self.operand()? {
-                words.push(operand);
-            }
-            let token = self.peek();
-            match token.kind {
-                Kind::Space => {
-                    self.next();
-                }
-                Kind::RightDelimiter | Kind::RightParen => break,
-                Kind::Pipe => {
-                    self.next();
-                    break;
-                }
-                _ => {
-                    self.next();
-                    return self.unexpected(&token, "operand");
-                }
-            }
-        }
-        let mut words = words.into_iter();
-        match words.next() {
-            Some(first) => Ok(Command { position, first, rest: words.collect() }),
-            None => self.fail("empty command"),
-        }
-    }
-
-    fn operand(&mut self) -> Parse<Option<Operand>> {
-        let Some(node) = self.term()? else { return Ok(None) };
-        if self.peek_kind() != Kind::Field {
-            return Ok(Some(node));
-        }
-        let position = offset(self.peek().start);
-        let mut names = Vec::new();
-        while self.peek_kind() == Kind::Field {
-            let token = self.next();
-            names.push(Text::from(self.value(&token).get(1..).unwrap_or(&[])));
-        }
-        let kind = match node.kind {
-            OperandKind::Field(mut first) => {
-                first.extend(names);
-                OperandKind::Field(first)
-            }
-            OperandKind::Variable(name, mut first) => {
-                first.extend(names);
-                OperandKind::Variable(name, first)
-            }
-            OperandKind::Bool(_)
-            | OperandKind::Text { .. }
-            | OperandKind::Number(_)
-            | OperandKind::Nil
-            | OperandKind::Dot => {
-                let shown = convert::quote(node.printed().as_bytes());
-                return self.fail(format!("unexpected . after term {shown}"));
-            }
-            _ => OperandKind::Chain(Box::new(node), names),
-        };
-        Ok(Some(Operand { position, kind }))
-    }
-
-    fn term(&mut self) -> Parse<Option<Operand>> {
-        let token = self.peek_word();
-        let position = offset(token.start);
-        self.next();
-        let kind = match token.kind {
-            Kind::Identifier => {
-                let name = self.value_text(&token);
-                match functions::find(&name, self.compat) {
-                    Some(function) => OperandKind::Function(function),
-                    None => {
-                        return self
-                            .fail(format!("function {} not defined", convert::quote(name.as_bytes())));
-                    }
-                }
-            }
-            Kind::Dot => OperandKind::Dot,
-            Kind::Nil => OperandKind::Nil,
-            Kind::Variable => self.variable(&token)?,
-            Kind::Field => OperandKind::Field(vec![Text::from(self.value(&token).get(1..).unwrap_or(&[]))]),
-            Kind::Bool => OperandKind::Bool(self.value(&token) == b"true"),
-            Kind::CharConstant => self.constant(number::character(&self.value_text(&token)))?,
-            Kind::Complex | Kind::Number => self.constant(number::number(&self.value_text(&token)))?,
-            Kind::LeftParen => {
-                let pipe =
-                    self.nested(|parser| parser.pipeline("parenthesized pipeline", Kind::RightParen))?;
-                return Ok(Some(Operand {
-                    position: pipe.position,
-                    kind: OperandKind::Pipe(Box::new(pipe)),
-                }));
-            }
-            Kind::String | Kind::RawString => {
-                let text = self.unquoted(&token)?;
-                OperandKind::Text { quoted: Text::from(self.value(&token)), text }
-            }
-            _ => {
-                self.position -= 1;
-                return Ok(None);
-            }
-        };
-        Ok(Some(Operand { position, kind }))
-    }
-
-    fn constant(&self, number: Result<super::node::Number, String>) -> Parse<OperandKind> {
-        match number {
-            Ok(number) => Ok(OperandKind::Number(number)),
-            Err(message) => self.fail(message),
-        }
-    }
-
-    fn variable(&self, token: &Token) -> Parse<OperandKind> {
-        let name = self.value(token);
-        match self.variables.iter().find(|known| known.bytes() == name) {
-            Some(known) => Ok(OperandKind::Variable(known.clone(), Vec::new())),
-            None => self.fail(format!("undefined variable {}", convert::quote(name))),
-        }
     }
 }
 

@@ -130,8 +130,8 @@ impl Object {
     }
 
     /// The value that JSON and YAML encoders see.
-    pub(crate) fn json(&self) -> Option<Value> {
-        Some(match self {
+    pub(crate) fn json(&self) -> Value {
+        match self {
             Self::Files(files) => Value::Map(super::Map::from_pairs(
                 files.iter().map(|(path, bytes)| (path.clone(), Value::Bytes(bytes.clone()))),
             )),
@@ -140,7 +140,7 @@ impl Object {
             Self::Version(version) => Value::text(version.to_string()),
             Self::Time(moment) => Value::text(moment.rfc3339_nano()),
             Self::Duration(nanoseconds) => Value::Int64(*nanoseconds),
-        })
+        }
     }
 
     /// Equality of the contents.

@@ -142,7 +142,9 @@ impl Parser<'_> {
         if list.len() <= index {
             list.resize(index + 1, Tree::Null);
         }
-        let Some(slot) = list.get_mut(index) else { return Ok(()) };
+        let Some(slot) = list.get_mut(index) else {
+            return Ok(());
+        };
         let (rest, stop) = self.until(b"[.=");
         if !rest.is_empty() {
             return Err(SetError(format!(

@@ -4,177 +4,17 @@
 
 use std::borrow::Cow;
 
-use base64::Engine as _;
 use rustc_hash::FxHashMap;
 
-use super::resolve::{Resolved, resolve};
 use super::scanner::{Kind, Mark, Scanner, Token};
 use super::{YamlError, YamlLimits};
-use crate::helm::value::{Map, Text, Value};
-use crate::helm::values::{Tree, TreeMap};
+use crate::helm::value::Text;
 
-/// A number as YAML has it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Number {
-    /// A signed integer.
-    Int(i64),
-    /// An integer beyond the signed range.
-    Uint(u64),
-    /// A float.
-    Float(f64),
-}
+mod build;
+mod scalar;
 
-impl Number {
-    /// As a float: every number of a values file becomes one.
-    #[expect(clippy::cast_precision_loss, reason = "Go loses the same digits")]
-    pub(crate) fn float(self) -> f64 {
-        match self {
-            Self::Int(value) => value as f64,
-            Self::Uint(value) => value as f64,
-            Self::Float(value) => value,
-        }
-    }
-}
-
-/// What YAML can be read into.
-pub(crate) trait Build: Sized {
-    /// null
-    fn null() -> Self;
-    /// A boolean.
-    fn bool(value: bool) -> Self;
-    /// A number.
-    fn number(number: Number) -> Self;
-    /// A string.
-    fn text(text: Cow<'_, [u8]>) -> Self;
-    /// A list.
-    fn list(items: Vec<Self>) -> Self;
-    /// A map; keys in source order, the last of equal keys counts.
-    fn map(pairs: Vec<(Text, Self)>) -> Self;
-    /// A deep copy, for aliases.
-    fn copy(&self) -> Self;
-    /// The pairs, if this is a map.
-    fn pairs(&self) -> Option<Vec<(Text, Self)>>;
-    /// The items, if this is a list.
-    fn items(&self) -> Option<Vec<Self>>;
-    /// The string, if this is one.
-    fn string(&self) -> Option<Text>;
-}
-
-impl Build for Tree {
-    fn null() -> Self {
-        Self::Null
-    }
-    fn bool(value: bool) -> Self {
-        Self::Bool(value)
-    }
-    fn number(number: Number) -> Self {
-        Self::Float(number.float())
-    }
-    fn text(text: Cow<'_, [u8]>) -> Self {
-        Self::Text(Text::from(&*text))
-    }
-    fn list(items: Vec<Self>) -> Self {
-        Self::List(items)
-    }
-    fn map(pairs: Vec<(Text, Self)>) -> Self {
-        Self::Map(TreeMap::from_pairs(pairs))
-    }
-    fn copy(&self) -> Self {
-        self.clone()
-    }
-    fn pairs(&self) -> Option<Vec<(Text, Self)>> {
-        self.as_map().map(|map| map.iter().cloned().collect())
-    }
-    fn items(&self) -> Option<Vec<Self>> {
-        match self {
-            Self::List(items) => Some(items.clone()),
-            _ => None,
-        }
-    }
-    fn string(&self) -> Option<Text> {
-        match self {
-            Self::Text(text) => Some(text.clone()),
-            _ => None,
-        }
-    }
-}
-
-impl Build for Value {
-    fn null() -> Self {
-        Self::Nil
-    }
-    fn bool(value: bool) -> Self {
-        Self::Bool(value)
-    }
-    fn number(number: Number) -> Self {
-        Self::Float(number.float())
-    }
-    fn text(text: Cow<'_, [u8]>) -> Self {
-        Self::Text(Text::from(&*text))
-    }
-    fn list(items: Vec<Self>) -> Self {
-        Self::list(items)
-    }
-    fn map(pairs: Vec<(Text, Self)>) -> Self {
-        Self::Map(Map::from_pairs(pairs))
-    }
-    fn copy(&self) -> Self {
-        self.deep_copy()
-    }
-    fn pairs(&self) -> Option<Vec<(Text, Self)>> {
-        match self {
-            Self::Map(map) => Some(map.entries()),
-            _ => None,
-        }
-    }
-    fn items(&self) -> Option<Vec<Self>> {
-        match self {
-            Self::List(items) => Some(items.as_ref().clone()),
-            _ => None,
-        }
-    }
-    fn string(&self) -> Option<Text> {
-        self.as_text().cloned()
-    }
-}
-
-impl Build for serde_json::Value {
-    fn null() -> Self {
-        Self::Null
-    }
-    fn bool(value: bool) -> Self {
-        Self::Bool(value)
-    }
-    fn number(number: Number) -> Self {
-        match number {
-            Number::Int(value) => Self::from(value),
-            Number::Uint(value) => Self::from(value),
-            Number::Float(value) => serde_json::Number::from_f64(value).map_or(Self::Null, Self::Number),
-        }
-    }
-    fn text(text: Cow<'_, [u8]>) -> Self {
-        Self::String(String::from_utf8_lossy(&text).into_owned())
-    }
-    fn list(items: Vec<Self>) -> Self {
-        Self::Array(items)
-    }
-    fn map(pairs: Vec<(Text, Self)>) -> Self {
-        Self::Object(pairs.into_iter().map(|(key, value)| (key.lossy().into_owned(), value)).collect())
-    }
-    fn copy(&self) -> Self {
-        self.clone()
-    }
-    fn pairs(&self) -> Option<Vec<(Text, Self)>> {
-        self.as_object()
-            .map(|map| map.iter().map(|(key, value)| (Text::from(key.as_str()), value.clone())).collect())
-    }
-    fn items(&self) -> Option<Vec<Self>> {
-        self.as_array().cloned()
-    }
-    fn string(&self) -> Option<Text> {
-        self.as_str().map(Text::from)
-    }
-}
+pub(crate) use build::{Build, Number};
+use scalar::{key_error, parser_error, plain_error, plain_key, scalar};
 
 type Read<T> = Result<T, YamlError>;
 
@@ -281,7 +121,7 @@ impl<'a> Reader<'a> {
 
     fn peek_is(&mut self, kinds: &[Kind<'_>]) -> Read<bool> {
         let token = self.scanner.peek()?;
-        Ok(kinds.iter().any(|kind| *kind == token.kind))
+        Ok(kinds.contains(&token.kind))
     }
 
     fn count(&mut self, mark: Mark, nodes: usize) -> Read<()> {
@@ -345,7 +185,7 @@ impl<'a> Reader<'a> {
                 Kind::Anchor(name) if properties.anchor.is_none() => properties.anchor = Some(*name),
                 Kind::Tag(handle, suffix) if properties.tag.is_none() => {
                     let (handle, suffix, mark) = (handle.clone(), suffix.clone(), token.start);
-                    properties.tag = Some(self.tag(handle, suffix, mark)?);
+                    properties.tag = Some(self.tag(&handle, suffix, mark)?);
                 }
                 _ => return Ok(properties),
             }
@@ -353,12 +193,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn tag(&self, handle: Vec<u8>, suffix: Vec<u8>, mark: Mark) -> Read<Vec<u8>> {
+    fn tag(&self, handle: &[u8], suffix: Vec<u8>, mark: Mark) -> Read<Vec<u8>> {
         if handle.is_empty() {
             return Ok(suffix);
         }
         let declared = self.tags.iter().find(|(known, _)| *known == handle).map(|(_, prefix)| prefix.clone());
-        let prefix = match (declared, handle.as_slice()) {
+        let prefix = match (declared, handle) {
             (Some(prefix), _) => prefix,
             (None, b"!") => b"!".to_vec(),
             (None, b"!!") => b"tag:yaml.org,2002:".to_vec(),
@@ -380,7 +220,9 @@ impl<'a> Reader<'a> {
             Kind::BlockEntry if indentless => self.sequence(anchors, false, depth, start),
             Kind::Scalar(..) => {
                 let token = self.scanner.next()?;
-                let Kind::Scalar(text, plain) = token.kind else { return Ok(N::null()) };
+                let Kind::Scalar(text, plain) = token.kind else {
+                    return Ok(N::null());
+                };
                 scalar(properties.tag.as_deref(), text, plain, token.start)
             }
             Kind::FlowSequenceStart => self.flow_sequence(anchors, depth),
@@ -422,7 +264,9 @@ impl<'a> Reader<'a> {
                     return Ok(N::list(items));
                 }
                 _ if !delimited => return Ok(N::list(items)),
-                _ => return Err(parser_error(token.start, start, "did not find expected '-' indicator")),
+                _ => {
+                    return Err(parser_error(token.start, start, "did not find expected '-' indicator"));
+                }
             }
         }
     }
@@ -576,7 +420,9 @@ impl<'a> Reader<'a> {
         (key, mark): (Option<Text>, Mark),
         value: N,
     ) -> Read<()> {
-        let Some(key) = key else { return merge(pairs, &value, mark) };
+        let Some(key) = key else {
+            return merge(pairs, &value, mark);
+        };
         if self.strict && pairs.iter().any(|(known, _)| *known == key) {
             let message = format!("key {:?} already set in map", key.lossy());
             let helm = format!("yaml: unmarshal errors:\n  line {}: {message}", mark.line + 1);
@@ -597,110 +443,4 @@ fn merge<N: Build>(pairs: &mut Vec<(Text, N)>, value: &N, mark: Mark) -> Read<()
         pairs.extend(item.pairs().ok_or_else(problem)?);
     }
     Ok(())
-}
-
-fn plain_key(text: &[u8], mark: Mark) -> Read<(Option<Text>, Mark)> {
-    let key = match resolve(text) {
-        Resolved::Text if text == b"<<" => return Ok((None, mark)),
-        Resolved::Text => Text::from(text),
-        Resolved::Null => return Err(key_error(mark, "%!s(<nil>)", "interface {}(nil)")),
-        Resolved::Bool(value) => Text::from(if value { "true" } else { "false" }),
-        Resolved::Int(value) => Text::from(value.to_string()),
-        Resolved::Uint(value) => Text::from(value.to_string()),
-        Resolved::Float(value) => Text::from(float_key(value)),
-    };
-    Ok((Some(key), mark))
-}
-
-fn float_key(value: f64) -> String {
-    if value.is_nan() {
-        return ".nan".to_owned();
-    }
-    if value.is_infinite() {
-        return if value > 0.0 { ".inf" } else { "-.inf" }.to_owned();
-    }
-    crate::helm::value::convert::float_general(value)
-}
-
-fn scalar<N: Build>(tag: Option<&[u8]>, text: Cow<'_, [u8]>, plain: bool, mark: Mark) -> Read<N> {
-    let tag = tag.filter(|tag| *tag != b"!");
-    match tag {
-        None if !plain => Ok(N::text(text)),
-        None => Ok(match resolve(&text) {
-            Resolved::Null => N::null(),
-            Resolved::Bool(value) => N::bool(value),
-            Resolved::Int(value) => N::number(Number::Int(value)),
-            Resolved::Uint(value) => N::number(Number::Uint(value)),
-            Resolved::Float(value) if value.is_finite() => N::number(Number::Float(value)),
-            Resolved::Float(value) => return Err(unsupported_float(value, mark)),
-            Resolved::Text => N::text(text),
-        }),
-        Some(tag) => tagged(tag, text, mark),
-    }
-}
-
-fn unsupported_float(value: f64, mark: Mark) -> YamlError {
-    let shown = if value.is_nan() {
-        "NaN"
-    } else if value > 0.0 {
-        "+Inf"
-    } else {
-        "-Inf"
-    };
-    let message = format!("json: unsupported value: {shown}");
-    YamlError::at(mark.line + 1, mark.column + 1, message.clone(), message)
-}
-
-fn tagged<N: Build>(tag: &[u8], text: Cow<'_, [u8]>, mark: Mark) -> Read<N> {
-    let resolved = resolve(&text);
-    let short = String::from_utf8_lossy(tag).replace("tag:yaml.org,2002:", "!!");
-    let found = match resolved {
-        Resolved::Null => "!!null",
-        Resolved::Bool(_) => "!!bool",
-        Resolved::Int(_) | Resolved::Uint(_) => "!!int",
-        Resolved::Float(_) => "!!float",
-        Resolved::Text => "!!str",
-    };
-    match (short.as_str(), resolved) {
-        ("!!binary", _) => match base64::engine::general_purpose::STANDARD.decode(strip_breaks(&text)) {
-            Ok(bytes) => Ok(N::text(Cow::Owned(bytes))),
-            Err(_) => Err(plain_error(mark, "!!binary value contains invalid base64 data".to_owned())),
-        },
-        ("!!bool", Resolved::Bool(_))
-        | ("!!int", Resolved::Int(_) | Resolved::Uint(_))
-        | ("!!null", Resolved::Null)
-        | ("!!float", Resolved::Float(_)) => scalar(None, text, true, mark),
-        ("!!float", Resolved::Int(value)) => {
-            #[expect(clippy::cast_precision_loss, reason = "the tag asks for a float")]
-            let value = value as f64;
-            Ok(N::number(Number::Float(value)))
-        }
-        ("!!bool" | "!!int" | "!!float" | "!!null", _) => Err(plain_error(
-            mark,
-            format!("cannot decode {found} `{}` as a {short}", String::from_utf8_lossy(&text)),
-        )),
-        _ => Ok(N::text(text)),
-    }
-}
-
-fn strip_breaks(text: &[u8]) -> Vec<u8> {
-    text.iter().copied().filter(|byte| !matches!(byte, b'\n' | b'\r')).collect()
-}
-
-/// A grammar error: go-yaml counts its line from 0 and leaves 0 out.
-fn parser_error(problem: Mark, context: Mark, message: &str) -> YamlError {
-    let line = if problem.line == 0 { context.line } else { problem.line };
-    let place = if line == 0 { String::new() } else { format!("line {line}: ") };
-    YamlError::at(problem.line + 1, problem.column + 1, message, format!("yaml: {place}{message}"))
-}
-
-/// An error that go-yaml reports without a line.
-fn plain_error(mark: Mark, message: String) -> YamlError {
-    let helm = format!("yaml: {message}");
-    YamlError::at(mark.line + 1, mark.column + 1, message, helm)
-}
-
-fn key_error(mark: Mark, kind: &str, shown: &str) -> YamlError {
-    let message = format!("unsupported map key of type: {kind}, key: {shown}");
-    YamlError::at(mark.line + 1, mark.column + 1, "a map key must not be null", message)
 }

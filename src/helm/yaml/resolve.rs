@@ -19,7 +19,9 @@ pub(crate) enum Resolved {
 
 /// Resolves a plain scalar.
 pub(crate) fn resolve(text: &[u8]) -> Resolved {
-    let Some(first) = text.first() else { return Resolved::Null };
+    let Some(first) = text.first() else {
+        return Resolved::Null;
+    };
     match first {
         b'0'..=b'9' | b'+' | b'-' | b'.' => resolve_number(text),
         b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O' | b'~' => resolve_word(text),
@@ -41,7 +43,9 @@ fn resolve_word(text: &[u8]) -> Resolved {
 }
 
 fn resolve_number(text: &[u8]) -> Resolved {
-    let Ok(text) = std::str::from_utf8(text) else { return Resolved::Text };
+    let Ok(text) = std::str::from_utf8(text) else {
+        return Resolved::Text;
+    };
     match text {
         ".nan" | ".NaN" | ".NAN" => return Resolved::Float(f64::NAN),
         ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => return Resolved::Float(f64::INFINITY),
@@ -163,14 +167,22 @@ fn is_base60(text: &[u8]) -> bool {
 
 /// The timestamps that go-yaml recognises: a date, or a date with a time.
 pub(crate) fn is_timestamp(text: &[u8]) -> bool {
-    let Ok(text) = std::str::from_utf8(text) else { return false };
+    let Ok(text) = std::str::from_utf8(text) else {
+        return false;
+    };
     let year = text.bytes().take_while(u8::is_ascii_digit).count();
     if year != 4 || text.as_bytes().get(4) != Some(&b'-') {
         return false;
     }
-    let Some((month, rest)) = small_number(text.get(5..).unwrap_or("")) else { return false };
-    let Some(rest) = rest.strip_prefix('-') else { return false };
-    let Some((day, rest)) = small_number(rest) else { return false };
+    let Some((month, rest)) = small_number(text.get(5..).unwrap_or("")) else {
+        return false;
+    };
+    let Some(rest) = rest.strip_prefix('-') else {
+        return false;
+    };
+    let Some((day, rest)) = small_number(rest) else {
+        return false;
+    };
     let year = text.get(..4).and_then(|year| year.parse::<u32>().ok()).unwrap_or(0);
     if !(1..=12).contains(&month) || day < 1 || day > days_in_month(year, month) {
         return false;
@@ -192,7 +204,7 @@ fn small_number(text: &str) -> Option<(u32, &str)> {
 
 fn days_in_month(year: u32, month: u32) -> u32 {
     match month {
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
         2 => 28,
         4 | 6 | 9 | 11 => 30,
         _ => 31,

@@ -8,6 +8,9 @@ use std::collections::VecDeque;
 
 use super::{YamlError, YamlLimits};
 
+mod scalars;
+mod tags;
+
 /// A place in the input.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Mark {
@@ -44,12 +47,11 @@ pub(super) enum Kind<'a> {
     Scalar(Cow<'a, [u8]>, bool),
 }
 
-/// A token and where it starts and ends.
+/// A token and where it starts.
 #[derive(Clone, Debug)]
 pub(super) struct Token<'a> {
     pub(super) kind: Kind<'a>,
     pub(super) start: Mark,
-    pub(super) end: Mark,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -161,9 +163,8 @@ impl<'a> Scanner<'a> {
 
     fn break_width(&self, ahead: usize) -> usize {
         match self.byte(ahead) {
-            b'\n' => 1,
             b'\r' if self.byte(ahead + 1) == b'\n' => 2,
-            b'\r' => 1,
+            b'\n' | b'\r' => 1,
             0xC2 if self.byte(ahead + 1) == 0x85 => 2,
             0xE2 if self.byte(ahead + 1) == 0x80 && matches!(self.byte(ahead + 2), 0xA8 | 0xA9) => 3,
             _ => 0,
@@ -216,7 +217,9 @@ impl<'a> Scanner<'a> {
             if !self.tokens.is_empty() {
                 let mut pending = false;
                 for index in 0..self.keys.len() {
-                    let Some(key) = self.keys.get(index).copied() else { break };
+                    let Some(key) = self.keys.get(index).copied() else {
+                        break;
+                    };
                     if key.number == self.parsed && key.possible && self.key_is_valid(index)? {
                         pending = true;
                         break;
@@ -231,7 +234,9 @@ impl<'a> Scanner<'a> {
     }
 
     fn key_is_valid(&mut self, index: usize) -> Scan<bool> {
-        let Some(key) = self.keys.get(index).copied() else { return Ok(false) };
+        let Some(key) = self.keys.get(index).copied() else {
+            return Ok(false);
+        };
         if !key.possible {
             return Ok(false);
         }
@@ -323,8 +328,7 @@ impl<'a> Scanner<'a> {
     fn push_indicator(&mut self, kind: Kind<'a>, width: usize) {
         let start = self.mark();
         self.position += width;
-        let end = self.mark();
-        self.tokens.push_back(Token { kind, start, end });
+        self.tokens.push_back(Token { kind, start });
     }
 
     fn save_key(&mut self) -> Scan<()> {
@@ -377,7 +381,7 @@ impl<'a> Scanner<'a> {
         self.indents.push(self.indent);
         self.indent = column;
         self.check_depth()?;
-        let token = Token { kind, start: mark, end: mark };
+        let token = Token { kind, start: mark };
         match number {
             Some(number) => {
                 self.tokens.insert(number.saturating_sub(self.parsed).min(self.tokens.len()), token)
@@ -393,7 +397,7 @@ impl<'a> Scanner<'a> {
         }
         while self.indent > column {
             let mark = self.mark();
-            self.tokens.push_back(Token { kind: Kind::BlockEnd, start: mark, end: mark });
+            self.tokens.push_back(Token { kind: Kind::BlockEnd, start: mark });
             self.indent = self.indents.pop().unwrap_or(-1);
         }
     }
@@ -475,7 +479,7 @@ impl<'a> Scanner<'a> {
         if self.key_is_valid(last)? {
             let key = self.keys.get(last).copied().unwrap_or_default();
             let index = key.number.saturating_sub(self.parsed).min(self.tokens.len());
-            self.tokens.insert(index, Token { kind: Kind::Key, start: key.mark, end: key.mark });
+            self.tokens.insert(index, Token { kind: Kind::Key, start: key.mark });
             let column = isize::try_from(key.mark.column).unwrap_or(isize::MAX);
             self.roll_indent(column, Some(key.number), Kind::BlockMappingStart, key.mark)?;
             if let Some(slot) = self.keys.last_mut() {
@@ -494,537 +498,13 @@ impl<'a> Scanner<'a> {
         self.push_indicator(Kind::Value, 1);
         Ok(())
     }
-
-    fn fetch_anchor(&mut self) -> Scan<()> {
-        self.save_key()?;
-        self.key_allowed = false;
-        let start = self.mark();
-        let alias = self.byte(0) == b'*';
-        self.position += 1;
-        let from = self.position;
-        while self.byte(0).is_ascii_alphanumeric() || matches!(self.byte(0), b'_' | b'-') {
-            self.position += 1;
-        }
-        let ends = self.is_blankz(0)
-            || matches!(self.byte(0), b'?' | b':' | b',' | b']' | b'}' | b'%' | b'@' | b'`');
-        if self.position == from || !ends {
-            return self.error(start, "did not find expected alphabetic or numeric character");
-        }
-        let name = self.input.get(from..self.position).unwrap_or(&[]);
-        let kind = if alias { Kind::Alias(name) } else { Kind::Anchor(name) };
-        let end = self.mark();
-        self.tokens.push_back(Token { kind, start, end });
-        Ok(())
-    }
-
-    fn fetch_directive(&mut self) -> Scan<()> {
-        self.unroll_indent(-1);
-        self.remove_key()?;
-        self.key_allowed = false;
-        let start = self.mark();
-        self.position += 1;
-        let from = self.position;
-        while self.byte(0).is_ascii_alphanumeric() || matches!(self.byte(0), b'_' | b'-') {
-            self.position += 1;
-        }
-        let name = self.input.get(from..self.position).unwrap_or(&[]);
-        if name.is_empty() {
-            return self.error(start, "could not find expected directive name");
-        }
-        if !self.is_blankz(0) {
-            return self.error(start, "found unexpected non-alphabetical character");
-        }
-        let kind = match name {
-            b"YAML" => self.scan_version(start)?,
-            b"TAG" => self.scan_tag_directive(start)?,
-            _ => return self.error(start, "found unknown directive name"),
-        };
-        while self.is_blank(0) {
-            self.position += 1;
-        }
-        if self.byte(0) == b'#' {
-            while !self.is_breakz(0) {
-                self.position += 1;
-            }
-        }
-        if !self.is_breakz(0) {
-            return self.error(start, "did not find expected comment or line break");
-        }
-        self.skip_line();
-        let end = self.mark();
-        self.tokens.push_back(Token { kind, start, end });
-        Ok(())
-    }
-
-    fn scan_version(&mut self, start: Mark) -> Scan<Kind<'a>> {
-        while self.is_blank(0) {
-            self.position += 1;
-        }
-        let major = self.scan_version_number(start)?;
-        if self.byte(0) != b'.' {
-            return self.error(start, "did not find expected digit or '.' character");
-        }
-        self.position += 1;
-        let minor = self.scan_version_number(start)?;
-        Ok(Kind::VersionDirective(major, minor))
-    }
-
-    fn scan_version_number(&mut self, start: Mark) -> Scan<u32> {
-        let mut value = 0_u32;
-        let mut digits = 0;
-        while self.byte(0).is_ascii_digit() {
-            digits += 1;
-            if digits > 2 {
-                return self.error(start, "found extremely long version number");
-            }
-            value = value * 10 + u32::from(self.byte(0) - b'0');
-            self.position += 1;
-        }
-        if digits == 0 {
-            return self.error(start, "did not find expected version number");
-        }
-        Ok(value)
-    }
-
-    fn scan_tag_directive(&mut self, start: Mark) -> Scan<Kind<'a>> {
-        while self.is_blank(0) {
-            self.position += 1;
-        }
-        let from = self.position;
-        self.scan_tag_handle(true, start)?;
-        let handle = self.input.get(from..self.position).unwrap_or(&[]);
-        if !self.is_blank(0) {
-            return self.error(start, "did not find expected whitespace");
-        }
-        while self.is_blank(0) {
-            self.position += 1;
-        }
-        let prefix = self.scan_tag_uri(Vec::new(), start)?;
-        if !self.is_blankz(0) {
-            return self.error(start, "did not find expected whitespace or line break");
-        }
-        Ok(Kind::TagDirective(handle, prefix))
-    }
-
-    fn scan_tag_handle(&mut self, directive: bool, start: Mark) -> Scan<Vec<u8>> {
-        if self.byte(0) != b'!' {
-            return self.error(start, "did not find expected '!'");
-        }
-        let from = self.position;
-        self.position += 1;
-        while self.byte(0).is_ascii_alphanumeric() || matches!(self.byte(0), b'_' | b'-') {
-            self.position += 1;
-        }
-        if self.byte(0) == b'!' {
-            self.position += 1;
-        } else if directive && self.position != from + 1 {
-            return self.error(start, "did not find expected '!'");
-        }
-        Ok(self.input.get(from..self.position).unwrap_or(&[]).to_vec())
-    }
-
-    fn scan_tag_uri(&mut self, head: Vec<u8>, start: Mark) -> Scan<Vec<u8>> {
-        let has_head = head.len() > 1;
-        let mut uri = head.get(1..).unwrap_or(&[]).to_vec();
-        loop {
-            match self.byte(0) {
-                b'%' => {
-                    let digits = std::str::from_utf8(
-                        self.input.get(self.position + 1..self.position + 3).unwrap_or(&[]),
-                    );
-                    let Some(byte) = digits.ok().and_then(|text| u8::from_str_radix(text, 16).ok()) else {
-                        return self.error(start, "did not find URI escaped octet");
-                    };
-                    uri.push(byte);
-                    self.position += 3;
-                }
-                byte if byte.is_ascii_alphanumeric() || b"_-;/?:@&=+$,.!~*'()[]".contains(&byte) => {
-                    uri.push(byte);
-                    self.position += 1;
-                }
-                _ => break,
-            }
-        }
-        if uri.is_empty() && !has_head {
-            return self.error(start, "did not find expected tag URI");
-        }
-        Ok(uri)
-    }
-
-    fn fetch_tag(&mut self) -> Scan<()> {
-        self.save_key()?;
-        self.key_allowed = false;
-        let start = self.mark();
-        let (handle, suffix) = if self.byte(1) == b'<' {
-            self.position += 2;
-            let suffix = self.scan_tag_uri(Vec::new(), start)?;
-            if self.byte(0) != b'>' {
-                return self.error(start, "did not find the expected '>'");
-            }
-            self.position += 1;
-            (Vec::new(), suffix)
-        } else {
-            let handle = self.scan_tag_handle(false, start)?;
-            if handle.len() >= 2 && handle.last() == Some(&b'!') {
-                let suffix = self.scan_tag_uri(Vec::new(), start)?;
-                (handle, suffix)
-            } else {
-                let suffix = self
-                    .scan_tag_uri(handle, start)
-                    .or_else(|error| if self.is_blankz(0) { Ok(Vec::new()) } else { Err(error) })?;
-                if suffix.is_empty() { (Vec::new(), b"!".to_vec()) } else { (b"!".to_vec(), suffix) }
-            }
-        };
-        if !self.is_blankz(0) && !(self.flow_level > 0 && self.byte(0) == b',') {
-            return self.error(start, "did not find expected whitespace or line break");
-        }
-        let end = self.mark();
-        self.tokens.push_back(Token { kind: Kind::Tag(handle, suffix), start, end });
-        Ok(())
-    }
-
-    fn fetch_block_scalar(&mut self) -> Scan<()> {
-        self.remove_key()?;
-        self.key_allowed = true;
-        let start = self.mark();
-        let literal = self.byte(0) == b'|';
-        self.position += 1;
-        let (chomping, increment) = self.scan_block_header(start)?;
-        let mut indent = match increment {
-            0 => 0,
-            _ if self.indent >= 0 => self.indent + increment,
-            _ => increment,
-        };
-        let mut text = Vec::new();
-        let (mut leading_break, mut trailing_breaks) = (Vec::new(), Vec::new());
-        let mut end = self.scan_block_breaks(&mut indent, &mut trailing_breaks, start)?;
-        let mut leading_blank = false;
-        while self.column_signed() == indent && !self.at_end() {
-            let trailing_blank = self.is_blank(0);
-            if !literal && !leading_blank && !trailing_blank && leading_break.first() == Some(&b'\n') {
-                if trailing_breaks.is_empty() {
-                    text.push(b' ');
-                }
-            } else {
-                text.extend_from_slice(&leading_break);
-            }
-            leading_break.clear();
-            text.append(&mut trailing_breaks);
-            leading_blank = self.is_blank(0);
-            let from = self.position;
-            while !self.is_breakz(0) {
-                self.position += 1;
-            }
-            text.extend_from_slice(self.input.get(from..self.position).unwrap_or(&[]));
-            if !self.at_end() {
-                self.read_line(&mut leading_break);
-            }
-            end = self.scan_block_breaks(&mut indent, &mut trailing_breaks, start)?;
-        }
-        if chomping != Chomping::Strip {
-            text.extend_from_slice(&leading_break);
-        }
-        if chomping == Chomping::Keep {
-            text.extend_from_slice(&trailing_breaks);
-        }
-        self.tokens.push_back(Token { kind: Kind::Scalar(Cow::Owned(text), false), start, end });
-        Ok(())
-    }
-
-    fn scan_block_header(&mut self, start: Mark) -> Scan<(Chomping, isize)> {
-        let mut chomping = Chomping::Clip;
-        let mut increment = 0;
-        for _ in 0..2 {
-            match self.byte(0) {
-                b'+' if chomping == Chomping::Clip => chomping = Chomping::Keep,
-                b'-' if chomping == Chomping::Clip => chomping = Chomping::Strip,
-                b'0' if increment == 0 => {
-                    return self.error(start, "found an indentation indicator equal to 0");
-                }
-                digit @ b'1'..=b'9' if increment == 0 => increment = isize::from(digit - b'0'),
-                _ => break,
-            }
-            self.position += 1;
-        }
-        while self.is_blank(0) {
-            self.position += 1;
-        }
-        if self.byte(0) == b'#' {
-            while !self.is_breakz(0) {
-                self.position += 1;
-            }
-        }
-        if !self.is_breakz(0) {
-            return self.error(start, "did not find expected comment or line break");
-        }
-        self.skip_line();
-        Ok((chomping, increment))
-    }
-
-    fn scan_block_breaks(&mut self, indent: &mut isize, breaks: &mut Vec<u8>, start: Mark) -> Scan<Mark> {
-        let mut end = self.mark();
-        let mut deepest = 0;
-        loop {
-            while (*indent == 0 || self.column_signed() < *indent) && self.byte(0) == b' ' {
-                self.position += 1;
-            }
-            deepest = deepest.max(self.column_signed());
-            if (*indent == 0 || self.column_signed() < *indent) && self.byte(0) == b'\t' {
-                return self.error(start, "found a tab character where an indentation space is expected");
-            }
-            if !self.is_break(0) {
-                break;
-            }
-            self.read_line(breaks);
-            end = self.mark();
-        }
-        if *indent == 0 {
-            *indent = deepest.max(self.indent + 1).max(1);
-        }
-        Ok(end)
-    }
-
-    fn fetch_flow_scalar(&mut self) -> Scan<()> {
-        self.save_key()?;
-        self.key_allowed = false;
-        let start = self.mark();
-        let single = self.byte(0) == b'\'';
-        self.position += 1;
-        let text = match self.simple_quoted(single) {
-            Some(text) => Cow::Borrowed(text),
-            None => Cow::Owned(self.scan_quoted(single, start)?),
-        };
-        let end = self.mark();
-        self.tokens.push_back(Token { kind: Kind::Scalar(text, false), start, end });
-        Ok(())
-    }
-
-    /// The common case: a quoted scalar of one line without escapes, borrowed.
-    fn simple_quoted(&mut self, single: bool) -> Option<&'a [u8]> {
-        let rest = self.input.get(self.position..)?;
-        let length = rest.iter().position(|byte| {
-            matches!(byte, b'\n' | b'\r' | 0x80..)
-                || if single { *byte == b'\'' } else { matches!(byte, b'"' | b'\\') }
-        })?;
-        let quote = if single { b'\'' } else { b'"' };
-        if rest.get(length) != Some(&quote) || (single && rest.get(length + 1) == Some(&b'\'')) {
-            return None;
-        }
-        self.position += length + 1;
-        rest.get(..length)
-    }
-
-    fn scan_quoted(&mut self, single: bool, start: Mark) -> Scan<Vec<u8>> {
-        let mut text = Vec::new();
-        loop {
-            if self.position == self.line_start && self.is_document_indicator() {
-                return self.error(start, "found unexpected document indicator");
-            }
-            if self.at_end() {
-                return self.error(start, "found unexpected end of stream");
-            }
-            let mut leading_blanks = false;
-            while !self.is_blankz(0) {
-                match self.byte(0) {
-                    b'\'' if single && self.byte(1) == b'\'' => {
-                        text.push(b'\'');
-                        self.position += 2;
-                    }
-                    b'\'' if single => break,
-                    b'"' if !single => break,
-                    b'\\' if !single && self.is_break(1) => {
-                        self.position += 1;
-                        self.skip_line();
-                        leading_blanks = true;
-                        break;
-                    }
-                    b'\\' if !single => self.scan_escape(&mut text, start)?,
-                    byte => {
-                        text.push(byte);
-                        self.position += 1;
-                    }
-                }
-            }
-            if self.byte(0) == if single { b'\'' } else { b'"' } && !self.at_end() {
-                self.position += 1;
-                return Ok(text);
-            }
-            self.fold_blanks(&mut text, leading_blanks);
-        }
-    }
-
-    fn fold_blanks(&mut self, text: &mut Vec<u8>, mut leading_blanks: bool) {
-        let (mut leading_break, mut trailing_breaks, mut whitespace) = (Vec::new(), Vec::new(), Vec::new());
-        while self.is_blank(0) || self.is_break(0) {
-            if self.is_blank(0) {
-                if !leading_blanks {
-                    whitespace.push(self.byte(0));
-                }
-                self.position += 1;
-            } else if leading_blanks {
-                self.read_line(&mut trailing_breaks);
-            } else {
-                whitespace.clear();
-                self.read_line(&mut leading_break);
-                leading_blanks = true;
-            }
-        }
-        if leading_blanks {
-            join_breaks(text, &leading_break, &trailing_breaks);
-        } else {
-            text.append(&mut whitespace);
-        }
-    }
-
-    fn scan_escape(&mut self, text: &mut Vec<u8>, start: Mark) -> Scan<()> {
-        let escape = self.byte(1);
-        let plain: Option<&[u8]> = match escape {
-            b'0' => Some(b"\0"),
-            b'a' => Some(b"\x07"),
-            b'b' => Some(b"\x08"),
-            b't' | b'\t' => Some(b"\t"),
-            b'n' => Some(b"\n"),
-            b'v' => Some(b"\x0B"),
-            b'f' => Some(b"\x0C"),
-            b'r' => Some(b"\r"),
-            b'e' => Some(b"\x1B"),
-            b' ' => Some(b" "),
-            b'"' => Some(b"\""),
-            b'\'' => Some(b"'"),
-            b'\\' => Some(b"\\"),
-            b'N' => Some(b"\xC2\x85"),
-            b'_' => Some(b"\xC2\xA0"),
-            b'L' => Some(b"\xE2\x80\xA8"),
-            b'P' => Some(b"\xE2\x80\xA9"),
-            _ => None,
-        };
-        if let Some(plain) = plain {
-            text.extend_from_slice(plain);
-            self.position += 2;
-            return Ok(());
-        }
-        let length = match escape {
-            b'x' => 2,
-            b'u' => 4,
-            b'U' => 8,
-            _ => return self.error(start, "found unknown escape character"),
-        };
-        self.position += 2;
-        let digits = self.input.get(self.position..self.position + length).unwrap_or(&[]);
-        let code = std::str::from_utf8(digits)
-            .ok()
-            .filter(|digits| digits.len() == length && digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
-            .and_then(|digits| u32::from_str_radix(digits, 16).ok());
-        let Some(code) = code else {
-            return self.error(start, "did not find expected hexdecimal number");
-        };
-        let Some(character) = char::from_u32(code) else {
-            return self.error(start, "found invalid Unicode character escape code");
-        };
-        let mut buffer = [0; 4];
-        text.extend_from_slice(character.encode_utf8(&mut buffer).as_bytes());
-        self.position += length;
-        Ok(())
-    }
-
-    fn fetch_plain_scalar(&mut self) -> Scan<()> {
-        self.save_key()?;
-        self.key_allowed = false;
-        let start = self.mark();
-        let indent = self.indent + 1;
-        let mut text: Cow<'a, [u8]> = Cow::Borrowed(&[]);
-        let mut end = start;
-        let mut leading_blanks = false;
-        let (mut leading_break, mut trailing_breaks) = (Vec::new(), Vec::new());
-        let mut blank_from = self.position;
-        loop {
-            if self.byte(0) == b'#' || (self.position == self.line_start && self.is_document_indicator()) {
-                break;
-            }
-            let from = self.position;
-            self.skip_plain_characters();
-            let run = self.input.get(from..self.position).unwrap_or(&[]);
-            if !run.is_empty() {
-                if leading_blanks {
-                    join_breaks(text.to_mut(), &leading_break, &trailing_breaks);
-                    leading_break.clear();
-                    trailing_breaks.clear();
-                    leading_blanks = false;
-                    text.to_mut().extend_from_slice(run);
-                } else if let Cow::Borrowed(_) = text {
-                    text = Cow::Borrowed(self.input.get(start.offset..self.position).unwrap_or(&[]));
-                } else {
-                    text.to_mut().extend_from_slice(self.input.get(blank_from..self.position).unwrap_or(&[]));
-                }
-                end = self.mark();
-            }
-            if !(self.is_blank(0) || self.is_break(0)) {
-                break;
-            }
-            blank_from = self.position;
-            while self.is_blank(0) || self.is_break(0) {
-                if self.is_blank(0) {
-                    if leading_blanks && self.column_signed() < indent && self.byte(0) == b'\t' {
-                        return self.error(start, "found a tab character that violates indentation");
-                    }
-                    self.position += 1;
-                } else if leading_blanks {
-                    self.read_line(&mut trailing_breaks);
-                } else {
-                    self.read_line(&mut leading_break);
-                    leading_blanks = true;
-                }
-            }
-            if self.flow_level == 0 && self.column_signed() < indent {
-                break;
-            }
-        }
-        if leading_blanks {
-            self.key_allowed = true;
-        }
-        self.tokens.push_back(Token { kind: Kind::Scalar(text, true), start, end });
-        Ok(())
-    }
-
-    fn skip_plain_characters(&mut self) {
-        let in_flow = self.flow_level > 0;
-        loop {
-            match self.byte(0) {
-                b' ' | b'\t' | b'\n' | b'\r' => return,
-                0 if self.at_end() => return,
-                b':' if self.is_blankz(1) => return,
-                b',' | b'?' | b'[' | b']' | b'{' | b'}' if in_flow => return,
-                0xC2 | 0xE2 if self.is_break(0) => return,
-                _ => self.position += 1,
-            }
-        }
-    }
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Chomping {
-    Clip,
-    Keep,
-    Strip,
-}
-
-fn join_breaks(text: &mut Vec<u8>, leading: &[u8], trailing: &[u8]) {
-    if leading.first() == Some(&b'\n') {
-        if trailing.is_empty() {
-            text.push(b' ');
-        } else {
-            text.extend_from_slice(trailing);
-        }
-    } else {
-        text.extend_from_slice(leading);
-        text.extend_from_slice(trailing);
-    }
 }
 
 /// Refuses what libyaml's reader refuses; tells whether everything is ASCII.
 fn check_characters(input: &[u8]) -> Scan<bool> {
     let fail = |offset: usize, problem: &str| {
-        let line = input.get(..offset).unwrap_or(&[]).iter().filter(|byte| **byte == b'\n').count() + 1;
+        let before = input.get(..offset).unwrap_or(&[]);
+        let line = memchr::memchr_iter(b'\n', before).count() + 1;
         Err(YamlError::at(line, 1, problem, format!("yaml: {problem}")))
     };
     if let Some(offset) = input

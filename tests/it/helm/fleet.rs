@@ -94,14 +94,61 @@ fn vendor(umbrella: &mut Files, entry: &str, name: &str, version: &str, files: &
     }
 }
 
+/// What is written piece by piece.
+struct Texts {
+    listed: String,
+    values: String,
+    layer: String,
+}
+
+/// Lists a chart once more, under its name or an alias, with values of its own.
+fn list(dice: &mut Dice, texts: &mut Texts, name: &str, index: u64, usage: u64) {
+    let alias = if usage > 0 || dice.one_in(3) { format!("alias-{index}-{usage}") } else { name.to_owned() };
+    let range = ["*", "1.x", "^1.0.0", ">=1.0.0 <2"][usize::try_from(dice.below(4)).expect("small")];
+    let _ = write!(texts.listed, "- name: {name}\n  version: '{range}'\n  repository: ''\n");
+    if alias != name {
+        let _ = writeln!(texts.listed, "  alias: {alias}");
+    }
+    if dice.one_in(3) {
+        let _ = writeln!(texts.listed, "  condition: {alias}.enabled,global.all");
+        let _ =
+            write!(texts.values, "{alias}:\n  enabled: {}\n", if dice.one_in(2) { "true" } else { "false" });
+    } else {
+        let _ = write!(texts.values, "{alias}:\n  replicaCount: {}\n", 1 + dice.below(5));
+    }
+    let _ = write!(
+        texts.values,
+        "  extra: {{size: {}, drop: null}}\n  image: {{tag: \"{}\"}}\n",
+        dice.below(2_000_000),
+        dice.below(1_000)
+    );
+    if dice.one_in(3) {
+        let _ = writeln!(texts.listed, "  tags: [group{}]", dice.below(2));
+    }
+    if dice.one_in(4) {
+        texts.listed.push_str("  import-values: [data]\n");
+    }
+    if dice.one_in(2) && !texts.layer.contains(&format!("{alias}:")) {
+        let _ = writeln!(
+            texts.layer,
+            "{alias}: {{service: {{port: {}}}, extra: {{keep: null}}, autoscaling: {{enabled: {}}}}}",
+            8000 + dice.below(99),
+            dice.one_in(2)
+        );
+    }
+}
+
 /// The umbrella of a seed.
 pub(super) fn umbrella(seed: u64) -> Umbrella {
     let mut dice = Dice::new(seed);
     let mut files = Files::new();
-    let mut listed = String::new();
-    let mut values =
-        String::from("global:\n  region: eu\n  nested: {shared: from-umbrella}\nown: {text: hello}\n");
-    let mut layer = String::from("global: {region: us}\n");
+    let mut texts = Texts {
+        listed: String::new(),
+        values: String::from(
+            "global:\n  region: eu\n  nested: {shared: from-umbrella}\nown: {text: hello}\n",
+        ),
+        layer: String::from("global: {region: us}\n"),
+    };
     let count = 2 + dice.below(4);
     for index in 0..count {
         let name = format!("svc{index}");
@@ -115,63 +162,28 @@ pub(super) fn umbrella(seed: u64) -> Umbrella {
                 b"\ndependencies:\n- {name: inner, version: 0.x, repository: '', condition: inner.enabled}\n",
             );
             if dice.one_in(2) {
-                let _ = writeln!(layer, "svc{index}: {{inner: {{enabled: {}}}}}", dice.one_in(2));
+                let _ = writeln!(texts.layer, "svc{index}: {{inner: {{enabled: {}}}}}", dice.one_in(2));
             }
         }
         let packed = dice.one_in(2);
         vendor(&mut files, &name, &name, &version, &chart, packed);
         let uses = if dice.one_in(4) { 2 } else { 1 };
         for usage in 0..uses {
-            let alias =
-                if usage > 0 || dice.one_in(3) { format!("alias-{index}-{usage}") } else { name.clone() };
-            let range = ["*", "1.x", "^1.0.0", ">=1.0.0 <2"][usize::try_from(dice.below(4)).expect("small")];
-            let _ = write!(listed, "- name: {name}\n  version: '{range}'\n  repository: ''\n");
-            if alias != name {
-                let _ = writeln!(listed, "  alias: {alias}");
-            }
-            if dice.one_in(3) {
-                let _ = writeln!(listed, "  condition: {alias}.enabled,global.all");
-                let _ = write!(
-                    values,
-                    "{alias}:\n  enabled: {}\n",
-                    if dice.one_in(2) { "true" } else { "false" }
-                );
-            } else {
-                let _ = write!(values, "{alias}:\n  replicaCount: {}\n", 1 + dice.below(5));
-            }
-            let _ = write!(
-                values,
-                "  extra: {{size: {}, drop: null}}\n  image: {{tag: \"{}\"}}\n",
-                dice.below(2_000_000),
-                dice.below(1_000)
-            );
-            if dice.one_in(3) {
-                let _ = writeln!(listed, "  tags: [group{}]", dice.below(2));
-            }
-            if dice.one_in(4) {
-                listed.push_str("  import-values: [data]\n");
-            }
-            if dice.one_in(2) && !layer.contains(&format!("{alias}:")) {
-                let _ = writeln!(
-                    layer,
-                    "{alias}: {{service: {{port: {}}}, extra: {{keep: null}}, autoscaling: {{enabled: {}}}}}",
-                    8000 + dice.below(99),
-                    dice.one_in(2)
-                );
-            }
+            list(&mut dice, &mut texts, &name, index, usage);
         }
     }
     if dice.one_in(2) {
         vendor(&mut files, "common", "common", "1.0.0", &library(), dice.one_in(2));
-        listed.push_str("- {name: common, version: 1.0.0, repository: ''}\n");
+        texts.listed.push_str("- {name: common, version: 1.0.0, repository: ''}\n");
     }
     if dice.one_in(2) {
-        let _ = writeln!(values, "tags: {{group0: {}, group1: {}}}", dice.one_in(2), dice.one_in(2));
+        let _ = writeln!(texts.values, "tags: {{group0: {}, group1: {}}}", dice.one_in(2), dice.one_in(2));
     }
-    finish(&mut dice, files, &listed, values, layer)
+    finish(&mut dice, files, texts)
 }
 
-fn finish(dice: &mut Dice, mut files: Files, listed: &str, values: String, layer: String) -> Umbrella {
+fn finish(dice: &mut Dice, mut files: Files, texts: Texts) -> Umbrella {
+    let Texts { listed, values, layer } = texts;
     if dice.one_in(3) {
         files.insert("Chart.yaml".to_owned(), b"apiVersion: v1\nname: fleet\nversion: 0.1.0\n".to_vec());
         files.insert("requirements.yaml".to_owned(), format!("dependencies:\n{listed}").into_bytes());

@@ -8,7 +8,7 @@ use super::der::{bits, identifier, integer, pem, read, read_pem, sequence, tagge
 use super::key::RsaKey;
 use crate::helm::failure::Failure;
 use crate::helm::functions::{Outcome, dates, int, text, value};
-use crate::helm::template::exec::Machine;
+use crate::helm::template::machine::Machine;
 use crate::helm::value::object::Record;
 use crate::helm::value::{Object, Text, Value};
 
@@ -144,13 +144,12 @@ fn names(list: &Value) -> Result<Vec<String>, Failure> {
     list.items()
         .unwrap_or_default()
         .iter()
-        .map(|item| match item.as_text() {
-            Some(text) => Ok(text.lossy().into_owned()),
-            None => {
+        .map(|item| {
+            item.as_text().map(|text| text.lossy().into_owned()).ok_or_else(|| {
                 let shown = crate::helm::template::format::display(item, false);
                 let shown = String::from_utf8_lossy(&shown).into_owned();
-                Err(Failure::new(format!("error processing alternate dns name: {shown} is not a string")))
-            }
+                Failure::new(format!("error processing alternate dns name: {shown} is not a string"))
+            })
         })
         .collect()
 }
@@ -163,8 +162,12 @@ struct Parent {
 
 impl Parent {
     fn read(content: &[u8]) -> Option<Self> {
-        let (0x30, certificate, _) = read(content)? else { return None };
-        let (0x30, body, _) = read(certificate)? else { return None };
+        let (0x30, certificate, _) = read(content)? else {
+            return None;
+        };
+        let (0x30, body, _) = read(certificate)? else {
+            return None;
+        };
         let mut rest = body;
         if read(rest)?.0 == 0xA0 {
             rest = read(rest)?.2;
@@ -177,7 +180,9 @@ impl Parent {
         rest = read(rest)?.2;
         let (_, key, _) = read(rest)?;
         let (_, _, after) = read(key)?;
-        let (0x03, bits, _) = read(after)? else { return None };
+        let (0x03, bits, _) = read(after)? else {
+            return None;
+        };
         Some(Self { subject, key_identifier: key_identifier(bits.get(1..)?) })
     }
 }

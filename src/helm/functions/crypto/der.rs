@@ -1,5 +1,10 @@
 //! The few forms of DER and PEM that keys and certificates need, written and read in memory.
 
+#![expect(
+    clippy::format_push_string,
+    reason = "short strings; writing in place would give a result to ignore"
+)]
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use num_bigint::BigUint;

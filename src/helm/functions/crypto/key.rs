@@ -48,7 +48,9 @@ fn prime(entropy: &mut Entropy, bits: u64, small: &[u32]) -> BigUint {
 fn is_prime(number: &BigUint, entropy: &mut Entropy) -> bool {
     let one = BigUint::from(1_u8);
     let before = number - &one;
-    let Some(twos) = before.trailing_zeros() else { return false };
+    let Some(twos) = before.trailing_zeros() else {
+        return false;
+    };
     let odd = &before >> twos;
     let rounds = 12;
     for round in 0..rounds {
@@ -123,10 +125,14 @@ impl RsaKey {
     }
 
     fn from_pkcs1(content: &[u8]) -> Option<Self> {
-        let (0x30, mut rest, _) = read(content)? else { return None };
+        let (0x30, mut rest, _) = read(content)? else {
+            return None;
+        };
         let mut numbers = Vec::new();
         while !rest.is_empty() && numbers.len() < 6 {
-            let (0x02, number, after) = read(rest)? else { return None };
+            let (0x02, number, after) = read(rest)? else {
+                return None;
+            };
             numbers.push(BigUint::from_bytes_be(number));
             rest = after;
         }

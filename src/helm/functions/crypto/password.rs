@@ -98,7 +98,9 @@ fn characters(class: u8) -> &'static [u8] {
 /// The master password algorithm.
 pub(super) fn derive(counter: u32, kind: &str, password: &[u8], user: &[u8], site: &[u8]) -> String {
     const SEED: &[u8] = b"com.lyndir.masterpassword";
-    let Some(templates) = templates(kind) else { return format!("cannot find password template {kind}") };
+    let Some(templates) = templates(kind) else {
+        return format!("cannot find password template {kind}");
+    };
     let length = |text: &[u8]| u32::try_from(text.len()).unwrap_or(0).to_be_bytes();
     let salt = [SEED, &length(user), user].concat();
     let mut key = [0; 64];

@@ -1,5 +1,10 @@
 //! Go's date layouts: formatting and parsing by the reference time.
 
+#![expect(
+    clippy::format_push_string,
+    reason = "short strings; writing in place would give a result to ignore"
+)]
+
 use super::calendar::{MONTHS, WEEKDAYS, days_in, seconds_of};
 use super::{Moment, name};
 use crate::helm::value::convert;
@@ -82,7 +87,9 @@ fn next_part(layout: &str) -> Option<(&str, Part, &str)> {
     for (index, _) in layout.char_indices() {
         let rest = layout.get(index..)?;
         for (text, part) in PARTS {
-            let Some(after) = rest.strip_prefix(text) else { continue };
+            let Some(after) = rest.strip_prefix(text) else {
+                continue;
+            };
             if text == "Jan" && after.starts_with("uary") {
                 continue;
             }
@@ -146,7 +153,7 @@ pub(super) fn format(moment: &Moment, layout: &str) -> String {
             Part::Zone => push_zone(&mut out, moment),
             Part::Offset(zulu, colons, groups) => push_offset(&mut out, moment.offset, zulu, colons, groups),
             Part::Fraction(count, cut, separator) => {
-                push_fraction(&mut out, moment.nanoseconds, count, cut, separator)
+                push_fraction(&mut out, moment.nanoseconds, count, cut, separator);
             }
         }
     }
@@ -240,7 +247,9 @@ pub(super) fn parse(layout: &str, text: &str) -> Result<Moment, String> {
     }
     match skip(rest, pattern) {
         Some("") => {}
-        Some(rest) => return Err(format!("parsing time {}: extra text: {}", quote(text), quote(rest))),
+        Some(rest) => {
+            return Err(format!("parsing time {}: extra text: {}", quote(text), quote(rest)));
+        }
         None => {
             return Err(format!(
                 "parsing time {} as {}: cannot parse {} as {}",
@@ -323,7 +332,9 @@ impl Fields {
         };
         match part {
             Part::LongYear => self.year = Some(number),
-            Part::ShortYear => self.year = Some(if number >= 69 { number + 1900 } else { number + 2000 }),
+            Part::ShortYear => {
+                self.year = Some(if number >= 69 { number + 1900 } else { number + 2000 });
+            }
             Part::Month | Part::ZeroMonth => self.month = Some(number),
             Part::Day | Part::SpaceDay | Part::ZeroDay => self.day = Some(number),
             Part::SpaceYearDay | Part::ZeroYearDay => self.year_day = Some(number),
@@ -339,14 +350,14 @@ impl Fields {
         if !(3..=5).contains(&length) {
             return None;
         }
-        self.zone = text.get(..length)?.to_owned();
+        text.get(..length)?.clone_into(&mut self.zone);
         text.get(length..)
     }
 
     fn offset<'t>(&mut self, text: &'t str, zulu: bool, colons: bool, groups: u8) -> Option<&'t str> {
         if zulu && let Some(rest) = text.strip_prefix('Z') {
             self.offset = Some(0);
-            self.zone = "UTC".to_owned();
+            "UTC".clone_into(&mut self.zone);
             return Some(rest);
         }
         let (sign, mut rest) = match text.strip_prefix('-') {

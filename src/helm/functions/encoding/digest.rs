@@ -112,6 +112,7 @@ pub(super) fn adler32(bytes: &[u8]) -> u32 {
 }
 
 /// SHA-1, for charts that still name things by it.
+#[expect(clippy::many_single_char_names, reason = "the names of the standard")]
 pub(super) fn sha1(bytes: &[u8]) -> [u8; 20] {
     let mut state = [0x6745_2301_u32, 0xEFCD_AB89, 0x98BA_DCFE, 0x1032_5476, 0xC3D2_E1F0];
     let mut padded = bytes.to_vec();

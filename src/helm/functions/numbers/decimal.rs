@@ -1,6 +1,11 @@
 //! Decimal arithmetic as the library behind `addf` and friends does it: exact sums and products,
 //! quotients to 16 decimals. Digits are kept as decimal strings; charts add a handful of numbers.
 
+#![expect(
+    clippy::format_push_string,
+    reason = "short strings; writing in place would give a result to ignore"
+)]
+
 use crate::helm::value::convert;
 
 /// A decimal number: sign, digits, and how many of them are decimals.
@@ -25,13 +30,10 @@ impl Decimal {
         let mut digits: Vec<u8> = digits.bytes().map(|digit| digit - b'0').collect();
         let length = i32::try_from(digits.len()).ok()?;
         let scale = length - 1 - exponent;
-        let decimals = match usize::try_from(scale) {
-            Ok(decimals) => decimals,
-            Err(_) => {
-                digits.resize(digits.len() + usize::try_from(-scale).ok()?, 0);
-                0
-            }
-        };
+        let decimals = usize::try_from(scale).unwrap_or(0);
+        if scale < 0 {
+            digits.resize(digits.len() + usize::try_from(-scale).ok()?, 0);
+        }
         Some(Self { negative: number.is_sign_negative() && number != 0.0, digits, decimals }.trimmed())
     }
 

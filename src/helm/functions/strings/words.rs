@@ -85,7 +85,9 @@ pub(super) fn initials(text: &[u8]) -> String {
 
 /// Cuts to a width with "..." at one or both ends.
 pub(super) fn abbreviate(text: &[u8], offset: i64, width: i64) -> Vec<u8> {
-    let Ok(width) = usize::try_from(width) else { return text.to_vec() };
+    let Ok(width) = usize::try_from(width) else {
+        return text.to_vec();
+    };
     if width < 4 || text.len() <= width {
         return text.to_vec();
     }
@@ -154,7 +156,9 @@ pub(super) fn camel(text: &str) -> String {
         return text.to_owned();
     };
     let mut out: String = characters.iter().take(start).collect();
-    let Some(first) = characters.get(start).copied() else { return out };
+    let Some(first) = characters.get(start).copied() else {
+        return out;
+    };
     let mut upper_run = first.is_uppercase();
     let mut current = single_upper(first);
     if start + 1 == characters.len() {
@@ -203,9 +207,8 @@ fn is_punctuation(character: char) -> bool {
             character.is_ascii_punctuation()
                 && !matches!(character, '$' | '+' | '<' | '=' | '>' | '^' | '`' | '|' | '~')
         }
-        '\u{A1}' | '\u{A7}' | '\u{AB}' | '\u{B6}' | '\u{B7}' | '\u{BB}' | '\u{BF}' => true,
-        '\u{2010}'..='\u{2027}' | '\u{2030}'..='\u{205E}' | '\u{3001}'..='\u{3003}' => true,
-        _ => false,
+        _ => matches!(character, '\u{A1}' | '\u{A7}' | '\u{AB}' | '\u{B6}' | '\u{B7}' | '\u{BB}' | '\u{BF}'
+            | '\u{2010}'..='\u{2027}' | '\u{2030}'..='\u{205E}' | '\u{3001}'..='\u{3003}'),
     }
 }
 
@@ -219,7 +222,9 @@ fn is_alphabet(character: char) -> bool {
 /// The next word, its kind and what remains.
 fn next_word(text: &str) -> (Word, &str, &str) {
     let mut characters = text.chars();
-    let Some(first) = characters.next() else { return (Word::None, "", "") };
+    let Some(first) = characters.next() else {
+        return (Word::None, "", "");
+    };
     let while_true = |from: usize, keep: &dyn Fn(char) -> bool| {
         let rest = text.get(from..).unwrap_or("");
         from + rest

@@ -1,0 +1,150 @@
+//! What a render takes, and how it fails.
+
+use std::fmt;
+
+use crate::helm::Compat;
+use crate::helm::capabilities::Capabilities;
+use crate::helm::failure::Limit;
+use crate::helm::limits::RenderLimits;
+use crate::helm::lookup::Lookups;
+use crate::helm::values::Values;
+
+/// Which part of an umbrella is rendered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Member {
+    /// Everything, as `helm template` does.
+    #[default]
+    Whole,
+    /// One dependency and what is below it, by its key. It sees the umbrella's named templates
+    /// and library dependencies, but no sibling.
+    Dependency(String),
+    /// Only the umbrella's own templates; they see no dependency but libraries.
+    Own,
+}
+
+/// Everything that a render depends on, besides the chart.
+#[derive(Clone, Debug)]
+pub struct RenderInput {
+    /// `.Release.Name`
+    pub release: String,
+    /// `.Release.Namespace`
+    pub namespace: String,
+    /// Values, the later ones on top, as with `-f`.
+    pub layers: Vec<Values>,
+    /// `.Capabilities`; what `helm template` assumes if not given.
+    pub capabilities: Option<Capabilities>,
+    /// Whose bytes and messages to produce.
+    pub compat: Compat,
+    /// The part of an umbrella.
+    pub member: Member,
+    /// Answers to `lookup`.
+    pub lookups: Lookups,
+    /// Where random values come from.
+    pub seed: [u8; 32],
+    /// Seconds since 1970 that `now` returns.
+    pub now: i64,
+    /// What the render may use.
+    pub limits: RenderLimits,
+    /// Whether the output contains the files of `crds/`.
+    pub include_crds: bool,
+    /// `.Release.IsUpgrade` instead of `.Release.IsInstall`.
+    pub is_upgrade: bool,
+    /// Whether values may break the chart's schema.
+    pub skip_schema: bool,
+}
+
+impl Default for RenderInput {
+    fn default() -> Self {
+        Self {
+            release: "release-name".to_owned(),
+            namespace: "default".to_owned(),
+            layers: Vec::new(),
+            capabilities: None,
+            compat: Compat::default(),
+            member: Member::Whole,
+            lookups: Lookups::offline(),
+            seed: [0; 32],
+            now: 0,
+            limits: RenderLimits::default(),
+            include_crds: false,
+            is_upgrade: false,
+            skip_schema: false,
+        }
+    }
+}
+
+/// What kind of thing went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RenderFault {
+    /// The chart cannot be installed or lacks dependencies.
+    Chart,
+    /// The values do not fit the chart.
+    Values,
+    /// A template cannot be parsed.
+    Parse,
+    /// A template failed while it ran.
+    Execute,
+    /// What a template made is no YAML.
+    Output,
+    /// A limit of the engine was hit.
+    Limit(Limit),
+}
+
+/// A render that failed. `Display` is Helm's message, verbatim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RenderError {
+    /// What kind of thing went wrong.
+    pub fault: RenderFault,
+    /// The chart it happened in.
+    pub chart: String,
+    /// The template, as its path from the top chart.
+    pub template: Option<String>,
+    /// The line in the template, or for [`RenderFault::Output`] in its output, from 1.
+    pub line: Option<usize>,
+    /// The column, from 1.
+    pub column: Option<usize>,
+    /// Helm's message.
+    pub message: String,
+}
+
+impl fmt::Display for RenderError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for RenderError {}
+
+impl RenderError {
+    pub(super) fn new(fault: RenderFault, chart: &str, message: impl Into<String>) -> Self {
+        Self {
+            fault,
+            chart: chart.to_owned(),
+            template: None,
+            line: None,
+            column: None,
+            message: message.into(),
+        }
+    }
+
+    /// Values that do not fit.
+    pub(crate) fn of_values(chart: &str, message: impl Into<String>) -> Self {
+        Self::new(RenderFault::Values, chart, message)
+    }
+
+    /// The error with its place.
+    pub(crate) fn at(mut self, template: &str, line: usize, column: usize) -> Self {
+        self.template = Some(template.to_owned());
+        self.line = (line > 0).then_some(line);
+        self.column = (column > 0).then_some(column);
+        self
+    }
+
+    /// Whether Helm adds its advice about `--debug`: it does once it had a release in hand.
+    pub fn had_release(&self) -> bool {
+        matches!(
+            self.fault,
+            RenderFault::Parse | RenderFault::Execute | RenderFault::Output | RenderFault::Limit(_)
+        )
+    }
+}

@@ -1,0 +1,181 @@
+//! Calls of functions and methods: arity, Go's type check of arguments, short circuits.
+
+use super::{At, Frame, Run, Slot};
+use crate::helm::failure::Failure;
+use crate::helm::functions::{Function, Special, Type};
+use crate::helm::template::node::{Number, Operand, OperandKind};
+use crate::helm::value::Value;
+
+impl<'t> Frame<'t, '_, '_> {
+    pub(super) fn call(
+        &mut self,
+        dot: &Slot,
+        function: &'static Function,
+        receiver: Option<Value>,
+        node: At<'t>,
+        arguments: &'t [Operand],
+        last: Option<Slot>,
+    ) -> Run<Slot> {
+        let charged = self.machine.charge(1);
+        self.located(charged)?;
+        self.check_arity(function, arguments.len(), last.is_some())?;
+        if matches!(function.special, Special::And | Special::Or) {
+            return self.short_circuit(dot, function, arguments, last);
+        }
+        let mut values = Vec::with_capacity(arguments.len() + 2);
+        values.extend(receiver);
+        for (index, operand) in arguments.iter().enumerate() {
+            values.push(self.argument(dot, function.parameter(index), operand)?);
+        }
+        if function.special == Special::Length && Self::has_no_value(&values, arguments, last.as_ref()) {
+            self.at = node;
+            let message = "error calling len: reflect: call of reflect.Value.Type on zero Value";
+            return Err(self.failure(message, Some(Failure::new("reflect"))));
+        }
+        if let Some(last) = last {
+            let wanted = if function.variadic && arguments.len() + 1 > function.fixed() {
+                function.variable_type()
+            } else {
+                function.parameter(arguments.len())
+            };
+            values.push(self.validated(last, wanted)?);
+        }
+        match (function.call)(self.machine, &values) {
+            Ok(value) => {
+                if let Value::Text(text) = &value
+                    && text.len() > 256
+                {
+                    let charged = self.machine.charge_bytes(text.len());
+                    self.located(charged)?;
+                }
+                Ok(Slot::plain(value))
+            }
+            Err(inner) => {
+                self.at = node;
+                let message = format!("error calling {}: {}", function.name, inner.message);
+                Err(self.failure(&message, Some(inner)))
+            }
+        }
+    }
+
+    /// Whether the only argument is no value at all, not merely a nil of a map.
+    fn has_no_value(values: &[Value], arguments: &[Operand], last: Option<&Slot>) -> bool {
+        if let Some(last) = last {
+            return matches!(last.value, Value::Nil);
+        }
+        let bare = arguments.first().is_some_and(|operand| match &operand.kind {
+            OperandKind::Nil | OperandKind::Pipe(_) => true,
+            OperandKind::Variable(_, names) => names.is_empty(),
+            _ => false,
+        });
+        bare && matches!(values.last(), Some(Value::Nil))
+    }
+
+    fn check_arity(&self, function: &Function, given: usize, piped: bool) -> Run<()> {
+        let all = given + usize::from(piped);
+        let name = function.name;
+        if function.variadic {
+            let least = function.fixed();
+            if all < least {
+                return self
+                    .fail(format!("wrong number of args for {name}: want at least {least} got {given}"));
+            }
+        } else if all != function.parameters.len() {
+            let want = function.parameters.len();
+            return self.fail(format!("wrong number of args for {name}: want {want} got {all}"));
+        }
+        Ok(())
+    }
+
+    /// `and` and `or` evaluate only as far as needed.
+    fn short_circuit(
+        &mut self,
+        dot: &Slot,
+        function: &'static Function,
+        arguments: &'t [Operand],
+        last: Option<Slot>,
+    ) -> Run<Slot> {
+        let stop_at = function.special == Special::Or;
+        let mut value = Value::Nil;
+        for operand in arguments {
+            value = self.argument(dot, Type::Any, operand)?;
+            if value.truth() == stop_at {
+                return Ok(Slot::plain(value));
+            }
+        }
+        Ok(last.unwrap_or(Slot::plain(value)))
+    }
+
+    pub(super) fn argument(&mut self, dot: &Slot, wanted: Type, operand: &'t Operand) -> Run<Value> {
+        self.at = At::Operand(operand);
+        match &operand.kind {
+            OperandKind::Dot => self.validated(dot.clone(), wanted),
+            OperandKind::Nil => {
+                if wanted.can_be_nil() {
+                    return Ok(wanted.zero());
+                }
+                self.fail(format!("cannot assign nil to {}", wanted.name()))
+            }
+            OperandKind::Field(names) => {
+                let slot = self.fields(dot, dot.clone(), names, operand, &[], None)?;
+                self.validated(slot, wanted)
+            }
+            OperandKind::Variable(name, names) => {
+                let slot = self.variable(name)?;
+                let slot = self.fields(dot, slot, names, operand, &[], None)?;
+                self.validated(slot, wanted)
+            }
+            OperandKind::Pipe(pipe) => {
+                let slot = self.nested_pipeline(dot, pipe)?;
+                self.validated(slot, wanted)
+            }
+            OperandKind::Function(function) => {
+                let slot = self.call(dot, function, None, At::Operand(operand), &[], None)?;
+                self.validated(slot, wanted)
+            }
+            OperandKind::Chain(inner, names) => {
+                let slot = self.chain_start(dot, inner, operand)?;
+                let slot = self.fields(dot, slot, names, operand, &[], None)?;
+                self.validated(slot, wanted)
+            }
+            OperandKind::Bool(_) | OperandKind::Number(_) | OperandKind::Text { .. } => {
+                self.constant(wanted, operand)
+            }
+        }
+    }
+
+    fn constant(&self, wanted: Type, operand: &Operand) -> Run<Value> {
+        match (wanted, &operand.kind) {
+            (Type::Any | Type::Bool, OperandKind::Bool(value)) => Ok(Value::Bool(*value)),
+            (Type::Any | Type::Text, OperandKind::Text { text, .. }) => Ok(Value::Text(text.clone())),
+            (Type::Any, OperandKind::Number(number)) => self.ideal(number),
+            (Type::Int, OperandKind::Number(Number { integer: Some(value), .. })) => Ok(Value::Int(*value)),
+            (Type::Float, OperandKind::Number(Number { float: Some(value), .. })) => Ok(Value::Float(*value)),
+            (Type::Bool, _) => self.fail(format!("expected bool; found {}", operand.printed())),
+            (Type::Text, _) => self.fail(format!("expected string; found {}", operand.printed())),
+            (Type::Int, _) => self.fail(format!("expected integer; found {}", operand.printed())),
+            (Type::Float, _) => self.fail(format!("expected float; found {}", operand.printed())),
+            (other, _) => {
+                self.fail(format!("can't handle {} for arg of type {}", operand.printed(), other.name()))
+            }
+        }
+    }
+
+    fn validated(&self, slot: Slot, wanted: Type) -> Run<Value> {
+        if wanted == Type::Any || wanted.accepts(&slot.value) {
+            return Ok(slot.value);
+        }
+        match (&slot.value, slot.boxed) {
+            (Value::Nil, false) if wanted.can_be_nil() => Ok(wanted.zero()),
+            (Value::Nil, false) => self.fail(format!("invalid value; expected {}", wanted.name())),
+            (Value::Nil, true) => {
+                self.fail(format!("wrong type for value; expected {}; got interface {{}}", wanted.name()))
+            }
+            (value, _) => self.fail(format!(
+                "wrong type for value; expected {}; got {}",
+                wanted.name(),
+                value.type_name(self.machine.v3())
+            )),
+        }
+    }
+}

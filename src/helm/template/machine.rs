@@ -1,0 +1,128 @@
+//! What one render is made of: named templates, counters, and what functions may use. It does
+//! no IO: entropy, time and answers to lookups were given to it.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use super::{Template, parser};
+use crate::helm::Compat;
+use crate::helm::failure::{Failure, Limit};
+use crate::helm::functions;
+use crate::helm::limits::RenderLimits;
+use crate::helm::lookup::{Lookup, Lookups};
+use crate::helm::value::{Text, Value};
+
+type Run<T> = Result<T, Failure>;
+
+/// Named templates; a `tpl` text with definitions adds a layer.
+#[derive(Debug, Default)]
+pub(crate) struct Scope {
+    pub(crate) parent: Option<Rc<Scope>>,
+    pub(crate) names: FxHashMap<Text, Arc<Template>>,
+}
+
+impl Scope {
+    /// The template of a name.
+    pub(crate) fn find(&self, name: &[u8]) -> Option<&Arc<Template>> {
+        self.names.get(name).or_else(|| self.parent.as_ref().and_then(|parent| parent.find(name)))
+    }
+
+    /// Adds a template: the last one counts, but an empty one never replaces another.
+    pub(crate) fn add(&mut self, template: &Arc<Template>) {
+        if template.is_empty() && self.find(&template.name).is_some() {
+            return;
+        }
+        self.names.insert(template.name.clone(), Arc::clone(template));
+    }
+}
+
+/// One render: named templates, counters, and what functions may use.
+pub(crate) struct Machine<'r> {
+    pub(crate) compat: Compat,
+    pub(crate) scope: Rc<Scope>,
+    pub(crate) limits: RenderLimits,
+    pub(crate) lookups: &'r Lookups,
+    pub(crate) lookups_missing: Vec<Lookup>,
+    pub(crate) now: i64,
+    pub(crate) entropy: functions::Entropy,
+    /// False once a function drew on time, entropy or a lookup.
+    pub(crate) deterministic: bool,
+    pub(crate) includes: FxHashMap<Text, usize>,
+    pub(crate) tpl_cache: FxHashMap<Text, Rc<super::Parsed>>,
+    pub(crate) regexes: functions::RegexCache,
+    pub(crate) steps: u64,
+    pub(crate) bytes: usize,
+    pub(crate) depth: usize,
+    pub(crate) depth_limit: usize,
+}
+
+impl Machine<'_> {
+    /// Whether the render speaks as Helm 3.
+    pub(crate) fn v3(&self) -> bool {
+        self.compat == Compat::V3_19
+    }
+
+    /// Counts work against the limit of steps.
+    pub(crate) fn charge(&mut self, steps: u64) -> Run<()> {
+        self.steps = self.steps.saturating_add(steps);
+        if self.steps > self.limits.steps {
+            return Err(Failure::limit(
+                Limit::Steps,
+                format!("render takes more than {} steps", self.limits.steps),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Counts bytes that a function or template made.
+    pub(crate) fn charge_bytes(&mut self, bytes: usize) -> Run<()> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes > self.limits.bytes {
+            return Err(Failure::limit(
+                Limit::Bytes,
+                format!("render makes more than {} bytes", self.limits.bytes),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Enters one level of nesting.
+    pub(crate) fn enter(&mut self) -> Run<()> {
+        self.depth += 1;
+        if self.depth > self.depth_limit {
+            return Err(Failure::limit(
+                Limit::Depth,
+                format!("templates nest deeper than {} levels", self.depth_limit),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Runs a named template into a string.
+    pub(crate) fn execute_named(&mut self, name: &Text, data: Value) -> Run<Vec<u8>> {
+        let Some(template) = self.scope.find(name).cloned() else {
+            let quoted = crate::helm::value::convert::quote(name);
+            return Err(Failure::new(format!(
+                "template: no template {quoted} associated with template \"gotpl\""
+            )));
+        };
+        let mut out = Vec::new();
+        self.execute(&template, data, &mut out)?;
+        Ok(out)
+    }
+
+    /// Parses the text of `tpl`, once per text.
+    pub(crate) fn parse_tpl(&mut self, text: &Text) -> Run<Rc<super::Parsed>> {
+        if let Some(parsed) = self.tpl_cache.get(text) {
+            return Ok(Rc::clone(parsed));
+        }
+        let name = Text::from("gotpl");
+        let parsed = parser::parse(&name, text, self.compat)
+            .map(Rc::new)
+            .map_err(|error| Failure::new(error.go(&name)))?;
+        self.tpl_cache.insert(text.clone(), Rc::clone(&parsed));
+        Ok(parsed)
+    }
+}

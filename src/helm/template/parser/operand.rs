@@ -1,0 +1,131 @@
+//! Commands and their words.
+
+use super::super::lexer::{Kind, Token};
+use super::super::node::{Command, Number, Operand, OperandKind};
+use super::super::number;
+use super::{Parse, Parser, offset};
+use crate::helm::functions;
+use crate::helm::value::{Text, convert};
+
+impl Parser<'_> {
+    pub(super) fn command(&mut self) -> Parse<Command> {
+        let position = offset(self.peek_word().start);
+        let mut words = Vec::new();
+        loop {
+            self.skip_space();
+            if let Some(operand) = self.operand()? {
+                words.push(operand);
+            }
+            let token = self.peek();
+            match token.kind {
+                Kind::Space => {
+                    self.next();
+                }
+                Kind::RightDelimiter | Kind::RightParen => break,
+                Kind::Pipe => {
+                    self.next();
+                    break;
+                }
+                _ => {
+                    self.next();
+                    return self.unexpected(&token, "operand");
+                }
+            }
+        }
+        let mut words = words.into_iter();
+        match words.next() {
+            Some(first) => Ok(Command { position, first, rest: words.collect() }),
+            None => self.fail("empty command"),
+        }
+    }
+
+    fn operand(&mut self) -> Parse<Option<Operand>> {
+        let Some(node) = self.term()? else { return Ok(None) };
+        if self.peek_kind() != Kind::Field {
+            return Ok(Some(node));
+        }
+        let position = offset(self.peek().start);
+        let mut names = Vec::new();
+        while self.peek_kind() == Kind::Field {
+            let token = self.next();
+            names.push(Text::from(self.value(&token).get(1..).unwrap_or(&[])));
+        }
+        let kind = match node.kind {
+            OperandKind::Field(mut first) => {
+                first.extend(names);
+                OperandKind::Field(first)
+            }
+            OperandKind::Variable(name, mut first) => {
+                first.extend(names);
+                OperandKind::Variable(name, first)
+            }
+            OperandKind::Bool(_)
+            | OperandKind::Text { .. }
+            | OperandKind::Number(_)
+            | OperandKind::Nil
+            | OperandKind::Dot => {
+                let shown = convert::quote(node.printed().as_bytes());
+                return self.fail(format!("unexpected . after term {shown}"));
+            }
+            _ => OperandKind::Chain(Box::new(node), names),
+        };
+        Ok(Some(Operand { position, kind }))
+    }
+
+    fn term(&mut self) -> Parse<Option<Operand>> {
+        let token = self.peek_word();
+        let position = offset(token.start);
+        self.next();
+        let kind = match token.kind {
+            Kind::Identifier => {
+                let name = self.value_text(&token);
+                match functions::find(&name, self.compat) {
+                    Some(function) => OperandKind::Function(function),
+                    None => {
+                        return self
+                            .fail(format!("function {} not defined", convert::quote(name.as_bytes())));
+                    }
+                }
+            }
+            Kind::Dot => OperandKind::Dot,
+            Kind::Nil => OperandKind::Nil,
+            Kind::Variable => self.variable(&token)?,
+            Kind::Field => OperandKind::Field(vec![Text::from(self.value(&token).get(1..).unwrap_or(&[]))]),
+            Kind::Bool => OperandKind::Bool(self.value(&token) == b"true"),
+            Kind::CharConstant => self.constant(number::character(&self.value_text(&token)))?,
+            Kind::Complex | Kind::Number => self.constant(number::number(&self.value_text(&token)))?,
+            Kind::LeftParen => {
+                let pipe =
+                    self.nested(|parser| parser.pipeline("parenthesized pipeline", Kind::RightParen))?;
+                return Ok(Some(Operand {
+                    position: pipe.position,
+                    kind: OperandKind::Pipe(Box::new(pipe)),
+                }));
+            }
+            Kind::String | Kind::RawString => {
+                let text = self.unquoted(&token)?;
+                OperandKind::Text { quoted: Text::from(self.value(&token)), text }
+            }
+            _ => {
+                self.position -= 1;
+                return Ok(None);
+            }
+        };
+        Ok(Some(Operand { position, kind }))
+    }
+
+    fn constant(&self, number: Result<Number, String>) -> Parse<OperandKind> {
+        match number {
+            Ok(number) => Ok(OperandKind::Number(number)),
+            Err(message) => self.fail(message),
+        }
+    }
+
+    fn variable(&self, token: &Token) -> Parse<OperandKind> {
+        let name = self.value(token);
+        match self.variables.iter().find(|known| known.bytes() == name) {
+            Some(known) => Ok(OperandKind::Variable(known.clone(), Vec::new())),
+            None => self.fail(format!("undefined variable {}", convert::quote(name))),
+        }
+    }
+}

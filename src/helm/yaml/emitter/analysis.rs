@@ -1,0 +1,201 @@
+//! Which styles can hold a string, how numbers look, in which order keys stand.
+
+use std::borrow::Cow;
+
+use crate::helm::value::{Text, convert};
+
+/// What a string allows.
+#[expect(clippy::struct_excessive_bools, reason = "the findings of libyaml")]
+pub(super) struct Analysis {
+    pub(super) multiline: bool,
+    pub(super) plain: bool,
+    pub(super) single: bool,
+    pub(super) block: bool,
+}
+
+/// What JSON makes of a string on its way: invalid bytes become U+FFFD, NEL a space.
+pub(super) fn well_formed(text: &[u8]) -> Cow<'_, [u8]> {
+    if text.is_ascii() {
+        return Cow::Borrowed(text);
+    }
+    match String::from_utf8_lossy(text) {
+        Cow::Borrowed(valid) if !valid.contains('\u{85}') => Cow::Borrowed(text),
+        other => Cow::Owned(other.replace('\u{85}', " ").into_bytes()),
+    }
+}
+
+/// A number after its way through JSON: an integer if it fits, else the shortest float.
+pub(super) fn number_text(value: f64) -> String {
+    if value.fract() == 0.0 && value.abs() < 1e21 {
+        if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&value) {
+            #[expect(clippy::cast_possible_truncation, reason = "whole and inside the range")]
+            return (value as i64).to_string();
+        }
+        if (0.0..18_446_744_073_709_551_616.0).contains(&value) {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "whole and inside the range"
+            )]
+            return (value as u64).to_string();
+        }
+    }
+    convert::float_general(value)
+}
+
+pub(super) fn character_width(text: &[u8], index: usize) -> usize {
+    match text.get(index) {
+        Some(byte) if byte & 0xE0 == 0xC0 => 2,
+        Some(byte) if byte & 0xF0 == 0xE0 => 3,
+        Some(byte) if byte & 0xF8 == 0xF0 => 4,
+        _ => 1,
+    }
+}
+
+pub(super) fn last_character(text: &[u8], end: usize) -> usize {
+    let mut index = end.saturating_sub(1);
+    while index > 0 && text.get(index).is_some_and(|byte| byte & 0xC0 == 0x80) {
+        index -= 1;
+    }
+    index
+}
+
+pub(super) fn break_width(text: &[u8], index: usize) -> usize {
+    match text.get(index) {
+        Some(b'\n' | b'\r') => 1,
+        Some(0xC2) if text.get(index + 1) == Some(&0x85) => 2,
+        Some(0xE2)
+            if text.get(index + 1) == Some(&0x80) && matches!(text.get(index + 2), Some(0xA8 | 0xA9)) =>
+        {
+            3
+        }
+        _ => 0,
+    }
+}
+
+pub(super) fn is_printable(text: &[u8], index: usize) -> bool {
+    match text.get(index) {
+        Some(0x0A | 0x20..=0x7E | 0xC3..=0xEC | 0xEE) => true,
+        Some(0xC2) => text.get(index + 1).is_some_and(|next| *next >= 0xA0),
+        Some(0xED) => text.get(index + 1).is_some_and(|next| *next < 0xA0),
+        Some(0xEF) => !matches!(
+            (text.get(index + 1), text.get(index + 2)),
+            (Some(0xBB), Some(0xBF)) | (Some(0xBF), Some(0xBE | 0xBF))
+        ),
+        _ => false,
+    }
+}
+
+fn is_blank_or_end(text: &[u8], index: usize) -> bool {
+    matches!(text.get(index), None | Some(b' ' | b'\t')) || break_width(text, index) > 0
+}
+
+/// Which styles can hold a string.
+pub(super) fn analyze(text: &[u8]) -> Analysis {
+    if text.is_empty() {
+        return Analysis { multiline: false, plain: true, single: true, block: false };
+    }
+    let mut indicators = text.starts_with(b"---") || text.starts_with(b"...");
+    let (mut line_breaks, mut special) = (false, false);
+    let (mut edge, mut trailing_space, mut break_space, mut space_break) = (false, false, false, false);
+    let (mut previous_space, mut previous_break) = (false, false);
+    let mut preceded = true;
+    let mut index = 0;
+    while let Some(byte) = text.get(index) {
+        let width = character_width(text, index);
+        let followed = is_blank_or_end(text, index + width);
+        indicators |= match byte {
+            b'#' | b',' | b'[' | b']' | b'{' | b'}' | b'&' | b'*' | b'!' | b'|' | b'>' | b'\'' | b'"'
+            | b'%' | b'@' | b'`'
+                if index == 0 =>
+            {
+                true
+            }
+            b'?' | b'-' if index == 0 => followed,
+            b':' => followed,
+            b'#' => preceded,
+            _ => false,
+        };
+        special |= !is_printable(text, index);
+        let last = index + width == text.len();
+        if *byte == b' ' {
+            edge |= index == 0 || last;
+            trailing_space |= last;
+            break_space |= previous_break;
+            previous_space = true;
+            previous_break = false;
+        } else if break_width(text, index) > 0 {
+            line_breaks = true;
+            edge |= index == 0 || last;
+            space_break |= previous_space;
+            previous_space = false;
+            previous_break = true;
+        } else {
+            previous_space = false;
+            previous_break = false;
+        }
+        preceded = is_blank_or_end(text, index);
+        index += width;
+    }
+    let flawed = space_break || special;
+    Analysis {
+        multiline: line_breaks,
+        plain: !(indicators || edge || break_space || flawed || line_breaks),
+        single: !(break_space || flawed),
+        block: !(trailing_space || flawed),
+    }
+}
+
+/// Sorts keys as go-yaml does: digits by value, letters after everything else.
+pub(super) fn sort_naturally<V>(pairs: &mut [(Text, V)]) {
+    // The order is not always transitive, which a library sort may punish: insertion is safe,
+    // and the pairs come almost sorted.
+    if pairs.iter().all(|(key, _)| key.iter().all(u8::is_ascii_lowercase)) {
+        pairs.sort_by(|left, right| left.0.cmp(&right.0));
+        return;
+    }
+    for index in 1..pairs.len() {
+        let mut place = index;
+        while place > 0
+            && let (Some(left), Some(right)) = (pairs.get(place - 1), pairs.get(place))
+            && naturally_less(&right.0, &left.0)
+        {
+            pairs.swap(place - 1, place);
+            place -= 1;
+        }
+    }
+}
+
+fn naturally_less(left: &[u8], right: &[u8]) -> bool {
+    let (left, right) = (String::from_utf8_lossy(left), String::from_utf8_lossy(right));
+    let left: Vec<char> = left.chars().collect();
+    let right: Vec<char> = right.chars().collect();
+    let shared = left.iter().zip(&right).take_while(|(a, b)| a == b).count();
+    let (Some(first), Some(second)) = (left.get(shared), right.get(shared)) else {
+        return left.len() < right.len();
+    };
+    match (first.is_alphabetic(), second.is_alphabetic()) {
+        (true, true) => return first < second,
+        (false, true) => return true,
+        (true, false) => return false,
+        (false, false) => {}
+    }
+    let zero = *first == '0' || *second == '0';
+    let leading = zero && left.iter().take(shared).rev().take_while(|c| c.is_numeric()).any(|c| *c != '0');
+    let number = |digits: &[char]| {
+        let tail: Vec<char> = digits.iter().skip(shared).take_while(|c| c.is_numeric()).copied().collect();
+        let value = tail.iter().fold(i64::from(leading), |sum, digit| {
+            sum.wrapping_mul(10).wrapping_add(i64::from(u32::from(*digit)) - 48)
+        });
+        (value, tail.len())
+    };
+    let (left_number, left_width) = number(&left);
+    let (right_number, right_width) = number(&right);
+    if left_number != right_number {
+        return left_number < right_number;
+    }
+    if left_width != right_width {
+        return left_width < right_width;
+    }
+    first < second
+}

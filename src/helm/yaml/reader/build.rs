@@ -1,0 +1,169 @@
+//! What YAML can be read into: frozen trees, template values, JSON.
+
+use std::borrow::Cow;
+
+use crate::helm::value::{Map, Text, Value};
+use crate::helm::values::{Tree, TreeMap};
+
+/// A number as YAML has it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Number {
+    /// A signed integer.
+    Int(i64),
+    /// An integer beyond the signed range.
+    Uint(u64),
+    /// A float.
+    Float(f64),
+}
+
+impl Number {
+    /// As a float: every number of a values file becomes one.
+    #[expect(clippy::cast_precision_loss, reason = "Go loses the same digits")]
+    pub(crate) fn float(self) -> f64 {
+        match self {
+            Self::Int(value) => value as f64,
+            Self::Uint(value) => value as f64,
+            Self::Float(value) => value,
+        }
+    }
+}
+
+/// What YAML can be read into.
+pub(crate) trait Build: Sized {
+    /// null
+    fn null() -> Self;
+    /// A boolean.
+    fn bool(value: bool) -> Self;
+    /// A number.
+    fn number(number: Number) -> Self;
+    /// A string.
+    fn text(text: Cow<'_, [u8]>) -> Self;
+    /// A list.
+    fn list(items: Vec<Self>) -> Self;
+    /// A map; keys in source order, the last of equal keys counts.
+    fn map(pairs: Vec<(Text, Self)>) -> Self;
+    /// A deep copy, for aliases.
+    fn copy(&self) -> Self;
+    /// The pairs, if this is a map.
+    fn pairs(&self) -> Option<Vec<(Text, Self)>>;
+    /// The items, if this is a list.
+    fn items(&self) -> Option<Vec<Self>>;
+    /// The string, if this is one.
+    fn string(&self) -> Option<Text>;
+}
+
+impl Build for Tree {
+    fn null() -> Self {
+        Self::Null
+    }
+    fn bool(value: bool) -> Self {
+        Self::Bool(value)
+    }
+    fn number(number: Number) -> Self {
+        Self::Float(number.float())
+    }
+    fn text(text: Cow<'_, [u8]>) -> Self {
+        Self::Text(Text::from(&*text))
+    }
+    fn list(items: Vec<Self>) -> Self {
+        Self::List(items)
+    }
+    fn map(pairs: Vec<(Text, Self)>) -> Self {
+        Self::Map(TreeMap::from_pairs(pairs))
+    }
+    fn copy(&self) -> Self {
+        self.clone()
+    }
+    fn pairs(&self) -> Option<Vec<(Text, Self)>> {
+        self.as_map().map(|map| map.iter().cloned().collect())
+    }
+    fn items(&self) -> Option<Vec<Self>> {
+        match self {
+            Self::List(items) => Some(items.clone()),
+            _ => None,
+        }
+    }
+    fn string(&self) -> Option<Text> {
+        match self {
+            Self::Text(text) => Some(text.clone()),
+            _ => None,
+        }
+    }
+}
+
+impl Build for Value {
+    fn null() -> Self {
+        Self::Nil
+    }
+    fn bool(value: bool) -> Self {
+        Self::Bool(value)
+    }
+    fn number(number: Number) -> Self {
+        Self::Float(number.float())
+    }
+    fn text(text: Cow<'_, [u8]>) -> Self {
+        Self::Text(Text::from(&*text))
+    }
+    fn list(items: Vec<Self>) -> Self {
+        Self::list(items)
+    }
+    fn map(pairs: Vec<(Text, Self)>) -> Self {
+        Self::Map(Map::from_pairs(pairs))
+    }
+    fn copy(&self) -> Self {
+        self.deep_copy()
+    }
+    fn pairs(&self) -> Option<Vec<(Text, Self)>> {
+        match self {
+            Self::Map(map) => Some(map.entries()),
+            _ => None,
+        }
+    }
+    fn items(&self) -> Option<Vec<Self>> {
+        match self {
+            Self::List(items) => Some(items.as_ref().clone()),
+            _ => None,
+        }
+    }
+    fn string(&self) -> Option<Text> {
+        self.as_text().cloned()
+    }
+}
+
+impl Build for serde_json::Value {
+    fn null() -> Self {
+        Self::Null
+    }
+    fn bool(value: bool) -> Self {
+        Self::Bool(value)
+    }
+    fn number(number: Number) -> Self {
+        match number {
+            Number::Int(value) => Self::from(value),
+            Number::Uint(value) => Self::from(value),
+            Number::Float(value) => serde_json::Number::from_f64(value).map_or(Self::Null, Self::Number),
+        }
+    }
+    fn text(text: Cow<'_, [u8]>) -> Self {
+        Self::String(String::from_utf8_lossy(&text).into_owned())
+    }
+    fn list(items: Vec<Self>) -> Self {
+        Self::Array(items)
+    }
+    fn map(pairs: Vec<(Text, Self)>) -> Self {
+        Self::Object(pairs.into_iter().map(|(key, value)| (key.lossy().into_owned(), value)).collect())
+    }
+    fn copy(&self) -> Self {
+        self.clone()
+    }
+    fn pairs(&self) -> Option<Vec<(Text, Self)>> {
+        self.as_object()
+            .map(|map| map.iter().map(|(key, value)| (Text::from(key.as_str()), value.clone())).collect())
+    }
+    fn items(&self) -> Option<Vec<Self>> {
+        self.as_array().cloned()
+    }
+    fn string(&self) -> Option<Text> {
+        self.as_str().map(Text::from)
+    }
+}

@@ -1,0 +1,196 @@
+//! Charts that mean harm: every one ends in an error that names its limit, none in a panic, a
+//! hang or a full memory.
+
+use std::sync::Arc;
+
+use moorline::helm::{
+    Chart, Limit, RenderFault, RenderInput, RenderLimits, SetKind, Values, parse_documents,
+};
+
+use super::fleet::{self, Dice};
+use super::{Files, chart, folder, read_folder};
+
+fn with_template(text: &str) -> Chart {
+    chart(&Files::from([
+        ("Chart.yaml".to_owned(), b"apiVersion: v2\nname: hostile\nversion: 1.0.0\n".to_vec()),
+        ("templates/t.yaml".to_owned(), text.as_bytes().to_vec()),
+    ]))
+}
+
+fn limits() -> RenderInput {
+    let limits = RenderLimits { steps: 2_000_000, bytes: 16 << 20, ..RenderLimits::default() };
+    RenderInput { limits, ..RenderInput::default() }
+}
+
+#[test]
+fn endless_work_hits_a_limit() {
+    for (text, wanted) in [
+        ("{{ range until 3000 }}{{ range until 3000 }}{{ end }}{{ end }}", Limit::Steps),
+        ("{{ range 1000000000000 }}{{ end }}", Limit::Steps),
+        ("{{ repeat 100000000 \"abcdefgh\" }}", Limit::Size),
+        ("{{ $s := \"x\" }}{{ range until 40 }}{{ $s = print $s $s }}{{ end }}", Limit::Bytes),
+        ("{{ $s := \"x\" }}{{ range until 40 }}{{ $s = cat $s $s }}{{ end }}", Limit::Bytes),
+        ("{{ until 2000000000 }}", Limit::Size),
+        ("{{ indent 2000000000 \"a\" }}", Limit::Size),
+        ("{{ randAlphaNum 2000000000 }}", Limit::Size),
+        ("{{ regexReplaceAll \"\" (repeat 100000 \"a\") (repeat 100000 \"b\") }}", Limit::Bytes),
+        ("{{ $l := list 1 }}{{ range until 60 }}{{ $l = concat $l $l }}{{ end }}", Limit::Steps),
+        ("{{ $d := dict }}{{ $_ := set $d \"a\" (list $d) }}{{ $d }}", Limit::Depth),
+        (
+            "{{ $d := dict }}{{ range until 40 }}{{ $d = dict \"a\" $d \"b\" $d }}{{ end }}{{ $_ := set (dict) \"x\" $d }}",
+            Limit::Size,
+        ),
+        (
+            "{{ $d := dict }}{{ range until 40 }}{{ $d = dict \"a\" $d \"b\" $d }}{{ end }}{{ print $d }}",
+            Limit::Bytes,
+        ),
+    ] {
+        let error = with_template(text).render(&limits()).expect_err(text);
+        assert_eq!(error.fault, RenderFault::Limit(wanted), "{text}: {error}");
+    }
+}
+
+#[test]
+fn endless_recursion_ends_as_in_helm() {
+    let text = "{{ define \"a\" }}{{ include \"a\" . }}{{ end }}{{ include \"a\" . }}";
+    let error = with_template(text).render(&RenderInput::default()).expect_err("recursion");
+    assert!(error.to_string().contains("nested reference name: a"), "{}", error.message.len());
+    let text = "{{ define \"a\" }}{{ template \"a\" . }}{{ end }}{{ template \"a\" . }}";
+    let error = with_template(text).render(&RenderInput::default()).expect_err("recursion");
+    assert_eq!(error.fault, RenderFault::Limit(Limit::Depth));
+    assert!(error.to_string().contains("nest deeper than"), "{error}");
+}
+
+#[test]
+fn deep_source_is_refused() {
+    for text in ["{{ if 1 }}".repeat(5_000), format!("{{{{ {}1{} }}}}", "(".repeat(5_000), ")".repeat(5_000))]
+    {
+        let error = with_template(&text).render(&RenderInput::default()).expect_err("depth");
+        assert_eq!(error.fault, RenderFault::Parse);
+        assert!(error.to_string().contains("nested deeper than 200 levels"), "{error}");
+    }
+}
+
+#[test]
+fn yaml_bombs_are_refused() {
+    let mut bomb = String::from("a0: &a0 [x,x,x,x,x,x,x,x,x]\n");
+    for level in 1..12 {
+        let inner = vec![format!("*a{}", level - 1); 9].join(",");
+        bomb.extend(["a", &level.to_string(), ": &a", &level.to_string(), " [", &inner, "]\n"]);
+    }
+    for text in [
+        bomb,
+        "[".repeat(100_000),
+        "- ".repeat(100_000),
+        "{a: ".repeat(100_000),
+        "a:\n".repeat(10) + &"? ".repeat(50_000),
+    ] {
+        let error = Values::parse(text.as_bytes()).expect_err("a bomb");
+        assert!(error.limit, "{error}");
+        assert!(parse_documents(text.as_bytes()).is_err());
+    }
+    let many = "a\n---\n".repeat(30_000);
+    assert!(parse_documents(many.as_bytes()).expect_err("too many").to_string().contains("20000 documents"));
+}
+
+#[test]
+fn archives_cannot_leave_their_folder_or_grow() {
+    let good = read_folder(&folder().join("corpus/created-by-4"));
+    assert!(Chart::from_archive(&fleet::pack("demo", &good)).is_ok());
+    let with = |path: &str| {
+        let gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        let mut archive = tar::Builder::new(gzip);
+        let mut header = tar::Header::new_gnu();
+        let name = path.as_bytes();
+        header
+            .as_gnu_mut()
+            .expect("a header")
+            .name
+            .get_mut(..name.len())
+            .expect("short")
+            .copy_from_slice(name);
+        header.set_size(1);
+        header.set_cksum();
+        archive.append(&header, &b"x"[..]).expect("an entry");
+        archive.into_inner().and_then(flate2::write::GzEncoder::finish).expect("an archive")
+    };
+    for (path, wanted) in [
+        ("/etc/passwd", "absolute paths"),
+        ("demo/../../x", "parent directory"),
+        ("../x", "parent directory"),
+        ("demo\\..\\x", "parent directory"),
+        ("Chart.yaml", "not in base directory"),
+    ] {
+        let error = Chart::from_archive(&with(path)).expect_err("a bad path").to_string();
+        assert!(error.contains(wanted), "{path}: {error}");
+    }
+    let mut large = good;
+    large.insert("big".to_owned(), vec![0; 6 << 20]);
+    let error = Chart::from_archive(&fleet::pack("demo", &large)).expect_err("too large").to_string();
+    assert!(error.contains("larger than the maximum file size"), "{error}");
+}
+
+/// Changes some bytes of a text.
+fn damaged(dice: &mut Dice, bytes: &[u8]) -> Vec<u8> {
+    const PIECES: [&[u8]; 16] = [
+        b"{{", b"}}", b"{{-", b"(", b")", b"\n", b": ", b"- ", b"\t", b"|", b"&a ", b"*a", b"\"", b"\xff",
+        b"---\n", b"9",
+    ];
+    let mut out = bytes.to_vec();
+    for _ in 0..=dice.below(4) {
+        let place = usize::try_from(dice.below(out.len() as u64 + 1)).expect("small");
+        match dice.below(3) {
+            0 => out.truncate(place),
+            1 => {
+                let piece = PIECES[usize::try_from(dice.below(16)).expect("small")];
+                out.splice(place..place, piece.iter().copied());
+            }
+            _ if place < out.len() => {
+                out.remove(place);
+            }
+            _ => {}
+        }
+    }
+    out
+}
+
+#[test]
+fn damaged_charts_never_panic() {
+    let mut dice = Dice::new(42);
+    let good = fleet::umbrella(3).files;
+    let names: Vec<&String> = good.keys().collect();
+    let packed = fleet::pack("demo", &good);
+    let mut rendered = 0;
+    for _ in 0..150 {
+        let mut files = good.clone();
+        let name = names[usize::try_from(dice.below(names.len() as u64)).expect("small")];
+        files.insert(name.clone(), damaged(&mut dice, &good[name]));
+        let chart = Chart::from_files(files.into_iter().map(|(name, bytes)| (name, Arc::from(bytes))));
+        if let Ok(chart) = chart {
+            rendered += usize::from(chart.render(&limits()).is_ok());
+        }
+        let _ = Chart::from_archive(&damaged(&mut dice, &packed));
+    }
+    assert!(rendered > 10, "only {rendered} of 150 could still be rendered");
+}
+
+#[test]
+fn damaged_values_and_expressions_never_panic() {
+    let mut dice = Dice::new(7);
+    let yaml = b"a: &x {b: [1, 'two', \"three\\n\"], c: |+\n  text\n  more\n\n}\nd: !!binary aGk=\n<<: *x\ne: >-\n  folded\n  text\n";
+    for _ in 0..8_000 {
+        let text = damaged(&mut dice, yaml);
+        if let (Ok(values), Ok(text)) = (Values::parse(&text), std::str::from_utf8(&text)) {
+            let _ = values.set(text, SetKind::Typed);
+        }
+        let _ = parse_documents(&text);
+    }
+    for _ in 0..8_000 {
+        let text = damaged(&mut dice, b"a.b[0].c=1,d={x,y},e=\\,f,g[3]=null");
+        if let Ok(text) = std::str::from_utf8(&text) {
+            for kind in [SetKind::Typed, SetKind::Text, SetKind::Json, SetKind::Literal] {
+                let _ = Values::default().set(text, kind);
+            }
+        }
+    }
+}
