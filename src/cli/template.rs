@@ -10,7 +10,7 @@ use crate::helm::{Capabilities, Chart, Compat, RenderError, RenderInput, SetKind
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 /// Arguments of `moorline template`.
 #[derive(Debug, clap::Args)]
-pub struct TemplateArguments {
+pub(super) struct TemplateArguments {
     /// The release's name; it may be left out.
     #[arg(value_names = ["NAME", "CHART"], num_args = 1..=2, required = true)]
     pub name_and_chart: Vec<String>,
@@ -75,7 +75,7 @@ fn parse_compat(text: &str) -> Result<Compat, String> {
 
 /// What differs from run to run; the caller reads the clock and the system's entropy.
 #[derive(Clone, Copy, Debug)]
-pub struct Chance {
+pub(super) struct Chance {
     /// Where random values come from.
     pub seed: [u8; 32],
     /// Seconds since 1970.
@@ -84,7 +84,7 @@ pub struct Chance {
 
 /// Why nothing was printed.
 #[derive(Debug, thiserror::Error)]
-pub enum TemplateError {
+pub(super) enum TemplateError {
     /// A file cannot be read.
     #[error("cannot read {path}")]
     Read {
@@ -114,7 +114,7 @@ pub enum TemplateError {
 /// Renders a chart and writes what `helm template` would print.
 ///
 /// Notices go to `notices` as they come up.
-pub fn run(
+pub(super) fn run(
     arguments: &TemplateArguments,
     chance: Chance,
     out: &mut dyn Write,

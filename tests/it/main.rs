@@ -1,5 +1,5 @@
 //! The quick tier's integration tests: one binary, no real parts.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should say where")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 mod architecture;
 mod config_repository;

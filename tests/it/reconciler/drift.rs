@@ -6,13 +6,15 @@ use serde_json::{Value, json};
 const WEB: &str = "apps|Deployment|blue-dev|web";
 const CONFIG: &str = "|ConfigMap|blue-dev|web";
 
+/// An object and what somebody does to it.
+type Change<'a> = (&'a str, &'a dyn Fn(&mut Value));
+
 #[tokio::test(start_paused = true)]
 async fn edits_removals_and_deletions_are_healed_with_one_write_each() {
     let shop = Shop::new();
     let cluster = shop.world.cluster.clone();
     shop.daemon(|mut board| async move {
         shown(&mut board, all_green).await;
-        type Change<'a> = (&'a str, &'a dyn Fn(&mut Value));
         let changes: [Change<'_>; 4] = [
             (CONFIG, &|object| object["data"]["value"] = json!("hacked")),
             (WEB, &|object| object["spec"]["replicas"] = json!(9)),
