@@ -167,6 +167,7 @@ fn has_large_repeat(pattern: &[u8]) -> bool {
 }
 
 /// Go's words for the common mistakes in a pattern.
+#[expect(clippy::collapsible_match, reason = "one case per mistake, in the order Go finds them")]
 fn explain(pattern: &str) -> String {
     let mut depth = 0_i64;
     let mut characters = pattern.char_indices().peekable();
