@@ -84,6 +84,9 @@ fn step_lines(step: &Step) -> Vec<String> {
             })
             .collect(),
         Step::AwaitHealth { wave, .. } => vec![format!("wait for the health of wave {wave}")],
+        Step::RemoveExtras { objects } => {
+            objects.iter().map(|(id, fields)| format!("remove {} from {id}", fields.join(", "))).collect()
+        }
         Step::Delete { objects } => objects.iter().map(|object| format!("delete {}", object.id)).collect(),
         Step::SwitchHead { rollout, leaving } => {
             let mut lines = vec![format!("note rollout {rollout} as deployed")];

@@ -101,6 +101,7 @@ impl Execution<'_> {
             Step::DryRun { objects } => self.dry_run(objects).await,
             Step::Apply { objects, .. } => self.apply_all(objects).await,
             Step::AwaitHealth { .. } => Err(Stop::Waiting),
+            Step::RemoveExtras { objects } => self.remove_extras(objects).await,
             Step::Delete { objects } => self.delete_all(objects).await,
             Step::SwitchHead { rollout, leaving } => self.switch_head(application, *rollout, leaving).await,
             Step::Block { rollout, diagnosis, suspects } => {
@@ -306,6 +307,24 @@ impl Execution<'_> {
                 self.progress.note_heal(&object.id, signature, self.now);
             }
         }
+    }
+
+    async fn remove_extras(&mut self, objects: &[(ResourceId, Vec<String>)]) -> Result<(), Stop> {
+        for (id, fields) in objects {
+            let Some(live) = self.live.get(id) else { continue };
+            // Only from the object as it was seen: somebody may have changed it since.
+            let version = json!({"op": "replace", "path": "/metadata/resourceVersion", "value": live.resource_version.as_str()});
+            let removals = fields.iter().map(|field| json!({"op": "remove", "path": field}));
+            let patch: Vec<Value> = std::iter::once(version).chain(removals).collect();
+            self.writes += 1;
+            match self.cluster.patch(id, None, &Value::Array(patch)).await {
+                Ok(object) => {
+                    self.live.learn(&object);
+                }
+                Err(error) => return Err(self.fail(Some(id.clone()), &error)),
+            }
+        }
+        Ok(())
     }
 
     async fn delete_all(&mut self, objects: &[DeleteObject]) -> Result<(), Stop> {

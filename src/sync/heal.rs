@@ -61,3 +61,26 @@ pub(super) fn terminating(facts: &Facts<'_>, id: &ResourceId) -> HoldReason {
     let finalizers = facts.live.get(id).and_then(|live| live.terminating.clone()).unwrap_or_default();
     HoldReason::Terminating { object: id.clone(), finalizers }
 }
+
+/// Fields under spec or data that kubectl-like managers added to deployed objects, for `sync.extras: remove`.
+/// A restart is no edit. Items of lists are left alone: a JSON pointer cannot name them safely.
+pub(super) fn unwanted_extras(facts: &Facts<'_>) -> Vec<(ResourceId, Vec<String>)> {
+    const RESTART: &str = "/kubectl.kubernetes.io~1restartedAt";
+    let unwanted = |extra: &&crate::model::drift::ExtraField| {
+        let place = ["/spec/", "/data/", "/stringData/"].iter().any(|place| extra.field.starts_with(place));
+        place
+            && extra.manager.starts_with("kubectl")
+            && !extra.field.contains('[')
+            && !extra.field.ends_with(RESTART)
+    };
+    let owned = facts.head.iter().flat_map(|head| head.objects.keys());
+    owned
+        .filter(|id| !facts.scaled.contains(*id))
+        .filter_map(|id| {
+            let live = facts.live.get(id).filter(|live| live.terminating.is_none())?;
+            let fields: Vec<String> =
+                live.extras.iter().filter(unwanted).map(|extra| extra.field.clone()).collect();
+            (!fields.is_empty()).then(|| (id.clone(), fields))
+        })
+        .collect()
+}

@@ -17,7 +17,7 @@ use crate::model::health::HealthStatus;
 use crate::model::hold::HoldReason;
 use crate::model::inventory::Slot;
 use crate::model::name::{ApplicationId, NamespaceName};
-use crate::model::policy::OnFailure;
+use crate::model::policy::{Extras, OnFailure};
 use crate::model::resource::ResourceId;
 
 /// Why an object is applied.
@@ -116,6 +116,11 @@ pub enum Step {
         wave: i32,
         /// What is waited for, and what it says.
         waiting: Vec<(ResourceId, String)>,
+    },
+    /// Takes away fields that people added by hand.
+    RemoveExtras {
+        /// The objects with the JSON pointers of the fields.
+        objects: Vec<(ResourceId, Vec<String>)>,
     },
     /// Deletes objects one after the other.
     Delete {
@@ -262,6 +267,12 @@ fn steady(facts: &Facts<'_>, wanted: Option<&WantedVersion>, plan: &mut SyncPlan
         plan.steps.push(Step::Unblock);
     }
     heal_if_allowed(facts, ApplyReason::Heal, plan);
+    if facts.policy().extras == Extras::Remove && facts.progress.may_try(facts.now) {
+        let objects = super::heal::unwanted_extras(facts);
+        if !objects.is_empty() {
+            plan.steps.push(Step::RemoveExtras { objects });
+        }
+    }
     if let Some(wanted) = wanted {
         prune_leaving(facts, wanted, plan);
     }

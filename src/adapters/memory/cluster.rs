@@ -460,6 +460,13 @@ impl ClusterWrite for MemoryCluster {
                     }
                 }
             }
+            // As the API server does: nobody owns a field that is gone. A patch of managedFields stands as it is.
+            if !patch.to_string().contains("managedFields") {
+                let there = leaves(&object);
+                let mut owners = managers(&object);
+                owners.values_mut().for_each(|owned| owned.retain(|path| there.contains_key(path)));
+                write_managers(&mut object, &owners);
+            }
             inner.writes.push(format!("patch {id}"));
             Ok(inner.store(id.clone(), object))
         })

@@ -198,3 +198,32 @@ async fn replicas_belong_to_the_autoscaler_that_targets_the_object() {
     shop.once().await;
     assert_eq!(shop.object(WEB)["spec"]["replicas"], 7, "a heal leaves it alone");
 }
+
+#[tokio::test(start_paused = true)]
+async fn extras_of_people_go_where_the_policy_says_so() {
+    let shop = Shop::new();
+    shop.write("services/web.yaml", "team: blue\nmanifests: {path: k8s/web}\nsync: {extras: remove}\n");
+    shop.commit();
+    shop.once().await;
+    let cluster = &shop.world.cluster;
+    let add = |object: &mut Value| {
+        object["data"]["mine"] = json!("x");
+        object["metadata"]["annotations"]["example.com/owner"] = json!("ann");
+    };
+    cluster.meddle("kubectl-edit", CONFIG, add);
+    cluster.meddle("kubectl-edit", "|ConfigMap|blue-dev|api", add);
+    cluster.meddle("some-controller", WEB, |object| object["spec"]["paused"] = json!(false));
+    let outcome = shop.once().await;
+    assert!(all_green(&outcome.board), "{:#?}", outcome.board);
+    assert_eq!(shop.object(CONFIG)["data"], json!({"value": "1"}));
+    assert_eq!(
+        shop.object(CONFIG)["metadata"]["annotations"]["example.com/owner"],
+        "ann",
+        "only spec and data"
+    );
+    assert_eq!(shop.object("|ConfigMap|blue-dev|api")["data"]["mine"], "x", "only where the policy says so");
+    assert_eq!(shop.object(WEB)["spec"]["paused"], false, "only what people did by hand");
+    let writes = cluster.writes().len();
+    shop.once().await;
+    assert_eq!(cluster.writes().len(), writes);
+}
