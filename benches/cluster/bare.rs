@@ -34,7 +34,10 @@ pub(crate) fn paths(object: &Value) -> (String, String) {
 
 pub(crate) async fn send(client: &Client, method: &str, url: &str, media: &str, body: Vec<u8>) -> Value {
     let request = Request::builder().method(method).uri(url).header(http::header::CONTENT_TYPE, media);
-    client.request(request.body(body).unwrap()).await.unwrap_or_else(|error| panic!("{method} {url}: {error}"))
+    client
+        .request(request.body(body).unwrap())
+        .await
+        .unwrap_or_else(|error| panic!("{method} {url}: {error}"))
 }
 
 /// One server-side apply.
@@ -49,7 +52,8 @@ pub(crate) async fn sync(plane: &ControlPlane, name: &str, applications: usize, 
     let client = client(plane, "bare/1").await;
     for namespace in fleet::namespaces(name).into_iter().chain([format!("{name}-moorline")]) {
         let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
-        send(&client, "POST", "/api/v1/namespaces", "application/json", object.to_string().into_bytes()).await;
+        send(&client, "POST", "/api/v1/namespaces", "application/json", object.to_string().into_bytes())
+            .await;
     }
     let started = Instant::now();
     let client = Arc::new(client);

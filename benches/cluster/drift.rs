@@ -71,7 +71,12 @@ pub(crate) async fn compare(plane: &ControlPlane, ours: &Fleet, trials: usize) {
     let report = |name: String, times: &mut Vec<f64>| {
         times.sort_by(f64::total_cmp);
         let (p50, p99) = (quantile(times, 0.5), quantile(times, 0.99));
-        println!("  {name}: n {} p50 {p50:.1} p90 {:.1} p99 {p99:.1} max {:.1}", times.len(), quantile(times, 0.9), quantile(times, 1.0));
+        println!(
+            "  {name}: n {} p50 {p50:.1} p90 {:.1} p99 {p99:.1} max {:.1}",
+            times.len(),
+            quantile(times, 0.9),
+            quantile(times, 1.0)
+        );
         (p50, p99)
     };
     for ((who, way), mut times) in times {

@@ -183,8 +183,9 @@ fn quiet_minute(plane: &ControlPlane, daemon: &Process) {
 
 /// A commit that changes one ConfigMap of one application, with a daemon that polls each second.
 fn one_commit(plane: &ControlPlane, fleet: &Fleet) {
-    let daemon =
-        Process::start(fleet.with_data("polling").command(plane, &["run", "--listen", "off", "--poll", "1s"]));
+    let daemon = Process::start(
+        fleet.with_data("polling").command(plane, &["run", "--listen", "off", "--poll", "1s"]),
+    );
     Audit::of(plane).settle();
     let mut delays = Vec::new();
     for trial in 0..5 {

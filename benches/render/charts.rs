@@ -20,7 +20,8 @@ type Files = Vec<(String, Arc<[u8]>)>;
 
 pub(crate) fn measure() {
     println!("== render, cold from bytes in memory, beside the process `helm template`; medians of {PAIRS}");
-    let helm = std::env::var("MOORLINE_HELM4").unwrap_or_else(|_| panic!("MOORLINE_HELM4 is not set: run tests/bench"));
+    let helm = std::env::var("MOORLINE_HELM4")
+        .unwrap_or_else(|_| panic!("MOORLINE_HELM4 is not set: run tests/bench"));
     let folder = tempfile::tempdir().unwrap();
     let create = |place: &Path| {
         let made = Command::new(&helm).arg("create").arg(place).output().unwrap();
@@ -60,7 +61,9 @@ fn pair(helm: &str, what: &str, place: &Path) {
         let (one, _) = timed(|| template().stdout(Stdio::null()).status().unwrap());
         let renders = (0..REPETITIONS).map(|_| timed(|| cold().to_helm_output()).0).collect();
         let renders = median(renders);
-        warm.push(median((0..REPETITIONS).map(|_| timed(|| parsed.render(&input).unwrap().to_helm_output()).0).collect()));
+        warm.push(median(
+            (0..REPETITIONS).map(|_| timed(|| parsed.render(&input).unwrap().to_helm_output()).0).collect(),
+        ));
         process.push(one);
         ours.push(renders);
         ratios.push(one.as_secs_f64() / renders.as_secs_f64());

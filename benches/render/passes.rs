@@ -35,7 +35,10 @@ fn world(applications: usize) -> MemoryWorld {
     )];
     for number in 0..applications {
         let name = format!("app-{number:04}");
-        files.push((format!("services/{name}.yaml"), format!("team: blue\nmanifests: {{path: k8s/{name}}}\n")));
+        files.push((
+            format!("services/{name}.yaml"),
+            format!("team: blue\nmanifests: {{path: k8s/{name}}}\n"),
+        ));
         files.push((format!("environments/e{}/{name}.yaml", number % 4), String::new()));
         files.push((format!("k8s/{name}/all.yaml"), objects(&name, "green")));
     }
@@ -46,7 +49,8 @@ fn world(applications: usize) -> MemoryWorld {
 
 fn once(world: &MemoryWorld) -> Outcome {
     // Time is paused: what would wait does not, and only work is measured.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     let options = Options {
         config: config(),
         config_branch: None,
@@ -86,8 +90,16 @@ pub(crate) fn measure() {
         firsts.push((applications as f64, cold));
         seconds.push((applications as f64, quiet));
     }
-    println!("growth exponent 10 → 1,000: first pass {:.2}, second pass {:.2}", exponent(&firsts), exponent(&seconds));
-    println!("growth exponent 100 → 1,000: first pass {:.2}, second pass {:.2}", exponent(&firsts[1..]), exponent(&seconds[1..]));
+    println!(
+        "growth exponent 10 → 1,000: first pass {:.2}, second pass {:.2}",
+        exponent(&firsts),
+        exponent(&seconds)
+    );
+    println!(
+        "growth exponent 100 → 1,000: first pass {:.2}, second pass {:.2}",
+        exponent(&firsts[1..]),
+        exponent(&seconds[1..])
+    );
 }
 
 /// The slope of the logarithms.
