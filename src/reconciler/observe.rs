@@ -128,7 +128,7 @@ type TreeKey = (RepositoryUrl, RepositoryPath);
 pub struct Observer {
     world: World,
     options: Options,
-    config: Option<ConfigState>,
+    config: Option<Arc<ConfigState>>,
     references: HashMap<RepositoryUrl, Result<References, Arc<SourceError>>>,
     trees: HashMap<TreeKey, (CommitSha, FileTree)>,
     paths: HashMap<ApplicationId, (CommitSha, Digest)>,
@@ -151,7 +151,7 @@ impl Observer {
 
     /// The config repository as last read.
     pub fn config(&self) -> Option<&ConfigState> {
-        self.config.as_ref()
+        self.config.as_deref()
     }
 
     /// Every repository that was asked for its references.
@@ -182,7 +182,7 @@ impl Observer {
             .await
             .map_err(|error| source_hold(&url, &error))?;
         let repository = Arc::new(ConfigRepository::read(&tree));
-        self.config = Some(ConfigState { commit, tree, repository });
+        self.config = Some(Arc::new(ConfigState { commit, tree, repository }));
         Ok(())
     }
 
@@ -249,7 +249,7 @@ impl Observer {
 
     async fn read_environments(
         &mut self,
-        config: &ConfigState,
+        config: &Arc<ConfigState>,
         deployed: &BTreeMap<ApplicationId, CommitSha>,
         views: &ClusterViews<'_>,
         reading: &mut Reading,
@@ -263,7 +263,8 @@ impl Observer {
             reading.held.extend(faults.map(fault_hold));
             return;
         }
-        let mut all: Vec<(Application, ConfigState)> = Vec::new();
+        // A tree has every file of the repository: one for all, never one for each.
+        let mut all: Vec<(Application, Arc<ConfigState>)> = Vec::new();
         let names: Vec<EnvironmentName> = repository.environments.keys().cloned().collect();
         for name in names.iter().filter(|name| self.options.includes(name)) {
             match self.environment_at(config, name).await {
@@ -302,9 +303,9 @@ impl Observer {
     /// The config repository for an environment: another revision if it asks for one.
     async fn environment_at(
         &self,
-        config: &ConfigState,
+        config: &Arc<ConfigState>,
         name: &EnvironmentName,
-    ) -> Result<ConfigState, HoldReason> {
+    ) -> Result<Arc<ConfigState>, HoldReason> {
         let settings = &config.repository.environments[name].settings;
         let Some(revision) = &settings.revision else {
             return Ok(config.clone());
@@ -326,14 +327,14 @@ impl Observer {
             tree.insert("moorline.yaml".to_owned(), file.clone());
         }
         let repository = Arc::new(ConfigRepository::read(&tree));
-        Ok(ConfigState { commit, tree, repository })
+        Ok(Arc::new(ConfigState { commit, tree, repository }))
     }
 
     /// Finds the commit and files of an application; nothing if it was never promoted.
     async fn prepare(
         &mut self,
         application: Application,
-        config: &ConfigState,
+        config: &Arc<ConfigState>,
         deployed: Option<CommitSha>,
     ) -> Result<Option<Prepared>, HoldReason> {
         self.refuse_local(&application)?;
@@ -547,10 +548,10 @@ impl Observer {
 
 /// Lists the applications of one environment, and what holds those that cannot be prepared.
 fn list_environment(
-    config: &ConfigState,
+    config: &Arc<ConfigState>,
     name: &EnvironmentName,
     reading: &mut Reading,
-    all: &mut Vec<(Application, ConfigState)>,
+    all: &mut Vec<(Application, Arc<ConfigState>)>,
 ) {
     let repository = &config.repository;
     let own = |fault: &&Fault| match &fault.scope {

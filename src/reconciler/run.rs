@@ -36,6 +36,9 @@ use crate::sync::{Progress, SyncPlan, Wanted};
 const PARALLEL_TICKS: usize = 32;
 /// A pass that waits for an API that does not come back ends after this.
 const PATIENCE: Duration = Duration::from_mins(2);
+/// While applications are worked on, the whole is looked at this often: to show it, and for what is late. Each look
+/// costs as much as there are applications, so it cannot follow every event.
+const LOOK: Duration = Duration::from_millis(100);
 /// The longest time that running ticks get to end after a signal.
 const GRACE: Duration = Duration::from_secs(8);
 
@@ -144,6 +147,7 @@ struct Reconciler {
     events: UnboundedSender<Event>,
     board: watch::Sender<Arc<Board>>,
     next_poll: Timestamp,
+    next_look: Timestamp,
     failing_since: Option<Timestamp>,
     writes: usize,
 }
@@ -178,6 +182,7 @@ impl Reconciler {
             events,
             board,
             next_poll,
+            next_look: next_poll,
             failing_since: None,
             writes: 0,
         }
@@ -193,9 +198,12 @@ impl Reconciler {
                 }
             }
             self.dispatch();
-            self.publish();
-            if self.mode == RunMode::Once && self.is_done() {
-                return;
+            if self.is_settled() || self.world.clock.now() >= self.next_look {
+                self.publish();
+                if self.mode == RunMode::Once && self.is_done() {
+                    return;
+                }
+                self.next_look = self.world.clock.now().checked_add(LOOK).unwrap_or(Timestamp::MAX);
             }
             let pause = self.pause();
             tokio::select! {
@@ -244,8 +252,16 @@ impl Reconciler {
         }
     }
 
+    /// Whether no application is worked on or about to be.
+    fn is_settled(&self) -> bool {
+        self.busy.is_empty() && self.dirty.is_empty()
+    }
+
     /// How long to sleep if nothing happens: until the next poll or the next try of an application.
     fn pause(&self) -> Duration {
+        if !self.is_settled() {
+            return LOOK;
+        }
         let now = self.world.clock.now();
         let wakes = self
             .applications
@@ -807,7 +823,7 @@ impl Reconciler {
 
     fn is_done(&mut self) -> bool {
         let now = self.world.clock.now();
-        let busy = !self.busy.is_empty() || !self.dirty.is_empty();
+        let busy = !self.is_settled();
         let unknown =
             self.applications.values().any(|one| one.plan.as_ref().is_some_and(|plan| !plan.informed));
         let moving = self.applications.values().any(|one| one.moving);

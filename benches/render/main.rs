@@ -1,0 +1,38 @@
+//! Benchmarks without a cluster: what a render costs beside the real `helm template`, and what a whole pass costs
+//! over the world in memory, by the number of applications.
+//!
+//! Usage: `cargo bench --bench render -- [charts|passes]`; charts need `MOORLINE_HELM4` (`tests/bench` gives it).
+
+#![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on panics")]
+
+mod charts;
+mod passes;
+
+use std::time::{Duration, Instant};
+
+fn main() {
+    let what = std::env::args().skip(1).find(|argument| argument != "--bench");
+    let wants = |name: &str| what.as_deref().is_none_or(|what| what == name);
+    if wants("charts") {
+        charts::measure();
+    }
+    if wants("passes") {
+        passes::measure();
+    }
+}
+
+fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {
+    let started = Instant::now();
+    let made = std::hint::black_box(work());
+    (started.elapsed(), made)
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
