@@ -17,8 +17,7 @@ pub(crate) const KINDS: [&str; 6] =
     ["ServiceAccount", "Secret", "ConfigMap", "Role", "Service", "Deployment"];
 
 pub(crate) struct Fleet {
-    folder: std::rc::Rc<TempDir>,
-    data: String,
+    folder: TempDir,
     pub(crate) name: String,
     applications: usize,
     config: BareRepository,
@@ -90,7 +89,7 @@ fn manifest_path(application: usize) -> String {
 
 impl Fleet {
     pub(crate) fn create(fleet: &str, applications: usize) -> Self {
-        let folder = std::rc::Rc::new(tempfile::tempdir().unwrap());
+        let folder = tempfile::tempdir().unwrap();
         let config = BareRepository::create(&folder.path().join("config.git"));
         let state = BareRepository::create(&folder.path().join("state.git"));
         let environments: String = (0..ENVIRONMENTS)
@@ -110,19 +109,7 @@ impl Fleet {
         let files: Vec<(&str, &str)> =
             files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
         config.commit("main", &files);
-        Self { folder, data: "data".to_owned(), name: fleet.to_owned(), applications, config, state }
-    }
-
-    /// The same fleet for a second program.
-    pub(crate) fn with_data(&self, data: &str) -> Self {
-        Self {
-            folder: self.folder.clone(),
-            data: data.to_owned(),
-            name: self.name.clone(),
-            applications: self.applications,
-            config: self.config.clone(),
-            state: self.state.clone(),
-        }
+        Self { folder, name: fleet.to_owned(), applications, config, state }
     }
 
     pub(crate) fn objects(&self) -> usize {
@@ -138,9 +125,9 @@ impl Fleet {
         let mut command = Command::new(env!("CARGO_BIN_EXE_moorline"));
         command.args(arguments).arg("--config").arg(self.config.path()).arg("--state").arg(self.state.path());
         command.arg("--kubeconfig").arg(plane.kubeconfig());
-        command.arg("--data-dir").arg(self.folder.path().join(&self.data));
+        command.arg("--data-dir").arg(self.folder.path().join("data"));
         command.args(["--own-namespace", &format!("{}-moorline", self.name)]);
-        let log = std::fs::File::create(self.folder.path().join(format!("{}.log", self.data))).unwrap();
+        let log = std::fs::File::create(self.folder.path().join("log")).unwrap();
         command.stdout(Stdio::null()).stderr(log);
         command
     }
