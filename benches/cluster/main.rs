@@ -5,6 +5,11 @@
 //! with the parts of `tests/install` in the environment; `tests/bench` does all that.
 
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::disallowed_methods,
+    reason = "a benchmark reads the clock, and its counts are far below 2^52"
+)]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on panics")]
 
 mod bare;

@@ -3,6 +3,7 @@
 //!
 //! Usage: `cargo bench --bench render -- [charts|passes]`; charts need `MOORLINE_HELM4` (`tests/bench` gives it).
 
+#![expect(clippy::cast_precision_loss, reason = "counts of a benchmark are far below 2^52")]
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on panics")]
 

@@ -56,7 +56,7 @@ fn once(world: &MemoryWorld) -> Outcome {
         config_branch: None,
         own_namespace: "moorline".parse().unwrap(),
         environments: Vec::new(),
-        poll: Duration::from_secs(60),
+        poll: Duration::from_mins(1),
         dry_run: false,
         revision: None,
         as_helm: false,

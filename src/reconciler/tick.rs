@@ -251,7 +251,10 @@ impl Tick {
         let Some(namespace) = self.namespace() else {
             return Ok(());
         };
-        if !self.namespace_known || !self.is_rollout() {
+        // Whatever lives in the namespace proves that it is there; one that is being deleted refuses the write.
+        let inside = |id: &ResourceId| id.namespace.as_deref() == Some(namespace.as_str());
+        let proven = self.is_rollout() && self.namespace_known || seen.live.keys().any(inside);
+        if !proven {
             seen.namespace_exists = self.cluster.get(&namespace_id(&namespace), None).await?.is_some();
         }
         if !self.is_rollout() {
