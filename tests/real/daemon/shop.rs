@@ -250,6 +250,83 @@ impl Shop {
     }
 }
 
+#[allow(dead_code, reason = "the file is included by several tests, and not all use all of it")]
+impl Shop {
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// A folder that goes with the shop.
+    pub(super) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    pub(super) fn data_folder(&self) -> PathBuf {
+        self.data()
+    }
+
+    pub(super) fn kubeconfig(&self) -> PathBuf {
+        self.plane.kubeconfig()
+    }
+
+    /// The head of the config repository.
+    pub(super) fn config_commit(&self) -> String {
+        self.config.git(&["rev-parse", "main"])
+    }
+
+    /// Takes every file out of the config repository for which the test says so, and commits that.
+    pub(super) fn remove(&self, goes: impl Fn(&str) -> bool) {
+        let mut files = self.files.lock().unwrap();
+        files.retain(|path, _| !goes(path));
+        self.config.git(&["read-tree", "main"]);
+        for path in self.config.git(&["ls-files"]).lines().filter(|path| goes(path)) {
+            self.config.git(&["update-index", "--force-remove", path]);
+        }
+        let tree = self.config.git(&["write-tree"]);
+        let person = ["-c", "user.name=A", "-c", "user.email=a@example.com"];
+        let commit = ["commit-tree", "-p", "main", "-m", "remove", &tree];
+        let commit = self.config.git(&[&person[..], &commit[..]].concat());
+        self.config.git(&["update-ref", "refs/heads/main", &commit]);
+    }
+
+    /// The program with all flags of the shop, for a test that changes more of the call.
+    pub(super) fn program(&self, arguments: &[&str]) -> Command {
+        self.command(arguments)
+    }
+
+    /// Starts the daemon for the environment dev.
+    pub(super) fn daemon_of_dev(&self) -> Daemon {
+        let log = std::fs::File::create(self.folder.path().join("daemon.log")).unwrap();
+        let arguments = ["run", "--poll", "1s", "--listen", "off", "--environment", "dev"];
+        Daemon(self.command(&arguments).stdout(Stdio::null()).stderr(log).spawn().unwrap())
+    }
+
+    pub(super) fn daemon_log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("daemon.log")).unwrap()
+    }
+}
+
+#[allow(dead_code, reason = "the file is included by several tests, and not all use all of it")]
+impl Output {
+    /// Runs a program to its end.
+    pub(super) fn of(command: &mut Command) -> Self {
+        let output = command.output().unwrap();
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    pub(super) fn stdout(&self) -> &str {
+        &self.stdout
+    }
+
+    pub(super) fn stderr(&self) -> &str {
+        &self.stderr
+    }
+}
+
 pub(super) struct Audit<'a> {
     shop: &'a Shop,
     log: AuditLog,
