@@ -7,8 +7,11 @@ use crate::commands::shop::Shop;
 
 fn assert_nothing_deleted(shop: &Shop) {
     let requests = shop.audit_of_instance();
-    let deletes: Vec<_> =
-        requests.iter().filter(|request| request.verb.starts_with("delete")).map(|request| &request.uri).collect();
+    let deletes: Vec<_> = requests
+        .iter()
+        .filter(|request| request.verb.starts_with("delete"))
+        .map(|request| &request.uri)
+        .collect();
     assert!(deletes.is_empty(), "{deletes:?}");
     let list = shop.kubectl(&["-n", &shop.namespace("dev"), "get", "deployments", "-o", "name"]);
     assert_eq!(list.lines().count(), 4, "{list}");
@@ -57,11 +60,14 @@ fn a_truncated_config_repository_deletes_nothing() {
     let shop = Shop::new("fewer");
     assert_eq!(once(&shop).code, 0);
     let services = ["api", "jobs", "worker"];
-    shop.remove(|path| services.iter().any(|name| path.ends_with(&format!("/{name}.yaml")) || path == format!("k8s/{name}")));
+    shop.remove(|path| {
+        services.iter().any(|name| path.ends_with(&format!("/{name}.yaml")) || path == format!("k8s/{name}"))
+    });
     let output = once(&shop);
     assert_eq!(output.code, 3, "{}", output.all());
     assert_nothing_deleted(&shop);
-    let held = statuses(&shop).iter().filter(|one| one["holds"].to_string().contains("EnvironmentShrunk")).count();
+    let held =
+        statuses(&shop).iter().filter(|one| one["holds"].to_string().contains("EnvironmentShrunk")).count();
     assert!(held >= 1, "{:?}", statuses(&shop));
 }
 

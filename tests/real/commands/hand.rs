@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::commands::shop::{Shop, deployment, eventually};
+use crate::commands::shop::{Output, Shop, deployment, eventually};
 use crate::commands::{hold, once};
 
 fn replicas(shop: &Shop) -> String {
@@ -19,7 +19,8 @@ fn config_maps(shop: &Shop) -> String {
 fn what_is_suspended_is_not_written_until_it_is_resumed() {
     let shop = Shop::new("suspend");
     assert_eq!(once(&shop).code, 0);
-    shop.succeed(&["suspend", "dev", "api", "--for", "2h", "--reason", "we look at a leak"]);
+    let suspend = ["suspend", "dev", "api", "--for", "2h", "--reason", "we look at a leak"];
+    assert_eq!(Output::of(shop.program(&suspend).env("MOORLINE_ACTOR", "ann")).code, 0);
     let daemon = shop.daemon_of_dev();
     // A change of another service tells that the daemon has seen the same moment.
     let healed = || {
@@ -42,7 +43,7 @@ fn what_is_suspended_is_not_written_until_it_is_resumed() {
 
     let status = shop.status("dev", "api");
     assert_eq!(status["suspended"]["reason"], "we look at a leak", "{status}");
-    assert!(status["suspended"]["until"].is_string() && status["suspended"]["actor"].is_string(), "{status}");
+    assert!(status["suspended"]["until"].is_string() && status["suspended"]["actor"] == "ann", "{status}");
     assert_eq!(status["sync"], "OutOfSync", "a suspended application is still judged: {status}");
     assert!(shop.status("dev", "worker")["suspended"].is_null());
     let text = shop.succeed(&["status", "dev", "api"]);
@@ -99,7 +100,9 @@ fn a_blocked_version_is_tried_again_when_somebody_says_so() {
 #[ignore = "needs the real parts: tests/run"]
 fn a_render_that_shrank_is_pruned_after_its_digest_was_confirmed() {
     let shop = Shop::new("confirm");
-    let objects = "a b c d".split(' ').map(|name| format!("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n"));
+    let objects = "a b c d"
+        .split(' ')
+        .map(|name| format!("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n"));
     shop.commit(&[("k8s/api/more.yaml", &objects.collect::<String>())]);
     assert_eq!(once(&shop).code, 0);
     let before = shop.audit();
@@ -133,7 +136,9 @@ fn a_render_that_shrank_is_pruned_after_its_digest_was_confirmed() {
     assert!(left.contains("/api") && !left.contains("/a\n") && !left.contains("/d\n"), "{left}");
 
     // Good for one execution: the same objects, brought back and taken away, are held again.
-    let objects = "a b c d".split(' ').map(|name| format!("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n"));
+    let objects = "a b c d"
+        .split(' ')
+        .map(|name| format!("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n"));
     shop.commit(&[("k8s/api/more.yaml", &objects.collect::<String>())]);
     assert_eq!(once(&shop).code, 0);
     shop.remove(|path| path == "k8s/api/more.yaml");

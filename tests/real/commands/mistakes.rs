@@ -29,30 +29,81 @@ fn each_mistake_gets_its_error_and_nothing_is_written() {
     let (nowhere, dead) = (nowhere.to_str().unwrap(), dead.to_str().unwrap());
     let own = format!("{}-moorline", shop.name());
     let with = |arguments: &[&str], config: &str, kubeconfig: &str| {
-        let common = ["--config", config, "--kubeconfig", kubeconfig, "--data-dir", data, "--own-namespace", &own];
+        let common =
+            ["--config", config, "--kubeconfig", kubeconfig, "--data-dir", data, "--own-namespace", &own];
         let arguments: Vec<&str> = arguments.iter().copied().chain(common).collect();
         program(&arguments)
     };
     let once = ["run", "--once"];
     let cases: Vec<(&str, Output, i32, Vec<&str>)> = vec![
-        ("no --config", program(&["run", "--once", "--data-dir", data]), 1, vec!["no config repository", "hint: ", "--config"]),
+        (
+            "no --config",
+            program(&["run", "--once", "--data-dir", data]),
+            1,
+            vec!["no config repository", "hint: ", "--config"],
+        ),
         ("no repository", with(&once, &plain, kubeconfig), 1, vec![&plain]),
         ("no folder", with(&once, nowhere, kubeconfig), 1, vec![nowhere]),
-        ("wrong --poll", with(&["run", "--poll", "soon"], config, kubeconfig), 1, vec!["--poll", "soon", "hint: "]),
+        (
+            "wrong --poll",
+            with(&["run", "--poll", "soon"], config, kubeconfig),
+            1,
+            vec!["--poll", "soon", "hint: "],
+        ),
         ("short --poll", with(&["run", "--poll", "1ms"], config, kubeconfig), 1, vec!["--poll", "1s"]),
-        ("unknown environment", with(&["run", "--once", "--environment", "def"], config, kubeconfig), 1, vec!["def", "dev"]),
-        ("unknown environment in status", with(&["status", "def"], config, kubeconfig), 1, vec!["def", "dev"]),
+        (
+            "unknown environment",
+            with(&["run", "--once", "--environment", "def"], config, kubeconfig),
+            1,
+            vec!["def", "dev"],
+        ),
+        (
+            "unknown environment in status",
+            with(&["status", "def"], config, kubeconfig),
+            1,
+            vec!["def", "dev"],
+        ),
         ("unknown environment in plan", with(&["plan", "def"], config, kubeconfig), 1, vec!["def", "dev"]),
-        ("unknown service in status", with(&["status", "dev", "wep"], config, kubeconfig), 1, vec!["wep", "web"]),
-        ("unknown environment in suspend", with(&["suspend", "def", "--reason", "x"], config, kubeconfig), 1, vec!["def", "dev"]),
-        ("unknown service in suspend", with(&["suspend", "dev", "wep", "--reason", "x"], config, kubeconfig), 1, vec!["wep", "web"]),
-        ("wrong --for", with(&["suspend", "dev", "--reason", "x", "--for", "long"], config, kubeconfig), 1, vec!["--for", "long", "hint: "]),
+        (
+            "unknown service in status",
+            with(&["status", "dev", "wep"], config, kubeconfig),
+            1,
+            vec!["wep", "web"],
+        ),
+        (
+            "unknown environment in suspend",
+            with(&["suspend", "def", "--reason", "x"], config, kubeconfig),
+            1,
+            vec!["def", "dev"],
+        ),
+        (
+            "unknown service in suspend",
+            with(&["suspend", "dev", "wep", "--reason", "x"], config, kubeconfig),
+            1,
+            vec!["wep", "web"],
+        ),
+        (
+            "wrong --for",
+            with(&["suspend", "dev", "--reason", "x", "--for", "long"], config, kubeconfig),
+            1,
+            vec!["--for", "long", "hint: "],
+        ),
         ("no kubeconfig", with(&once, config, nowhere), 1, vec![nowhere]),
-        ("no such context", with(&["run", "--once", "--context", "elsewhere"], config, kubeconfig), 1, vec!["elsewhere"]),
+        (
+            "no such context",
+            with(&["run", "--once", "--context", "elsewhere"], config, kubeconfig),
+            1,
+            vec!["elsewhere"],
+        ),
         ("a dead cluster", with(&once, config, dead), 1, vec!["127.0.0.1:9"]),
         ("a dead cluster, asked for its state", with(&["status"], config, dead), 1, vec!["127.0.0.1:9"]),
         ("a dead cluster, compared", with(&["diff", "dev"], config, dead), 2, vec!["127.0.0.1:9"]),
-        ("no such settings file", with(&["status", "--settings", nowhere], config, kubeconfig), 1, vec![nowhere]),
+        (
+            "no such settings file",
+            with(&["status", "--settings", nowhere], config, kubeconfig),
+            1,
+            vec![nowhere],
+        ),
         ("no such branch", with(&["status", "--config-branch", "mian"], config, kubeconfig), 1, vec!["mian"]),
         ("no such digest", with(&["confirm", "dev", "api", "yes"], config, kubeconfig), 1, vec!["digest"]),
     ];
@@ -69,6 +120,6 @@ fn each_mistake_gets_its_error_and_nothing_is_written() {
         .filter(crate::parts::control_plane::Request::mutates)
         .map(|request| format!("{} {}", request.verb, request.uri))
         .collect();
+    assert!(wrong.is_empty(), "{} mistakes, writes {writes:?}\n{}", wrong.len(), wrong.join("\n"));
     assert!(writes.is_empty(), "{writes:?}");
-    assert!(wrong.is_empty(), "{} mistakes\n{}", wrong.len(), wrong.join("\n"));
 }

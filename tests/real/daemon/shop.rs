@@ -278,15 +278,18 @@ impl Shop {
     pub(super) fn remove(&self, goes: impl Fn(&str) -> bool) {
         let mut files = self.files.lock().unwrap();
         files.retain(|path, _| !goes(path));
-        self.config.git(&["read-tree", "main"]);
-        for path in self.config.git(&["ls-files"]).lines().filter(|path| goes(path)) {
-            self.config.git(&["update-index", "--force-remove", path]);
+        let mut stream =
+            "commit refs/heads/main\ncommitter A <a@example.com> 0 +0000\ndata 6\nremove\n".to_owned();
+        stream.push_str("from refs/heads/main^0\n");
+        for path in
+            self.config.git(&["ls-tree", "-r", "--name-only", "main"]).lines().filter(|path| goes(path))
+        {
+            stream.push_str(&format!("D {path}\n"));
         }
-        let tree = self.config.git(&["write-tree"]);
-        let person = ["-c", "user.name=A", "-c", "user.email=a@example.com"];
-        let commit = ["commit-tree", "-p", "main", "-m", "remove", &tree];
-        let commit = self.config.git(&[&person[..], &commit[..]].concat());
-        self.config.git(&["update-ref", "refs/heads/main", &commit]);
+        let mut import = Command::new("git");
+        import.arg("-C").arg(self.config.path()).args(["fast-import", "--quiet", "--force"]);
+        let ended = crate::parts::kubectl::output(&mut import, &stream);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     }
 
     /// The program with all flags of the shop, for a test that changes more of the call.
