@@ -33,14 +33,14 @@ fn two_that_fight_over_a_field_end_in_a_hold_that_names_both() {
             }
         });
         let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            eventually("the daemon gives way", || shop.daemon_log().contains("Contested"));
+            eventually("the daemon gives way", || shop.daemon_log().contains("both keep writing"));
         }));
         over.store(true, Ordering::Relaxed);
         assert!(found.is_ok(), "{}", shop.daemon_log());
     });
     assert_eq!(colour(), "blue");
     let log = shop.daemon_log();
-    let line = log.lines().find(|line| line.contains("Contested")).unwrap();
+    let line = log.lines().find(|line| line.contains("both keep writing")).unwrap();
     assert!(
         line.contains("moorline") && line.contains("other-controller") && line.contains("/data/colour"),
         "{line}"
