@@ -113,7 +113,7 @@ fn over_ssh_with_a_key_and_known_hosts() {
     write(&server.user_key(), &server.other_known_hosts());
     let impostor = run(&shop, &settings, &once);
     assert_eq!(impostor.code, 1, "{}", impostor.all());
-    assert!(impostor.stderr().contains("host key"), "{}", impostor.all());
+    assert!(impostor.stderr().contains("host's key"), "{}", impostor.all());
     write(&server.stranger_key(), &server.known_hosts());
     let stranger = run(&shop, &settings, &once);
     assert_eq!(stranger.code, 1, "{}", stranger.all());
