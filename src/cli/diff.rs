@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::Value;
 
 use super::output::{Failure, colours, paint, print, remark};
-use super::session::{Session, environment, runtime};
+use super::session::{Session, environment, insist_known, runtime};
 use crate::adapters::cluster::{ApplyOptions, ClusterError, ClusterWrite};
 use crate::diff::{changed_fields, extra_fields, redacted};
 use crate::model::digest::HashKey;
@@ -47,6 +47,7 @@ fn compare(common: &CommonArguments, arguments: &DiffArguments) -> Result<ExitCo
     let name = environment(&arguments.environment)?;
     let (pairs, failures) = runtime()?.block_on(async {
         let outcome = session.look_at(vec![name], arguments.revision.clone()).await?;
+        insist_known(&outcome, Some(&arguments.environment), arguments.service.as_deref())?;
         let mut pairs = Vec::new();
         let chosen = |detail: &&ApplicationDetail| {
             arguments.service.as_deref().is_none_or(|service| detail.application.service.as_str() == service)

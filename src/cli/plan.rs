@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use super::output::{Failure, print, remark};
-use super::session::{Session, environment, runtime};
+use super::session::{Session, environment, insist_known, runtime};
 use crate::settings::CommonArguments;
 use crate::sync::{Step, SyncPlan};
 
@@ -31,6 +31,7 @@ pub(super) fn run(common: &CommonArguments, arguments: &PlanArguments) -> Result
     let session = Session::open(common)?;
     let outcome = runtime()?.block_on(session.look(vec![environment(&arguments.environment)?]))?;
     let service = arguments.service.as_deref();
+    insist_known(&outcome, Some(&arguments.environment), service)?;
     let plans: Vec<&SyncPlan> = outcome
         .plans
         .iter()

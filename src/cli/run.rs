@@ -58,13 +58,14 @@ pub(super) fn run(common: &CommonArguments, arguments: RunArguments) -> Result<E
         .map_err(|error| Failure::new(chain(&error)))?;
     let session = Session::open(common)?;
     let names = environments(&arguments.environment).map_err(|error| Failure::of(&error))?;
+    let runtime = runtime()?;
+    runtime.block_on(session.insist_on(&names))?;
     let mut options = session.options(names, arguments.dry_run)?;
     options.poll = poll;
     if session.settings.state.is_none() && !arguments.dry_run {
         remark("warning: no state repository (--state): what is deployed is not recorded");
     }
     let mode = if arguments.once { RunMode::Once } else { RunMode::Forever };
-    let runtime = runtime()?;
     let outcome = runtime.block_on(async {
         let (sender, receiver) = tokio::sync::watch::channel(Arc::new(Board::default()));
         let (ended, end) = tokio::sync::oneshot::channel::<()>();

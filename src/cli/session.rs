@@ -8,8 +8,10 @@ use crate::adapters::World;
 use crate::adapters::clock::{SystemClock, SystemEntropy};
 use crate::adapters::git::{Git, GitSettings, Limits};
 use crate::adapters::kube::KubeClusters;
+use crate::desired::nearest;
 use crate::model::error::chain;
 use crate::model::name::EnvironmentName;
+use crate::reconciler::observe::Observer;
 use crate::reconciler::{Options, Outcome, RunMode};
 use crate::settings::{CommonArguments, Settings};
 use crate::telemetry::Metrics;
@@ -47,6 +49,26 @@ impl Session {
             metrics: metrics.clone(),
         };
         Ok(Self { settings, world })
+    }
+
+    /// Refuses environments that the config repository does not name, before anything is written for them. Where
+    /// it cannot be read, the run itself says so.
+    pub(super) async fn insist_on(&self, names: &[EnvironmentName]) -> Result<(), Failure> {
+        if names.is_empty() {
+            return Ok(());
+        }
+        let mut observer = Observer::new(self.world.clone(), self.options(Vec::new(), true)?);
+        if observer.read_config(None).await.is_err() {
+            return Ok(());
+        }
+        let Some(configuration) =
+            observer.config().and_then(|config| config.repository.configuration.as_ref())
+        else {
+            return Ok(());
+        };
+        let known: Vec<&str> = configuration.environments.keys().map(EnvironmentName::as_str).collect();
+        let stranger = names.iter().find(|name| !configuration.environments.contains_key(*name));
+        stranger.map_or(Ok(()), |name| Err(unknown("environment", name.as_str(), &known)))
     }
 
     /// The options of the reconciler.
@@ -88,6 +110,38 @@ impl Session {
         let world = World { state: None, ..self.world.clone() };
         Ok(crate::reconciler::run(world, options, RunMode::Once, board, std::future::pending()).await)
     }
+}
+
+/// Refuses names that neither Git nor the inventory knows; says nothing where Git could not be read.
+pub(super) fn insist_known(
+    outcome: &Outcome,
+    environment: Option<&str>,
+    service: Option<&str>,
+) -> Result<(), Failure> {
+    let board = &outcome.board;
+    let Some(environment) = environment else { return Ok(()) };
+    if board.config.is_none() || board.environments.is_empty() {
+        return Ok(());
+    }
+    let of_environment = board.applications.iter().filter(|one| one.environment == environment);
+    let services: Vec<&str> = of_environment.map(|one| one.service.as_str()).collect();
+    if services.is_empty() && !board.environments.iter().any(|one| one == environment) {
+        let known: Vec<&str> = board.environments.iter().map(String::as_str).collect();
+        return Err(unknown("environment", environment, &known));
+    }
+    match service {
+        Some(service) if outcome.failures.is_empty() && !services.contains(&service) => {
+            Err(unknown(&format!("service in {environment}"), service, &services))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The error for a name that is not among those known.
+pub(super) fn unknown(what: &str, name: &str, known: &[&str]) -> Failure {
+    let hint = nearest(name, known)
+        .map_or_else(|| format!("known: {}", known.join(", ")), |near| format!("did you mean {near}?"));
+    Failure::new(format!("there is no {what} named {name:?}")).hint(hint)
 }
 
 /// A runtime for commands; the daemon uses one too.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 
 use super::output::{Failure, colours, paint, print, remark, table};
-use super::session::{Session, environment, runtime};
+use super::session::{Session, environment, insist_known, runtime};
 use crate::model::drift::SyncStatus;
 use crate::model::facts::Version;
 use crate::model::health::HealthStatus;
@@ -35,6 +35,7 @@ pub(super) fn run(common: &CommonArguments, arguments: &StatusArguments) -> Resu
     let names = arguments.environment.as_deref().map(environment).transpose()?.into_iter().collect();
     let outcome = runtime()?.block_on(session.look(names))?;
     let service = arguments.service.as_deref();
+    insist_known(&outcome, arguments.environment.as_deref(), service)?;
     let applications: Vec<&ApplicationStatus> = outcome
         .board
         .applications

@@ -250,6 +250,86 @@ impl Shop {
     }
 }
 
+#[allow(dead_code, reason = "the file is included by several tests, and not all use all of it")]
+impl Shop {
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// A folder that goes with the shop.
+    pub(super) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    pub(super) fn data_folder(&self) -> PathBuf {
+        self.data()
+    }
+
+    pub(super) fn kubeconfig(&self) -> PathBuf {
+        self.plane.kubeconfig()
+    }
+
+    /// The head of the config repository.
+    pub(super) fn config_commit(&self) -> String {
+        self.config.git(&["rev-parse", "main"])
+    }
+
+    /// Takes every file out of the config repository for which the test says so, and commits that.
+    pub(super) fn remove(&self, goes: impl Fn(&str) -> bool) {
+        let mut files = self.files.lock().unwrap();
+        files.retain(|path, _| !goes(path));
+        let mut stream =
+            "commit refs/heads/main\ncommitter A <a@example.com> 0 +0000\ndata 6\nremove\n".to_owned();
+        stream.push_str("from refs/heads/main^0\n");
+        for path in
+            self.config.git(&["ls-tree", "-r", "--name-only", "main"]).lines().filter(|path| goes(path))
+        {
+            stream.push_str(&format!("D {path}\n"));
+        }
+        let mut import = Command::new("git");
+        import.arg("-C").arg(self.config.path()).args(["fast-import", "--quiet", "--force"]);
+        let ended = crate::parts::kubectl::output(&mut import, &stream);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    }
+
+    /// The program with all flags of the shop, for a test that changes more of the call.
+    pub(super) fn program(&self, arguments: &[&str]) -> Command {
+        self.command(arguments)
+    }
+
+    /// Starts the daemon for the environment dev.
+    pub(super) fn daemon_of_dev(&self) -> Daemon {
+        let log = std::fs::File::create(self.folder.path().join("daemon.log")).unwrap();
+        let arguments = ["run", "--poll", "1s", "--listen", "off", "--environment", "dev"];
+        Daemon(self.command(&arguments).stdout(Stdio::null()).stderr(log).spawn().unwrap())
+    }
+
+    pub(super) fn daemon_log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("daemon.log")).unwrap()
+    }
+}
+
+#[allow(dead_code, reason = "the file is included by several tests, and not all use all of it")]
+impl Output {
+    /// Runs a program to its end.
+    pub(super) fn of(command: &mut Command) -> Self {
+        let output = command.output().unwrap();
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    pub(super) fn stdout(&self) -> &str {
+        &self.stdout
+    }
+
+    pub(super) fn stderr(&self) -> &str {
+        &self.stderr
+    }
+}
+
 pub(super) struct Audit<'a> {
     shop: &'a Shop,
     log: AuditLog,
