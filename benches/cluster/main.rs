@@ -7,6 +7,8 @@
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![expect(
     clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
     clippy::disallowed_methods,
     reason = "a benchmark reads the clock, and its counts are far below 2^52"
 )]
@@ -60,7 +62,7 @@ fn arguments() -> Arguments {
             "--trials" => read.trials = number(),
             // Cargo adds it.
             "--bench" => {}
-            what => read.what = what.to_owned(),
+            what => what.clone_into(&mut read.what),
         }
     }
     read
@@ -182,7 +184,7 @@ fn start_daemon(plane: &ControlPlane, fleet: &Fleet) -> Process {
 
 fn quiet_minute(plane: &ControlPlane, daemon: &Process) {
     let (audit, cpu) = (Audit::of(plane), daemon.cpu());
-    std::thread::sleep(Duration::from_secs(60));
+    std::thread::sleep(Duration::from_mins(1));
     let verbs = Verbs::count(&audit.requests("moorline/"));
     let used = daemon.cpu().saturating_sub(cpu);
     println!("a quiet minute: requests: {verbs}; own CPU {} ms", used.as_millis());
@@ -196,7 +198,7 @@ fn one_commit(plane: &ControlPlane, fleet: &Fleet) {
     for trial in 0..5 {
         let audit = Audit::of(plane);
         let pushed = fleet.commit_one(trial);
-        let requests = audit.until_write("moorline/", Duration::from_secs(60));
+        let requests = audit.until_write("moorline/", Duration::from_mins(1));
         let applied = measure::last_apply(&requests).unwrap();
         delays.push(applied.since(pushed).as_secs_f64());
         Audit::of(plane).settle();

@@ -15,10 +15,7 @@ mod order;
 #[path = "commands/remotes.rs"]
 mod remotes;
 #[allow(dead_code, reason = "shared with other tests, which use other parts of it")]
-#[path = "daemon/shop.rs"]
-mod shop;
-
-use shop::{Output, Shop};
+use crate::shop::{Output, Shop};
 
 /// One pass over the environment dev.
 fn once(shop: &Shop) -> Output {

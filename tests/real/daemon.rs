@@ -1,12 +1,9 @@
 //! The main job against a real API server: brought up, quiet, healed, blocked, killed, adopted.
 
-#[path = "daemon/shop.rs"]
-mod shop;
-
 use std::time::Duration;
 
+use crate::shop::{Shop, eventually};
 use serde_json::{Value, json};
-use shop::{Shop, eventually};
 
 const NEEDS: &str = "moorline/";
 
@@ -164,19 +161,19 @@ fn commits_that_break_are_held_with_their_reason_and_the_fix_takes_effect() {
     let breaks: [(&str, String, &str, &str); 5] = [
         (
             "k8s/api/deployment.yaml",
-            shop::deployment("api", "example.com/api:missing"),
+            crate::shop::deployment("api", "example.com/api:missing"),
             "Blocked",
             "cannot pull its image",
         ),
         (
             "k8s/api/deployment.yaml",
-            shop::deployment("api", "example.com/api:crash"),
+            crate::shop::deployment("api", "example.com/api:crash"),
             "Blocked",
             "crashes with exit code",
         ),
         (
             "k8s/api/deployment.yaml",
-            shop::deployment("api", "example.com/api:1").replace("replicas: 2", "replicas: -1"),
+            crate::shop::deployment("api", "example.com/api:1").replace("replicas: 2", "replicas: -1"),
             "Blocked",
             "spec.replicas",
         ),
@@ -193,7 +190,7 @@ fn commits_that_break_are_held_with_their_reason_and_the_fix_takes_effect() {
         let before = shop.config_file(path);
         // Another service moves in the same commit and must not be touched by the fault.
         let colour = format!("colour{index}");
-        shop.commit(&[(path, &text), ("k8s/jobs/config.yaml", &shop::config_map("jobs", &colour))]);
+        shop.commit(&[(path, &text), ("k8s/jobs/config.yaml", &crate::shop::config_map("jobs", &colour))]);
         let output = shop.once();
         assert_eq!(output.code, 3, "{reason}: {}", output.all());
         let status = shop.status("dev", service);
@@ -216,7 +213,7 @@ fn commits_that_break_are_held_with_their_reason_and_the_fix_takes_effect() {
 fn killed_at_random_moments_it_converges_and_records_once() {
     let shop = Shop::new("kill");
     for round in 0..12_u64 {
-        shop.commit(&[("k8s/api/config.yaml", &shop::config_map("api", &format!("round{round}")))]);
+        shop.commit(&[("k8s/api/config.yaml", &crate::shop::config_map("api", &format!("round{round}")))]);
         shop.kill_after(Duration::from_millis(40 + round * 37));
     }
     let output = shop.once();
@@ -246,9 +243,9 @@ fn what_kubectl_applied_is_adopted_and_a_field_that_left_git_goes_away() {
     let shop = Shop::new("adopt");
     let namespace = shop.namespace("dev");
     shop.kubectl(&["create", "namespace", &namespace]);
-    let old = shop::config_map("api", "blue") + "  old: \"yes\"\n";
+    let old = crate::shop::config_map("api", "blue") + "  old: \"yes\"\n";
     shop.kubectl_with_input(&["-n", &namespace, "apply", "-f", "-"], &old);
-    let deployment = shop::deployment("api", "example.com/api:0")
+    let deployment = crate::shop::deployment("api", "example.com/api:0")
         .replace("tier: backend", "tier: backend, jenkins: \"42\"");
     shop.kubectl_with_input(&["-n", &namespace, "apply", "-f", "-"], &deployment);
     let output = shop.once();

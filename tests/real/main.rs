@@ -11,3 +11,4 @@ mod dashboard;
 mod git_sources;
 mod git_state;
 mod parts_work;
+mod shop;

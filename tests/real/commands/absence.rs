@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::commands::once;
-use crate::commands::shop::Shop;
+use crate::shop::Shop;
 
 fn assert_nothing_deleted(shop: &Shop) {
     let requests = shop.audit_of_instance();

@@ -2,8 +2,8 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::commands::shop::{Output, Shop, config_map};
 use crate::commands::{base64, once, secret};
+use crate::shop::{Output, Shop, config_map};
 
 #[test]
 #[ignore = "needs the real parts: tests/run"]

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::commands::once;
-use crate::commands::shop::{Shop, config_map, eventually};
+use crate::shop::{Shop, config_map, eventually};
 
 #[test]
 #[ignore = "needs the real parts: tests/run"]

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::commands::shop::{Output, Shop, deployment, eventually};
 use crate::commands::{hold, once};
+use crate::shop::{Output, Shop, deployment, eventually};
 
 fn replicas(shop: &Shop) -> String {
     let namespace = shop.namespace("dev");
@@ -113,7 +113,7 @@ fn a_render_that_shrank_is_pruned_after_its_digest_was_confirmed() {
     assert_eq!(output.code, 3, "{}", output.all());
     let status = shop.status("dev", "api");
     let message = hold(&status, "PruneGuard");
-    let deletes = |audit: &crate::commands::shop::Audit<'_>| {
+    let deletes = |audit: &crate::shop::Audit<'_>| {
         audit.requests_of("moorline/").iter().filter(|one| one.verb == "delete" && one.code == 200).count()
     };
     assert_eq!(deletes(&before), 0);

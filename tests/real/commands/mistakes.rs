@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::commands::shop::{Output, Shop};
+use crate::shop::{Output, Shop};
 
 fn program(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_moorline"));
@@ -14,6 +14,7 @@ fn program(arguments: &[&str]) -> Output {
 
 #[test]
 #[ignore = "needs the real parts: tests/run"]
+#[expect(clippy::too_many_lines, reason = "a table of mistakes")]
 fn each_mistake_gets_its_error_and_nothing_is_written() {
     let shop = Shop::new("mistakes");
     let folder = shop.folder();

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::commands::once;
-use crate::commands::shop::Shop;
+use crate::shop::Shop;
 
 #[test]
 #[ignore = "needs the real parts: tests/run"]

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::commands::base64;
-use crate::commands::shop::{Output, Shop};
 use crate::parts::git_http::GitHttp;
 use crate::parts::git_ssh::GitSsh;
+use crate::shop::{Output, Shop};
 
 const TOKEN: &str = "canary-token-of-the-robot";
 

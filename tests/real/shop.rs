@@ -13,7 +13,7 @@ use crate::parts::control_plane::{self, AuditLog, ControlPlane, Request};
 use crate::parts::git_repository::BareRepository;
 use crate::parts::program;
 
-pub(super) struct Shop {
+pub(crate) struct Shop {
     plane: &'static ControlPlane,
     folder: TempDir,
     name: String,
@@ -23,30 +23,30 @@ pub(super) struct Shop {
     files: Mutex<std::collections::BTreeMap<String, String>>,
 }
 
-pub(super) struct Output {
-    pub(super) code: i32,
+pub(crate) struct Output {
+    pub(crate) code: i32,
     stdout: String,
     stderr: String,
 }
 
 impl Output {
-    pub(super) fn all(&self) -> String {
+    pub(crate) fn all(&self) -> String {
         format!("exit {}\n{}\n{}", self.code, self.stdout, self.stderr)
     }
 }
 
-pub(super) fn deployment(name: &str, image: &str) -> String {
+pub(crate) fn deployment(name: &str, image: &str) -> String {
     format!(
         "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}, labels: {{tier: backend}}}}\nspec:\n  replicas: 2\n  selector: {{matchLabels: {{app: {name}}}}}\n  template:\n    metadata: {{labels: {{app: {name}}}}}\n    spec: {{containers: [{{name: {name}, image: \"{image}\"}}]}}\n"
     )
 }
 
-pub(super) fn config_map(name: &str, colour: &str) -> String {
+pub(crate) fn config_map(name: &str, colour: &str) -> String {
     format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata:\n  colour: \"{colour}\"\n")
 }
 
 /// Waits for a condition; a minute is far more than it takes.
-pub(super) fn eventually(what: &str, condition: impl Fn() -> bool) {
+pub(crate) fn eventually(what: &str, condition: impl Fn() -> bool) {
     let end = Instant::now() + Duration::from_mins(1);
     while !condition() {
         assert!(Instant::now() < end, "{what}: never happened");
@@ -55,7 +55,7 @@ pub(super) fn eventually(what: &str, condition: impl Fn() -> bool) {
 }
 
 impl Shop {
-    pub(super) fn new(prefix: &str) -> Self {
+    pub(crate) fn new(prefix: &str) -> Self {
         let plane = control_plane::shared();
         let folder = tempfile::tempdir().unwrap();
         let name = control_plane::unique_name(prefix);
@@ -136,12 +136,12 @@ impl Shop {
         put("environments/prod/versions.yaml", format!("web: {pin}\n"));
     }
 
-    pub(super) fn namespace(&self, environment: &str) -> String {
+    pub(crate) fn namespace(&self, environment: &str) -> String {
         format!("{}-{environment}", self.name)
     }
 
     /// Changes files of the config repository and commits them.
-    pub(super) fn commit(&self, changes: &[(&str, &str)]) {
+    pub(crate) fn commit(&self, changes: &[(&str, &str)]) {
         let mut files = self.files.lock().unwrap();
         for (path, text) in changes {
             files.insert((*path).to_owned(), (*text).to_owned());
@@ -151,7 +151,7 @@ impl Shop {
         commit(&self.config, "main", &all);
     }
 
-    pub(super) fn config_file(&self, path: &str) -> String {
+    pub(crate) fn config_file(&self, path: &str) -> String {
         self.files.lock().unwrap()[path].clone()
     }
 
@@ -167,7 +167,7 @@ impl Shop {
         self.folder.path().join("data")
     }
 
-    pub(super) fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         let output = self.command(arguments).output().unwrap();
         Output {
             code: output.status.code().unwrap_or(-1),
@@ -176,30 +176,30 @@ impl Shop {
         }
     }
 
-    pub(super) fn succeed(&self, arguments: &[&str]) -> String {
+    pub(crate) fn succeed(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         assert_eq!(output.code, 0, "{arguments:?}: {}", output.all());
         output.stdout
     }
 
-    pub(super) fn once(&self) -> Output {
+    pub(crate) fn once(&self) -> Output {
         self.run(&["run", "--once"])
     }
 
-    pub(super) fn status(&self, environment: &str, service: &str) -> Value {
+    pub(crate) fn status(&self, environment: &str, service: &str) -> Value {
         let text = self.run(&["status", environment, service, "-o", "json"]).stdout;
         serde_json::from_str::<Value>(&text).unwrap_or_else(|error| panic!("{error}: {text}"))[0].clone()
     }
 
     /// Starts the daemon and waits until it is ready.
-    pub(super) fn daemon(&self) -> Daemon {
+    pub(crate) fn daemon(&self) -> Daemon {
         let log = std::fs::File::create(self.folder.path().join("daemon.log")).unwrap();
         let mut command = self.command(&["run", "--poll", "2s", "--listen", "off"]);
         Daemon(command.stdout(Stdio::null()).stderr(log).spawn().unwrap())
     }
 
     /// Starts one pass and kills it.
-    pub(super) fn kill_after(&self, time: Duration) {
+    pub(crate) fn kill_after(&self, time: Duration) {
         let mut child =
             self.command(&["run", "--once"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(time);
@@ -207,40 +207,40 @@ impl Shop {
         child.wait().unwrap();
     }
 
-    pub(super) fn forget_data(&self) {
+    pub(crate) fn forget_data(&self) {
         std::fs::remove_dir_all(self.data()).ok();
     }
 
     /// Makes every repository but the state's unreachable until the value is dropped.
-    pub(super) fn hide_git(&self) -> Hidden {
+    pub(crate) fn hide_git(&self) -> Hidden {
         let paths = ["config.git", "web.git", "ops.git"].map(|name| self.folder.path().join(name));
         let hidden = paths.map(|path| (path.clone(), path.with_extension("hidden")));
         hidden.iter().for_each(|(from, to)| std::fs::rename(from, to).unwrap());
         Hidden(hidden.to_vec())
     }
 
-    pub(super) fn kubectl(&self, arguments: &[&str]) -> String {
+    pub(crate) fn kubectl(&self, arguments: &[&str]) -> String {
         self.plane.kubectl().succeed(arguments)
     }
 
-    pub(super) fn kubectl_with_input(&self, arguments: &[&str], input: &str) -> String {
+    pub(crate) fn kubectl_with_input(&self, arguments: &[&str], input: &str) -> String {
         self.plane.kubectl().succeed_with_input(arguments, input)
     }
 
-    pub(super) fn state_file(&self, path: &str) -> String {
+    pub(crate) fn state_file(&self, path: &str) -> String {
         self.state.git(&["show", &format!("main:{path}")])
     }
 
-    pub(super) fn state_log(&self) -> String {
+    pub(crate) fn state_log(&self) -> String {
         self.state.git(&["log", "main", "--format=%B"])
     }
 
-    pub(super) fn audit(&self) -> Audit<'_> {
+    pub(crate) fn audit(&self) -> Audit<'_> {
         Audit { shop: self, log: self.plane.audit_from_now() }
     }
 
     /// Every request of this shop's program since the shop was made.
-    pub(super) fn audit_of_instance(&self) -> Vec<Request> {
+    pub(crate) fn audit_of_instance(&self) -> Vec<Request> {
         self.own(self.audit.requests_of("moorline/"))
     }
 
@@ -252,30 +252,30 @@ impl Shop {
 
 #[allow(dead_code, reason = "the file is included by several tests, and not all use all of it")]
 impl Shop {
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
     /// A folder that goes with the shop.
-    pub(super) fn folder(&self) -> &std::path::Path {
+    pub(crate) fn folder(&self) -> &std::path::Path {
         self.folder.path()
     }
 
-    pub(super) fn data_folder(&self) -> PathBuf {
+    pub(crate) fn data_folder(&self) -> PathBuf {
         self.data()
     }
 
-    pub(super) fn kubeconfig(&self) -> PathBuf {
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
         self.plane.kubeconfig()
     }
 
     /// The head of the config repository.
-    pub(super) fn config_commit(&self) -> String {
+    pub(crate) fn config_commit(&self) -> String {
         self.config.git(&["rev-parse", "main"])
     }
 
     /// Takes every file out of the config repository for which the test says so, and commits that.
-    pub(super) fn remove(&self, goes: impl Fn(&str) -> bool) {
+    pub(crate) fn remove(&self, goes: impl Fn(&str) -> bool) {
         let mut files = self.files.lock().unwrap();
         files.retain(|path, _| !goes(path));
         let mut stream =
@@ -293,18 +293,18 @@ impl Shop {
     }
 
     /// The program with all flags of the shop, for a test that changes more of the call.
-    pub(super) fn program(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn program(&self, arguments: &[&str]) -> Command {
         self.command(arguments)
     }
 
     /// Starts the daemon for the environment dev.
-    pub(super) fn daemon_of_dev(&self) -> Daemon {
+    pub(crate) fn daemon_of_dev(&self) -> Daemon {
         let log = std::fs::File::create(self.folder.path().join("daemon.log")).unwrap();
         let arguments = ["run", "--poll", "1s", "--listen", "off", "--environment", "dev"];
         Daemon(self.command(&arguments).stdout(Stdio::null()).stderr(log).spawn().unwrap())
     }
 
-    pub(super) fn daemon_log(&self) -> String {
+    pub(crate) fn daemon_log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("daemon.log")).unwrap()
     }
 }
@@ -312,7 +312,7 @@ impl Shop {
 #[allow(dead_code, reason = "the file is included by several tests, and not all use all of it")]
 impl Output {
     /// Runs a program to its end.
-    pub(super) fn of(command: &mut Command) -> Self {
+    pub(crate) fn of(command: &mut Command) -> Self {
         let output = command.output().unwrap();
         Self {
             code: output.status.code().unwrap_or(-1),
@@ -321,27 +321,27 @@ impl Output {
         }
     }
 
-    pub(super) fn stdout(&self) -> &str {
+    pub(crate) fn stdout(&self) -> &str {
         &self.stdout
     }
 
-    pub(super) fn stderr(&self) -> &str {
+    pub(crate) fn stderr(&self) -> &str {
         &self.stderr
     }
 }
 
-pub(super) struct Audit<'a> {
+pub(crate) struct Audit<'a> {
     shop: &'a Shop,
     log: AuditLog,
 }
 
 impl Audit<'_> {
-    pub(super) fn requests_of(&self, agent: &str) -> Vec<Request> {
+    pub(crate) fn requests_of(&self, agent: &str) -> Vec<Request> {
         self.shop.own(self.log.requests_of(agent))
     }
 }
 
-pub(super) struct Hidden(Vec<(PathBuf, PathBuf)>);
+pub(crate) struct Hidden(Vec<(PathBuf, PathBuf)>);
 
 impl Drop for Hidden {
     fn drop(&mut self) {
@@ -351,11 +351,11 @@ impl Drop for Hidden {
     }
 }
 
-pub(super) struct Daemon(Child);
+pub(crate) struct Daemon(Child);
 
 impl Daemon {
     /// SIGTERM; the exit code, if it ends within ten seconds.
-    pub(super) fn terminate(mut self) -> Option<i32> {
+    pub(crate) fn terminate(mut self) -> Option<i32> {
         Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status().unwrap();
         let end = Instant::now() + Duration::from_secs(10);
         while Instant::now() < end {
