@@ -3,6 +3,7 @@
 use super::{Application, Reconciler, RunMode};
 use crate::adapters::bell::{LocalBell, SETTLE};
 use crate::ledger::Entry;
+use crate::model::drift::SyncStatus;
 use crate::model::error::chain;
 use crate::model::hold::HoldReason;
 use crate::model::name::{ApplicationId, EnvironmentName, InstanceName};
@@ -14,7 +15,7 @@ use crate::reconciler::refresh::{Claims, Heads, Target, deployed_commits, target
 use crate::reconciler::tick::cluster_hold;
 use crate::reconciler::view::HoldTimes;
 use crate::reconciler::{Event, inventory};
-use crate::sync::{Progress, Wanted};
+use crate::sync::{Progress, SyncPlan, Wanted};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::mpsc::unbounded_channel;
@@ -298,7 +299,8 @@ impl Reconciler {
                 let same = application.context == context && application.target.is_same_as(&target);
                 application.context = context;
                 application.target = target;
-                if same && application.plan.as_ref().is_some_and(|plan| plan.holds.is_empty()) {
+                let settled = |plan: &SyncPlan| plan.holds.is_empty() && plan.sync == SyncStatus::Synced;
+                if same && application.plan.as_ref().is_some_and(settled) && !self.is_suspension_new(&id) {
                     return;
                 }
             }
@@ -318,6 +320,13 @@ impl Reconciler {
             }
         }
         self.dirty.insert(id);
+    }
+
+    /// Whether somebody suspended or resumed the application since it was judged.
+    fn is_suspension_new(&self, id: &ApplicationId) -> bool {
+        let Some(application) = self.applications.get(id) else { return true };
+        let shown = application.status.as_ref().and_then(|status| status.suspended.clone());
+        self.suspension(id, application) != shown
     }
 
     pub(super) fn watch_kinds(&mut self) {

@@ -188,7 +188,8 @@ impl Reconciler {
         };
         let status = view.status();
         application.moving = is_moving(&result);
-        application.wake = result.plan.wake;
+        let resumes = suspension.as_ref().and_then(|suspension| suspension.until);
+        application.wake = result.plan.wake.into_iter().chain(resumes).min();
         if result.head.is_none() && matches!(&*application.target.wanted, Wanted::Removed) {
             application.moving = false;
         }

@@ -227,3 +227,34 @@ async fn extras_of_people_go_where_the_policy_says_so() {
     shop.once().await;
     assert_eq!(cluster.writes().len(), writes);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_suspended_application_is_left_alone_and_healed_when_that_ends() {
+    const COMMANDS: &str = "|ConfigMap|moorline|shop.dev.commands";
+    let shop = Shop::new();
+    let cluster = shop.world.cluster.clone();
+    let value = |cluster: &moorline::adapters::memory::MemoryCluster| {
+        cluster.object(CONFIG).unwrap()["data"]["value"].clone()
+    };
+    shop.daemon(|mut board| async move {
+        shown(&mut board, all_green).await;
+        for until in [Value::Null, json!("2026-01-01T00:30:00Z")] {
+            let command = json!({"reason": "test", "until": until, "actor": null}).to_string();
+            cluster.meddle("kubectl", COMMANDS, |object| object["data"] = json!({"web.suspend": command}));
+            shown(&mut board, |board| status(board, "dev", "web").is_some_and(|web| web.suspended.is_some()))
+                .await;
+            cluster.meddle("kubectl-edit", CONFIG, |object| object["data"]["value"] = json!("edited"));
+            shown(&mut board, |board| {
+                let web = status(board, "dev", "web");
+                web.is_some_and(|web| web.sync == moorline::model::drift::SyncStatus::OutOfSync)
+            })
+            .await;
+            assert_eq!(value(&cluster), "edited");
+            if until.is_null() {
+                cluster.meddle("kubectl", COMMANDS, |object| object["data"] = json!({}));
+            }
+            eventually(|| value(&cluster) == "1").await;
+        }
+    })
+    .await;
+}
