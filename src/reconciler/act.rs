@@ -2,7 +2,6 @@
 //! in the plan; what the API server answers goes into the progress, for the next plan to judge.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{FutureExt as _, StreamExt as _};
@@ -49,6 +48,8 @@ pub struct Execution<'a> {
     pub wanted: &'a Wanted,
     /// The rendered set of the wanted version.
     pub rendered: Option<&'a RenderedSet>,
+    /// The same set as it is kept.
+    pub packed: Option<&'a PackedSet>,
     /// The deployed set, unpacked when it is needed.
     pub deployed: Option<PackedSet>,
     /// Whether records are kept.
@@ -161,10 +162,9 @@ impl Execution<'_> {
     }
 
     async fn write_set(&mut self, stored: Option<StoredSet>) -> Result<(), Stop> {
-        let (Some(stored), Some(rendered)) = (stored, self.rendered) else {
+        let (Some(stored), Some(packed)) = (stored, self.packed.cloned()) else {
             return Err(Stop::Waiting);
         };
-        let packed = PackedSet::pack(rendered);
         let place = SetPlace { namespace: self.namespace, instance: self.instance, stored: &stored };
         self.writes += 1;
         if let Err(error) = inventory::write_set(self.cluster, &place, &packed).await {
@@ -697,6 +697,3 @@ fn signature(manifest: &Value, live: &Value, index: &LiveIndex) -> Option<(Strin
     let value = live.pointer(&field).cloned().unwrap_or(Value::Null);
     Some((owner.manager, field, index.key().of_value(&value)))
 }
-
-/// Shared by all executions of a pass.
-pub type SharedCluster = Arc<dyn ClusterWrite>;

@@ -87,7 +87,7 @@ impl Tick {
     }
 
     async fn work(mut self) -> TickResult {
-        let rendered = self.unpack_wanted();
+        let mut rendered = None;
         let (mut sets, mut records, mut writes) = (Vec::new(), Vec::new(), 0);
         let mut round = 0;
         loop {
@@ -98,7 +98,10 @@ impl Tick {
             if idle {
                 return self.result(plan, seen, (sets, records, writes));
             }
-            let wrote = self.act(&plan, rendered.as_ref(), &mut sets, &mut records, &mut writes).await;
+            // Bodies are unpacked once, and only by a tick that has something to do.
+            let bodies = rendered.get_or_insert_with(|| self.unpack_wanted());
+            let bodies = bodies.as_ref();
+            let wrote = self.act(&plan, bodies, &mut sets, &mut records, &mut writes).await;
             if !wrote {
                 let seen = self.observe().await;
                 let plan = self.decide(&seen);
@@ -303,6 +306,7 @@ impl Tick {
             identity: &self.identity,
             wanted: &self.wanted,
             rendered,
+            packed: self.packed.as_ref(),
             deployed: self.deployed.clone(),
             keeps_records: self.keeps_records,
             head: self.head.take(),
