@@ -13,4 +13,4 @@ pub use compare::{changed_fields, without_ignored};
 pub use extras::extra_fields;
 pub use managed::{FIELD_MANAGER, Owner, owner_of};
 pub use projection::observe;
-pub use redact::redacted;
+pub use redact::{LookedUp, redacted};

@@ -4,11 +4,12 @@
 mod chart;
 mod error;
 mod image;
+mod lookup;
 mod permission;
 mod plain;
 mod scope;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -16,7 +17,7 @@ pub use error::RenderError;
 
 use crate::desired::{Application, Origin, Umbrella};
 use crate::helm;
-use crate::model::digest::{Digest, DigestBuilder};
+use crate::model::digest::{Digest, DigestBuilder, canonical_json};
 use crate::model::kinds::KindTable;
 use crate::model::manifest::{APPLICATION_LABEL, HookPhase, INSTANCE_LABEL, Manifest, RenderedSet};
 use crate::model::name::{InstanceName, NamespaceName};
@@ -34,6 +35,9 @@ pub struct WantedCode {
     /// The pinned image digest.
     pub digest: Option<String>,
 }
+
+/// Answers to `lookup`; an empty object means that nothing was found.
+pub type Answers = BTreeMap<helm::Lookup, Value>;
 
 /// All that rendering may look at.
 pub struct RenderInput<'a> {
@@ -56,6 +60,8 @@ pub struct RenderInput<'a> {
     pub kinds: Option<&'a KindTable>,
     /// The version of the cluster, as `v1.37.2`.
     pub kubernetes: Option<&'a str>,
+    /// Answers to the questions that the chart asked so far; absent without a cluster: then nothing is ever found.
+    pub lookups: Option<&'a Answers>,
     /// Where random values of charts come from: the same for the same application and instance, and secret.
     pub seed: [u8; 32],
 }
@@ -71,6 +77,15 @@ pub struct Rendered {
     pub image: Option<String>,
     /// What a person should know: hooks that were left out.
     pub notices: Vec<String>,
+}
+
+/// What came of rendering.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// The manifests.
+    Rendered(Box<Rendered>),
+    /// The chart asks the cluster: find the answers, and render again with them and those given before.
+    Needs(BTreeSet<helm::Lookup>),
 }
 
 /// A document before labels and namespaces.
@@ -100,6 +115,10 @@ impl RenderInput<'_> {
         }
         builder.add(self.kubernetes.unwrap_or("").as_bytes());
         builder.add(&self.seed);
+        for (question, answer) in self.lookups.into_iter().flatten() {
+            builder.add(format!("{question:?}").as_bytes());
+            builder.add(canonical_json(answer).as_bytes());
+        }
         if let Some(kinds) = self.kinds {
             builder.add(kinds.api_versions().join(",").as_bytes());
         }
@@ -108,13 +127,14 @@ impl RenderInput<'_> {
 }
 
 /// Renders an application.
-pub fn render(input: &RenderInput<'_>) -> Result<Rendered, RenderError> {
+pub fn render(input: &RenderInput<'_>) -> Result<Outcome, RenderError> {
     let application = input.application;
-    let mut chart = None;
+    let (mut chart, mut lookups) = (None, BTreeSet::new());
     let mut of_chart = || -> Result<Vec<Draft>, RenderError> {
-        let (rendered, name) = chart::render(input)?;
-        chart = name;
-        Ok(chart::drafts(rendered))
+        let of_chart = chart::render(input)?;
+        chart = of_chart.chart;
+        lookups = of_chart.lookups;
+        Ok(chart::drafts(of_chart.rendered))
     };
     let drafts = match &application.origin {
         Origin::Manifests(source) => plain::read(input.files, &source.path, &application.id.environment)?,
@@ -126,15 +146,19 @@ pub fn render(input: &RenderInput<'_>) -> Result<Rendered, RenderError> {
         }
         Origin::Dependency { .. } | Origin::Chart { .. } => of_chart()?,
     };
+    if !lookups.is_empty() {
+        return Ok(Outcome::Needs(lookups));
+    }
     let image = application.image.as_ref().zip(input.code.commit);
     let reference = image.map(|(image, commit)| image.reference(commit, input.code.digest.as_deref()));
     let (manifests, notices) = finish(input, drafts, reference.as_deref())?;
-    Ok(Rendered { set: RenderedSet::new(manifests), chart, image: reference, notices })
+    let set = RenderedSet::new(manifests);
+    Ok(Outcome::Rendered(Box::new(Rendered { set, chart, image: reference, notices })))
 }
 
 /// Renders an application as Helm's own documents, before anything is filled in; nothing for plain YAML.
 pub fn render_as_helm(input: &RenderInput<'_>) -> Result<helm::Rendered, RenderError> {
-    Ok(chart::render(input)?.0)
+    Ok(chart::render(input)?.rendered)
 }
 
 /// Turns documents into manifests.

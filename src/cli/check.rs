@@ -103,6 +103,7 @@ fn render_faults(config: &ConfigRepository, tree: &FileTree, environment: &Envir
             code: &WantedCode::default(),
             kinds: None,
             kubernetes: None,
+            lookups: None,
             seed: [0; 32],
         };
         if let Err(error) = render(&input) {

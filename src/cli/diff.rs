@@ -10,7 +10,6 @@ use super::output::{Failure, colours, paint, print, remark};
 use super::session::{Session, environment, insist_known, runtime};
 use crate::adapters::cluster::{ApplyOptions, ClusterError, ClusterWrite};
 use crate::diff::{changed_fields, extra_fields, redacted};
-use crate::model::digest::HashKey;
 use crate::model::error::chain;
 use crate::model::manifest::Manifest;
 use crate::model::resource::ResourceId;
@@ -92,24 +91,32 @@ fn compare(common: &CommonArguments, arguments: &DiffArguments) -> Result<ExitCo
 async fn pairs_of(session: &Session, detail: &ApplicationDetail) -> Result<Vec<Pair>, Failure> {
     let cluster = session.world.clusters.connect(detail.context.as_deref()).await;
     let cluster = cluster.map_err(|error| Failure::new(chain(&error)))?;
-    let key = &detail.key;
     let mut pairs = Vec::new();
     let set = detail.set.as_ref().map(PackedSet::unpack).transpose();
     let set = set.map_err(|error| Failure::new(chain(&error)))?;
     for manifest in set.iter().flat_map(|set| set.manifests.iter()) {
-        pairs.push(pair(&*cluster, manifest, key).await?);
+        pairs.push(pair(&*cluster, manifest, detail).await?);
     }
     for id in &detail.leaving {
         let live = cluster.get(id, None).await.map_err(|error| Failure::new(chain(&error)))?;
         if let Some(live) = live {
-            let live = yaml(&redacted(&live, key));
+            let live = yaml(&shown(&live, detail));
             pairs.push(Pair { id: id.clone(), live, wanted: String::new(), extras: Vec::new() });
         }
     }
     Ok(pairs)
 }
 
-async fn pair(cluster: &dyn ClusterWrite, manifest: &Manifest, key: &HashKey) -> Result<Pair, Failure> {
+/// An object without the values that nobody may see.
+fn shown(object: &Value, detail: &ApplicationDetail) -> Value {
+    redacted(object, &detail.key, &detail.looked_up)
+}
+
+async fn pair(
+    cluster: &dyn ClusterWrite,
+    manifest: &Manifest,
+    detail: &ApplicationDetail,
+) -> Result<Pair, Failure> {
     let failed = |error: &ClusterError| Failure::new(format!("{}: {}", manifest.id, chain(error)));
     let id = manifest.id.clone();
     let live = match cluster.get(&id, Some(&manifest.api_version)).await {
@@ -122,19 +129,19 @@ async fn pair(cluster: &dyn ClusterWrite, manifest: &Manifest, key: &HashKey) ->
     let wanted = match cluster.apply(&manifest.object, options).await {
         Ok(applied) => applied.object,
         Err(ClusterError::KindUnknown { .. } | ClusterError::Missing { .. }) => (*manifest.object).clone(),
-        Err(ClusterError::Forbidden { .. }) => return Ok(by_fields(manifest, live.as_ref(), key)),
+        Err(ClusterError::Forbidden { .. }) => return Ok(by_fields(manifest, live.as_ref(), detail)),
         Err(error) => return Err(failed(&error)),
     };
     let extras = live.as_ref().map(extras_of).unwrap_or_default();
-    let live = live.map(|live| yaml(&without_counters(redacted(&live, key)))).unwrap_or_default();
-    Ok(Pair { id, live, wanted: yaml(&without_counters(redacted(&wanted, key))), extras })
+    let live = live.map(|live| yaml(&without_counters(shown(&live, detail)))).unwrap_or_default();
+    Ok(Pair { id, live, wanted: yaml(&without_counters(shown(&wanted, detail))), extras })
 }
 
 /// Where a dry run is not allowed, fields are compared by name.
-fn by_fields(manifest: &Manifest, live: Option<&Value>, key: &HashKey) -> Pair {
+fn by_fields(manifest: &Manifest, live: Option<&Value>, detail: &ApplicationDetail) -> Pair {
     let id = manifest.id.clone();
     let Some(live) = live else {
-        let wanted = yaml(&redacted(&manifest.object, key));
+        let wanted = yaml(&shown(&manifest.object, detail));
         return Pair { id, live: String::new(), wanted, extras: Vec::new() };
     };
     let fields = changed_fields(&manifest.object, live);

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::output::{Failure, print, remark};
 use super::session::{Session, environment, runtime};
+use crate::diff::LookedUp;
 use crate::model::digest::HashKey;
 use crate::model::error::chain;
 use crate::model::hold::HoldReason;
@@ -45,21 +46,21 @@ enum Format {
 
 pub(super) fn run(common: &CommonArguments, arguments: &RenderArguments) -> Result<ExitCode, Failure> {
     let session = Session::open(common)?;
-    let reading = runtime()?.block_on(read(&session, arguments))?;
+    let (observer, reading) = runtime()?.block_on(read(&session, arguments))?;
     if arguments.as_helm {
-        return as_helm(&reading, arguments);
+        return as_helm(&observer, &reading, arguments);
     }
     let (sets, errors) = collect(&reading, arguments);
     if sets.is_empty() && errors.is_empty() {
         let what = arguments.service.as_deref().unwrap_or("anything");
         return Err(Failure::new(format!("{} does not hold {what}", arguments.environment)));
     }
-    print(&show(&sets, arguments)?);
+    print(&show(&observer, &sets, arguments)?);
     errors.iter().for_each(|error| remark(&format!("error: {error}")));
     Ok(if errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-async fn read(session: &Session, arguments: &RenderArguments) -> Result<Reading, Failure> {
+async fn read(session: &Session, arguments: &RenderArguments) -> Result<(Observer, Reading), Failure> {
     let name = environment(&arguments.environment)?;
     let mut options = session.options(vec![name.clone()], true)?;
     options.as_helm = arguments.as_helm;
@@ -77,20 +78,24 @@ async fn read(session: &Session, arguments: &RenderArguments) -> Result<Reading,
         let cluster = cluster.map_err(|error| Failure::new(chain(&error)))?;
         let kinds = cluster.kinds(false).await.map_err(|error| Failure::new(chain(&error)))?;
         let version = cluster.identity().await.map_err(|error| Failure::new(chain(&error)))?.version;
-        view = Some(ClusterView { kinds, version, key: HashKey::new([0; 32]) });
+        view = Some(ClusterView { kinds, version, key: HashKey::new([0; 32]), cluster });
     }
-    Ok(observer.read(None, &BTreeMap::new(), &|_| view.clone()).await)
+    let reading = observer.read(None, &BTreeMap::new(), &|_| view.clone()).await;
+    Ok((observer, reading))
 }
 
 /// The documents of all applications, merged in Helm's order.
-fn as_helm(reading: &Reading, arguments: &RenderArguments) -> Result<ExitCode, Failure> {
-    let mut parts = Vec::new();
+fn as_helm(observer: &Observer, reading: &Reading, arguments: &RenderArguments) -> Result<ExitCode, Failure> {
+    let (mut parts, mut looked_up) = (Vec::new(), LookedUp::default());
     for (id, desired) in &reading.desired {
         if arguments.service.as_deref().is_some_and(|service| id.service.as_str() != service) {
             continue;
         }
         match desired {
-            Desired::Rendered(version) => parts.extend(version.rendered.helm.clone()),
+            Desired::Rendered(version) => {
+                looked_up.extend(observer.looked_up(id));
+                parts.extend(version.rendered.helm.clone());
+            }
             Desired::Held(holds) => {
                 let words: Vec<String> = holds.iter().map(HoldReason::message).collect();
                 return Err(Failure::new(format!("{id}: {}", words.join("; "))));
@@ -99,7 +104,11 @@ fn as_helm(reading: &Reading, arguments: &RenderArguments) -> Result<ExitCode, F
         }
     }
     let merged = crate::helm::Rendered::merged(parts, crate::helm::Compat::default());
-    super::output::print_bytes(&merged.to_helm_output());
+    let mut bytes = merged.to_helm_output();
+    if !looked_up.is_empty() {
+        bytes = looked_up.hidden_in(&String::from_utf8_lossy(&bytes), None).into_bytes();
+    }
+    super::output::print_bytes(&bytes);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -130,21 +139,33 @@ fn collect(
     (sets, errors)
 }
 
-fn show(sets: &[(ApplicationId, RenderedSet)], arguments: &RenderArguments) -> Result<String, Failure> {
+fn show(
+    observer: &Observer,
+    sets: &[(ApplicationId, RenderedSet)],
+    arguments: &RenderArguments,
+) -> Result<String, Failure> {
     let failed = |error: &dyn std::error::Error| Failure::new(error.to_string());
     if arguments.digest {
         return Ok(sets.iter().map(|(id, set)| format!("{id} {}\n", set.digest)).collect());
     }
+    let mut objects: Vec<(&str, Value)> = Vec::new();
+    for (id, set) in sets {
+        let looked_up = observer.looked_up(id);
+        for manifest in set.manifests.iter() {
+            let mut object = (*manifest.object).clone();
+            if !looked_up.is_empty() {
+                looked_up.hide(&mut object, None);
+            }
+            objects.push((&manifest.source, object));
+        }
+    }
     if arguments.output == Format::Json {
-        let items: Vec<&Value> =
-            sets.iter().flat_map(|(_, set)| set.manifests.iter()).map(|manifest| &*manifest.object).collect();
+        let items: Vec<Value> = objects.into_iter().map(|(_, object)| object).collect();
         let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
         return Ok(serde_json::to_string_pretty(&list).map_err(|error| failed(&error))? + "\n");
     }
-    let mut text = String::new();
-    for manifest in sets.iter().flat_map(|(_, set)| set.manifests.iter()) {
-        let yaml = crate::helm::to_yaml(&manifest.object);
-        text.push_str(&format!("---\n# Source: {}\n{yaml}", manifest.source));
-    }
-    Ok(text)
+    let text = |(source, object): &(&str, Value)| {
+        format!("---\n# Source: {source}\n{}", crate::helm::to_yaml(object))
+    };
+    Ok(objects.iter().map(text).collect())
 }

@@ -248,6 +248,13 @@ impl Writer {
 
     /// Splits, parses, sorts.
     pub(crate) fn finish(mut self, chart: &str) -> Result<Rendered, RenderError> {
+        self.add_documents(chart).map_err(|error| error.asking(&self.rendered.lookups_missing))?;
+        sort_by_kind(&mut self.rendered.documents, self.compat);
+        sort_by_kind(&mut self.rendered.hooks, self.compat);
+        Ok(self.rendered)
+    }
+
+    fn add_documents(&mut self, chart: &str) -> Result<(), RenderError> {
         let mut files = std::mem::take(&mut self.files);
         files.sort();
         for (source, content) in files {
@@ -259,9 +266,7 @@ impl Writer {
                 self.add_document(&source, text)?;
             }
         }
-        sort_by_kind(&mut self.rendered.documents, self.compat);
-        sort_by_kind(&mut self.rendered.hooks, self.compat);
-        Ok(self.rendered)
+        Ok(())
     }
 
     fn add_document(&mut self, source: &str, text: &[u8]) -> Result<(), RenderError> {
@@ -300,6 +305,7 @@ impl Writer {
             line: None,
             column: None,
             message: format!("YAML parse error on {source}: {message}"),
+            lookups_missing: Vec::new(),
         };
         let object: Json = yaml::read_first(text, YamlLimits::default()).map_err(|error| {
             fail(format!("error converting YAML to JSON: {}", error.helm)).at(
@@ -314,14 +320,7 @@ impl Writer {
 }
 
 fn limit_error(chart: &str, message: String) -> RenderError {
-    RenderError {
-        fault: RenderFault::Limit(super::failure::Limit::Size),
-        chart: chart.to_owned(),
-        template: None,
-        line: None,
-        column: None,
-        message,
-    }
+    RenderError::new(RenderFault::Limit(super::failure::Limit::Size), chart, message)
 }
 
 /// The types that Go's decoder demands of a document's head; gives the kind.

@@ -263,7 +263,7 @@ impl Render<'_> {
             let template = current.as_ref().unwrap_or(template);
             machine
                 .execute(template, Value::Map(file.root.clone()), &mut out)
-                .map_err(|failure| self.failed(&file.name, &failure))?;
+                .map_err(|failure| self.failed(&file.name, &failure).asking(&machine.lookups_missing))?;
             machine.depth = 0;
             let out = super::functions::without_no_value(out);
             writer.add_file(&file.name.lossy(), out, self.chart.name());

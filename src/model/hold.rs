@@ -101,6 +101,13 @@ pub enum HoldReason {
         /// The line to add to the services file.
         line: String,
     },
+    /// A chart may not look there.
+    LookupNotAllowed {
+        /// What it asks for: a kind, a name, a namespace.
+        question: String,
+        /// The line to add to the services file; absent where nothing allows it.
+        line: Option<String>,
+    },
     /// The object belongs to another moorline.
     OtherInstance {
         /// The object or head.
@@ -223,6 +230,7 @@ impl HoldReason {
             Self::Forbidden { .. } => "Forbidden",
             Self::KindUnknown { .. } => "KindUnknown",
             Self::NotAllowed { .. } => "NotAllowed",
+            Self::LookupNotAllowed { .. } => "LookupNotAllowed",
             Self::OtherInstance { .. } => "OtherInstance",
             Self::OtherApplication { .. } => "OtherApplication",
             Self::OtherTool { .. } => "OtherTool",
@@ -290,6 +298,14 @@ impl HoldReason {
                 format!(
                     "the code repository may not write {object}; to allow it, add `{line}` to the services file"
                 )
+            }
+            Self::LookupNotAllowed { question, line: Some(line) } => {
+                format!(
+                    "its chart may not look up {question}; to allow it, add `{line}` to the services file"
+                )
+            }
+            Self::LookupNotAllowed { question, line: None } => {
+                format!("its chart looks up {question}, which belongs to moorline alone")
             }
             Self::OtherInstance { object, instance } => {
                 format!(

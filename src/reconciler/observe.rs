@@ -1,24 +1,29 @@
 //! Git → what every application wants: the config repository, the heads of code repositories, the files of
 //! charts and manifests, rendered where an input changed. Reads, decides nothing about the cluster.
 
+mod listing;
+mod rendering;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use futures::StreamExt as _;
 
+pub use rendering::{ClusterView, ClusterViews, PackedRendering};
+
 use super::Options;
-use super::inventory::PackedSet;
 use crate::adapters::World;
 use crate::adapters::sources::SourceError;
 use crate::desired::{Application, CodeRevision, ConfigRepository, Origin};
-use crate::model::digest::{Digest, HashKey};
+use crate::diff::LookedUp;
+use crate::model::digest::Digest;
 use crate::model::fault::Fault;
 use crate::model::hold::HoldReason;
-use crate::model::kinds::KindTable;
 use crate::model::name::{ApplicationId, EnvironmentName, ServiceName};
 use crate::model::source::{CommitSha, FileTree, References, RepositoryPath, RepositoryUrl};
-use crate::render::{self, RenderInput, Rendered, WantedCode};
-use crate::sync::WantedSet;
+use crate::render::WantedCode;
+use listing::list_environment;
+use rendering::{Prepared, Renderer, Setting};
 
 /// So many repositories are asked at once.
 const PARALLEL: usize = 16;
@@ -60,50 +65,6 @@ pub struct RenderedVersion {
     pub rendered: Arc<PackedRendering>,
 }
 
-/// The result of rendering, packed: what is kept of it while nothing is done with it.
-#[derive(Clone, Debug)]
-pub struct PackedRendering {
-    /// The objects without their bodies.
-    pub set: Arc<WantedSet>,
-    /// The bodies.
-    pub packed: PackedSet,
-    /// The chart as `name-version`.
-    pub chart: Option<String>,
-    /// The image reference.
-    pub image: Option<String>,
-    /// What a person should know.
-    pub notices: Vec<String>,
-    /// Helm's own documents, if they were asked for.
-    pub helm: Option<crate::helm::Rendered>,
-}
-
-impl PackedRendering {
-    fn pack(rendered: &Rendered, key: &HashKey) -> Self {
-        Self {
-            set: Arc::new(WantedSet::new(&rendered.set, key)),
-            packed: PackedSet::pack(&rendered.set),
-            chart: rendered.chart.clone(),
-            image: rendered.image.clone(),
-            notices: rendered.notices.clone(),
-            helm: None,
-        }
-    }
-}
-
-/// What rendering has to know of an environment's cluster.
-#[derive(Clone)]
-pub struct ClusterView {
-    /// What it serves.
-    pub kinds: Arc<KindTable>,
-    /// Its version, as `v1.37.2`.
-    pub version: String,
-    /// The key of the fingerprints.
-    pub key: HashKey,
-}
-
-/// The view of the cluster behind a context; absent if there is none.
-pub type ClusterViews<'a> = dyn Fn(Option<&str>) -> Option<ClusterView> + Sync + 'a;
-
 /// The environments of a reading, and what each of their applications wants.
 #[derive(Clone, Debug, Default)]
 pub struct Reading {
@@ -132,7 +93,7 @@ pub struct Observer {
     references: HashMap<RepositoryUrl, Result<References, Arc<SourceError>>>,
     trees: HashMap<TreeKey, (CommitSha, FileTree)>,
     paths: HashMap<ApplicationId, (CommitSha, Digest)>,
-    memo: HashMap<ApplicationId, (Digest, Result<Arc<PackedRendering>, HoldReason>)>,
+    renderer: Renderer,
 }
 
 impl Observer {
@@ -145,7 +106,7 @@ impl Observer {
             references: HashMap::new(),
             trees: HashMap::new(),
             paths: HashMap::new(),
-            memo: HashMap::new(),
+            renderer: Renderer::default(),
         }
     }
 
@@ -157,6 +118,11 @@ impl Observer {
     /// Every repository that was asked for its references.
     pub fn repositories(&self) -> impl Iterator<Item = &RepositoryUrl> {
         self.references.keys()
+    }
+
+    /// What the chart of an application looked up from Secrets: never to be shown.
+    pub fn looked_up(&self, application: &ApplicationId) -> LookedUp {
+        self.renderer.looked_up(application)
     }
 
     /// All faults of the config repository as last read.
@@ -297,7 +263,33 @@ impl Observer {
                 }
             }
         }
-        self.render_changed(prepared, views, reading);
+        self.render_changed(prepared, views, reading).await;
+    }
+
+    /// Renders every application whose inputs changed.
+    async fn render_changed(
+        &mut self,
+        prepared: Vec<Prepared>,
+        views: &ClusterViews<'_>,
+        reading: &mut Reading,
+    ) {
+        let Some(config) = &self.config else { return };
+        let Some(configuration) = &config.repository.configuration else { return };
+        let setting = Setting { instance: &configuration.instance, options: &self.options, views };
+        for (one, inputs, result) in self.renderer.render(prepared, &setting).await {
+            let id = one.application.id.clone();
+            let desired = match result {
+                Ok(rendered) => Desired::Rendered(Box::new(RenderedVersion {
+                    application: one.application,
+                    code: one.code,
+                    config: one.config,
+                    inputs,
+                    rendered,
+                })),
+                Err(hold) => Desired::Held(vec![hold]),
+            };
+            reading.desired.insert(id, desired);
+        }
     }
 
     /// The config repository for an environment: another revision if it asks for one.
@@ -481,146 +473,6 @@ impl Observer {
         self.trees.insert(key, (commit, tree.clone()));
         Ok(tree)
     }
-
-    /// Renders every application whose inputs changed, side by side.
-    fn render_changed(&mut self, prepared: Vec<Prepared>, views: &ClusterViews<'_>, reading: &mut Reading) {
-        use rayon::prelude::*;
-        let (Some(config), options) = (&self.config, &self.options) else {
-            return;
-        };
-        let Some(configuration) = &config.repository.configuration else {
-            return;
-        };
-        let (memo, nothing) = (&self.memo, FileTree::default());
-        let results: Vec<_> = prepared
-            .into_par_iter()
-            .map(|one| {
-                let view = views(one.application.cluster.as_deref());
-                let environment = one.source.environments.get(&one.application.id.environment);
-                let input = RenderInput {
-                    instance: &configuration.instance,
-                    own_namespace: &options.own_namespace,
-                    application: &one.application,
-                    umbrella: environment.and_then(|environment| environment.umbrella.as_ref()),
-                    folder: environment.map_or(&nothing, |environment| &environment.folder),
-                    files: &one.files,
-                    code: &one.code,
-                    kinds: view.as_ref().map(|view| &*view.kinds),
-                    kubernetes: view.as_ref().map(|view| view.version.as_str()),
-                    seed: view.as_ref().map_or([0; 32], |view| seed(&view.key, &one.application.id)),
-                };
-                let inputs = input.digest();
-                let known = memo.get(&one.application.id).filter(|(digest, _)| *digest == inputs);
-                let result = known.map_or_else(
-                    || {
-                        // Without a cluster nothing is compared with it: any key will do.
-                        let key =
-                            view.as_ref().map_or_else(|| HashKey::new([0; 32]), |view| view.key.clone());
-                        let rendered = render::render(&input).map_err(|error| error.hold())?;
-                        let mut packed = PackedRendering::pack(&rendered, &key);
-                        if options.as_helm {
-                            packed.helm = Some(render::render_as_helm(&input).map_err(|error| error.hold())?);
-                        }
-                        Ok(Arc::new(packed))
-                    },
-                    |(_, result)| result.clone(),
-                );
-                (one, inputs, result)
-            })
-            .collect();
-        for (one, inputs, result) in results {
-            let id = one.application.id.clone();
-            let desired = match &result {
-                Ok(rendered) => Desired::Rendered(Box::new(RenderedVersion {
-                    application: one.application,
-                    code: one.code,
-                    config: one.config,
-                    inputs,
-                    rendered: rendered.clone(),
-                })),
-                Err(hold) => Desired::Held(vec![hold.clone()]),
-            };
-            self.memo.insert(id.clone(), (inputs, result));
-            reading.desired.insert(id, desired);
-        }
-    }
-}
-
-/// Lists the applications of one environment, and what holds those that cannot be prepared.
-fn list_environment(
-    config: &Arc<ConfigState>,
-    name: &EnvironmentName,
-    reading: &mut Reading,
-    all: &mut Vec<(Application, Arc<ConfigState>)>,
-) {
-    let repository = &config.repository;
-    let own = |fault: &&Fault| match &fault.scope {
-        crate::model::fault::FaultScope::Everything => true,
-        crate::model::fault::FaultScope::Environment(environment) => environment == name,
-        _ => false,
-    };
-    let faults: Vec<HoldReason> = repository.faults.iter().filter(own).map(fault_hold).collect();
-    let members = repository.environments.get(name).map(|one| one.members.clone()).unwrap_or_default();
-    if !faults.is_empty() {
-        for service in &members {
-            let id = ApplicationId::new(name.clone(), service.clone());
-            reading.desired.insert(id, Desired::Held(faults.clone()));
-        }
-        reading.held_environments.insert(name.clone(), faults);
-        return;
-    }
-    let (applications, _) = repository.applications(&config.tree, name);
-    for service in members_and_faulty(repository, name, &members) {
-        let holds: Vec<HoldReason> =
-            repository.faults.iter().filter(|fault| fault.holds(name, &service)).map(fault_hold).collect();
-        let id = ApplicationId::new(name.clone(), service.clone());
-        let application = applications.iter().find(|application| application.id == id);
-        match application.filter(|_| holds.is_empty()) {
-            Some(application) => all.push((application.clone(), config.clone())),
-            None => {
-                reading.desired.insert(id, Desired::Held(holds));
-            }
-        }
-        reading.members.entry(name.clone()).or_default().insert(service);
-    }
-    reading.members.entry(name.clone()).or_default();
-}
-
-/// An application with everything that rendering needs.
-struct Prepared {
-    application: Arc<Application>,
-    code: WantedCode,
-    config: CommitSha,
-    source: Arc<ConfigRepository>,
-    files: FileTree,
-}
-
-/// Random values of charts: secret, because the key is, and the same at every render of an application.
-fn seed(key: &HashKey, application: &ApplicationId) -> [u8; 32] {
-    let mut seed = [0; 32];
-    for (half, tag) in seed.chunks_exact_mut(16).zip([b'0', b'1']) {
-        let mut hasher = key.hasher();
-        hasher.bytes(tag, application.to_string().as_bytes());
-        half.copy_from_slice(hasher.finish().as_bytes());
-    }
-    seed
-}
-
-/// Services that are in an environment, and those that a fault keeps from being in it.
-fn members_and_faulty(
-    repository: &ConfigRepository,
-    environment: &EnvironmentName,
-    members: &BTreeSet<ServiceName>,
-) -> BTreeSet<ServiceName> {
-    let mut all = members.clone();
-    for fault in &repository.faults {
-        if let crate::model::fault::FaultScope::Application(stage, service) = &fault.scope
-            && stage == environment
-        {
-            all.insert(service.clone());
-        }
-    }
-    all
 }
 
 /// A branch, tag or commit among references: the full name of the reference, and the commit.

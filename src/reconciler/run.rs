@@ -25,6 +25,7 @@ use super::view::HoldTimes;
 use super::{Event, Options};
 use crate::adapters::World;
 use crate::adapters::bell::LocalBell;
+use crate::diff::LookedUp;
 use crate::model::digest::HashKey;
 use crate::model::hold::{HoldClass, HoldReason};
 use crate::model::name::{ApplicationId, InstanceName};
@@ -75,6 +76,8 @@ pub struct ApplicationDetail {
     pub context: Option<String>,
     /// The key of the cluster's fingerprints.
     pub key: HashKey,
+    /// Values that its chart looked up from Secrets.
+    pub looked_up: LookedUp,
     /// The wanted set; while nothing is wanted, the deployed one.
     pub set: Option<PackedSet>,
     /// Objects that are owned and no longer wanted.

@@ -1,14 +1,29 @@
 //! Charts: an application as the member of its environment's umbrella.
 
+use std::collections::BTreeSet;
+
 use crate::desired::{Application, Layer, Origin, Umbrella, UnusableChart, chart_of};
 use crate::helm::{
-    Capabilities, Chart, Compat, Member, RenderInput as HelmInput, Rendered as HelmRendered, Values,
+    Capabilities, Chart, Compat, Lookup, Lookups, Member, RenderInput as HelmInput, Rendered as HelmRendered,
+    Values,
 };
 
+use super::lookup;
 use super::{Draft, RenderError, RenderInput};
+use crate::diff::LookedUp;
 
-/// Renders the chart of an application as Helm does; with its name as `name-version`.
-pub(super) fn render(input: &RenderInput<'_>) -> Result<(HelmRendered, Option<String>), RenderError> {
+/// What Helm makes of a chart.
+pub(super) struct OfChart {
+    /// Helm's documents.
+    pub(super) rendered: HelmRendered,
+    /// The chart as `name-version`.
+    pub(super) chart: Option<String>,
+    /// Questions to the cluster that have no answer yet: the documents are not to be used.
+    pub(super) lookups: BTreeSet<Lookup>,
+}
+
+/// Renders the chart of an application as Helm does.
+pub(super) fn render(input: &RenderInput<'_>) -> Result<OfChart, RenderError> {
     let application = input.application;
     let named = |chart: &Chart| format!("{}-{}", chart.name(), chart.version());
     let umbrella = umbrella(input)?;
@@ -29,7 +44,10 @@ pub(super) fn render(input: &RenderInput<'_>) -> Result<(HelmRendered, Option<St
             let whole = umbrella.with_dependency_charts([(key.clone(), chart)]);
             (whole, Some(name), Member::Dependency(key))
         }
-        Origin::Manifests(_) => return Ok((HelmRendered::merged([], Compat::default()), None)),
+        Origin::Manifests(_) => {
+            let rendered = HelmRendered::merged([], Compat::default());
+            return Ok(OfChart { rendered, chart: None, lookups: BTreeSet::new() });
+        }
     };
     let helm = HelmInput {
         release: application.release.clone(),
@@ -39,12 +57,30 @@ pub(super) fn render(input: &RenderInput<'_>) -> Result<(HelmRendered, Option<St
         member,
         include_crds: true,
         seed: input.seed,
+        lookups: input
+            .lookups
+            .map_or_else(Lookups::offline, |answers| Lookups { answers: answers.clone(), offline: false }),
         ..HelmInput::default()
     };
-    let rendered = chart.render(&helm);
-    let rendered =
-        rendered.map_err(|error| RenderError::Broken { message: error.to_string(), hint: None })?;
-    Ok((rendered, name))
+    let (missing, rendered) = match chart.render(&helm) {
+        Ok(rendered) => (rendered.lookups_missing.clone(), Ok(rendered)),
+        Err(error) => (error.lookups_missing.clone(), Err(broken(input, &error))),
+    };
+    for question in &missing {
+        lookup::check(input, question)?;
+    }
+    if missing.is_empty() {
+        return Ok(OfChart { rendered: rendered?, chart: name, lookups: BTreeSet::new() });
+    }
+    let rendered = HelmRendered::merged([], Compat::default());
+    Ok(OfChart { rendered, chart: name, lookups: missing.into_iter().collect() })
+}
+
+/// The error without values that were looked up from Secrets: a template may fail with one in its words.
+fn broken(input: &RenderInput<'_>, error: &crate::helm::RenderError) -> RenderError {
+    let looked_up = LookedUp::from_secrets(input.lookups.into_iter().flat_map(|answers| answers.values()));
+    let message = looked_up.hidden_in(&error.to_string(), None);
+    RenderError::Broken { message, hint: None }
 }
 
 /// The documents of a render, comments and notes left out.

@@ -43,6 +43,14 @@ pub enum RenderError {
         /// The line to add to the services file.
         line: String,
     },
+    /// A chart may not look there.
+    #[error("the chart may not look up {question}")]
+    LookupNotAllowed {
+        /// What it asks for.
+        question: String,
+        /// The line to add to the services file, where one allows it.
+        line: Option<String>,
+    },
 }
 
 impl Classified for RenderError {
@@ -54,6 +62,9 @@ impl Classified for RenderError {
         match self {
             Self::Broken { hint, .. } => hint.clone(),
             Self::NotAllowed { line, .. } => Some(format!("add `{line}` to the services file")),
+            Self::LookupNotAllowed { line, .. } => {
+                line.as_ref().map(|line| format!("add `{line}` to the services file"))
+            }
             Self::Hook { .. } => Some("set sync.hooks: skip to leave hooks out".to_owned()),
             Self::Manifest(_) | Self::Twice { .. } => None,
         }
@@ -67,6 +78,9 @@ impl RenderError {
             Self::Hook { object } => HoldReason::HookUnsupported { object: object.clone() },
             Self::NotAllowed { object, line } => {
                 HoldReason::NotAllowed { object: object.clone(), line: line.clone() }
+            }
+            Self::LookupNotAllowed { question, line } => {
+                HoldReason::LookupNotAllowed { question: question.clone(), line: line.clone() }
             }
             other => HoldReason::RenderFailed { message: other.to_string(), hint: other.hint() },
         }

@@ -31,7 +31,12 @@ fn render_web(files: &[(&str, &str)]) -> Result<Rendered, RenderError> {
         code: &WantedCode::default(),
         kinds: None,
         kubernetes: None,
+        lookups: None,
         seed: [0; 32],
+    })
+    .map(|outcome| match outcome {
+        Outcome::Rendered(rendered) => *rendered,
+        Outcome::Needs(lookups) => panic!("asks {lookups:?}"),
     })
 }
 

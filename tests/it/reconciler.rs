@@ -3,5 +3,6 @@
 mod absence;
 mod drift;
 mod kill;
+mod lookup;
 mod rollout;
 mod support;

@@ -6,7 +6,7 @@ use crate::helm::Compat;
 use crate::helm::capabilities::Capabilities;
 use crate::helm::failure::Limit;
 use crate::helm::limits::RenderLimits;
-use crate::helm::lookup::Lookups;
+use crate::helm::lookup::{Lookup, Lookups};
 use crate::helm::values::Values;
 
 /// Which part of an umbrella is rendered.
@@ -105,6 +105,8 @@ pub struct RenderError {
     pub column: Option<usize>,
     /// Helm's message.
     pub message: String,
+    /// Questions to the cluster that had no answer before it failed; ask and render again.
+    pub lookups_missing: Vec<Lookup>,
 }
 
 impl fmt::Display for RenderError {
@@ -116,7 +118,7 @@ impl fmt::Display for RenderError {
 impl std::error::Error for RenderError {}
 
 impl RenderError {
-    pub(super) fn new(fault: RenderFault, chart: &str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(fault: RenderFault, chart: &str, message: impl Into<String>) -> Self {
         Self {
             fault,
             chart: chart.to_owned(),
@@ -124,6 +126,7 @@ impl RenderError {
             line: None,
             column: None,
             message: message.into(),
+            lookups_missing: Vec::new(),
         }
     }
 
@@ -137,6 +140,12 @@ impl RenderError {
         self.template = Some(template.to_owned());
         self.line = (line > 0).then_some(line);
         self.column = (column > 0).then_some(column);
+        self
+    }
+
+    /// The error of a render that asked questions without an answer.
+    pub(crate) fn asking(mut self, questions: &[Lookup]) -> Self {
+        self.lookups_missing = questions.to_vec();
         self
     }
 

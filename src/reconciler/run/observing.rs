@@ -37,6 +37,7 @@ impl Reconciler {
                         kinds: one.kinds.clone(),
                         version: one.identity.version.clone(),
                         key: one.live.key().clone(),
+                        cluster: one.cluster.clone(),
                     },
                 )
             })

@@ -78,6 +78,7 @@ impl Reconciler {
             application: id.clone(),
             context: application.context.clone(),
             key: state.live.key().clone(),
+            looked_up: self.observer.looked_up(id),
             set: set.filter(|_| !matches!(&*application.target.wanted, Wanted::Removed)),
             leaving: owned.filter(|id| !wanted.contains(id)).cloned().collect(),
         })

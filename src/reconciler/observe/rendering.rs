@@ -1,0 +1,354 @@
+//! Applications rendered side by side, each only when an input changed; what their charts look up is asked of the
+//! cluster between two renders.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use futures::StreamExt as _;
+use rayon::prelude::*;
+use serde_json::{Value, json};
+
+use crate::adapters::cluster::{ClusterError, ClusterRead};
+use crate::desired::{Application, ConfigRepository};
+use crate::diff::LookedUp;
+use crate::helm::Lookup;
+use crate::model::digest::{Digest, HashKey};
+use crate::model::hold::HoldReason;
+use crate::model::kinds::KindTable;
+use crate::model::name::{ApplicationId, InstanceName, NamespaceName};
+use crate::model::resource::{ApiVersion, GroupKind, ResourceId};
+use crate::model::source::{CommitSha, FileTree};
+use crate::reconciler::Options;
+use crate::reconciler::inventory::PackedSet;
+use crate::render::{self, Answers, Outcome, RenderInput, Rendered, WantedCode};
+use crate::sync::WantedSet;
+
+/// A chart may look up what earlier answers named, so many times over.
+const LOOKUP_ROUNDS: usize = 8;
+/// A render may ask so many questions.
+const LOOKUPS: usize = 200;
+/// So many questions are asked at once.
+const PARALLEL: usize = 8;
+/// The answers of one application may take so many bytes.
+const ANSWER_BYTES: usize = 8 << 20;
+
+/// The result of rendering, packed: what is kept of it while nothing is done with it.
+#[derive(Clone, Debug)]
+pub struct PackedRendering {
+    /// The objects without their bodies.
+    pub set: Arc<WantedSet>,
+    /// The bodies.
+    pub packed: PackedSet,
+    /// The chart as `name-version`.
+    pub chart: Option<String>,
+    /// The image reference.
+    pub image: Option<String>,
+    /// What a person should know.
+    pub notices: Vec<String>,
+    /// Helm's own documents, if they were asked for.
+    pub helm: Option<crate::helm::Rendered>,
+}
+
+impl PackedRendering {
+    fn pack(rendered: &Rendered, key: &HashKey) -> Self {
+        Self {
+            set: Arc::new(WantedSet::new(&rendered.set, key)),
+            packed: PackedSet::pack(&rendered.set),
+            chart: rendered.chart.clone(),
+            image: rendered.image.clone(),
+            notices: rendered.notices.clone(),
+            helm: None,
+        }
+    }
+}
+
+/// What rendering has to know of an environment's cluster.
+#[derive(Clone)]
+pub struct ClusterView {
+    /// What it serves.
+    pub kinds: Arc<KindTable>,
+    /// Its version, as `v1.37.2`.
+    pub version: String,
+    /// The key of the fingerprints.
+    pub key: HashKey,
+    /// Where `lookup` of charts is answered.
+    pub cluster: Arc<dyn ClusterRead>,
+}
+
+/// The view of the cluster behind a context; absent if there is none.
+pub type ClusterViews<'a> = dyn Fn(Option<&str>) -> Option<ClusterView> + Sync + 'a;
+
+/// An application with everything that rendering needs.
+pub(super) struct Prepared {
+    pub(super) application: Arc<Application>,
+    pub(super) code: WantedCode,
+    pub(super) config: CommitSha,
+    pub(super) source: Arc<ConfigRepository>,
+    pub(super) files: FileTree,
+}
+
+/// What all applications of a reading share.
+pub(super) struct Setting<'a> {
+    pub(super) instance: &'a InstanceName,
+    pub(super) options: &'a Options,
+    pub(super) views: &'a ClusterViews<'a>,
+}
+
+/// The result of rendering one application.
+pub(super) type Result = std::result::Result<Arc<PackedRendering>, HoldReason>;
+
+/// Renders, and remembers.
+#[derive(Default)]
+pub(super) struct Renderer {
+    memo: HashMap<ApplicationId, Memo>,
+}
+
+/// What is known of an application's last render.
+struct Memo {
+    /// The digest of the inputs without answers of the cluster.
+    base: Digest,
+    /// The digest of all inputs.
+    inputs: Digest,
+    /// What the chart asked, and was told.
+    answers: Answers,
+    result: Result,
+}
+
+/// An application on its way through the rounds.
+struct Work {
+    one: Prepared,
+    view: Option<ClusterView>,
+    base: Digest,
+    answers: Answers,
+}
+
+/// What a round made of it.
+enum Step {
+    Done(Digest, Result),
+    Asks(BTreeSet<Lookup>),
+}
+
+impl Renderer {
+    /// What an application's chart looked up from Secrets.
+    pub(super) fn looked_up(&self, application: &ApplicationId) -> LookedUp {
+        let memo = self.memo.get(application);
+        LookedUp::from_secrets(memo.into_iter().flat_map(|memo| memo.answers.values()))
+    }
+
+    /// Renders all of them; gives each with the digest of its inputs.
+    pub(super) async fn render(
+        &mut self,
+        prepared: Vec<Prepared>,
+        setting: &Setting<'_>,
+    ) -> Vec<(Prepared, Digest, Result)> {
+        let work = prepared.into_par_iter().map(|one| Work::new(one, setting)).collect::<Vec<_>>();
+        let mut work = self.ask_again(work, setting).await;
+        let mut results = Vec::with_capacity(work.len());
+        for round in 0..=LOOKUP_ROUNDS {
+            let steps: Vec<(Work, Step)> = work
+                .into_par_iter()
+                .map(|work| {
+                    let step = work.step(setting, self.memo.get(&work.one.application.id));
+                    (work, step)
+                })
+                .collect();
+            let mut asking = Vec::new();
+            for (work, step) in steps {
+                match step {
+                    Step::Done(inputs, result) => results.push((work, inputs, result)),
+                    Step::Asks(questions) if round < LOOKUP_ROUNDS => asking.push((work, questions)),
+                    Step::Asks(_) => {
+                        let (inputs, hold) = (work.base, endless());
+                        results.push((work, inputs, Err(hold)));
+                    }
+                }
+            }
+            let answered = answer_all(asking, setting.options).await;
+            let (answered, failed): (Vec<_>, Vec<_>) =
+                answered.into_iter().partition(|(_, hold)| hold.is_none());
+            results.extend(failed.into_iter().filter_map(|(work, hold)| {
+                let inputs = work.base;
+                Some((work, inputs, Err(hold?)))
+            }));
+            work = answered.into_iter().map(|(work, _)| work).collect();
+            if work.is_empty() {
+                break;
+            }
+        }
+        results.into_iter().map(|(work, inputs, result)| self.keep(work, inputs, result)).collect()
+    }
+
+    fn keep(&mut self, work: Work, inputs: Digest, result: Result) -> (Prepared, Digest, Result) {
+        let Work { one, base, answers, .. } = work;
+        let id = one.application.id.clone();
+        self.memo.insert(id, Memo { base, inputs, answers, result: result.clone() });
+        (one, inputs, result)
+    }
+
+    /// What a chart asked last time is asked again before it is rendered: the cluster may answer differently now.
+    async fn ask_again(&self, work: Vec<Work>, setting: &Setting<'_>) -> Vec<Work> {
+        let (mut quiet, mut asking) = (Vec::with_capacity(work.len()), Vec::new());
+        for work in work {
+            let memo = self.memo.get(&work.one.application.id).filter(|memo| memo.base == work.base);
+            match memo.filter(|memo| !memo.answers.is_empty()) {
+                Some(memo) => asking.push((work, memo.answers.keys().cloned().collect())),
+                None => quiet.push(work),
+            }
+        }
+        // Where the cluster does not answer now, the render asks once more and reports it.
+        quiet.extend(answer_all(asking, setting.options).await.into_iter().map(|(work, _)| work));
+        quiet
+    }
+}
+
+impl Work {
+    fn new(one: Prepared, setting: &Setting<'_>) -> Self {
+        let view = (setting.views)(one.application.cluster.as_deref());
+        let mut work = Self { one, view, base: Digest::of(b""), answers: Answers::new() };
+        work.base = work.with_input(setting, |input| input.digest());
+        work
+    }
+
+    fn with_input<T>(&self, setting: &Setting<'_>, then: impl FnOnce(&RenderInput<'_>) -> T) -> T {
+        let (one, view, nothing) = (&self.one, self.view.as_ref(), FileTree::default());
+        let environment = one.source.environments.get(&one.application.id.environment);
+        then(&RenderInput {
+            instance: setting.instance,
+            own_namespace: &setting.options.own_namespace,
+            application: &one.application,
+            umbrella: environment.and_then(|environment| environment.umbrella.as_ref()),
+            folder: environment.map_or(&nothing, |environment| &environment.folder),
+            files: &one.files,
+            code: &one.code,
+            kinds: view.map(|view| &*view.kinds),
+            kubernetes: view.map(|view| view.version.as_str()),
+            lookups: view.map(|_| &self.answers),
+            seed: view.map_or([0; 32], |view| seed(&view.key, &one.application.id)),
+        })
+    }
+
+    fn step(&self, setting: &Setting<'_>, memo: Option<&Memo>) -> Step {
+        self.with_input(setting, |input| {
+            let inputs = input.digest();
+            if let Some(memo) = memo.filter(|memo| memo.inputs == inputs) {
+                return Step::Done(inputs, memo.result.clone());
+            }
+            match render::render(input) {
+                Ok(Outcome::Needs(questions)) => Step::Asks(questions),
+                Ok(Outcome::Rendered(rendered)) => Step::Done(inputs, self.pack(&rendered, input, setting)),
+                Err(error) => Step::Done(inputs, Err(error.hold())),
+            }
+        })
+    }
+
+    fn pack(&self, rendered: &Rendered, input: &RenderInput<'_>, setting: &Setting<'_>) -> Result {
+        // Without a cluster nothing is compared with it: any key will do.
+        let key = self.view.as_ref().map_or_else(|| HashKey::new([0; 32]), |view| view.key.clone());
+        let mut packed = PackedRendering::pack(rendered, &key);
+        if setting.options.as_helm {
+            packed.helm = Some(render::render_as_helm(input).map_err(|error| error.hold())?);
+        }
+        Ok(Arc::new(packed))
+    }
+
+    /// Finds the answers to what it asks.
+    async fn answer(&mut self, questions: BTreeSet<Lookup>, own: &NamespaceName) -> Option<HoldReason> {
+        let cluster = self.view.as_ref()?.cluster.clone();
+        if self.answers.len() + questions.len() > LOOKUPS {
+            return Some(too_much(&format!("more than {LOOKUPS} questions")));
+        }
+        let ask = |question: Lookup| {
+            let cluster = cluster.clone();
+            async move {
+                let answer = answer(&*cluster, &question, own).await;
+                (question, answer)
+            }
+        };
+        let mut answers = futures::stream::iter(questions.into_iter().map(ask)).buffer_unordered(PARALLEL);
+        while let Some((question, answer)) = answers.next().await {
+            match answer {
+                Ok(answer) => self.answers.insert(question, answer),
+                Err(error) => return Some(unanswered(&question, &error)),
+            };
+        }
+        let bytes: usize = self.answers.values().map(|answer| answer.to_string().len()).sum();
+        (bytes > ANSWER_BYTES).then(|| too_much(&format!("more than {} MiB", ANSWER_BYTES >> 20)))
+    }
+}
+
+/// Asks for all of them, side by side.
+async fn answer_all(
+    asking: Vec<(Work, BTreeSet<Lookup>)>,
+    options: &Options,
+) -> Vec<(Work, Option<HoldReason>)> {
+    let answers = asking.into_iter().map(|(mut work, questions)| async move {
+        let hold = work.answer(questions, &options.own_namespace).await;
+        (work, hold)
+    });
+    futures::stream::iter(answers).buffer_unordered(PARALLEL).collect().await
+}
+
+/// One answer, as Helm's `lookup` gives it: nothing found is an empty object, a list is the API server's list.
+async fn answer(
+    cluster: &dyn ClusterRead,
+    question: &Lookup,
+    own: &NamespaceName,
+) -> std::result::Result<Value, ClusterError> {
+    let unknown = || ClusterError::KindUnknown {
+        kind: GroupKind::new("", &question.kind),
+        version: question.api_version.clone(),
+    };
+    let version = ApiVersion::parse(&question.api_version).ok_or_else(unknown)?;
+    let kind = GroupKind { group: version.group.clone(), kind: question.kind.as_str().into() };
+    let namespaced = cluster.kinds(false).await?.is_namespaced(&kind).unwrap_or(true);
+    let namespace = Some(question.namespace.as_str()).filter(|name| namespaced && !name.is_empty());
+    if !question.name.is_empty() {
+        if namespaced && namespace.is_none() {
+            return Ok(json!({}));
+        }
+        let id =
+            ResourceId { kind, namespace: namespace.map(Into::into), name: question.name.as_str().into() };
+        return Ok(cluster.get(&id, Some(&version)).await?.unwrap_or_else(|| json!({})));
+    }
+    let mut items = cluster.list(&kind, Some(&version), namespace, None).await?;
+    // What lies in moorline's own namespace is nobody else's (RULES §2).
+    items.retain(|item| item.pointer("/metadata/namespace").and_then(Value::as_str) != Some(own.as_str()));
+    let kind = format!("{}List", question.kind);
+    Ok(json!({"apiVersion": question.api_version, "kind": kind, "metadata": {}, "items": items}))
+}
+
+fn unanswered(question: &Lookup, error: &ClusterError) -> HoldReason {
+    let what = format!("lookup {:?} {:?}", question.api_version, question.kind);
+    match error {
+        ClusterError::KindUnknown { .. } => HoldReason::RenderFailed {
+            message: format!("{what}: the cluster does not serve that kind"),
+            hint: Some("ask .Capabilities.APIVersions.Has first".to_owned()),
+        },
+        ClusterError::Forbidden { message } => {
+            HoldReason::Forbidden { message: format!("{what}: {message}") }
+        }
+        other => HoldReason::ApiUnavailable { message: format!("{what}: {other}") },
+    }
+}
+
+fn endless() -> HoldReason {
+    HoldReason::RenderFailed {
+        message: format!("the chart looks up something new {LOOKUP_ROUNDS} times over"),
+        hint: Some("look things up by names that do not depend on other lookups".to_owned()),
+    }
+}
+
+fn too_much(what: &str) -> HoldReason {
+    HoldReason::RenderFailed { message: format!("the chart looks up {what}"), hint: None }
+}
+
+/// Random values of charts: secret, because the key is, and the same at every render of an application.
+fn seed(key: &HashKey, application: &ApplicationId) -> [u8; 32] {
+    let mut seed = [0; 32];
+    for (half, tag) in seed.chunks_exact_mut(16).zip([b'0', b'1']) {
+        let mut hasher = key.hasher();
+        hasher.bytes(tag, application.to_string().as_bytes());
+        half.copy_from_slice(hasher.finish().as_bytes());
+    }
+    seed
+}
