@@ -41,6 +41,22 @@ pub struct RecordFile {
     pub blocked: Option<Blocked>,
 }
 
+impl RecordFile {
+    /// The record in the file.
+    pub fn into_record(self) -> Record {
+        Record {
+            rollout: self.rollout,
+            outcome: self.outcome,
+            wanted: self.wanted,
+            deployed: self.deployed,
+            previous: self.previous,
+            blocked: self.blocked,
+            cluster: self.cluster,
+            time: self.time,
+        }
+    }
+}
+
 /// A record with the application that it is about.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {

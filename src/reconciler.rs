@@ -11,6 +11,7 @@ pub mod diagnose;
 pub mod inventory;
 pub mod live;
 pub mod observe;
+mod rebuild;
 pub mod record;
 mod refresh;
 mod run;

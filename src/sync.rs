@@ -12,6 +12,7 @@ mod heal;
 mod plan;
 mod progress;
 mod prune;
+mod rebuild;
 mod rollout;
 mod status;
 
@@ -19,4 +20,5 @@ pub use environment::{EnvironmentChange, guard_environment};
 pub use facts::{Confirmations, Facts, Wanted, WantedObject, WantedSet, WantedVersion, scaled_by};
 pub use plan::{ApplyObject, ApplyReason, DeleteObject, ReplicasRule, Step, SyncPlan, plan};
 pub use progress::{AppliedObject, Failure, FailureKind, Progress, RolloutProgress};
+pub use rebuild::{FoundObject, Remains, rebuild};
 pub use status::ResourceState;

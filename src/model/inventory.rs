@@ -114,6 +114,10 @@ pub struct Head {
     pub config: String,
     /// The uid of kube-system at the first rollout.
     pub cluster: String,
+    /// Whether the head was lost and put together again: what it names may be incomplete or old, so nothing is
+    /// pruned by it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rebuilt: bool,
     /// What we own.
     pub objects: BTreeMap<ResourceId, HeadObject>,
     /// Records that the state repository does not have yet, oldest first.
@@ -121,12 +125,19 @@ pub struct Head {
     pub pending: Vec<Record>,
 }
 
+impl Head {
+    /// Whether a rendered set is what we last brought to health.
+    pub fn has_deployed(&self, digest: Digest) -> bool {
+        !self.rebuilt && self.deployed.as_ref().is_some_and(|version| version.digest == digest)
+    }
+}
+
 /// A head with the version of the object that holds it, for compare-and-swap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredHead {
     /// The head.
     pub head: Head,
-    /// The resourceVersion of its ConfigMap.
+    /// The resourceVersion of its ConfigMap; empty while there is none.
     pub resource_version: String,
 }
 

@@ -53,6 +53,11 @@ impl KindTable {
         self.kinds.get(kind).map(|info| info.namespaced)
     }
 
+    /// The kinds that can be listed and watched.
+    pub fn watchable(&self) -> impl Iterator<Item = &GroupKind> {
+        self.kinds.iter().filter(|(_, info)| info.watchable).map(|(kind, _)| kind)
+    }
+
     /// `group/version` and `group/version/Kind` of everything that is served, as Helm's `.Capabilities`.
     pub fn api_versions(&self) -> Vec<String> {
         let mut all = std::collections::BTreeSet::new();

@@ -8,7 +8,7 @@ use futures::{FutureExt as _, StreamExt as _};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::cluster::namespace_id;
+use super::cluster::{namespace_id, restore_home};
 use super::diagnose;
 use super::inventory::{self, PackedSet, SetPlace};
 use super::live::LiveIndex;
@@ -165,9 +165,15 @@ impl Execution<'_> {
         let (Some(stored), Some(packed)) = (stored, self.packed.cloned()) else {
             return Err(Stop::Waiting);
         };
-        let place = SetPlace { namespace: self.namespace, instance: self.instance, stored: &stored };
+        let (namespace, instance) = (self.namespace, self.instance);
+        let place = SetPlace { namespace, instance, stored: &stored };
         self.writes += 1;
-        if let Err(error) = inventory::write_set(self.cluster, &place, &packed).await {
+        let mut answer = inventory::write_set(self.cluster, &place, &packed).await;
+        if let Err(ClusterError::Missing { .. }) = answer {
+            self.restore_home().await?;
+            answer = inventory::write_set(self.cluster, &place, &packed).await;
+        }
+        if let Err(error) = answer {
             return Err(self.fail(None, &error));
         }
         self.progress.begin(stored.digest, stored.rollout, self.now);
@@ -439,6 +445,7 @@ impl Execution<'_> {
             release: wanted.release.clone(),
             config: self.config.to_owned(),
             cluster: self.identity.to_owned(),
+            rebuilt: false,
             objects: BTreeMap::new(),
             pending: Vec::new(),
         }
@@ -531,12 +538,21 @@ impl Execution<'_> {
     }
 
     async fn store_head(&mut self, application: &ApplicationId, head: Head) -> Result<(), Stop> {
-        let version = self.head.as_ref().map(|stored| stored.resource_version.clone());
+        let known = self.head.as_ref().map(|stored| stored.resource_version.clone());
+        let version = known.filter(|version| !version.is_empty());
         self.writes += 1;
-        match inventory::write_head(self.cluster, self.namespace, application, head, version.as_deref()).await
-        {
-            Ok(stored) => {
-                self.head = Some(stored);
+        let (cluster, namespace) = (self.cluster, self.namespace);
+        let mut answer =
+            inventory::write_head(cluster, namespace, application, &head, version.as_deref()).await;
+        if let Err(ClusterError::Missing { .. }) = answer {
+            // Somebody deleted it, or the whole namespace; what it said is known here.
+            self.restore_home().await?;
+            self.writes += 1;
+            answer = inventory::write_head(cluster, namespace, application, &head, None).await;
+        }
+        match answer {
+            Ok(resource_version) => {
+                self.head = Some(StoredHead { head, resource_version });
                 Ok(())
             }
             Err(ClusterError::Changed { .. }) => {
@@ -544,6 +560,15 @@ impl Execution<'_> {
                 self.reread_head(application).await;
                 Err(Stop::Failed)
             }
+            Err(error) => Err(self.fail(None, &error)),
+        }
+    }
+
+    /// Our own namespace with the key, if somebody deleted them.
+    async fn restore_home(&mut self) -> Result<(), Stop> {
+        let key = self.live.key().clone();
+        match restore_home(self.cluster, self.namespace, self.instance, key).await {
+            Ok(()) => Ok(()),
             Err(error) => Err(self.fail(None, &error)),
         }
     }

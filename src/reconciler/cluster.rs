@@ -1,6 +1,6 @@
 //! One cluster as the reconciler sees it: its identity and kinds, the inventory, live objects, commands.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -14,7 +14,7 @@ use super::{Event, Options};
 use crate::adapters::World;
 use crate::adapters::cluster::{ClusterError, ClusterIdentity, ClusterWrite};
 use crate::diff;
-use crate::model::digest::Digest;
+use crate::model::digest::{Digest, HashKey};
 use crate::model::inventory::{StoredHead, StoredSet};
 use crate::model::kinds::KindTable;
 use crate::model::live::LiveRecord;
@@ -38,8 +38,12 @@ pub struct ClusterState {
     pub heads: BTreeMap<ApplicationId, StoredHead>,
     /// Heads that cannot be read.
     pub unreadable: BTreeMap<ApplicationId, String>,
+    /// Applications that were looked for in the cluster after their heads were lost.
+    pub searched: BTreeSet<ApplicationId>,
     /// Sets written for rollouts that did not end.
     pub intents: HashMap<ApplicationId, StoredSet>,
+    /// Which sets the cluster had when it was connected.
+    stored: HashMap<ApplicationId, Vec<StoredSet>>,
     /// Sets, compressed: what is deployed can be restored without asking anyone.
     sets: HashMap<ApplicationId, Vec<PackedSet>>,
     /// Commands by environment.
@@ -81,7 +85,9 @@ impl ClusterState {
             watches,
             heads: BTreeMap::new(),
             unreadable: BTreeMap::new(),
+            searched: BTreeSet::new(),
             intents: HashMap::new(),
+            stored: HashMap::new(),
             sets: HashMap::new(),
             commands: BTreeMap::new(),
             namespaces: HashSet::new(),
@@ -102,7 +108,23 @@ impl ClusterState {
                 self.intents.insert(stored.application.clone(), stored.clone());
             }
             self.sets.entry(stored.application.clone()).or_default().push(packed);
+            if !self.heads.contains_key(&stored.application) {
+                self.stored.entry(stored.application.clone()).or_default().push(stored);
+            }
         }
+    }
+
+    /// The sets of an application that had no head when the cluster was connected.
+    pub fn stored_sets(&self, application: &ApplicationId) -> impl Iterator<Item = &StoredSet> {
+        self.stored.get(application).into_iter().flatten()
+    }
+
+    /// Takes a head that was put together again. A set that it already knows is no intent.
+    pub fn take_head(&mut self, application: ApplicationId, head: StoredHead) {
+        if self.intents.get(&application).is_some_and(|intent| intent.rollout <= head.head.rollout) {
+            self.intents.remove(&application);
+        }
+        self.heads.insert(application, head);
     }
 
     /// Starts the watches of kinds that are served.
@@ -150,7 +172,7 @@ async fn make_key(
     options: &Options,
     instance: &InstanceName,
     cluster: &dyn ClusterWrite,
-) -> Result<crate::model::digest::HashKey, InventoryError> {
+) -> Result<HashKey, InventoryError> {
     let key = world.entropy.key().map_err(|error| InventoryError::Unreadable {
         object: "the entropy of the operating system".to_owned(),
         why: error.to_string(),
@@ -160,6 +182,20 @@ async fn make_key(
     }
     ensure_namespace(cluster, &options.own_namespace).await?;
     inventory::make_key(cluster, &options.own_namespace, instance, key).await
+}
+
+/// Our own namespace with the key in it, where somebody deleted them.
+pub(super) async fn restore_home(
+    cluster: &dyn ClusterWrite,
+    namespace: &NamespaceName,
+    instance: &InstanceName,
+    key: HashKey,
+) -> Result<(), ClusterError> {
+    ensure_namespace(cluster, namespace).await?;
+    match inventory::make_key(cluster, namespace, instance, key).await {
+        Err(InventoryError::Cluster(error)) => Err(error),
+        Ok(_) | Err(InventoryError::Unreadable { .. }) => Ok(()),
+    }
 }
 
 /// Creates moorline's own namespace, unless it is there.

@@ -199,21 +199,21 @@ pub async fn write_head(
     cluster: &dyn ClusterWrite,
     namespace: &NamespaceName,
     application: &ApplicationId,
-    head: Head,
+    head: &Head,
     resource_version: Option<&str>,
-) -> Result<StoredHead, ClusterError> {
+) -> Result<String, ClusterError> {
     let name = head_name(&head.instance, application);
     let mut metadata = metadata(name, namespace, &head.instance, Some(application), "head");
     if let Some(version) = resource_version {
         metadata["resourceVersion"] = json!(version);
     }
-    let text = serde_json::to_string(&head)
-        .map_err(|error| ClusterError::Rejected { message: error.to_string() })?;
+    let text =
+        serde_json::to_string(head).map_err(|error| ClusterError::Rejected { message: error.to_string() })?;
     let object =
         json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"head": text}});
     let stored = cluster.put(&object).await?;
     let version = stored.pointer("/metadata/resourceVersion").and_then(Value::as_str).unwrap_or("");
-    Ok(StoredHead { head, resource_version: version.to_owned() })
+    Ok(version.to_owned())
 }
 
 /// Where a set goes.

@@ -15,6 +15,7 @@ use crate::adapters::sources::{CommitRequest, FileEdit, SourceError, StateStore}
 use crate::ledger::{self, Entry};
 use crate::model::error::chain;
 use crate::model::name::{ApplicationId, InstanceName};
+use crate::model::record::Record;
 
 /// The most records of one commit.
 const BATCH: usize = 500;
@@ -123,17 +124,18 @@ impl Writer {
     }
 }
 
-/// The rollout number of every application in the state repository.
-pub async fn recorded_rollouts(store: &dyn StateStore) -> Result<BTreeMap<ApplicationId, u64>, SourceError> {
+/// The last record of every application in the state repository.
+pub async fn last_records(store: &dyn StateStore) -> Result<BTreeMap<ApplicationId, Record>, SourceError> {
     let files = store.files().await?;
-    let mut numbers = BTreeMap::new();
+    let mut records = BTreeMap::new();
     for (_, file) in files.below("environments") {
         let text = file.content.bytes().ok().and_then(|bytes| std::str::from_utf8(bytes).ok());
-        if let Some(record) = text.and_then(ledger::read) {
-            numbers.insert(ApplicationId::new(record.environment, record.service), record.rollout);
+        if let Some(file) = text.and_then(ledger::read) {
+            let application = ApplicationId::new(file.environment.clone(), file.service.clone());
+            records.insert(application, file.into_record());
         }
     }
-    Ok(numbers)
+    Ok(records)
 }
 
 fn plural(records: usize) -> String {

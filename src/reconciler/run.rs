@@ -29,6 +29,7 @@ use crate::diff::LookedUp;
 use crate::model::digest::HashKey;
 use crate::model::hold::{HoldClass, HoldReason};
 use crate::model::name::{ApplicationId, InstanceName};
+use crate::model::record::Record;
 use crate::model::resource::ResourceId;
 use crate::model::status::{ApplicationStatus, Board};
 use crate::sync::{Progress, SyncPlan};
@@ -147,6 +148,10 @@ struct Reconciler {
     local: Option<LocalBell>,
     recorder: Option<Recorder>,
     recorded: Option<BTreeMap<ApplicationId, u64>>,
+    /// Records of applications that had no head when the state repository was read.
+    lost: BTreeMap<ApplicationId, Record>,
+    /// Applications without a head for which the cluster could not be searched.
+    unsearched: BTreeMap<ApplicationId, HoldReason>,
     events: UnboundedSender<Event>,
     board: watch::Sender<Arc<Board>>,
     next_poll: Timestamp,
@@ -182,6 +187,8 @@ impl Reconciler {
             local: None,
             recorder: None,
             recorded: None,
+            lost: BTreeMap::new(),
+            unsearched: BTreeMap::new(),
             events,
             board,
             next_poll,

@@ -130,17 +130,15 @@ impl Tick {
     /// The bodies of the wanted set, if they will be needed: what is deployed already is not applied anew.
     fn unpack_wanted(&self) -> Option<RenderedSet> {
         let packed = self.packed.as_ref()?;
-        let deployed = self.head.as_ref().and_then(|head| head.head.deployed.as_ref());
-        if deployed.is_some_and(|version| version.digest == packed.digest) {
+        if self.head.as_ref().is_some_and(|stored| stored.head.has_deployed(packed.digest)) {
             return None;
         }
         packed.unpack().ok()
     }
 
     fn is_rollout(&self) -> bool {
-        let deployed =
-            self.head.as_ref().and_then(|head| head.head.deployed.as_ref()).map(|version| version.digest);
-        matches!(&*self.wanted, Wanted::Version(wanted) if deployed != Some(wanted.version.digest))
+        let deployed = |digest| self.head.as_ref().is_some_and(|stored| stored.head.has_deployed(digest));
+        matches!(&*self.wanted, Wanted::Version(wanted) if !deployed(wanted.version.digest))
     }
 
     fn decide(&self, seen: &Seen) -> SyncPlan {

@@ -88,7 +88,7 @@ pub fn scaled_by(object: &serde_json::Value) -> Option<ResourceId> {
 }
 
 /// Kinds that hold data, or on which other things depend (RULES §6).
-fn is_protected(manifest: &Manifest) -> bool {
+pub(super) fn is_protected(manifest: &Manifest) -> bool {
     let kind = &manifest.id.kind;
     let data =
         ["PersistentVolume", "PersistentVolumeClaim", "Namespace"].iter().any(|name| kind.is("", name))

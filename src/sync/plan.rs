@@ -242,11 +242,9 @@ fn is_same_cluster(facts: &Facts<'_>, plan: &mut SyncPlan) -> bool {
 }
 
 fn decide(facts: &Facts<'_>, plan: &mut SyncPlan) {
-    let deployed = facts.head.and_then(|head| head.deployed.as_ref()).map(|version| version.digest);
+    let deployed = |digest: Digest| facts.head.is_some_and(|head| head.has_deployed(digest));
     match facts.wanted {
-        Wanted::Version(wanted) if deployed == Some(wanted.version.digest) => {
-            steady(facts, Some(wanted), plan)
-        }
+        Wanted::Version(wanted) if deployed(wanted.version.digest) => steady(facts, Some(wanted), plan),
         Wanted::Version(wanted) => match blocked(facts) {
             Some(digest) if digest == wanted.version.digest => stay_blocked(facts, wanted, plan),
             _ => rollout(facts, wanted, plan),

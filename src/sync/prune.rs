@@ -52,6 +52,15 @@ pub(super) fn prune(facts: &Facts<'_>, wanted: Option<&WantedSet>) -> Pruning {
         pruning.deletes = deletes(facts, &candidates);
         return pruning;
     }
+    if facts.head.is_some_and(|head| head.rebuilt) {
+        pruning.leaving.clone_from(&candidates);
+        // A complete sync makes the inventory whole, and the next look prunes; without one a person decides.
+        if wanted.is_none() {
+            let why = "its inventory was lost and it left Git".to_owned();
+            pruning.holds.push(HoldReason::PruneGuard { why, objects: candidates, plan: digest });
+        }
+        return pruning;
+    }
     if let Some(why) = wanted.and_then(|wanted| shrinks(facts, wanted, &candidates)) {
         pruning.stop = Some(HoldReason::PruneGuard { why, objects: candidates, plan: digest });
         return pruning;

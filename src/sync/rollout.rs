@@ -112,8 +112,10 @@ fn foreign(
 
 /// A new namespace or release of an application with data, or of several applications at once.
 fn moves(facts: &Facts<'_>, wanted: &WantedVersion) -> Option<HoldReason> {
-    let head = facts.head.filter(|head| head.deployed.is_some())?;
-    let from = format!("{}/{}", head.namespace, head.release);
+    let head = facts.head.filter(|head| head.deployed.is_some() || head.rebuilt)?;
+    // Objects do not tell under which release they were rendered.
+    let release = if head.rebuilt { &wanted.release } else { &head.release };
+    let from = format!("{}/{release}", head.namespace);
     let to = format!("{}/{}", wanted.namespace, wanted.release);
     let has_data = head
         .objects

@@ -4,5 +4,6 @@ mod absence;
 mod drift;
 mod kill;
 mod lookup;
+mod lost;
 mod rollout;
 mod support;

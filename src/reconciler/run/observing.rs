@@ -7,10 +7,12 @@ use crate::model::drift::SyncStatus;
 use crate::model::error::chain;
 use crate::model::hold::HoldReason;
 use crate::model::name::{ApplicationId, EnvironmentName, InstanceName};
+use crate::model::record::{Record, RecordOutcome};
 use crate::model::resource::GroupKind;
 use crate::reconciler::cluster::ClusterState;
-use crate::reconciler::observe::ClusterView;
-use crate::reconciler::record::{Recorder, recorded_rollouts};
+use crate::reconciler::observe::{ClusterView, Desired};
+use crate::reconciler::rebuild::{self, Search};
+use crate::reconciler::record::{Recorder, last_records};
 use crate::reconciler::refresh::{Claims, Heads, Target, deployed_commits, targets};
 use crate::reconciler::tick::cluster_hold;
 use crate::reconciler::view::HoldTimes;
@@ -46,6 +48,7 @@ impl Reconciler {
         self.reading = self.observer.read(failure, &deployed, &views).await;
         self.read_commands().await;
         self.read_recorded().await;
+        self.rebuild_heads().await;
         self.retarget();
         self.watch_local_repositories();
         self.next_poll = self.next_poll_time();
@@ -218,12 +221,56 @@ impl Reconciler {
         if self.recorded.is_some() {
             return;
         }
-        match recorded_rollouts(&*store).await {
-            Ok(numbers) => {
-                self.recorded = Some(numbers);
+        match last_records(&*store).await {
+            Ok(records) => {
+                let number = |(id, record): (&ApplicationId, &Record)| (id.clone(), record.rollout);
+                self.recorded = Some(records.iter().map(number).collect());
+                self.lost = records;
+                self.lost.retain(|id, record| {
+                    let known = self.clusters.values().any(|state| state.heads.contains_key(id));
+                    !known && record.outcome != RecordOutcome::Removed
+                });
                 self.requeue_pending();
             }
             Err(error) => tracing::warn!(error = %chain(&error), "Failed to read the state repository"),
+        }
+    }
+
+    /// Looks once for what is left of applications whose heads are lost: those that the state repository has on
+    /// this cluster, or, where none is kept, those that have no head.
+    async fn rebuild_heads(&mut self) {
+        let Some(instance) = self.instance.clone() else { return };
+        self.unsearched.clear();
+        for (context, state) in &mut self.clusters {
+            let lost: BTreeSet<ApplicationId> = if self.world.state.is_some() {
+                let here = self.lost.iter().filter(|(_, record)| record.cluster == state.identity.uid);
+                here.map(|(id, _)| id.clone()).collect()
+            } else {
+                let here = |id: &ApplicationId| self.reading.contexts.get(&id.environment) == Some(context);
+                let wanted = self.reading.desired.iter().filter(|(id, _)| here(id));
+                let may_run = wanted.filter(|(_, desired)| !matches!(desired, Desired::NeverPromoted));
+                may_run.map(|(id, _)| id.clone()).collect()
+            };
+            let lost: BTreeSet<ApplicationId> = lost
+                .into_iter()
+                .filter(|id| !state.heads.contains_key(id) && !state.searched.contains(id))
+                .filter(|id| !self.busy.contains(id) && !state.unreadable.contains_key(id))
+                .collect();
+            if lost.is_empty() {
+                continue;
+            }
+            let config = self.options.config.as_str();
+            let search = Search { instance: &instance, config, lost: &lost, recorded: &self.lost };
+            match rebuild::heads(state, &search).await {
+                Ok(heads) => {
+                    heads.into_iter().for_each(|(id, head)| state.take_head(id, head));
+                    state.searched.extend(lost);
+                }
+                Err(error) => {
+                    let hold = cluster_hold(&error);
+                    self.unsearched.extend(lost.into_iter().map(|id| (id, hold.clone())));
+                }
+            }
         }
     }
 
@@ -290,6 +337,10 @@ impl Reconciler {
         for (id, why) in state.unreadable.iter().filter(|(id, _)| here(&id.environment)) {
             let hold = HoldReason::InventoryUnreadable { message: why.clone() };
             targets.insert(id.clone(), Target::held(vec![hold]));
+        }
+        // Before it is known what is left of an application, nothing is begun.
+        for (id, hold) in self.unsearched.iter().filter(|(id, _)| here(&id.environment)) {
+            targets.insert(id.clone(), Target::held(vec![hold.clone()]));
         }
         targets
     }

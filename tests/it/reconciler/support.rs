@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use moorline::adapters::World;
 use moorline::adapters::memory::MemoryWorld;
 use moorline::model::source::{FileTree, RepositoryUrl};
 use moorline::model::status::{ApplicationStatus, Board};
@@ -83,8 +84,13 @@ impl Shop {
 
     /// One pass until nothing moves.
     pub(crate) async fn once(&self) -> Outcome {
+        self.once_in(self.world.world()).await
+    }
+
+    /// The same in a world that is not quite its own.
+    pub(crate) async fn once_in(&self, world: World) -> Outcome {
         let (board, _keep) = watch::channel(Arc::default());
-        run(self.world.world(), self.options(), RunMode::Once, board, std::future::pending()).await
+        run(world, self.options(), RunMode::Once, board, std::future::pending()).await
     }
 
     /// The daemon, until `until` returns.
