@@ -30,7 +30,10 @@ pub enum Event {
     /// Objects of an application changed.
     Live(ApplicationId),
     /// A kind was listed, or its watch failed.
-    Listed,
+    Listed {
+        /// Whether our rights do not suffice to watch it in all of the cluster.
+        refused: bool,
+    },
     /// A commands object changed.
     Commands,
     /// A repository on this machine changed, or a webhook says so.

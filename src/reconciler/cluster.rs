@@ -9,7 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::commands::{self, Commands};
 use super::inventory::{self, Inventory, InventoryError, PackedSet, ROLE_LABEL};
-use super::live::{LiveIndex, Watches};
+use super::live::{LiveIndex, Place, Watches};
 use super::{Event, Options};
 use crate::adapters::World;
 use crate::adapters::cluster::{ClusterError, ClusterIdentity, ClusterWrite};
@@ -130,10 +130,15 @@ impl ClusterState {
     /// Starts the watches of kinds that are served.
     pub fn watch<'a>(&mut self, kinds: impl IntoIterator<Item = &'a GroupKind>) {
         for kind in kinds {
-            if self.kinds.get(kind).is_some_and(|info| info.watchable) {
-                self.watches.ensure(kind, None);
+            if let Some(info) = self.kinds.get(kind).filter(|info| info.watchable) {
+                self.watches.ensure(Place { kind: kind.clone(), namespace: None }, info.namespaced);
             }
         }
+    }
+
+    /// Starts watches in namespaces.
+    pub fn watch_places(&mut self, places: impl IntoIterator<Item = Place>) {
+        places.into_iter().for_each(|place| self.watches.ensure(place, true));
     }
 
     /// Keeps a set at hand: of each application the deployed one, and the newest.
@@ -216,9 +221,6 @@ pub fn namespace_id(namespace: &NamespaceName) -> ResourceId {
     ResourceId { kind: GroupKind::new("", "Namespace"), namespace: None, name: namespace.as_str().into() }
 }
 
-/// A kind in a namespace.
-type Place = (GroupKind, Option<Arc<str>>);
-
 /// What stands in places where we want to write for the first time: objects without our labels are in no watch.
 /// One list per kind and namespace, shared by all applications of a pass.
 pub struct FirstContact {
@@ -243,7 +245,7 @@ impl FirstContact {
             let object = self.cluster.get(id, None).await?;
             return Ok(object.as_ref().and_then(|object| self.observe(object)).map(|(_, record)| record));
         }
-        let key = (id.kind.clone(), id.namespace.clone());
+        let key = Place { kind: id.kind.clone(), namespace: id.namespace.clone() };
         let mut lists = self.lists.lock().await;
         if let Some(list) = lists.get(&key) {
             return Ok(list.get(id).cloned());

@@ -1,5 +1,5 @@
 //! The live objects that carry our labels, kept as small records by watches: one per kind and cluster, shared by
-//! all applications.
+//! all applications; where rights do not suffice for that, one per kind and namespace (RULES §8).
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,14 +17,34 @@ use crate::diff;
 use crate::model::digest::HashKey;
 use crate::model::live::{LiveRecord, Projection};
 use crate::model::name::ApplicationId;
-use crate::model::resource::{ApiVersion, GroupKind, ResourceId};
+use crate::model::resource::{GroupKind, ResourceId};
 
-/// What the index knows of one watched kind.
+/// What a watch covers: a kind everywhere, or in one namespace.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// The kind.
+    pub kind: GroupKind,
+    /// The namespace; absent means all of the cluster.
+    pub namespace: Option<Arc<str>>,
+}
+
+impl Place {
+    /// The kind everywhere.
+    fn everywhere(kind: &GroupKind) -> Self {
+        Self { kind: kind.clone(), namespace: None }
+    }
+
+    fn covers(&self, id: &ResourceId) -> bool {
+        id.kind == self.kind && (self.namespace.is_none() || id.namespace == self.namespace)
+    }
+}
+
+/// What the index knows of one watched place.
 #[derive(Debug, Default)]
-struct KindState {
+struct PlaceState {
     /// Whether a list was read in full.
     listed: bool,
-    /// Counts lists; records of older lists are gone when a list ends.
+    /// The number of its last list; records of older lists are gone when that ends.
     round: u64,
     /// The last failure, until something succeeds.
     failure: Option<ClusterError>,
@@ -39,7 +59,9 @@ struct Entry {
 #[derive(Default)]
 struct Inner {
     objects: HashMap<ResourceId, Entry>,
-    kinds: HashMap<GroupKind, KindState>,
+    places: HashMap<Place, PlaceState>,
+    /// Counts the lists of all places.
+    rounds: u64,
     /// What the last apply of each object answered: an object that differs keeps its body, to explain it.
     expected: HashMap<ResourceId, Projection>,
 }
@@ -73,16 +95,32 @@ impl LiveIndex {
         self.lock().objects.get(id).map(|entry| entry.record.clone())
     }
 
-    /// Whether a kind was read in full; the failure that keeps it from being read.
-    pub fn readiness(&self, kind: &GroupKind) -> Result<bool, ClusterError> {
+    /// Whether a place was read in full; the failure that keeps it from being read.
+    pub fn readiness(&self, place: &Place) -> Result<bool, ClusterError> {
         let inner = self.lock();
-        let Some(state) = inner.kinds.get(kind) else {
-            return Ok(false);
-        };
-        match &state.failure {
+        let ready = |state: &PlaceState| match &state.failure {
             Some(failure) if !state.listed => Err(failure.clone()),
             _ => Ok(state.listed),
+        };
+        let everywhere = inner.places.get(&Place::everywhere(&place.kind)).map_or(Ok(false), ready);
+        match (everywhere, &place.namespace) {
+            (Err(ClusterError::Forbidden { .. }), Some(_)) => {
+                inner.places.get(place).map_or(Ok(false), ready)
+            }
+            (everywhere, _) => everywhere,
         }
+    }
+
+    /// The places to watch one by one: those of objects whose kinds may not be watched in all of the cluster.
+    pub fn refused_places(&self, ids: &[&ResourceId]) -> HashSet<Place> {
+        let inner = self.lock();
+        let refused = |(place, state): (&Place, &PlaceState)| {
+            let forbidden = matches!(state.failure, Some(ClusterError::Forbidden { .. })) && !state.listed;
+            (place.namespace.is_none() && forbidden).then(|| place.kind.clone())
+        };
+        let refused: HashSet<GroupKind> = inner.places.iter().filter_map(refused).collect();
+        let in_them = ids.iter().filter(|id| id.namespace.is_some() && refused.contains(&id.kind));
+        in_them.map(|id| Place { kind: id.kind.clone(), namespace: id.namespace.clone() }).collect()
     }
 
     /// How many objects are known.
@@ -105,7 +143,7 @@ impl LiveIndex {
         let mut observed = diff::observe(object, &self.key, self.clock.now())?;
         observed.record.extras = diff::extra_fields(object);
         let mut inner = self.lock();
-        let round = inner.kinds.get(&observed.id.kind).map_or(0, |state| state.round);
+        let round = inner.rounds;
         let record = observed.record.clone();
         inner.objects.insert(observed.id, Entry { record: observed.record, round });
         Some(record)
@@ -117,33 +155,34 @@ impl LiveIndex {
     }
 
     /// Takes an event of a watch. Returns the applications to look at again.
-    fn take(&self, kind: &GroupKind, event: WatchEvent) -> Vec<ApplicationId> {
+    fn take(&self, place: &Place, event: WatchEvent) -> Vec<ApplicationId> {
         match event {
             WatchEvent::Started => {
                 let mut inner = self.lock();
-                inner.kinds.entry(kind.clone()).or_default().round += 1;
+                inner.rounds += 1;
+                let round = inner.rounds;
+                inner.places.entry(place.clone()).or_default().round = round;
                 Vec::new()
             }
-            WatchEvent::Object(object) => self.take_object(&object).into_iter().collect(),
-            WatchEvent::Listed => self.end_list(kind),
+            WatchEvent::Object(object) => self.take_object(place, &object).into_iter().collect(),
+            WatchEvent::Listed => self.end_list(place),
             WatchEvent::Gone(id) => {
                 let gone = self.lock().objects.remove(&id);
                 gone.and_then(|entry| entry.record.application).into_iter().collect()
             }
             WatchEvent::Failed(error) => {
-                self.lock().kinds.entry(kind.clone()).or_default().failure = Some(error);
+                self.lock().places.entry(place.clone()).or_default().failure = Some(error);
                 Vec::new()
             }
         }
     }
 
-    fn take_object(&self, object: &Arc<Value>) -> Option<ApplicationId> {
+    fn take_object(&self, place: &Place, object: &Arc<Value>) -> Option<ApplicationId> {
         let observed = diff::observe(object, &self.key, self.clock.now())?;
         let (id, mut record) = (observed.id, observed.record);
         let mut inner = self.lock();
-        let state = inner.kinds.entry(id.kind.clone()).or_default();
-        state.failure = None;
-        let round = state.round;
+        inner.places.entry(place.clone()).or_default().failure = None;
+        let round = inner.rounds;
         let differs =
             inner.expected.get(&id).is_some_and(|expected| record.projection.as_ref() != Some(expected));
         record.extras = diff::extra_fields(object);
@@ -173,15 +212,15 @@ impl LiveIndex {
         application
     }
 
-    fn end_list(&self, kind: &GroupKind) -> Vec<ApplicationId> {
+    fn end_list(&self, place: &Place) -> Vec<ApplicationId> {
         let mut inner = self.lock();
-        let state = inner.kinds.entry(kind.clone()).or_default();
+        let state = inner.places.entry(place.clone()).or_default();
         let (first, round) = (!state.listed, state.round);
         state.listed = true;
         state.failure = None;
         let mut changed = HashSet::new();
         inner.objects.retain(|id, entry| {
-            let keep = id.kind != *kind || entry.round >= round;
+            let keep = !place.covers(id) || entry.round >= round;
             if !keep {
                 changed.extend(entry.record.application.clone());
             }
@@ -204,7 +243,7 @@ pub struct Watches {
     index: LiveIndex,
     cluster: Arc<dyn ClusterWrite>,
     selector: String,
-    running: HashSet<GroupKind>,
+    running: HashSet<Place>,
     tasks: JoinSet<()>,
     events: UnboundedSender<Event>,
 }
@@ -220,30 +259,37 @@ impl Watches {
         Self { index, cluster, selector, running: HashSet::new(), tasks: JoinSet::new(), events }
     }
 
-    /// Starts the watch of a kind, unless it runs.
-    pub fn ensure(&mut self, kind: &GroupKind, version: Option<&ApiVersion>) {
-        if !self.running.insert(kind.clone()) {
+    /// Starts the watch of a place, unless it runs.
+    pub fn ensure(&mut self, place: Place, namespaced: bool) {
+        if !self.running.insert(place.clone()) {
             return;
         }
-        let mut stream = self.cluster.watch(kind, version, None, &self.selector);
-        let (index, events, kind) = (self.index.clone(), self.events.clone(), kind.clone());
+        let mut stream = self.cluster.watch(&place.kind, None, place.namespace.as_deref(), &self.selector);
+        let (index, events) = (self.index.clone(), self.events.clone());
         self.tasks.spawn(async move {
             while let Some(event) = stream.next().await {
                 let listed = matches!(event, WatchEvent::Listed | WatchEvent::Failed(_));
-                let changed = index.take(&kind, event);
+                let refused = namespaced
+                    && place.namespace.is_none()
+                    && matches!(event, WatchEvent::Failed(ClusterError::Forbidden { .. }));
+                let changed = index.take(&place, event);
                 for application in changed {
                     if events.send(Event::Live(application)).is_err() {
                         return;
                     }
                 }
-                if listed && events.send(Event::Listed).is_err() {
+                if listed && events.send(Event::Listed { refused }).is_err() {
+                    return;
+                }
+                // The namespaces are watched one by one instead.
+                if refused {
                     return;
                 }
             }
         });
     }
 
-    /// Kinds that are watched.
+    /// How many places are watched.
     pub fn len(&self) -> usize {
         self.running.len()
     }

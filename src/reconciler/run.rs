@@ -143,6 +143,8 @@ struct Reconciler {
     claims: BTreeMap<Option<String>, Claims>,
     dirty: BTreeSet<ApplicationId>,
     busy: HashSet<ApplicationId>,
+    /// A watch of a whole cluster was refused since watches were last started.
+    refused: bool,
     ticks: JoinSet<TickResult>,
     bells: JoinSet<()>,
     local: Option<LocalBell>,
@@ -182,6 +184,7 @@ impl Reconciler {
             claims: BTreeMap::new(),
             dirty: BTreeSet::new(),
             busy: HashSet::new(),
+            refused: false,
             ticks: JoinSet::new(),
             bells: JoinSet::new(),
             local: None,
@@ -206,6 +209,9 @@ impl Reconciler {
                     () = self.refresh() => {}
                     () = &mut shutdown => return self.finish().await,
                 }
+            }
+            if std::mem::take(&mut self.refused) {
+                self.watch_kinds();
             }
             self.dispatch();
             if self.is_settled() || self.world.clock.now() >= self.next_look {
@@ -256,7 +262,10 @@ impl Reconciler {
             Event::Live(application) => {
                 self.dirty.insert(application);
             }
-            Event::Listed => self.dirty.extend(self.applications.keys().cloned()),
+            Event::Listed { refused } => {
+                self.dirty.extend(self.applications.keys().cloned());
+                self.refused |= refused;
+            }
             Event::Commands | Event::Sources => self.next_poll = self.world.clock.now(),
             Event::Recorded => {}
         }

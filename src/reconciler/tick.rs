@@ -7,7 +7,7 @@ use super::Options;
 use super::act::Execution;
 use super::cluster::{FirstContact, namespace_id};
 use super::inventory::PackedSet;
-use super::live::LiveIndex;
+use super::live::{LiveIndex, Place};
 use crate::adapters::clock::Clock;
 use crate::adapters::cluster::{ClusterError, ClusterWrite};
 use crate::model::hold::HoldReason;
@@ -173,9 +173,10 @@ impl Tick {
         if let Wanted::Version(wanted) = &*self.wanted {
             ids.extend(wanted.set.objects.iter().map(|object| &object.id));
         }
-        let kinds: HashSet<&GroupKind> = ids.iter().map(|id| &id.kind).collect();
-        for kind in kinds {
-            self.check_readiness(kind, &mut seen);
+        let places: HashSet<Place> =
+            ids.iter().map(|id| Place { kind: id.kind.clone(), namespace: id.namespace.clone() }).collect();
+        for place in places {
+            self.check_readiness(&place, &mut seen);
         }
         if !seen.complete {
             return seen;
@@ -225,12 +226,12 @@ impl Tick {
         }
     }
 
-    fn check_readiness(&self, kind: &GroupKind, seen: &mut Seen) {
+    fn check_readiness(&self, place: &Place, seen: &mut Seen) {
         // A kind that is not served has no objects.
-        if !self.kinds.get(kind).is_some_and(|info| info.watchable) {
+        if !self.kinds.get(&place.kind).is_some_and(|info| info.watchable) {
             return;
         }
-        match self.live.readiness(kind) {
+        match self.live.readiness(place) {
             Ok(true) => {}
             Ok(false) => seen.complete = false,
             Err(error) => {
@@ -256,7 +257,11 @@ impl Tick {
         let inside = |id: &ResourceId| id.namespace.as_deref() == Some(namespace.as_str());
         let proven = self.is_rollout() && self.namespace_known || seen.live.keys().any(inside);
         if !proven {
-            seen.namespace_exists = self.cluster.get(&namespace_id(&namespace), None).await?.is_some();
+            seen.namespace_exists = match self.cluster.get(&namespace_id(&namespace), None).await {
+                // Roles in namespaces alone: the first write tells.
+                Err(ClusterError::Forbidden { .. }) => true,
+                answer => answer?.is_some(),
+            };
         }
         if !self.is_rollout() {
             return Ok(());

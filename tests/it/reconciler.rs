@@ -5,5 +5,6 @@ mod drift;
 mod kill;
 mod lookup;
 mod lost;
+mod rights;
 mod rollout;
 mod support;

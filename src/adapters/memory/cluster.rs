@@ -50,6 +50,17 @@ struct Inner {
     deletes: Vec<ResourceId>,
     available: bool,
     lists_fail: bool,
+    roles_only: bool,
+}
+
+impl Inner {
+    /// What a daemon hears that has roles in namespaces and no cluster role.
+    fn refuses(&self, kinds: &KindTable, kind: &GroupKind, namespace: Option<&str>) -> Option<ClusterError> {
+        let wide = namespace.is_none() && kinds.is_namespaced(kind) == Some(true);
+        (self.roles_only && wide).then(|| ClusterError::Forbidden {
+            message: format!("{} is forbidden at the cluster scope", kind.kind),
+        })
+    }
 }
 
 /// The cluster.
@@ -121,6 +132,11 @@ impl MemoryCluster {
     /// Makes every list fail, or work again.
     pub fn set_lists_fail(&self, fail: bool) {
         self.lock().lists_fail = fail;
+    }
+
+    /// Forbids to watch or list namespaced kinds in all of the cluster, as RBAC does to a daemon with roles alone.
+    pub fn set_roles_only(&self, roles_only: bool) {
+        self.lock().roles_only = roles_only;
     }
 
     /// Somebody else changes an object: the fields that differ are theirs from now on.
@@ -334,6 +350,9 @@ impl ClusterRead for MemoryCluster {
                     retry_after: None,
                 });
             }
+            if let Some(error) = inner.refuses(&self.kinds, kind, namespace) {
+                return Err(error);
+            }
             let here = |id: &ResourceId| {
                 namespace.is_none_or(|namespace| id.namespace.as_deref() == Some(namespace))
             };
@@ -355,6 +374,8 @@ impl ClusterRead for MemoryCluster {
         let _ = sender.send(WatchEvent::Started);
         if inner.lists_fail || !inner.available {
             let error = ClusterError::Unavailable { message: "etcd timeout".to_owned(), retry_after: None };
+            let _ = sender.send(WatchEvent::Failed(error));
+        } else if let Some(error) = inner.refuses(&self.kinds, kind, namespace) {
             let _ = sender.send(WatchEvent::Failed(error));
         } else {
             let here = |id: &ResourceId| {

@@ -8,7 +8,7 @@ use crate::model::error::chain;
 use crate::model::hold::HoldReason;
 use crate::model::name::{ApplicationId, EnvironmentName, InstanceName};
 use crate::model::record::{Record, RecordOutcome};
-use crate::model::resource::GroupKind;
+use crate::model::resource::{GroupKind, ResourceId};
 use crate::reconciler::cluster::ClusterState;
 use crate::reconciler::observe::{ClusterView, Desired};
 use crate::reconciler::rebuild::{self, Search};
@@ -383,17 +383,18 @@ impl Reconciler {
 
     pub(super) fn watch_kinds(&mut self) {
         for (context, state) in &mut self.clusters {
-            let mut kinds: BTreeSet<GroupKind> = BTreeSet::new();
-            kinds.extend(
-                state.heads.values().flat_map(|stored| stored.head.objects.keys()).map(|id| id.kind.clone()),
-            );
-            kinds.extend(state.intents.values().flat_map(|intent| &intent.objects).map(|id| id.kind.clone()));
-            for application in self.applications.values().filter(|one| one.context == *context) {
-                if let Wanted::Version(wanted) = &*application.target.wanted {
-                    kinds.extend(wanted.set.objects.iter().map(|object| object.id.kind.clone()));
-                }
-            }
+            let heads = state.heads.values().flat_map(|stored| stored.head.objects.keys());
+            let intents = state.intents.values().flat_map(|intent| &intent.objects);
+            let here = self.applications.values().filter(|one| one.context == *context);
+            let wanted = here.filter_map(|application| match &*application.target.wanted {
+                Wanted::Version(wanted) => Some(wanted.set.objects.iter().map(|object| &object.id)),
+                _ => None,
+            });
+            let ids: Vec<&ResourceId> = heads.chain(intents).chain(wanted.flatten()).collect();
+            let kinds: BTreeSet<GroupKind> = ids.iter().map(|id| id.kind.clone()).collect();
+            let places = state.live.refused_places(&ids);
             state.watch(&kinds);
+            state.watch_places(places);
         }
     }
 }

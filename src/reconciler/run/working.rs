@@ -227,6 +227,9 @@ impl Reconciler {
         }
         let kinds: Vec<GroupKind> = wanted.set.objects.iter().map(|object| object.id.kind.clone()).collect();
         state.watch(&kinds);
+        let ids: Vec<_> = wanted.set.objects.iter().map(|object| &object.id).collect();
+        let places = state.live.refused_places(&ids);
+        state.watch_places(places);
     }
 }
 
