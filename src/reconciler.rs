@@ -11,6 +11,7 @@ pub mod diagnose;
 pub mod inventory;
 pub mod live;
 pub mod observe;
+pub mod onlooker;
 mod rebuild;
 pub mod record;
 mod refresh;

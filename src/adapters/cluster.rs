@@ -123,7 +123,7 @@ pub enum WatchEvent {
 /// Who a cluster is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClusterIdentity {
-    /// The uid of the namespace kube-system.
+    /// The uid of the namespace kube-system; empty where our rights do not suffice to read it.
     pub uid: String,
     /// The version, as `v1.37.2`.
     pub version: String,

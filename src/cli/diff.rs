@@ -123,6 +123,10 @@ async fn pair(
         Ok(live) => live,
         // A kind that is not there yet has no objects.
         Err(ClusterError::KindUnknown { .. }) => None,
+        Err(ClusterError::Forbidden { message }) => {
+            remark(&format!("{id} is left out: {message}"));
+            return Ok(Pair { id, live: String::new(), wanted: String::new(), extras: Vec::new() });
+        }
         Err(error) => return Err(failed(&error)),
     };
     let options = ApplyOptions { force: true, dry_run: true };

@@ -49,7 +49,7 @@ pub struct FieldDrift {
 }
 
 /// What is different about one object.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ObjectDrift {
     /// It is as we applied it.
     InSync,
@@ -59,6 +59,8 @@ pub enum ObjectDrift {
     Terminating,
     /// It is not as we applied it.
     Changed,
+    /// Our rights do not suffice to tell.
+    Unreadable,
     /// We have not applied this version of it yet.
     Pending,
 }

@@ -10,6 +10,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::commands::{self, Commands};
 use super::inventory::{self, Inventory, InventoryError, PackedSet, ROLE_LABEL};
 use super::live::{LiveIndex, Place, Watches};
+use super::onlooker::Sight;
 use super::{Event, Options};
 use crate::adapters::World;
 use crate::adapters::cluster::{ClusterError, ClusterIdentity, ClusterWrite};
@@ -28,6 +29,8 @@ pub struct ClusterState {
     pub cluster: Arc<dyn ClusterWrite>,
     /// Who it is.
     pub identity: ClusterIdentity,
+    /// How much of the inventory our rights show.
+    pub sight: Sight,
     /// What it serves.
     pub kinds: Arc<KindTable>,
     /// Its live objects.
@@ -65,14 +68,29 @@ impl ClusterState {
     ) -> Result<Self, InventoryError> {
         let cluster = world.clusters.connect(context).await?;
         let identity = cluster.identity().await?;
+        if identity.uid.is_empty() && !options.dry_run {
+            let message = "the namespace kube-system may not be read, whose uid says which cluster this is";
+            return Err(ClusterError::Forbidden { message: message.to_owned() }.into());
+        }
         let kinds = cluster.kinds(false).await?;
         let namespace = &options.own_namespace;
-        let key = match inventory::read_key(&*cluster, namespace, instance).await? {
-            Some(key) => key,
-            None => make_key(world, options, instance, &*cluster).await?,
+        let (key, sight) = match inventory::read_key(&*cluster, namespace, instance).await {
+            Ok(Some(key)) => (key, Sight::Whole),
+            Ok(None) => (make_key(world, options, instance, &*cluster).await?, Sight::Whole),
+            // Who only looks needs heads alone (RULES §7).
+            Err(InventoryError::Cluster(ClusterError::Forbidden { .. })) if options.dry_run => {
+                (make_key(world, options, instance, &*cluster).await?, Sight::HeadsOnly)
+            }
+            Err(error) => return Err(error),
         };
-        let inventory = inventory::read_all(&*cluster, namespace, instance).await?;
-        let live = LiveIndex::new(key, world.clock.clone());
+        let mut live = LiveIndex::new(key, world.clock.clone());
+        let inventory = match sight {
+            Sight::Whole => inventory::read_all(&*cluster, namespace, instance).await?,
+            Sight::HeadsOnly => {
+                live = live.keeping_bodies();
+                inventory::read_heads(&*cluster, namespace, instance).await?
+            }
+        };
         // The inventory's own objects carry a role and are read on their own.
         let selector = format!("{INSTANCE_LABEL}={instance},!{ROLE_LABEL}");
         let watches = Watches::new(live.clone(), cluster.clone(), selector, events);
@@ -80,6 +98,7 @@ impl ClusterState {
             contact: Arc::new(FirstContact::new(cluster.clone(), live.clone())),
             cluster,
             identity,
+            sight,
             kinds,
             live,
             watches,

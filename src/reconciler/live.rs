@@ -72,12 +72,18 @@ pub struct LiveIndex {
     inner: Arc<Mutex<Inner>>,
     key: HashKey,
     clock: Arc<dyn Clock>,
+    keeps_bodies: bool,
 }
 
 impl LiveIndex {
     /// An empty index.
     pub fn new(key: HashKey, clock: Arc<dyn Clock>) -> Self {
-        Self { inner: Arc::default(), key, clock }
+        Self { inner: Arc::default(), key, clock, keeps_bodies: false }
+    }
+
+    /// One that keeps every object whole, to compare fields.
+    pub fn keeping_bodies(self) -> Self {
+        Self { keeps_bodies: true, ..self }
     }
 
     /// The key of the fingerprints.
@@ -186,7 +192,7 @@ impl LiveIndex {
         let differs =
             inner.expected.get(&id).is_some_and(|expected| record.projection.as_ref() != Some(expected));
         record.extras = diff::extra_fields(object);
-        if differs {
+        if differs || self.keeps_bodies {
             record.body = Some(object.clone());
         }
         if let Some(entry) = inner.objects.get_mut(&id) {

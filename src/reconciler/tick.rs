@@ -8,6 +8,7 @@ use super::act::Execution;
 use super::cluster::{FirstContact, namespace_id};
 use super::inventory::PackedSet;
 use super::live::{LiveIndex, Place};
+use super::onlooker::{self, Comparison, Sight};
 use crate::adapters::clock::Clock;
 use crate::adapters::cluster::{ClusterError, ClusterWrite};
 use crate::model::hold::HoldReason;
@@ -49,6 +50,7 @@ pub(super) struct Tick {
     pub(super) namespace_known: bool,
     pub(super) keeps_records: bool,
     pub(super) heals: usize,
+    pub(super) sight: Sight,
 }
 
 /// What a tick found and did.
@@ -75,6 +77,7 @@ struct Seen {
     complete: bool,
     namespace_exists: bool,
     scaled: BTreeSet<ResourceId>,
+    unreadable: BTreeSet<GroupKind>,
 }
 
 impl Tick {
@@ -92,6 +95,9 @@ impl Tick {
         let mut round = 0;
         loop {
             let seen = self.observe().await;
+            if self.sight == Sight::HeadsOnly {
+                self.compare_fields(&seen);
+            }
             let plan = self.decide(&seen);
             round += 1;
             let idle = plan.steps.is_empty() || plan.is_waiting() || self.options.dry_run || round > ROUNDS;
@@ -136,6 +142,19 @@ impl Tick {
         packed.unpack().ok()
     }
 
+    fn compare_fields(&mut self, seen: &Seen) {
+        let bodies = self.packed.as_ref().and_then(|packed| packed.unpack().ok());
+        let wanted = match &*self.wanted {
+            Wanted::Version(wanted) => bodies.as_ref().map(|bodies| (&*wanted.set, bodies)),
+            _ => None,
+        };
+        let live = |id: &ResourceId| seen.live.get(id);
+        let comparison = Comparison { wanted, live: &live, unreadable: &seen.unreadable };
+        if let Some(stored) = &mut self.head {
+            onlooker::compare(&mut stored.head, &comparison);
+        }
+    }
+
     fn is_rollout(&self) -> bool {
         let deployed = |digest| self.head.as_ref().is_some_and(|stored| stored.head.has_deployed(digest));
         matches!(&*self.wanted, Wanted::Version(wanted) if !deployed(wanted.version.digest))
@@ -152,6 +171,7 @@ impl Tick {
             live_complete: seen.complete,
             progress: &self.progress,
             scaled: &seen.scaled,
+            unreadable: &seen.unreadable,
             wanted_elsewhere: &self.wanted_elsewhere,
             kinds: &self.kinds,
             cluster: &self.identity,
@@ -190,7 +210,9 @@ impl Tick {
                 None => missing.push(id),
             }
         }
-        if let Err(error) = self.look_around(&missing, &mut seen).await {
+        if self.sight == Sight::HeadsOnly {
+            seen.namespace_exists = true;
+        } else if let Err(error) = self.look_around(&missing, &mut seen).await {
             seen.complete = false;
             seen.holds.push(cluster_hold(&error));
         }
@@ -218,7 +240,9 @@ impl Tick {
                     seen.scaled.extend(drifted.iter().filter(|id| targets.contains(*id)).cloned());
                 }
                 Err(error) => {
-                    seen.holds.push(cluster_hold(&error));
+                    if self.sight == Sight::Whole {
+                        seen.holds.push(cluster_hold(&error));
+                    }
                     let here = drifted.iter().filter(|id| id.namespace.as_ref() == Some(&namespace));
                     seen.scaled.extend(here.cloned());
                 }
@@ -234,6 +258,9 @@ impl Tick {
         match self.live.readiness(place) {
             Ok(true) => {}
             Ok(false) => seen.complete = false,
+            Err(ClusterError::Forbidden { .. }) if self.sight == Sight::HeadsOnly => {
+                seen.unreadable.insert(place.kind.clone());
+            }
             Err(error) => {
                 seen.complete = false;
                 let hold = cluster_hold(&error);

@@ -99,6 +99,7 @@ impl View<'_> {
         let id = &state.drift.id;
         let (sync, words) = match state.drift.drift {
             ObjectDrift::InSync => (SyncStatus::Synced, ""),
+            ObjectDrift::Unreadable => (SyncStatus::Unknown, ""),
             ObjectDrift::Missing => (SyncStatus::OutOfSync, "is missing"),
             ObjectDrift::Terminating => (SyncStatus::OutOfSync, "is being deleted"),
             ObjectDrift::Changed => (SyncStatus::OutOfSync, "differs from what was applied"),

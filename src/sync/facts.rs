@@ -163,6 +163,8 @@ pub struct Facts<'a> {
     pub progress: &'a Progress,
     /// Objects whose replicas an autoscaler sets.
     pub scaled: &'a BTreeSet<ResourceId>,
+    /// Kinds that may not be read with the rights of a person who only looks.
+    pub unreadable: &'a BTreeSet<GroupKind>,
     /// Objects that other applications of this instance want.
     pub wanted_elsewhere: &'a BTreeMap<ResourceId, ApplicationId>,
     /// What the cluster serves.

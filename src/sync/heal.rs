@@ -14,7 +14,7 @@ pub(super) fn heal(facts: &Facts<'_>, reason: ApplyReason, holds: &mut Vec<HoldR
     let mut groups: std::collections::BTreeMap<usize, Vec<ApplyObject>> = std::collections::BTreeMap::new();
     for (id, object) in head.objects.iter().filter(|(_, object)| !object.leaving) {
         match deployed_drift(facts, id, object) {
-            ObjectDrift::InSync | ObjectDrift::Pending => continue,
+            ObjectDrift::InSync | ObjectDrift::Pending | ObjectDrift::Unreadable => continue,
             ObjectDrift::Terminating => {
                 holds.push(terminating(facts, id));
                 continue;

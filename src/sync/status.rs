@@ -21,6 +21,7 @@ pub(super) fn deployed_drift(facts: &Facts<'_>, id: &ResourceId, object: &HeadOb
     let scaled = facts.scaled.contains(id);
     let expected = facts.progress.healed.get(id).unwrap_or(&object.projection);
     match facts.live.get(id) {
+        None if facts.unreadable.contains(&id.kind) => ObjectDrift::Unreadable,
         None => ObjectDrift::Missing,
         Some(live) if live.terminating.is_some() => ObjectDrift::Terminating,
         Some(live) if live.projection.is_some_and(|live| live.is_same_as(expected, scaled)) => {
@@ -59,8 +60,12 @@ pub(super) fn resources(facts: &Facts<'_>) -> Vec<ResourceState> {
 }
 
 fn state(facts: &Facts<'_>, id: ResourceId, drift: ObjectDrift) -> ResourceState {
+    let unreadable = facts.unreadable.contains(&id.kind);
     let health = facts.live.get(&id).map_or_else(
-        || Health::new(HealthStatus::Missing, "is not there"),
+        || match unreadable {
+            true => Health::new(HealthStatus::Unknown, "may not be read with these rights"),
+            false => Health::new(HealthStatus::Missing, "is not there"),
+        },
         |live: &LiveRecord| live.health.clone(),
     );
     ResourceState { drift: ResourceDrift { id, drift }, health }
@@ -78,7 +83,9 @@ pub(super) fn sync_status(facts: &Facts<'_>, resources: &[ResourceState]) -> Syn
         Wanted::Held(_) | Wanted::NeverPromoted => return SyncStatus::Unknown,
         Wanted::Removed => None,
     };
-    let all_in_sync = resources.iter().all(|state| state.drift.drift == ObjectDrift::InSync);
+    // Of what may not be read, the version tells.
+    let in_sync = |drift| matches!(drift, ObjectDrift::InSync | ObjectDrift::Unreadable);
+    let all_in_sync = resources.iter().all(|state| in_sync(state.drift.drift));
     if deployed.map(|version| version.digest) == wanted && all_in_sync {
         SyncStatus::Synced
     } else {
@@ -96,7 +103,8 @@ pub(super) fn health_status(facts: &Facts<'_>, resources: &[ResourceState]) -> H
         return if deployed { HealthStatus::Healthy } else { HealthStatus::Missing };
     }
     // What a rollout has not brought there yet is on its way, not missing.
-    let shown = resources.iter().map(|state| match (&state.drift.drift, state.health.status) {
+    let known = resources.iter().filter(|state| !facts.unreadable.contains(&state.drift.id.kind));
+    let shown = known.map(|state| match (&state.drift.drift, state.health.status) {
         (ObjectDrift::Pending, HealthStatus::Missing) if deployed || facts.progress.rollout.is_some() => {
             HealthStatus::Progressing
         }

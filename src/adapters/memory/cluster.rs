@@ -51,13 +51,15 @@ struct Inner {
     available: bool,
     lists_fail: bool,
     roles_only: bool,
+    no_secrets: bool,
 }
 
 impl Inner {
     /// What a daemon hears that has roles in namespaces and no cluster role.
     fn refuses(&self, kinds: &KindTable, kind: &GroupKind, namespace: Option<&str>) -> Option<ClusterError> {
         let wide = namespace.is_none() && kinds.is_namespaced(kind) == Some(true);
-        (self.roles_only && wide).then(|| ClusterError::Forbidden {
+        let secret = self.no_secrets && kind.is("", "Secret");
+        (self.roles_only && wide || secret).then(|| ClusterError::Forbidden {
             message: format!("{} is forbidden at the cluster scope", kind.kind),
         })
     }
@@ -137,6 +139,11 @@ impl MemoryCluster {
     /// Forbids to watch or list namespaced kinds in all of the cluster, as RBAC does to a daemon with roles alone.
     pub fn set_roles_only(&self, roles_only: bool) {
         self.lock().roles_only = roles_only;
+    }
+
+    /// Forbids to read Secrets, as the usual role of an onlooker does.
+    pub fn set_no_secrets(&self, no_secrets: bool) {
+        self.lock().no_secrets = no_secrets;
     }
 
     /// Somebody else changes an object: the fields that differ are theirs from now on.
@@ -333,7 +340,11 @@ impl ClusterRead for MemoryCluster {
         id: &ResourceId,
         _version: Option<&ApiVersion>,
     ) -> Result<Option<Value>, ClusterError> {
-        self.call("get", |inner| Ok(inner.objects.get(id).cloned())).await
+        self.call("get", |inner| match inner.refuses(&self.kinds, &id.kind, id.namespace.as_deref()) {
+            Some(error) => Err(error),
+            None => Ok(inner.objects.get(id).cloned()),
+        })
+        .await
     }
 
     async fn list(

@@ -8,6 +8,7 @@ use crate::model::inventory::Suspension;
 use crate::model::name::ApplicationId;
 use crate::model::resource::GroupKind;
 use crate::model::status::ApplicationStatus;
+use crate::reconciler::onlooker::{self, Sight};
 use crate::reconciler::tick::{Tick, TickResult};
 use crate::reconciler::view::View;
 use crate::sync::{SyncPlan, Wanted};
@@ -82,6 +83,7 @@ impl Reconciler {
             namespace_known,
             keeps_records: self.world.state.is_some(),
             heals: 0,
+            sight: state.sight,
         })
     }
 
@@ -172,6 +174,9 @@ impl Reconciler {
             return;
         };
         let suspension = self.suspension(id, application);
+        let sight = self.clusters.get(&application.context).map(|state| state.sight);
+        let mut notices = application.target.notices.clone();
+        notices.extend((sight == Some(Sight::HeadsOnly)).then(|| onlooker::NOTICE.to_owned()));
         let Some(application) = self.applications.get_mut(id) else {
             return;
         };
@@ -184,7 +189,7 @@ impl Reconciler {
             live: &result.live,
             suspension: suspension.as_ref(),
             namespace: application.target.namespace.as_deref(),
-            notices: &application.target.notices,
+            notices: &notices,
         };
         let status = view.status();
         application.moving = is_moving(&result);

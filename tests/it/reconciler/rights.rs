@@ -1,6 +1,9 @@
 //! Rights that do not suffice for everything.
 
-use super::support::{Shop, all_green, config_map, eventually, shown};
+use super::support::{Shop, all_green, config_map, eventually, shown, status};
+use moorline::model::drift::SyncStatus;
+use moorline::model::health::HealthStatus;
+use moorline::reconciler::Outcome;
 
 #[tokio::test(start_paused = true)]
 async fn where_watches_of_the_cluster_are_forbidden_each_namespace_is_watched() {
@@ -25,4 +28,37 @@ async fn where_watches_of_the_cluster_are_forbidden_each_namespace_is_watched() 
         eventually(|| shop.object("|ConfigMap|blue-prod|api")["data"]["value"] == "1").await;
     })
     .await;
+}
+
+fn web(outcome: &Outcome) -> (SyncStatus, HealthStatus, Vec<SyncStatus>) {
+    let web = status(&outcome.board, "dev", "web").unwrap();
+    assert!(web.holds.is_empty(), "{:?}", web.holds);
+    assert!(web.notices[0].contains("may not be read"), "{:?}", web.notices);
+    (web.sync, web.health, web.resources.iter().map(|resource| resource.sync).collect())
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_onlooker_without_the_right_to_read_secrets_sees_the_status() {
+    use SyncStatus::{OutOfSync, Synced, Unknown};
+    let shop = Shop::new();
+    shop.write(
+        "k8s/web/secret.yaml",
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: web}\nstringData: {password: canary}\n",
+    );
+    shop.commit();
+    assert!(all_green(&shop.once().await.board));
+    shop.world.cluster.set_no_secrets(true);
+    assert_eq!(web(&shop.look().await), (Synced, HealthStatus::Healthy, vec![Synced, Unknown, Synced]));
+    let map = "|ConfigMap|blue-dev|web";
+    shop.world.cluster.meddle("person", map, |object| object["data"]["value"] = "9".into());
+    assert_eq!(web(&shop.look().await), (OutOfSync, HealthStatus::Healthy, vec![OutOfSync, Unknown, Synced]));
+    // Another version is wanted: only what changes is to be applied.
+    shop.world.cluster.meddle("person", map, |object| object["data"]["value"] = "1".into());
+    shop.write("k8s/web/deployment.yaml", &super::support::deployment("web", "shop/web:2"));
+    shop.commit();
+    let outcome = shop.look().await;
+    assert_eq!(web(&outcome).0, OutOfSync);
+    let plan = outcome.plans.iter().find(|plan| plan.application.label() == "dev.web").unwrap();
+    let words = format!("{:?}", plan.steps);
+    assert!(words.contains("Deployment") && !words.contains("\"ConfigMap\""), "{words}");
 }

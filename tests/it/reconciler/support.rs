@@ -93,6 +93,14 @@ impl Shop {
         run(world, self.options(), RunMode::Once, board, std::future::pending()).await
     }
 
+    /// What `status` and `plan` do: observes and decides once, and writes nothing.
+    pub(crate) async fn look(&self) -> Outcome {
+        let (board, _keep) = watch::channel(Arc::default());
+        let world = World { state: None, ..self.world.world() };
+        let options = Options { dry_run: true, ..self.options() };
+        run(world, options, RunMode::Once, board, std::future::pending()).await
+    }
+
     /// The daemon, until `until` returns.
     pub(crate) async fn daemon<F: Future<Output = ()>>(
         &self,
