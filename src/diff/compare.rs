@@ -10,7 +10,7 @@ use crate::model::resource::ResourceId;
 const DEPTH_LIMIT: usize = 64;
 
 /// The keys by which items of Kubernetes' lists are told apart, most telling first.
-const ITEM_KEYS: [&str; 8] =
+pub(super) const ITEM_KEYS: [&str; 8] =
     ["name", "containerPort", "port", "mountPath", "devicePath", "key", "ip", "type"];
 
 /// Paths of the manifest's leaves whose live value is absent or another. Quantities that mean the same are the
@@ -83,7 +83,7 @@ fn compare_lists(
     }
 }
 
-fn same_scalar(desired: &Value, live: &Value) -> bool {
+pub(super) fn same_scalar(desired: &Value, live: &Value) -> bool {
     if desired == live {
         return true;
     }

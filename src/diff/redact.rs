@@ -84,6 +84,25 @@ impl LookedUp {
     }
 }
 
+/// A manifest as the API server stores it: the `stringData` of a Secret is write-only and becomes `data`.
+pub fn as_stored(object: &Value) -> Value {
+    let mut object = object.clone();
+    if is_secret(&object)
+        && let Some(Value::Object(texts)) =
+            object.as_object_mut().and_then(|map| map.shift_remove("stringData"))
+    {
+        let stored = texts
+            .into_iter()
+            .map(|(name, text)| (name, Value::String(BASE64.encode(text.as_str().unwrap_or_default()))));
+        if let Some(data) = object.get_mut("data").and_then(Value::as_object_mut) {
+            data.extend(stored);
+        } else {
+            object["data"] = Value::Object(stored.collect());
+        }
+    }
+    object
+}
+
 fn is_secret(object: &Value) -> bool {
     object.get("kind").and_then(Value::as_str) == Some("Secret")
         && object.get("apiVersion").and_then(Value::as_str) == Some("v1")

@@ -1,7 +1,5 @@
 //! The difference between what we want and what is there, object by object, with an explanation per field.
 
-use jiff::Timestamp;
-
 use super::resource::ResourceId;
 
 /// Whether what runs is what we brought there.
@@ -37,15 +35,15 @@ pub struct ExtraField {
     pub time: Option<String>,
 }
 
-/// A field that differs from what we applied, and who made it so.
+/// A field with two values: as it is, and as it should be.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct FieldDrift {
-    /// The path.
+pub struct FieldChange {
+    /// The path, as `/spec/template/spec/containers[web]/image`.
     pub field: String,
-    /// The manager that holds it now, where managedFields tell.
-    pub manager: Option<String>,
-    /// When that manager last wrote.
-    pub time: Option<Timestamp>,
+    /// As it is; absent if it is not there.
+    pub before: Option<String>,
+    /// As it should be; absent if it should not be there.
+    pub after: Option<String>,
 }
 
 /// What is different about one object.

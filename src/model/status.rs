@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::drift::{ExtraField, SyncStatus};
+use super::drift::{ExtraField, FieldChange, SyncStatus};
 use super::facts::Version;
 use super::health::HealthStatus;
 use super::hold::{Hold, HoldClass};
@@ -75,6 +75,9 @@ pub struct ResourceStatus {
     pub message: String,
     /// Fields that others set.
     pub extras: Vec<ExtraField>,
+    /// What is not as it should be, while that lasts: drift that is not healed, or what a wanted version brings.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<FieldChange>,
 }
 
 impl From<&Hold> for HoldStatus {

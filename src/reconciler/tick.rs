@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::Options;
 use super::act::Execution;
 use super::cluster::{FirstContact, namespace_id};
@@ -11,6 +13,8 @@ use super::live::{LiveIndex, Place};
 use super::onlooker::{self, Comparison, Sight};
 use crate::adapters::clock::Clock;
 use crate::adapters::cluster::{ClusterError, ClusterWrite};
+use crate::diff::{self, LookedUp, Scope, as_stored, redacted};
+use crate::model::drift::{FieldChange, ObjectDrift};
 use crate::model::hold::HoldReason;
 use crate::model::inventory::{StoredHead, StoredSet, Suspension};
 use crate::model::kinds::KindTable;
@@ -19,7 +23,7 @@ use crate::model::manifest::RenderedSet;
 use crate::model::name::{ApplicationId, InstanceName, NamespaceName};
 use crate::model::record::Record;
 use crate::model::resource::{GroupKind, ResourceId};
-use crate::sync::{Confirmations, Facts, Progress, SyncPlan, Wanted, plan, scaled_by};
+use crate::sync::{Confirmations, Facts, Progress, ResourceState, SyncPlan, Wanted, plan, scaled_by};
 
 /// A tick acts at most so many times: each time something was written, so this is a backstop against a fault
 /// of ours, not a limit that work meets.
@@ -51,6 +55,7 @@ pub(super) struct Tick {
     pub(super) keeps_records: bool,
     pub(super) heals: usize,
     pub(super) sight: Sight,
+    pub(super) looked_up: LookedUp,
 }
 
 /// What a tick found and did.
@@ -58,6 +63,7 @@ pub(super) struct TickResult {
     pub(super) application: ApplicationId,
     pub(super) plan: SyncPlan,
     pub(super) live: BTreeMap<ResourceId, LiveRecord>,
+    pub(super) changes: BTreeMap<ResourceId, Vec<FieldChange>>,
     pub(super) head: Option<StoredHead>,
     pub(super) intent: Option<StoredSet>,
     pub(super) progress: Progress,
@@ -117,7 +123,9 @@ impl Tick {
     }
 
     fn result(self, plan: SyncPlan, seen: Seen, done: (Vec<PackedSet>, Vec<Record>, usize)) -> TickResult {
+        let changes = self.changes(&plan, &seen);
         TickResult {
+            changes,
             application: self.application,
             plan,
             live: seen.live,
@@ -131,6 +139,33 @@ impl Tick {
             heals: self.heals,
             duration: std::time::Duration::ZERO,
         }
+    }
+
+    /// What is not as it should be, with values: of drift that is not healed yet, and of a wanted version that is
+    /// not there yet. Bodies are unpacked only for these.
+    fn changes(&self, plan: &SyncPlan, seen: &Seen) -> BTreeMap<ResourceId, Vec<FieldChange>> {
+        let differs =
+            |state: &&ResourceState| matches!(state.drift.drift, ObjectDrift::Changed | ObjectDrift::Pending);
+        let different: Vec<&ResourceState> = plan.resources.iter().filter(differs).collect();
+        if different.is_empty() {
+            return BTreeMap::new();
+        }
+        let unpack = |packed: &Option<PackedSet>| packed.as_ref().and_then(|packed| packed.unpack().ok());
+        let (deployed, wanted) = (unpack(&self.deployed), unpack(&self.packed));
+        let body = |set: &Option<RenderedSet>, id: &ResourceId| Some(set.as_ref()?.get(id)?.object.clone());
+        let shown = |object: &Value| redacted(&as_stored(object), self.live.key(), &self.looked_up);
+        let of = |state: &ResourceState| {
+            let id = &state.drift.id;
+            if state.drift.drift == ObjectDrift::Pending {
+                let (before, after) = (body(&deployed, id)?, body(&wanted, id)?);
+                return Some(diff::changes(&shown(&before), &shown(&after), Scope::All));
+            }
+            let live = seen.live.get(id)?.body.clone()?;
+            let applied = body(&deployed, id).or_else(|| body(&wanted, id))?;
+            Some(diff::changes(&shown(&live), &shown(&applied), Scope::Asked))
+        };
+        let changes = different.into_iter().filter_map(|state| Some((state.drift.id.clone(), of(state)?)));
+        changes.filter(|(_, changes)| !changes.is_empty()).collect()
     }
 
     /// The bodies of the wanted set, if they will be needed: what is deployed already is not applied anew.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::model::drift::{ObjectDrift, SyncStatus};
+use crate::model::drift::{FieldChange, ObjectDrift, SyncStatus};
 use crate::model::facts::Version;
 use crate::model::hold::{Hold, HoldReason};
 use crate::model::inventory::{Head, Suspension};
@@ -59,6 +59,8 @@ pub struct View<'a> {
     pub head: Option<&'a Head>,
     /// Its live objects.
     pub live: &'a BTreeMap<ResourceId, LiveRecord>,
+    /// What is not as it should be.
+    pub changes: &'a BTreeMap<ResourceId, Vec<FieldChange>>,
     /// Its suspension.
     pub suspension: Option<&'a Suspension>,
     /// The namespace that Git asks for, if the wanted version cannot tell.
@@ -119,6 +121,7 @@ impl View<'_> {
             sync,
             health: state.health.status,
             message,
+            changes: self.changes.get(id).cloned().unwrap_or_default(),
             extras: self.live.get(id).map(|live| live.extras.clone()).unwrap_or_default(),
         }
     }

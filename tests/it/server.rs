@@ -54,6 +54,7 @@ fn resource(name: &str) -> ResourceStatus {
         health: HealthStatus::Healthy,
         message: String::new(),
         extras: Vec::new(),
+        changes: Vec::new(),
     }
 }
 

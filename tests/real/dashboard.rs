@@ -46,6 +46,7 @@ fn object(kind: &str, group: &str, name: &str, health: HealthStatus, message: &s
         health,
         message: message.to_owned(),
         extras: Vec::new(),
+        changes: Vec::new(),
     }
 }
 

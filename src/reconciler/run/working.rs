@@ -84,6 +84,7 @@ impl Reconciler {
             keeps_records: self.world.state.is_some(),
             heals: 0,
             sight: state.sight,
+            looked_up: self.observer.looked_up(id),
         })
     }
 
@@ -187,6 +188,7 @@ impl Reconciler {
             wanted: &application.target.wanted,
             head: result.head.as_ref().map(|stored| &stored.head),
             live: &result.live,
+            changes: &result.changes,
             suspension: suspension.as_ref(),
             namespace: application.target.namespace.as_deref(),
             notices: &notices,
@@ -299,6 +301,7 @@ fn show_unconnected(id: &ApplicationId, application: &mut Application, now: Time
         wanted: &application.target.wanted,
         head: None,
         live: &BTreeMap::new(),
+        changes: &BTreeMap::new(),
         suspension: None,
         namespace: application.target.namespace.as_deref(),
         notices: &application.target.notices,

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::words::{self, Mark};
-use crate::model::drift::{ExtraField, SyncStatus};
+use crate::model::drift::{ExtraField, FieldChange, SyncStatus};
 use crate::model::facts::Version;
 use crate::model::health::HealthStatus;
 use crate::model::hold::HoldClass;
@@ -201,8 +201,31 @@ fn row(object: &ResourceStatus, namespace: &str, number: usize) -> Markup {
             td class=(Mark::of_parts(SyncStatus::Synced, object.health).as_str()) { (object.health.as_str()) }
             td.say {
                 @if !object.message.is_empty() { p.sentence { (object.message) } }
+                @if !object.changes.is_empty() { (changes(&object.changes, number)) }
                 @if !object.extras.is_empty() { (extras(&object.extras, number)) }
             }
+        }
+    }
+}
+
+fn changes(changes: &[FieldChange], number: usize) -> Markup {
+    html! {
+        details.changes id={ "changes-" (number) } open {
+            summary { (words::counted(changes.len(), "field")) " to change" }
+            ul { @for change in changes {
+                li {
+                    code { (change.field) } " "
+                    @match &change.before {
+                        Some(before) => del { bdi { (before) } },
+                        None => span.muted { "not there" },
+                    }
+                    " → "
+                    @match &change.after {
+                        Some(after) => ins { bdi { (after) } },
+                        None => span.muted { "removed" },
+                    }
+                }
+            } }
         }
     }
 }

@@ -258,3 +258,37 @@ async fn a_suspended_application_is_left_alone_and_healed_when_that_ends() {
     })
     .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_as_it_should_be_is_told_field_by_field_without_secret_values() {
+    let shop = Shop::new();
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: web}\ndata: {password: Y2FuYXJ5LW9uZQ==}\n";
+    shop.write("k8s/web/secret.yaml", secret);
+    shop.write("services/web.yaml", "team: blue\nmanifests: {path: k8s/web}\nsync: {selfHeal: false}\n");
+    shop.commit();
+    assert!(all_green(&shop.once().await.board));
+    shop.world
+        .cluster
+        .meddle("person", "|ConfigMap|blue-dev|web", |object| object["data"]["value"] = "9".into());
+    shop.world.cluster.meddle("person", "|Secret|blue-dev|web", |object| {
+        object["data"]["password"] = "Y2FuYXJ5LXR3bw==".into()
+    });
+    let changes = |outcome: &moorline::reconciler::Outcome| -> Vec<String> {
+        let web = status(&outcome.board, "dev", "web").unwrap();
+        assert!(!format!("{web:?}").contains("canary") && !format!("{web:?}").contains("Y2FuYXJ5"));
+        let of = web.resources.iter().flat_map(|resource| &resource.changes);
+        of.map(|change| format!("{} {:?} {:?}", change.field, change.before, change.after)).collect()
+    };
+    let lines = changes(&shop.once().await);
+    assert_eq!(lines[0], r#"/data/value Some("9") Some("1")"#);
+    assert!(lines[1].starts_with("/data/password Some(\"(hidden, fingerprint"), "{lines:?}");
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    // What a blocked or waiting version would bring is told against what is deployed.
+    shop.write("environments/prod/web.yaml", "");
+    shop.write("k8s/web/config.yaml", &super::support::config_map("web", "2"));
+    shop.commit();
+    let outcome = shop.look().await;
+    let prod = status(&outcome.board, "prod", "web").unwrap();
+    let shown: Vec<_> = prod.resources.iter().flat_map(|resource| &resource.changes).collect();
+    assert_eq!((shown[0].before.as_deref(), shown[0].after.as_deref()), (Some("1"), Some("2")));
+}
