@@ -7,7 +7,7 @@ use std::sync::Arc;
 use moorline::desired::ConfigRepository;
 use moorline::helm::{Chart, RenderInput};
 use moorline::model::source::FileTree;
-use moorline::render::{WantedCode, render};
+use moorline::render::{Outcome, WantedCode, render};
 
 use crate::{median, milliseconds, timed};
 
@@ -130,9 +130,11 @@ fn plain() {
         code: &code,
         kinds: None,
         kubernetes: None,
+        lookups: None,
         seed: [0; 32],
     };
-    assert_eq!(render(&input).unwrap().set.manifests.len(), 6);
+    let Outcome::Rendered(rendered) = render(&input).unwrap() else { panic!("it asks the cluster") };
+    assert_eq!(rendered.set.manifests.len(), 6);
     let times = (0..1000).map(|_| timed(|| render(&input).unwrap()).0).collect();
     println!(
         "plain YAML (6 objects, {} bytes): moorline {:.3} ms, namespaces and labels included",

@@ -1,17 +1,19 @@
 //! What people ask of the daemon, each a key of the environment's commands object: `reconcile`, `suspend`,
 //! `resume`, `unblock`, `confirm`.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::output::{Failure, print};
-use super::session::{Session, environment, runtime};
+use super::session::{Session, environment, runtime, unknown};
+use crate::adapters::cluster::ClusterWrite;
 use crate::desired::parse_duration;
 use crate::model::digest::Digest;
 use crate::model::error::chain;
-use crate::model::name::{ApplicationId, EnvironmentName, InstanceName};
+use crate::model::name::{ApplicationId, EnvironmentName, InstanceName, ServiceName};
 use crate::reconciler::commands::{self, Verb};
 use crate::reconciler::inventory;
 use crate::reconciler::observe::Observer;
@@ -129,6 +131,7 @@ struct Asker {
     runtime: tokio::runtime::Runtime,
     instance: InstanceName,
     environment: EnvironmentName,
+    services: BTreeSet<ServiceName>,
     context: Option<String>,
 }
 
@@ -144,11 +147,13 @@ impl Asker {
         })?;
         let Some(settings) = configuration.environments.get(&environment) else {
             let known: Vec<&str> = configuration.environments.keys().map(EnvironmentName::as_str).collect();
-            let hint = format!("environments: {}", known.join(", "));
-            return Err(Failure::new(format!("there is no environment {environment}")).hint(hint));
+            return Err(unknown("environment", environment.as_str(), &known));
         };
         let context = settings.cluster.clone();
-        Ok(Self { session, runtime, instance: configuration.instance, environment, context })
+        let repository = observer.config().map(|config| config.repository.clone());
+        let services = repository.and_then(|one| Some(one.environments.get(&environment)?.members.clone()));
+        let services = services.unwrap_or_default();
+        Ok(Self { session, runtime, instance: configuration.instance, environment, services, context })
     }
 
     fn now(&self) -> String {
@@ -159,11 +164,32 @@ impl Asker {
         self.runtime.block_on(async {
             let cluster = self.session.world.clusters.connect(self.context.as_deref()).await;
             let cluster = cluster.map_err(|error| Failure::of(&error))?;
+            if let Some(service) = service {
+                self.insist_on(&*cluster, service).await?;
+            }
             let place = (&self.session.settings.own_namespace, &self.instance, &self.environment);
             commands::leave(&*cluster, place, service, verb, value)
                 .await
                 .map_err(|error| Failure::new(chain(&error)))
         })
+    }
+
+    /// Refuses a service that neither Git nor the inventory knows. Who may not read heads is believed.
+    async fn insist_on(&self, cluster: &dyn ClusterWrite, service: &str) -> Result<(), Failure> {
+        if self.services.iter().any(|one| one.as_str() == service) {
+            return Ok(());
+        }
+        let namespace = &self.session.settings.own_namespace;
+        let Ok(inventory) = inventory::read_heads(cluster, namespace, &self.instance).await else {
+            return Ok(());
+        };
+        let here = inventory.heads.keys().filter(|id| id.environment == self.environment);
+        let deployed: Vec<&str> = here.map(|id| id.service.as_str()).collect();
+        if deployed.contains(&service) {
+            return Ok(());
+        }
+        let known: Vec<&str> = self.services.iter().map(ServiceName::as_str).chain(deployed).collect();
+        Err(unknown(&format!("service in {}", self.environment), service, &known))
     }
 
     fn blocked_digest(&self, service: &str) -> Result<Option<Digest>, Failure> {

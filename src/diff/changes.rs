@@ -82,7 +82,10 @@ impl Walk {
         let named = |items: &[Value], key: &str| items.iter().all(|item| item.get(key).is_some());
         let key = ITEM_KEYS.into_iter().find(|key| named(one, key) && named(other, key));
         let Some(key) = key else {
-            return if one == other { () } else { self.note(before, after) };
+            if one != other {
+                self.note(before, after);
+            }
+            return;
         };
         let find =
             |items: &[Value], name: &Value| items.iter().find(|item| item.get(key) == Some(name)).cloned();

@@ -123,7 +123,8 @@ impl Tick {
     }
 
     fn result(self, plan: SyncPlan, seen: Seen, done: (Vec<PackedSet>, Vec<Record>, usize)) -> TickResult {
-        let changes = self.changes(&plan, &seen);
+        let mut seen = seen;
+        let changes = self.changes(&plan, &mut seen);
         TickResult {
             changes,
             application: self.application,
@@ -143,7 +144,7 @@ impl Tick {
 
     /// What is not as it should be, with values: of drift that is not healed yet, and of a wanted version that is
     /// not there yet. Bodies are unpacked only for these.
-    fn changes(&self, plan: &SyncPlan, seen: &Seen) -> BTreeMap<ResourceId, Vec<FieldChange>> {
+    fn changes(&self, plan: &SyncPlan, seen: &mut Seen) -> BTreeMap<ResourceId, Vec<FieldChange>> {
         let differs =
             |state: &&ResourceState| matches!(state.drift.drift, ObjectDrift::Changed | ObjectDrift::Pending);
         let different: Vec<&ResourceState> = plan.resources.iter().filter(differs).collect();
@@ -154,14 +155,18 @@ impl Tick {
         let (deployed, wanted) = (unpack(&self.deployed), unpack(&self.packed));
         let body = |set: &Option<RenderedSet>, id: &ResourceId| Some(set.as_ref()?.get(id)?.object.clone());
         let shown = |object: &Value| redacted(&as_stored(object), self.live.key(), &self.looked_up);
-        let of = |state: &ResourceState| {
+        let mut of = |state: &ResourceState| {
             let id = &state.drift.id;
             if state.drift.drift == ObjectDrift::Pending {
                 let (before, after) = (body(&deployed, id)?, body(&wanted, id)?);
                 return Some(diff::changes(&shown(&before), &shown(&after), Scope::All));
             }
-            let live = seen.live.get(id)?.body.clone()?;
+            let record = seen.live.get_mut(id)?;
+            let live = record.body.clone()?;
             let applied = body(&deployed, id).or_else(|| body(&wanted, id))?;
+            // A field that we applied is drift, whoever has it now, and nothing extra.
+            let taken = diff::changed_fields(&applied, &live);
+            record.extras.retain(|extra| !taken.contains(&extra.field));
             Some(diff::changes(&shown(&live), &shown(&applied), Scope::Asked))
         };
         let changes = different.into_iter().filter_map(|state| Some((state.drift.id.clone(), of(state)?)));

@@ -62,9 +62,12 @@ pub(super) fn resources(facts: &Facts<'_>) -> Vec<ResourceState> {
 fn state(facts: &Facts<'_>, id: ResourceId, drift: ObjectDrift) -> ResourceState {
     let unreadable = facts.unreadable.contains(&id.kind);
     let health = facts.live.get(&id).map_or_else(
-        || match unreadable {
-            true => Health::new(HealthStatus::Unknown, "may not be read with these rights"),
-            false => Health::new(HealthStatus::Missing, "is not there"),
+        || {
+            if unreadable {
+                Health::new(HealthStatus::Unknown, "may not be read with these rights")
+            } else {
+                Health::new(HealthStatus::Missing, "is not there")
+            }
         },
         |live: &LiveRecord| live.health.clone(),
     );

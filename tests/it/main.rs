@@ -3,6 +3,7 @@
 
 mod architecture;
 mod config_repository;
+mod dependencies;
 mod helm;
 mod reconciler;
 mod server;

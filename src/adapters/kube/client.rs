@@ -28,6 +28,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 
 pub(super) struct KubeCluster {
     client: Client,
+    /// For messages about a server that cannot be reached.
+    address: Arc<str>,
     kinds: RwLock<Option<Arc<KindTable>>>,
     metrics: Arc<Metrics>,
 }
@@ -36,9 +38,10 @@ impl KubeCluster {
     pub(super) fn connect(mut config: kube::Config, metrics: Arc<Metrics>) -> Result<Self, ClusterError> {
         let agent = concat!("moorline/", env!("CARGO_PKG_VERSION"));
         config.headers.push((http::header::USER_AGENT, http::HeaderValue::from_static(agent)));
+        let address: Arc<str> = config.cluster_url.to_string().trim_end_matches('/').into();
         let client = Client::try_from(config)
             .map_err(|error| ClusterError::Unconfigured { message: crate::model::error::chain(&error) })?;
-        Ok(Self { client, kinds: RwLock::default(), metrics })
+        Ok(Self { client, address, kinds: RwLock::default(), metrics })
     }
 
     async fn send(&self, request: Request<Vec<u8>>) -> Result<(u16, String), ClusterError> {
@@ -57,15 +60,17 @@ impl KubeCluster {
         if status < 400 {
             Ok((status, text))
         } else {
-            Err(sort(kube::Error::Api(Box::new(status_of(status, &text)))))
+            Err(sort(kube::Error::Api(Box::new(status_of(status, &text))), &self.address))
         }
     }
 
     async fn exchange(&self, request: Request<Vec<u8>>) -> Result<(u16, String), ClusterError> {
         use http_body_util::BodyExt as _;
-        let answer = self.client.send(request.map(kube::client::Body::from)).await.map_err(sort)?;
+        let answer = self.client.send(request.map(kube::client::Body::from)).await;
+        let answer = answer.map_err(|error| sort(error, &self.address))?;
         let status = answer.status().as_u16();
-        let body = answer.into_body().collect().await.map_err(sort)?.to_bytes();
+        let body = answer.into_body().collect().await;
+        let body = body.map_err(|error| sort(error, &self.address))?.to_bytes();
         let garbled = |_| ClusterError::Garbled { message: "not UTF-8".to_owned() };
         Ok((status, String::from_utf8(body.into()).map_err(garbled)?))
     }
@@ -271,14 +276,14 @@ impl ClusterRead for KubeCluster {
             Some(namespace) => Api::namespaced_with(client, &namespace, &resource),
             None => Api::all_with(client, &resource),
         };
-        let metrics = self.metrics.clone();
+        let (metrics, address) = (self.metrics.clone(), self.address.clone());
         watcher(api, watcher::Config::default().labels(&selector))
             .default_backoff()
             .map(move |event| {
                 if matches!(event, Ok(watcher::Event::Init)) {
                     metrics.asked_api(ApiVerb::Watch, ApiResult::Ok);
                 }
-                translate(event, &kind, &version)
+                translate(event, &kind, &version, &address)
             })
             .boxed()
     }
@@ -314,6 +319,7 @@ fn translate(
     event: Result<watcher::Event<DynamicObject>, watcher::Error>,
     kind: &GroupKind,
     version: &ApiVersion,
+    address: &str,
 ) -> WatchEvent {
     let value = |object: DynamicObject| match serde_json::to_value(object) {
         Ok(value) => WatchEvent::Object(Arc::new(with_type(value, kind, version))),
@@ -331,7 +337,7 @@ fn translate(
         Err(error) => WatchEvent::Failed(match error {
             watcher::Error::InitialListFailed(error)
             | watcher::Error::WatchStartFailed(error)
-            | watcher::Error::WatchFailed(error) => sort(error),
+            | watcher::Error::WatchFailed(error) => sort(error, address),
             other => ClusterError::Unavailable { message: other.to_string(), retry_after: None },
         }),
     }

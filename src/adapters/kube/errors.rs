@@ -10,12 +10,15 @@ use crate::model::error::chain;
 /// The longest message that we keep.
 const MESSAGE_LIMIT: usize = 2000;
 
-/// Sorts an error by what it means for us.
-pub(super) fn sort(error: kube::Error) -> ClusterError {
+/// Sorts an error by what it means for us; `address` is that of the server.
+pub(super) fn sort(error: kube::Error, address: &str) -> ClusterError {
     match error {
         kube::Error::Api(status) => sort_status(&status),
         kube::Error::SerdeError(error) => ClusterError::Garbled { message: error.to_string() },
-        other => ClusterError::Unavailable { message: cut(&chain(&other)), retry_after: None },
+        other => {
+            let message = format!("{address}: {}", chain(&other));
+            ClusterError::Unavailable { message: cut(&message), retry_after: None }
+        }
     }
 }
 

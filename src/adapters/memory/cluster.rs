@@ -50,7 +50,13 @@ struct Inner {
     deletes: Vec<ResourceId>,
     available: bool,
     lists_fail: bool,
-    roles_only: bool,
+    rights: Rights,
+}
+
+/// What the API server lets us read.
+#[derive(Default)]
+struct Rights {
+    namespaces_only: bool,
     no_secrets: bool,
 }
 
@@ -58,8 +64,8 @@ impl Inner {
     /// What a daemon hears that has roles in namespaces and no cluster role.
     fn refuses(&self, kinds: &KindTable, kind: &GroupKind, namespace: Option<&str>) -> Option<ClusterError> {
         let wide = namespace.is_none() && kinds.is_namespaced(kind) == Some(true);
-        let secret = self.no_secrets && kind.is("", "Secret");
-        (self.roles_only && wide || secret).then(|| ClusterError::Forbidden {
+        let secret = self.rights.no_secrets && kind.is("", "Secret");
+        (self.rights.namespaces_only && wide || secret).then(|| ClusterError::Forbidden {
             message: format!("{} is forbidden at the cluster scope", kind.kind),
         })
     }
@@ -138,12 +144,12 @@ impl MemoryCluster {
 
     /// Forbids to watch or list namespaced kinds in all of the cluster, as RBAC does to a daemon with roles alone.
     pub fn set_roles_only(&self, roles_only: bool) {
-        self.lock().roles_only = roles_only;
+        self.lock().rights.namespaces_only = roles_only;
     }
 
     /// Forbids to read Secrets, as the usual role of an onlooker does.
     pub fn set_no_secrets(&self, no_secrets: bool) {
-        self.lock().no_secrets = no_secrets;
+        self.lock().rights.no_secrets = no_secrets;
     }
 
     /// Somebody else changes an object: the fields that differ are theirs from now on.

@@ -205,7 +205,12 @@ impl Work {
     fn new(one: Prepared, setting: &Setting<'_>) -> Self {
         let view = (setting.views)(one.application.cluster.as_deref());
         let mut work = Self { one, view, base: Digest::of(b""), answers: Answers::new() };
-        work.base = work.with_input(setting, |input| input.digest());
+        #[expect(
+            clippy::redundant_closure_for_method_calls,
+            reason = "the method's own lifetime is too narrow"
+        )]
+        let base = work.with_input(setting, |input| input.digest());
+        work.base = base;
         work
     }
 

@@ -81,7 +81,7 @@ fn each_mistake_gets_its_error_and_nothing_is_written() {
             "unknown service in suspend",
             with(&["suspend", "dev", "wep", "--reason", "x"], config, kubeconfig),
             1,
-            vec!["first pass"],
+            vec!["wep", "web"],
         ),
         (
             "wrong --for",
@@ -96,14 +96,19 @@ fn each_mistake_gets_its_error_and_nothing_is_written() {
             1,
             vec!["elsewhere"],
         ),
-        ("a dead cluster", with(&once, config, dead), 1, vec!["Connection refused"]),
+        ("a dead cluster", with(&once, config, dead), 1, vec!["127.0.0.1:9", "Connection refused"]),
         (
             "a dead cluster, asked for its state",
             with(&["status"], config, dead),
             1,
-            vec!["Connection refused"],
+            vec!["127.0.0.1:9", "Connection refused"],
         ),
-        ("a dead cluster, compared", with(&["diff", "dev"], config, dead), 2, vec!["Connection refused"]),
+        (
+            "a dead cluster, compared",
+            with(&["diff", "dev"], config, dead),
+            2,
+            vec!["127.0.0.1:9", "Connection refused"],
+        ),
         (
             "no such settings file",
             with(&["status", "--settings", nowhere], config, kubeconfig),
