@@ -14,6 +14,8 @@ mod mistakes;
 mod order;
 #[path = "commands/remotes.rs"]
 mod remotes;
+#[path = "commands/rights.rs"]
+mod rights;
 #[allow(dead_code, reason = "shared with other tests, which use other parts of it")]
 use crate::shop::{Output, Shop};
 

@@ -299,9 +299,13 @@ impl Shop {
 
     /// Starts the daemon for the environment dev.
     pub(crate) fn daemon_of_dev(&self) -> Daemon {
+        self.daemon_with(&["run", "--poll", "1s", "--listen", "off", "--environment", "dev"])
+    }
+
+    /// Starts the daemon with these arguments.
+    pub(crate) fn daemon_with(&self, arguments: &[&str]) -> Daemon {
         let log = std::fs::File::create(self.folder.path().join("daemon.log")).unwrap();
-        let arguments = ["run", "--poll", "1s", "--listen", "off", "--environment", "dev"];
-        Daemon(self.command(&arguments).stdout(Stdio::null()).stderr(log).spawn().unwrap())
+        Daemon(self.command(arguments).stdout(Stdio::null()).stderr(log).spawn().unwrap())
     }
 
     pub(crate) fn daemon_log(&self) -> String {
