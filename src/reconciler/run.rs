@@ -308,8 +308,9 @@ impl Reconciler {
     fn is_done(&mut self) -> bool {
         let now = self.world.clock.now();
         let busy = !self.is_settled();
-        let unknown =
-            self.applications.values().any(|one| one.plan.as_ref().is_some_and(|plan| !plan.informed));
+        // What a person has to mend is not waited for.
+        let open = |plan: &SyncPlan| !plan.informed && !has_fault(plan);
+        let unknown = self.applications.values().any(|one| one.plan.as_ref().is_some_and(open));
         let moving = self.applications.values().any(|one| one.moving);
         let recording = self.recorder.as_ref().is_some_and(|recorder| recorder.waiting() > 0);
         let failing = self.recorder.as_ref().is_some_and(|recorder| recorder.failure().is_some())
