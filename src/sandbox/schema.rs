@@ -2,6 +2,7 @@
 //! that CustomResourceDefinitions add. No clock, no IO.
 
 mod decode;
+mod defaults;
 mod quantity;
 mod recorded;
 pub(crate) mod types;
@@ -170,6 +171,8 @@ impl Schemas {
             map.insert("apiVersion".to_owned(), json!(version));
             map.insert("kind".to_owned(), json!(resource.kind));
         }
+        convert(resource, object);
+        defaults::fill(arena, shape, object);
         Ok(if strictness == FieldValidation::Warn { unknown.into_iter().map(Warning).collect() } else { Vec::new() })
     }
 
@@ -223,7 +226,10 @@ impl Schemas {
     /// Brings what an apply merged into its form, and fills in defaults.
     pub(crate) fn settle(&self, resource: &ResourceType, object: &mut Value) -> Result<(), String> {
         let Some((arena, shape)) = self.typed(&resource.api_version(), &resource.kind) else { return Ok(()) };
-        Decoder::default().decode(arena, shape, object)
+        Decoder::default().decode(arena, shape, object)?;
+        convert(resource, object);
+        defaults::fill(arena, shape, object);
+        Ok(())
     }
 
     /// The form in which an object comes back from storage.
@@ -231,5 +237,20 @@ impl Schemas {
         if let Some((arena, shape)) = self.typed(&resource.api_version(), &resource.kind) {
             decode::as_stored(arena, shape, object);
         }
+    }
+}
+
+/// What becomes of fields that only requests have: the text of Secrets.
+fn convert(resource: &ResourceType, object: &mut Value) {
+    if resource.kind != "Secret" || !resource.group.is_empty() {
+        return;
+    }
+    let Some(map) = object.as_object_mut() else { return };
+    let Some(Value::Object(texts)) = map.shift_remove("stringData") else { return };
+    let data = map.entry("data").or_insert_with(|| json!({}));
+    for (key, text) in texts {
+        use base64::Engine as _;
+        let text = text.as_str().unwrap_or("");
+        data[key] = json!(base64::engine::general_purpose::STANDARD.encode(text));
     }
 }

@@ -65,6 +65,7 @@ impl Recorded {
                 definition_names.insert(key, name.clone());
             }
         }
+        arena.find_defaults();
         let resources = resources(&data);
         let by_path = resources.iter().enumerate().map(|(index, resource)| {
             ((resource.group.clone(), resource.version.clone(), resource.plural.clone()), index)

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 
+use super::defaults::{Filler, filler};
+
 /// A structure's place in its [`Arena`].
 pub(crate) type StructureId = usize;
 
@@ -25,6 +27,10 @@ pub(crate) struct Structure {
     /// What unknown keys hold; without it there are none.
     pub(crate) others: Option<Shape>,
     pub(crate) atomic: bool,
+    /// Fills in this structure's defaults.
+    pub(super) filler: Option<Filler>,
+    /// Whether it or what it holds has defaults.
+    defaulted: bool,
 }
 
 /// One field.
@@ -33,6 +39,7 @@ pub(crate) struct Field {
     pub(crate) name: Arc<str>,
     pub(crate) shape: Shape,
     pub(crate) default: Option<Value>,
+    has_nonzero_default: bool,
     pub(crate) nullable: bool,
     /// The Go type: `*int32`, `v1.PullPolicy`. Empty for custom resources.
     pub(crate) go: String,
@@ -48,6 +55,11 @@ pub(crate) struct Field {
 impl Field {
     pub(crate) fn is_pointer(&self) -> bool {
         self.go.starts_with('*')
+    }
+
+    /// A default that says more than Go's zero value.
+    pub(super) fn nonzero_default(&self) -> Option<&Value> {
+        self.default.as_ref().filter(|_| self.has_nonzero_default)
     }
 
     /// Whether Go writes the field even where nothing was given.
@@ -121,6 +133,10 @@ impl Structure {
         self.fields.get(index)
     }
 
+    pub(super) fn has_defaults(&self) -> bool {
+        self.defaulted
+    }
+
     pub(crate) fn fields(&self) -> &[Field] {
         &self.fields
     }
@@ -129,8 +145,14 @@ impl Structure {
 impl Arena {
     pub(crate) fn structure(&self, id: StructureId) -> &Structure {
         // Ids come from this arena alone; an empty structure is what a broken id would deserve.
-        static EMPTY: Structure =
-            Structure { name: String::new(), fields: Vec::new(), others: None, atomic: false };
+        static EMPTY: Structure = Structure {
+            name: String::new(),
+            fields: Vec::new(),
+            others: None,
+            atomic: false,
+            filler: None,
+            defaulted: false,
+        };
         self.structures.get(id).unwrap_or(&EMPTY)
     }
 
@@ -161,9 +183,44 @@ impl Arena {
         let atomic = text(definition, "x-kubernetes-map-type") == Some("atomic");
         if let Some(structure) = self.structures.get_mut(id) {
             structure.atomic = atomic;
+            structure.filler = filler(name);
         }
         self.fill(id, definition, definitions);
         Shape::Structure { id, atomic: self.structure(id).atomic }
+    }
+
+    /// Notes which structures hold something with a default; called once all are there.
+    pub(crate) fn find_defaults(&mut self) {
+        loop {
+            let found: Vec<StructureId> = (0..self.structures.len())
+                .filter(|id| {
+                    let structure = self.structure(*id);
+                    !structure.defaulted
+                        && (structure.filler.is_some()
+                            || structure
+                                .fields
+                                .iter()
+                                .any(|field| field.has_nonzero_default || self.leads_to_defaults(&field.shape)))
+                })
+                .collect();
+            if found.is_empty() {
+                return;
+            }
+            for id in found {
+                if let Some(structure) = self.structures.get_mut(id) {
+                    structure.defaulted = true;
+                }
+            }
+        }
+    }
+
+    fn leads_to_defaults(&self, shape: &Shape) -> bool {
+        match shape {
+            Shape::Structure { id, .. } => self.structure(*id).defaulted,
+            Shape::List { item, .. } => self.leads_to_defaults(item),
+            Shape::Map { value, .. } => self.leads_to_defaults(value),
+            _ => false,
+        }
     }
 
     fn reserve(&mut self, name: &str) -> StructureId {
@@ -209,6 +266,7 @@ impl Arena {
         Field {
             name: name.into(),
             shape,
+            has_nonzero_default: property.get("default").is_some_and(|value| !is_zero(value)),
             default: property.get("default").cloned(),
             nullable: is_true(property, "nullable"),
             omit_empty: options.contains("omitempty"),
@@ -274,6 +332,7 @@ impl Arena {
             name: name.into(),
             shape,
             default: None,
+            has_nonzero_default: false,
             nullable: false,
             go: String::new(),
             omit_empty: false,
@@ -291,6 +350,17 @@ impl Arena {
             structure.fields.sort_by(|one, other| one.name.cmp(&other.name));
         }
         Shape::Structure { id, atomic: false }
+    }
+}
+
+fn is_zero(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Bool(value) => !value,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(map) => map.is_empty(),
     }
 }
 
