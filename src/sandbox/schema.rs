@@ -1,7 +1,19 @@
 //! What the API server knows of its kinds: resources, types, defaults and rules, of the built-in kinds and of those
 //! that CustomResourceDefinitions add. No clock, no IO.
 
-use serde_json::Value;
+mod decode;
+mod defaults;
+mod quantity;
+mod recorded;
+pub(crate) mod types;
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use self::decode::Decoder;
+use self::recorded::{api_version, recorded};
+use self::types::{Arena, Shape};
 
 /// How unknown and duplicate fields are treated (`fieldValidation`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -88,10 +100,19 @@ impl ResourceType {
     }
 }
 
-/// All kinds that a server knows.
+/// All kinds that a server knows. A clone is cheap.
 #[derive(Clone, Debug, Default)]
 pub struct Schemas {
-    resources: Vec<ResourceType>,
+    custom: Vec<Arc<Custom>>,
+}
+
+/// One version of a custom kind.
+#[derive(Debug)]
+struct Custom {
+    definition: String,
+    resource: ResourceType,
+    arena: Arena,
+    shape: Shape,
 }
 
 impl Schemas {
@@ -102,17 +123,17 @@ impl Schemas {
 
     /// Every resource, built-in ones first.
     pub fn resources(&self) -> impl Iterator<Item = &ResourceType> {
-        self.resources.iter()
+        recorded().resources.iter().chain(self.custom.iter().map(|custom| &custom.resource))
     }
 
     /// A resource by its place in paths.
     pub fn find(&self, group: &str, version: &str, plural: &str) -> Option<&ResourceType> {
-        self.resources().find(|known| known.group == group && known.version == version && known.plural == plural)
+        self.resources().find(|known| known.plural == plural && known.group == group && known.version == version)
     }
 
     /// A resource by the kind of its objects.
     pub fn find_kind(&self, group: &str, version: &str, kind: &str) -> Option<&ResourceType> {
-        self.resources().find(|known| known.group == group && known.version == version && known.kind == kind)
+        self.resources().find(|known| known.kind == kind && known.group == group && known.version == version)
     }
 
     /// Registers the kind of a CustomResourceDefinition (decoded and with defaults), or replaces it.
@@ -121,17 +142,38 @@ impl Schemas {
     }
 
     /// Forgets the kind of a CustomResourceDefinition, by its name.
-    pub fn undefine(&mut self, _definition_name: &str) {}
+    pub fn undefine(&mut self, definition_name: &str) {
+        self.custom.retain(|custom| custom.definition != definition_name);
+    }
 
     /// Decodes an object of a request as the API server does: types are checked, unknown fields pruned or reported,
     /// defaults filled in. Rules are checked by [`Schemas::validate`], after the store has filled in its own fields.
     pub fn admit(
         &self,
-        _resource: &ResourceType,
-        _object: &mut Value,
-        _strictness: FieldValidation,
+        resource: &ResourceType,
+        object: &mut Value,
+        strictness: FieldValidation,
     ) -> Result<Vec<Warning>, Rejection> {
-        Ok(Vec::new())
+        let version = resource.api_version();
+        let Some((arena, shape)) = self.typed(&version, &resource.kind) else { return Ok(Vec::new()) };
+        let prefix = format!("{0} in version {1:?} cannot be handled as a {0}: ", resource.kind, resource.version);
+        let mut decoder = Decoder::default();
+        decoder
+            .decode(arena, shape, object)
+            .map_err(|error| Rejection::BadRequest(format!("{prefix}{error}")))?;
+        let unknown: Vec<String> =
+            decoder.unknown.iter().map(|path| format!("unknown field {path:?}")).collect();
+        if strictness == FieldValidation::Strict && !unknown.is_empty() {
+            let message = format!("{prefix}strict decoding error: {}", unknown.join(", "));
+            return Err(Rejection::BadRequest(message));
+        }
+        if let Some(map) = object.as_object_mut() {
+            map.insert("apiVersion".to_owned(), json!(version));
+            map.insert("kind".to_owned(), json!(resource.kind));
+        }
+        convert(resource, object);
+        defaults::fill(arena, shape, object);
+        Ok(if strictness == FieldValidation::Warn { unknown.into_iter().map(Warning).collect() } else { Vec::new() })
     }
 
     /// Checks the rules of a kind: of a new object, or of a change where `before` is given.
@@ -146,6 +188,69 @@ impl Schemas {
 
     /// The OpenAPI v3 document of a group version (`v1`, `apps/v1`), as `/openapi/v3/…` serves it.
     pub fn openapi(&self, _group_version: &str) -> Value {
-        serde_json::json!({"openapi": "3.0.0", "paths": {}, "components": {"schemas": {}}})
+        json!({"openapi": "3.0.0", "paths": {}, "components": {"schemas": {}}})
+    }
+
+    /// Whether a resource comes from a CustomResourceDefinition.
+    pub fn is_custom(&self, resource: &ResourceType) -> bool {
+        self.custom.iter().any(|custom| custom.resource == *resource)
+    }
+
+    /// The type of a kind.
+    pub(crate) fn typed(&self, version: &str, kind: &str) -> Option<(&Arena, &Shape)> {
+        let built_in = recorded();
+        if let Some(shape) = built_in.shapes.get(&(version.to_owned(), kind.to_owned())) {
+            return Some((&built_in.arena, shape));
+        }
+        let custom = self.custom.iter().find(|custom| {
+            let resource = &custom.resource;
+            resource.kind == kind && api_version(&resource.group, &resource.version) == version
+        })?;
+        Some((&custom.arena, &custom.shape))
+    }
+
+    /// An object of which nothing is known but its kind.
+    pub(crate) fn empty(&self, resource: &ResourceType) -> Value {
+        let version = resource.api_version();
+        let mut object = match self.typed(&version, &resource.kind) {
+            Some((arena, shape)) => decode::zero(arena, shape),
+            None => json!({}),
+        };
+        if let Some(map) = object.as_object_mut() {
+            map.insert("apiVersion".to_owned(), json!(version));
+            map.insert("kind".to_owned(), json!(resource.kind));
+        }
+        object
+    }
+
+    /// Brings what an apply merged into its form, and fills in defaults.
+    pub(crate) fn settle(&self, resource: &ResourceType, object: &mut Value) -> Result<(), String> {
+        let Some((arena, shape)) = self.typed(&resource.api_version(), &resource.kind) else { return Ok(()) };
+        Decoder::default().decode(arena, shape, object)?;
+        convert(resource, object);
+        defaults::fill(arena, shape, object);
+        Ok(())
+    }
+
+    /// The form in which an object comes back from storage.
+    pub(crate) fn store_form(&self, resource: &ResourceType, object: &mut Value) {
+        if let Some((arena, shape)) = self.typed(&resource.api_version(), &resource.kind) {
+            decode::as_stored(arena, shape, object);
+        }
+    }
+}
+
+/// What becomes of fields that only requests have: the text of Secrets.
+fn convert(resource: &ResourceType, object: &mut Value) {
+    if resource.kind != "Secret" || !resource.group.is_empty() {
+        return;
+    }
+    let Some(map) = object.as_object_mut() else { return };
+    let Some(Value::Object(texts)) = map.shift_remove("stringData") else { return };
+    let data = map.entry("data").or_insert_with(|| json!({}));
+    for (key, text) in texts {
+        use base64::Engine as _;
+        let text = text.as_str().unwrap_or("");
+        data[key] = json!(base64::engine::general_purpose::STANDARD.encode(text));
     }
 }
