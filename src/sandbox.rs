@@ -10,7 +10,9 @@
 //! times that come with them, so that a simulation can drive it.
 
 pub mod apply;
+pub mod bootstrap;
 pub mod catalog;
+pub mod cluster;
 pub mod controllers;
 pub mod failure;
 pub mod faults;

@@ -30,11 +30,8 @@ pub struct Resource {
     has_status: bool,
 }
 
-/// Groups of the API server itself.
-const BUILT_IN: &[&str] = &["apps", "autoscaling", "batch", "policy", ""];
-
 impl Resource {
-    fn new(kind: &ResourceType, columns: Vec<CustomColumn>) -> Resource {
+    fn new(kind: &ResourceType, custom: bool, columns: Vec<CustomColumn>) -> Resource {
         let named = Named::new(&kind.group, &kind.plural);
         let collection = match named.to_string().as_str() {
             "events.events.k8s.io" => "events".to_owned(),
@@ -44,7 +41,7 @@ impl Resource {
             collection,
             named,
             named_kind: Named::new(&kind.group, &kind.kind),
-            custom: !BUILT_IN.contains(&kind.group.as_str()) && !is_reserved(&kind.group),
+            custom,
             api_version: kind.api_version(),
             columns,
             has_status: kind.subresources.iter().any(|subresource| subresource.name == "status"),
@@ -73,31 +70,6 @@ impl Resource {
     }
 }
 
-/// Groups below `k8s.io` are kept for Kubernetes, but projects around it define kinds there too.
-fn is_reserved(group: &str) -> bool {
-    [
-        "admissionregistration.k8s.io",
-        "apiextensions.k8s.io",
-        "apiregistration.k8s.io",
-        "authentication.k8s.io",
-        "authorization.k8s.io",
-        "certificates.k8s.io",
-        "coordination.k8s.io",
-        "discovery.k8s.io",
-        "events.k8s.io",
-        "flowcontrol.apiserver.k8s.io",
-        "internal.apiserver.k8s.io",
-        "networking.k8s.io",
-        "node.k8s.io",
-        "rbac.authorization.k8s.io",
-        "resource.k8s.io",
-        "scheduling.k8s.io",
-        "storage.k8s.io",
-        "storagemigration.k8s.io",
-    ]
-    .contains(&group)
-}
-
 /// All resources, by group, version and plural.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
@@ -119,7 +91,11 @@ impl Catalog {
         let mut catalog = Catalog::default();
         for kind in schemas.resources() {
             let key = (format!("{}.{}", kind.plural, kind.group), kind.version.clone());
-            let resource = Arc::new(Resource::new(kind, columns.remove(&key).unwrap_or_default()));
+            let resource = Arc::new(Resource::new(
+                kind,
+                schemas.is_custom(kind),
+                columns.remove(&key).unwrap_or_default(),
+            ));
             let path = (kind.group.clone(), kind.version.clone(), kind.plural.clone());
             catalog.by_path.insert(path, resource.clone());
             catalog.by_kind.entry((kind.group.clone(), kind.kind.clone())).or_insert_with(|| resource.clone());

@@ -175,6 +175,11 @@ impl Faults {
         self.rules.clear();
     }
 
+    /// Whether a fault would befall a request; no chance is used up.
+    pub fn would(&self, asked: &Asked<'_>, fault: Fault) -> bool {
+        self.rules.iter().any(|rule| rule.fault == fault && rule.times != Some(0) && rule.applies(asked))
+    }
+
     /// Which faults befall a request.
     pub fn decide(&mut self, asked: &Asked<'_>) -> Vec<Fault> {
         let mut befalling = Vec::new();

@@ -27,6 +27,7 @@ use super::versions;
 use super::view::View;
 use super::watch::WatchFault;
 use route::{Route, Target, route};
+pub(crate) use write::time;
 pub(super) use write::Written;
 
 /// Who writes, when and how.
@@ -144,7 +145,7 @@ impl Store {
     pub fn handle(&mut self, request: &Request, now: Timestamp) -> Response {
         match route(&request.path) {
             Route::Objects(target) => self.about_objects(request, target, now),
-            Route::OpenApi(path) if request.method == Method::Get => self.openapi(&path, request),
+            Route::OpenApi(path) if request.method == Method::Get => self.openapi(&path),
             other if request.method == Method::Get => self.about_the_server(&other, request),
             _ => Failure::method_not_allowed().into(),
         }

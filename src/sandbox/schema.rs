@@ -3,7 +3,7 @@
 
 mod decode;
 mod defaults;
-mod quantity;
+pub(crate) mod quantity;
 mod recorded;
 pub(crate) mod types;
 
