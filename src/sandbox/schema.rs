@@ -248,9 +248,10 @@ fn convert(resource: &ResourceType, object: &mut Value) {
     let Some(map) = object.as_object_mut() else { return };
     let Some(Value::Object(texts)) = map.shift_remove("stringData") else { return };
     let data = map.entry("data").or_insert_with(|| json!({}));
+    let Some(data) = data.as_object_mut() else { return };
     for (key, text) in texts {
         use base64::Engine as _;
         let text = text.as_str().unwrap_or("");
-        data[key] = json!(base64::engine::general_purpose::STANDARD.encode(text));
+        data.insert(key, json!(base64::engine::general_purpose::STANDARD.encode(text)));
     }
 }
