@@ -1,6 +1,7 @@
 //! What the API server knows of its kinds: resources, types, defaults and rules, of the built-in kinds and of those
 //! that CustomResourceDefinitions add. No clock, no IO.
 
+mod custom;
 mod decode;
 mod defaults;
 pub(crate) mod quantity;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use self::custom::Custom;
 use self::decode::Decoder;
 use self::recorded::{api_version, recorded};
 use self::types::{Arena, Shape};
@@ -106,15 +108,6 @@ pub struct Schemas {
     custom: Vec<Arc<Custom>>,
 }
 
-/// One version of a custom kind.
-#[derive(Debug)]
-struct Custom {
-    definition: String,
-    resource: ResourceType,
-    arena: Arena,
-    shape: Shape,
-}
-
 impl Schemas {
     /// The kinds that every API server has.
     pub fn built_in() -> Schemas {
@@ -137,7 +130,11 @@ impl Schemas {
     }
 
     /// Registers the kind of a CustomResourceDefinition (decoded and with defaults), or replaces it.
-    pub fn define(&mut self, _definition: &Value) -> Result<(), Vec<Cause>> {
+    pub fn define(&mut self, definition: &Value) -> Result<(), Vec<Cause>> {
+        let versions = custom::versions(definition)?;
+        let name = definition.pointer("/metadata/name").and_then(Value::as_str).unwrap_or("");
+        self.undefine(name);
+        self.custom.extend(versions.into_iter().map(Arc::new));
         Ok(())
     }
 
@@ -156,13 +153,17 @@ impl Schemas {
     ) -> Result<Vec<Warning>, Rejection> {
         let version = resource.api_version();
         let Some((arena, shape)) = self.typed(&version, &resource.kind) else { return Ok(Vec::new()) };
+        let custom = self.custom_of(resource);
         let prefix = format!("{0} in version {1:?} cannot be handled as a {0}: ", resource.kind, resource.version);
-        let mut decoder = Decoder::default();
-        decoder
-            .decode(arena, shape, object)
-            .map_err(|error| Rejection::BadRequest(format!("{prefix}{error}")))?;
-        let unknown: Vec<String> =
-            decoder.unknown.iter().map(|path| format!("unknown field {path:?}")).collect();
+        let decoded = match custom {
+            Some(custom) => custom.decode(object),
+            None => {
+                let mut decoder = Decoder::default();
+                decoder.decode(arena, shape, object).map(|()| decoder.unknown)
+            }
+        };
+        let unknown = decoded.map_err(|error| Rejection::BadRequest(format!("{prefix}{error}")))?;
+        let unknown: Vec<String> = unknown.iter().map(|path| format!("unknown field {path:?}")).collect();
         if strictness == FieldValidation::Strict && !unknown.is_empty() {
             let message = format!("{prefix}strict decoding error: {}", unknown.join(", "));
             return Err(Rejection::BadRequest(message));
@@ -171,8 +172,10 @@ impl Schemas {
             map.insert("apiVersion".to_owned(), json!(version));
             map.insert("kind".to_owned(), json!(resource.kind));
         }
-        convert(resource, object);
-        defaults::fill(arena, shape, object);
+        if custom.is_none() {
+            convert(resource, object);
+            defaults::fill(arena, shape, object);
+        }
         Ok(if strictness == FieldValidation::Warn { unknown.into_iter().map(Warning).collect() } else { Vec::new() })
     }
 
@@ -193,7 +196,15 @@ impl Schemas {
 
     /// Whether a resource comes from a CustomResourceDefinition.
     pub fn is_custom(&self, resource: &ResourceType) -> bool {
-        self.custom.iter().any(|custom| custom.resource == *resource)
+        self.custom_of(resource).is_some()
+    }
+
+    fn custom_of(&self, resource: &ResourceType) -> Option<&Custom> {
+        let custom = self.custom.iter().find(|custom| {
+            let known = &custom.resource;
+            known.kind == resource.kind && known.group == resource.group && known.version == resource.version
+        });
+        custom.map(Arc::as_ref)
     }
 
     /// The type of a kind.
@@ -225,6 +236,9 @@ impl Schemas {
 
     /// Brings what an apply merged into its form, and fills in defaults.
     pub(crate) fn settle(&self, resource: &ResourceType, object: &mut Value) -> Result<(), String> {
+        if let Some(custom) = self.custom_of(resource) {
+            return custom.decode(object).map(drop);
+        }
         let Some((arena, shape)) = self.typed(&resource.api_version(), &resource.kind) else { return Ok(()) };
         Decoder::default().decode(arena, shape, object)?;
         convert(resource, object);
@@ -248,9 +262,10 @@ fn convert(resource: &ResourceType, object: &mut Value) {
     let Some(map) = object.as_object_mut() else { return };
     let Some(Value::Object(texts)) = map.shift_remove("stringData") else { return };
     let data = map.entry("data").or_insert_with(|| json!({}));
+    let Some(data) = data.as_object_mut() else { return };
     for (key, text) in texts {
         use base64::Engine as _;
         let text = text.as_str().unwrap_or("");
-        data[key] = json!(base64::engine::general_purpose::STANDARD.encode(text));
+        data.insert(key, json!(base64::engine::general_purpose::STANDARD.encode(text)));
     }
 }

@@ -19,6 +19,8 @@ pub(super) struct Recorded {
     pub(super) arena: Arena,
     /// API version, kind → shape.
     pub(super) shapes: FxHashMap<(String, String), Shape>,
+    /// The shape of metadata.
+    pub(super) metadata: Option<Shape>,
     /// OpenAPI definitions, without descriptions.
     pub(super) definitions: Value,
     /// API version, kind → name of the definition.
@@ -65,12 +67,22 @@ impl Recorded {
                 definition_names.insert(key, name.clone());
             }
         }
+        let metadata = arena.named("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta", &definitions);
+        let metadata = matches!(metadata, Shape::Structure { .. }).then_some(metadata);
         arena.find_defaults();
         let resources = resources(&data);
         let by_path = resources.iter().enumerate().map(|(index, resource)| {
             ((resource.group.clone(), resource.version.clone(), resource.plural.clone()), index)
         });
-        Recorded { by_path: by_path.collect(), resources, arena, shapes, definitions, definition_names }
+        Recorded {
+            by_path: by_path.collect(),
+            resources,
+            arena,
+            shapes,
+            metadata,
+            definitions,
+            definition_names,
+        }
     }
 }
 

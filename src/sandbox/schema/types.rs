@@ -45,9 +45,9 @@ pub(crate) struct Field {
     pub(crate) go: String,
     pub(crate) omit_empty: bool,
     pub(crate) omit_zero: bool,
-    /// `x-kubernetes-patch-strategy`: merge, retainKeys.
+    /// `x-kubernetes-patch-strategy`.
     pub(crate) patch_merge: bool,
-    pub(crate) patch_retain_keys: bool,
+    pub(crate) patch_replace: bool,
     pub(crate) merge_key: Option<String>,
     pub(crate) enumeration: Vec<String>,
 }
@@ -273,7 +273,7 @@ impl Arena {
             omit_zero: options.contains("omitzero"),
             go: go.to_owned(),
             patch_merge: strategy.contains("merge"),
-            patch_retain_keys: strategy.contains("retainKeys"),
+            patch_replace: strategy.contains("replace"),
             merge_key: text(property, "x-kubernetes-patch-merge-key").map(str::to_owned),
             enumeration: enumeration.filter_map(Value::as_str).map(str::to_owned).collect(),
         }
@@ -338,7 +338,7 @@ impl Arena {
             omit_empty: false,
             omit_zero: false,
             patch_merge: false,
-            patch_retain_keys: false,
+            patch_replace: false,
             merge_key: None,
             enumeration: Vec::new(),
         };
