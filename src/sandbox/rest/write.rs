@@ -12,7 +12,6 @@ use super::super::objects::Change;
 use super::super::request::Response;
 use super::super::rules;
 use super::super::store::Store;
-use super::decode::body;
 use super::{Call, Caller};
 
 /// What a write made.
@@ -41,14 +40,14 @@ const NAME_ATTEMPTS: usize = 8;
 impl Store {
     pub(super) fn post(&mut self, call: &Call<'_>) -> Result<Response, Failure> {
         let caller = call.caller()?;
-        let object = body(call.request, &call.resource.kind.kind)?;
+        let object = call.body()?;
         let written = self.create(&call.resource, &call.namespace, object, &caller)?;
         Ok(call.written(written))
     }
 
     pub(super) fn put(&mut self, call: &Call<'_>) -> Result<Response, Failure> {
         let caller = call.caller()?;
-        let object = body(call.request, &call.resource.kind.kind)?;
+        let object = call.body()?;
         if !object.name().is_empty() && object.name() != call.name {
             let message = format!(
                 "the name of the object ({}) does not match the name on the URL ({})",
@@ -70,6 +69,9 @@ impl Store {
         mut object: Value,
         caller: &Caller,
     ) -> Result<Written, Failure> {
+        if rules::begins_without_status(resource) {
+            object.take_out("/status");
+        }
         let warnings = self.decode(resource, &mut object, caller)?;
         let mut written = self.insert(resource, namespace, object, caller, Tracking::Update)?;
         written.warnings.splice(0..0, warnings);
