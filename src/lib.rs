@@ -58,6 +58,7 @@ pub mod ledger;
 // Shells: the only places that await.
 pub mod adapters;
 pub mod reconciler;
+pub mod sandbox;
 pub mod server;
 
 // The process.

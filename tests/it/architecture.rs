@@ -21,6 +21,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "reconciler",
         &["model", "desired", "helm", "render", "diff", "health", "sync", "ledger", "adapters", "telemetry"],
     ),
+    ("sandbox", &[]),
     ("server", &["model", "telemetry"]),
     ("settings", &["model", "adapters"]),
     (
@@ -37,6 +38,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "server",
             "settings",
             "telemetry",
+            "sandbox",
         ],
     ),
 ];
