@@ -2,6 +2,7 @@
 
 mod check;
 mod command;
+mod demo;
 mod diff;
 mod output;
 mod plan;
@@ -33,6 +34,8 @@ pub struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    /// Show moorline at work: a cluster of its own, sample repositories, the daemon, and things to try
+    Demo(demo::DemoArguments),
     /// Reconcile: poll, render, compare, apply, watch, record
     Run(run::RunArguments),
     /// Print what is applied, as one YAML stream
@@ -67,6 +70,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
+        Command::Demo(arguments) => demo::run(&arguments),
         Command::Run(arguments) => run::run(&cli.common, arguments),
         Command::Render(arguments) => render::run(&cli.common, &arguments),
         Command::Plan(arguments) => plan::run(&cli.common, &arguments),

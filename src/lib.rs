@@ -63,5 +63,6 @@ pub mod server;
 
 // The process.
 pub mod cli;
+pub mod demo;
 pub mod settings;
 pub mod telemetry;

@@ -5,11 +5,10 @@ pub mod field;
 mod line;
 mod metrics;
 
-use std::io;
-
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::fmt;
+pub use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 
 pub use metrics::{ApiResult, ApiVerb, GitOperation, Metrics, RequestResult};
@@ -53,12 +52,17 @@ pub enum InitTelemetryError {
     Twice(#[from] TryInitError),
 }
 
-/// Logs to standard error from here on. `colours` says whether standard error shows them; `NO_COLOR` is the
-/// business of whoever reads the environment ([`wants_colours`]).
-pub fn init(format: LogFormat, filter: &str, colours: bool) -> Result<(), InitTelemetryError> {
+/// Logs to `writer` from here on. `colours` says whether it shows them; `NO_COLOR` is the business of whoever reads
+/// the environment ([`wants_colours`]).
+pub fn init(
+    format: LogFormat,
+    filter: &str,
+    colours: bool,
+    writer: BoxMakeWriter,
+) -> Result<(), InitTelemetryError> {
     let filter = EnvFilter::try_new(filter)
         .map_err(|source| InitTelemetryError::Filter { filter: filter.to_owned(), source })?;
-    let builder = fmt::Subscriber::builder().with_env_filter(filter).with_writer(io::stderr);
+    let builder = fmt::Subscriber::builder().with_env_filter(filter).with_writer(writer);
     match format {
         LogFormat::Text => builder.with_ansi(colours).event_format(line::Line).finish().try_init()?,
         LogFormat::Json => builder
@@ -93,7 +97,8 @@ mod tests {
 
     #[test]
     fn a_bad_filter_is_named() {
-        let error = init(LogFormat::Text, "moorline=loud", false).unwrap_err();
+        let error =
+            init(LogFormat::Text, "moorline=loud", false, BoxMakeWriter::new(std::io::sink)).unwrap_err();
         assert_eq!(error.to_string(), "the log filter \"moorline=loud\" is not understood");
     }
 }

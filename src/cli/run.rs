@@ -15,7 +15,7 @@ use crate::model::error::chain;
 use crate::model::status::Board;
 use crate::reconciler::{Outcome, RunMode};
 use crate::settings::{CommonArguments, environments};
-use crate::telemetry::{self, LogFormat, wants_colours};
+use crate::telemetry::{self, BoxMakeWriter, LogFormat, wants_colours};
 
 /// Exit codes: 0 done (or stopped by a signal) · 1 a repository, the state push or a cluster could not be used ·
 /// 3 with --once, something is held, degraded or still progressing.
@@ -54,7 +54,7 @@ pub(super) fn run(common: &CommonArguments, arguments: RunArguments) -> Result<E
                 .hint("write 60s or 5m")
         })?;
     let colours = wants_colours(std::io::stderr().is_terminal(), std::env::var("NO_COLOR").ok().as_deref());
-    telemetry::init(arguments.log_format, &arguments.log, colours)
+    telemetry::init(arguments.log_format, &arguments.log, colours, BoxMakeWriter::new(std::io::stderr))
         .map_err(|error| Failure::new(chain(&error)))?;
     let session = Session::open(common)?;
     let names = environments(&arguments.environment).map_err(|error| Failure::of(&error))?;
@@ -136,13 +136,16 @@ fn conclude(outcome: &Outcome, mode: RunMode) -> ExitCode {
     if outcome.needs_attention() { ExitCode::from(3) } else { ExitCode::SUCCESS }
 }
 
-/// SIGTERM or Ctrl-C.
+/// SIGTERM, Ctrl-C, or the end of the terminal.
 pub(super) async fn stop_signal() {
-    let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut hangup)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup()))
+    else {
         return std::future::pending().await;
     };
     tokio::select! {
         _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
         _ = tokio::signal::ctrl_c() => {}
     }
 }

@@ -66,8 +66,8 @@ pub struct Execution<'a> {
     pub records: Vec<Record>,
     /// How many writes the API server was asked for.
     pub writes: usize,
-    /// How many objects were brought back.
-    pub heals: usize,
+    /// Objects that were brought back.
+    pub heals: Vec<ResourceId>,
     /// The time.
     pub now: Timestamp,
 }
@@ -306,7 +306,7 @@ impl Execution<'_> {
                 }
             }
             ApplyReason::Heal | ApplyReason::Restore => {
-                self.heals += 1;
+                self.heals.push(object.id.clone());
                 self.progress.healed.insert(object.id.clone(), projection);
                 let body = before.and_then(|record| record.body);
                 let signature = body.and_then(|body| signature(manifest, &body, live));

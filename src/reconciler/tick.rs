@@ -53,7 +53,7 @@ pub(super) struct Tick {
     pub(super) observed: Vec<HoldReason>,
     pub(super) namespace_known: bool,
     pub(super) keeps_records: bool,
-    pub(super) heals: usize,
+    pub(super) heals: Vec<ResourceId>,
     pub(super) sight: Sight,
     pub(super) looked_up: LookedUp,
 }
@@ -71,7 +71,7 @@ pub(super) struct TickResult {
     pub(super) records: Vec<Record>,
     pub(super) namespace_exists: bool,
     pub(super) writes: usize,
-    pub(super) heals: usize,
+    pub(super) heals: Vec<ResourceId>,
     pub(super) duration: std::time::Duration,
 }
 
@@ -385,12 +385,12 @@ impl Tick {
             sets: Vec::new(),
             records: Vec::new(),
             writes: 0,
-            heals: 0,
+            heals: Vec::new(),
             now: self.clock.now(),
         };
         let wrote = execution.carry_out(plan).await;
         *writes += execution.writes;
-        self.heals += execution.heals;
+        self.heals.extend(execution.heals);
         self.head = execution.head;
         self.intent = execution.intent;
         self.progress = execution.progress;

@@ -97,7 +97,9 @@ pub fn apply(
                 entry.time = Some(task.now.clone());
             }
             let mut result = merged;
-            schemas.settle(resource, &mut result).map_err(|error| ApplyError::Internal(task.misfit(&error)))?;
+            schemas
+                .settle(resource, &mut result)
+                .map_err(|error| ApplyError::Internal(task.misfit(&error)))?;
             result
         }
         None => before.clone(),

@@ -98,7 +98,10 @@ impl Catalog {
             ));
             let path = (kind.group.clone(), kind.version.clone(), kind.plural.clone());
             catalog.by_path.insert(path, resource.clone());
-            catalog.by_kind.entry((kind.group.clone(), kind.kind.clone())).or_insert_with(|| resource.clone());
+            catalog
+                .by_kind
+                .entry((kind.group.clone(), kind.kind.clone()))
+                .or_insert_with(|| resource.clone());
             // Of several versions the first is the preferred one, and a group's own resource before another's.
             let own = resource.named.to_string() == resource.collection;
             let known = catalog.by_collection.get(&resource.collection);

@@ -233,6 +233,15 @@ impl Metrics {
         self.heals.with_label_values(&[environment.as_str()]).inc_by(objects);
     }
 
+    /// How many objects were healed since the start.
+    pub fn healed_in_all(&self) -> u64 {
+        use prometheus::core::Collector as _;
+        let families = self.heals.collect();
+        let counters = families.iter().flat_map(|family| family.get_metric());
+        // Counters are whole numbers that fit.
+        counters.map(|metric| metric.get_counter().get_value() as u64).sum()
+    }
+
     /// Counts a request to an API server.
     pub fn asked_api(&self, verb: ApiVerb, result: ApiResult) {
         self.api_requests.with_label_values(&[verb.as_str(), result.as_str()]).inc();

@@ -24,6 +24,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sandbox", &[]),
     ("server", &["model", "telemetry"]),
     ("settings", &["model", "adapters"]),
+    ("demo", &["model"]),
     (
         "cli",
         &[
@@ -39,6 +40,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "settings",
             "telemetry",
             "sandbox",
+            "demo",
         ],
     ),
 ];

@@ -82,7 +82,7 @@ impl Reconciler {
             observed: self.observed_holds(application),
             namespace_known,
             keeps_records: self.world.state.is_some(),
-            heals: 0,
+            heals: Vec::new(),
             sight: state.sight,
             looked_up: self.observer.looked_up(id),
         })
@@ -137,7 +137,11 @@ impl Reconciler {
     pub(super) fn count(&self, id: &ApplicationId, result: &TickResult) {
         let metrics = &self.world.metrics;
         metrics.reconciled(result.duration);
-        metrics.healed(&id.environment, result.heals);
+        metrics.healed(&id.environment, result.heals.len());
+        if !result.heals.is_empty() {
+            let objects: Vec<String> = result.heals.iter().map(ToString::to_string).collect();
+            tracing::info!(application.name = %id, objects.count = objects.len(), "{id}: healed {}", objects.join(", "));
+        }
         for record in &result.records {
             metrics.rolled_out(&id.environment, record.outcome);
         }

@@ -102,7 +102,11 @@ impl Store {
         let query = &call.request.query;
         if query.text("fieldManager").is_empty() {
             let options = Named::new("meta.k8s.io", "PatchOptions");
-            return Err(Failure::invalid(&options, "", &[required("fieldManager", "is required for apply patch")]));
+            return Err(Failure::invalid(
+                &options,
+                "",
+                &[required("fieldManager", "is required for apply patch")],
+            ));
         }
         if !applied.is_object() || applied.text("/kind").is_empty() {
             let message = "error decoding YAML: Object 'Kind' is missing";
@@ -148,9 +152,7 @@ impl Store {
         let mut object = merged.map_err(|error| apply_refusal(resource, &call.name, error))?;
         versions::keep_as(&mut object, resource);
         let mut written = match &live {
-            Some(live) => {
-                self.replace(resource, live, object, &call.subresource, caller, Tracking::Done)?
-            }
+            Some(live) => self.replace(resource, live, object, &call.subresource, caller, Tracking::Done)?,
             None => self.insert(resource, &call.namespace, object, caller, Tracking::Done)?,
         };
         written.warnings.splice(0..0, warnings);
@@ -170,7 +172,8 @@ impl Store {
             return Err(Failure::conflict(&resource.named, &call.name, &why));
         }
         if !applied.text("/metadata/resourceVersion").is_empty() {
-            let why = "the object has been modified; please apply your changes to the latest version and try again";
+            let why =
+                "the object has been modified; please apply your changes to the latest version and try again";
             return Err(Failure::conflict(&resource.named, &call.name, why));
         }
         Ok(())

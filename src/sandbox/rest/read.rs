@@ -150,9 +150,9 @@ impl Store {
         match query.text("resourceVersion") {
             "" | "0" => {}
             text => {
-                let version: u64 = text.parse().map_err(|_| {
-                    Failure::bad_request(format!("invalid resource version {text:?}"))
-                })?;
+                let version: u64 = text
+                    .parse()
+                    .map_err(|_| Failure::bad_request(format!("invalid resource version {text:?}")))?;
                 if version > self.version() {
                     return Err(too_large(version, self.version()));
                 }
@@ -190,9 +190,10 @@ impl Store {
         let text = query.text("resourceVersion");
         let from: Option<u64> = match text {
             "" | "0" => None,
-            text => Some(text.parse().map_err(|_| {
-                Failure::bad_request(format!("invalid resource version {text:?}"))
-            })?),
+            text => Some(
+                text.parse()
+                    .map_err(|_| Failure::bad_request(format!("invalid resource version {text:?}")))?,
+            ),
         };
         if let Some(version) = from.filter(|version| *version > self.version()) {
             return Err(too_large(version, self.version()));

@@ -278,12 +278,7 @@ impl Store {
     }
 
     /// Objects are created in namespaces that are there and not on their way out.
-    fn check_namespace(
-        &self,
-        resource: &Resource,
-        namespace: &str,
-        object: &Value,
-    ) -> Result<(), Failure> {
+    fn check_namespace(&self, resource: &Resource, namespace: &str, object: &Value) -> Result<(), Failure> {
         if namespace.is_empty() {
             return Ok(());
         }
@@ -293,9 +288,8 @@ impl Store {
         if found.text("/status/phase") != "Terminating" {
             return Ok(());
         }
-        let why = format!(
-            "unable to create new content in namespace {namespace} because it is being terminated"
-        );
+        let why =
+            format!("unable to create new content in namespace {namespace} because it is being terminated");
         let terminating = format!("namespace {namespace} is being terminated");
         Err(Failure::forbidden(&resource.named, object.name(), &why).with_cause(
             "NamespaceTerminating",
