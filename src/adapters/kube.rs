@@ -70,3 +70,23 @@ impl Clusters for KubeClusters {
         Ok(cluster)
     }
 }
+
+/// One cluster behind a client that is there already; the default context, and no other.
+pub struct OneKubeCluster(Arc<KubeCluster>);
+
+impl OneKubeCluster {
+    /// Takes the client.
+    pub fn new(client: kube::Client, metrics: Arc<Metrics>) -> Self {
+        Self(Arc::new(KubeCluster::over(client, "the cluster", metrics)))
+    }
+}
+
+#[async_trait]
+impl Clusters for OneKubeCluster {
+    async fn connect(&self, context: Option<&str>) -> Result<Arc<dyn ClusterWrite>, ClusterError> {
+        match context {
+            None => Ok(self.0.clone()),
+            Some(context) => Err(ClusterError::Unconfigured { message: format!("it has no context {context:?}") }),
+        }
+    }
+}

@@ -17,7 +17,7 @@ use crate::model::digest::HashKey;
 use crate::telemetry::Metrics;
 
 pub use cluster::MemoryCluster;
-pub use mishap::{Mishap, Mishaps};
+pub use mishap::{Mishap, Mishaps, Moment};
 pub use repositories::{MemoryRepositories, MemoryState};
 
 /// Everything in memory; cheap to clone, all clones are the same world.

@@ -26,19 +26,32 @@ const BODY_LIMIT: usize = 8 * 1024 * 1024;
 /// The longest that controllers sleep.
 const IDLE: Duration = Duration::from_secs(30);
 
+/// Tells the time.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
 /// A cluster that is served, and who waits for its changes.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Served {
     cluster: Arc<Mutex<Cluster>>,
     changed: watch::Receiver<u64>,
+    clock: Clock,
 }
 
 impl Served {
     /// Makes a cluster ready to be served.
-    pub fn new(mut cluster: Cluster) -> Served {
+    pub fn new(cluster: Cluster) -> Served {
+        Served::with_clock(cluster, Arc::new(Timestamp::now))
+    }
+
+    /// The same with a time of its own, for a simulation.
+    pub fn with_clock(mut cluster: Cluster, clock: Clock) -> Served {
         let (sender, changed) = watch::channel(0);
         cluster.store.on_change(Arc::new(move || sender.send_modify(|count| *count += 1)));
-        Served { cluster: Arc::new(Mutex::new(cluster)), changed }
+        Served { cluster: Arc::new(Mutex::new(cluster)), changed, clock }
+    }
+
+    fn now(&self) -> Timestamp {
+        (self.clock)()
     }
 
     /// The cluster; nobody may await while holding it.
@@ -75,12 +88,12 @@ async fn converse(served: Served, socket: TcpStream, _peer: SocketAddr) {
     let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service).await;
 }
 
-/// Steps the controllers whenever something was written or is due.
-async fn control(served: &Served) {
+/// Steps the controllers whenever something was written or is due, until the future is dropped.
+pub async fn control(served: &Served) {
     let mut changed = served.changed.clone();
     loop {
         changed.mark_unchanged();
-        let now = Timestamp::now();
+        let now = served.now();
         let due = served.cluster().step(now);
         let wait =
             due.map_or(IDLE, |due| Duration::try_from(due.duration_since(now)).unwrap_or_default().min(IDLE));
@@ -91,14 +104,26 @@ async fn control(served: &Served) {
     }
 }
 
-type Answer = http::Response<UnsyncBoxBody<Bytes, Infallible>>;
+/// What is answered over HTTP.
+pub type Answer = http::Response<UnsyncBoxBody<Bytes, Infallible>>;
 
 /// The connection is to be broken instead of an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("reset on demand")]
-struct Reset;
+pub struct Reset;
 
-async fn answer(served: Served, request: http::Request<Incoming>) -> Result<Answer, Reset> {
+/// Answers one request.
+///
+/// # Errors
+///
+/// A fault on demand breaks the connection.
+pub async fn answer<Content: http_body::Body>(
+    served: Served,
+    request: http::Request<Content>,
+) -> Result<Answer, Reset>
+where
+    Content::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let pretty = wants_pretty(&request);
     let request = match read(request).await {
         Ok(request) => request,
@@ -106,7 +131,7 @@ async fn answer(served: Served, request: http::Request<Incoming>) -> Result<Answ
     };
     let response = {
         let mut cluster = served.cluster();
-        cluster.handle(&request, Timestamp::now())
+        cluster.handle(&request, served.now())
     };
     if !response.fate.delay.is_zero() {
         tokio::time::sleep(response.fate.delay).await;
@@ -117,11 +142,14 @@ async fn answer(served: Served, request: http::Request<Incoming>) -> Result<Answ
     Ok(written(served, response, pretty))
 }
 
-fn header<'a>(request: &'a http::Request<Incoming>, name: &str) -> &'a str {
+fn header<'a, Content>(request: &'a http::Request<Content>, name: &str) -> &'a str {
     request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-async fn read(request: http::Request<Incoming>) -> Result<Request, Answer> {
+async fn read<Content: http_body::Body>(request: http::Request<Content>) -> Result<Request, Answer>
+where
+    Content::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let method = match *request.method() {
         http::Method::GET | http::Method::HEAD => Method::Get,
         http::Method::POST => Method::Post,
@@ -160,7 +188,7 @@ async fn read(request: http::Request<Incoming>) -> Result<Request, Answer> {
 }
 
 /// People who look with curl or a browser get lines.
-fn wants_pretty(request: &http::Request<Incoming>) -> bool {
+fn wants_pretty<Content>(request: &http::Request<Content>) -> bool {
     let query = Query::parse(request.uri().query().unwrap_or_default());
     let agent = header(request, "user-agent");
     let person = ["curl", "Wget", "Mozilla"].iter().any(|one| agent.starts_with(one));

@@ -41,7 +41,12 @@ impl KubeCluster {
         let address: Arc<str> = config.cluster_url.to_string().trim_end_matches('/').into();
         let client = Client::try_from(config)
             .map_err(|error| ClusterError::Unconfigured { message: crate::model::error::chain(&error) })?;
-        Ok(Self { client, address, kinds: RwLock::default(), metrics })
+        Ok(Self::over(client, &address, metrics))
+    }
+
+    /// Over a client that is there already.
+    pub(super) fn over(client: Client, address: &str, metrics: Arc<Metrics>) -> Self {
+        Self { client, address: address.into(), kinds: RwLock::default(), metrics }
     }
 
     async fn send(&self, request: Request<Vec<u8>>) -> Result<(u16, String), ClusterError> {

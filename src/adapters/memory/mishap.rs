@@ -15,6 +15,17 @@ pub enum Mishap {
     LostAnswer,
 }
 
+/// What becomes of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// It is carried out.
+    Go,
+    /// Everything stops before it.
+    Before,
+    /// Everything stops before its answer is heard.
+    After,
+}
+
 /// The plan of mishaps of one world.
 #[derive(Default)]
 pub struct Mishaps {
@@ -59,6 +70,24 @@ impl Mishaps {
         self.calls.load(Ordering::SeqCst)
     }
 
+    /// Counts a call, and says whether everything stops at it.
+    pub fn moment(&self) -> Moment {
+        let calls = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
+        let left =
+            if self.armed.load(Ordering::SeqCst) { self.fuse.fetch_sub(1, Ordering::SeqCst) } else { i64::MAX };
+        match left {
+            1 if calls % 2 == 1 => Moment::After,
+            ..=1 => Moment::Before,
+            _ => Moment::Go,
+        }
+    }
+
+    /// Everything stops here: the call never returns.
+    pub async fn stop(&self) -> ! {
+        self.stopped.notify_one();
+        std::future::pending().await
+    }
+
     /// Carries out one call under the plan. Every call first lets others run, as a network would.
     pub(super) async fn around<T, E>(
         &self,
@@ -66,20 +95,15 @@ impl Mishaps {
         call: impl FnOnce() -> Result<T, E>,
         refused: impl Fn() -> E,
     ) -> Result<T, E> {
-        self.calls.fetch_add(1, Ordering::SeqCst);
+        let moment = self.moment();
         tokio::task::yield_now().await;
-        let left = if self.armed.load(Ordering::SeqCst) {
-            self.fuse.fetch_sub(1, Ordering::SeqCst)
-        } else {
-            i64::MAX
-        };
-        if left <= 1 {
-            let odd = self.calls() % 2 == 1;
-            if left == 1 && odd {
+        match moment {
+            Moment::Go => {}
+            Moment::Before => self.stop().await,
+            Moment::After => {
                 let _ = call();
+                self.stop().await
             }
-            self.stopped.notify_one();
-            return std::future::pending().await;
         }
         match self.take(operation) {
             None => call(),

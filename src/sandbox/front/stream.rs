@@ -8,7 +8,6 @@ use futures::StreamExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
-use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -73,8 +72,8 @@ async fn next(mut state: State) -> Option<(Bytes, State)> {
 impl State {
     /// What is there to be told now, and whether that was the last.
     fn collect(&mut self) -> (String, bool) {
+        let now = self.served.now();
         let cluster = self.served.cluster();
-        let now = Timestamp::now();
         let mut text = String::new();
         while text.len() < CHUNK {
             match self.watch.next(&cluster.store, now) {
