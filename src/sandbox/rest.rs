@@ -28,6 +28,7 @@ use super::versions;
 use super::view::View;
 use super::watch::WatchFault;
 use route::{Route, Target, route};
+pub(super) use delete::{DeleteOptions, Propagation};
 pub(crate) use write::time;
 pub(super) use write::Written;
 
