@@ -1,7 +1,7 @@
 //! The live objects that carry our labels, kept as small records by watches: one per kind and cluster, shared by
 //! all applications; where rights do not suffice for that, one per kind and namespace (RULES §8).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::StreamExt as _;
@@ -118,7 +118,7 @@ impl LiveIndex {
     }
 
     /// The places to watch one by one: those of objects whose kinds may not be watched in all of the cluster.
-    pub fn refused_places(&self, ids: &[&ResourceId]) -> HashSet<Place> {
+    pub fn refused_places(&self, ids: &[&ResourceId]) -> BTreeSet<Place> {
         let inner = self.lock();
         let refused = |(place, state): (&Place, &PlaceState)| {
             let forbidden = matches!(state.failure, Some(ClusterError::Forbidden { .. })) && !state.listed;
@@ -224,7 +224,7 @@ impl LiveIndex {
         let (first, round) = (!state.listed, state.round);
         state.listed = true;
         state.failure = None;
-        let mut changed = HashSet::new();
+        let mut changed = BTreeSet::new();
         inner.objects.retain(|id, entry| {
             let keep = !place.covers(id) || entry.round >= round;
             if !keep {

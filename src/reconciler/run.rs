@@ -206,6 +206,7 @@ impl Reconciler {
         loop {
             if self.world.clock.now() >= self.next_poll && self.busy.is_empty() {
                 tokio::select! {
+                    biased;
                     () = self.refresh() => {}
                     () = &mut shutdown => return self.finish().await,
                 }
@@ -223,6 +224,8 @@ impl Reconciler {
             }
             let pause = self.pause();
             tokio::select! {
+                biased;
+                () = &mut shutdown => return self.finish().await,
                 Some(event) = events.recv() => {
                     self.take(event);
                     while let Ok(event) = events.try_recv() {
@@ -231,7 +234,6 @@ impl Reconciler {
                 }
                 Some(result) = self.ticks.join_next(), if !self.ticks.is_empty() => self.end_tick(result),
                 () = tokio::time::sleep(pause) => self.wake_late(),
-                () = &mut shutdown => return self.finish().await,
             }
         }
     }

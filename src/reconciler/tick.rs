@@ -1,6 +1,6 @@
 //! One tick of one application: observe what is live, decide, act, until nothing more can be done now.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -227,13 +227,13 @@ impl Tick {
     /// Looks up the live records of everything that the head, the intent or the wanted set names.
     async fn observe(&self) -> Seen {
         let mut seen = Seen { complete: true, holds: self.observed.clone(), ..Seen::default() };
-        let mut ids: HashSet<&ResourceId> = HashSet::new();
+        let mut ids: BTreeSet<&ResourceId> = BTreeSet::new();
         ids.extend(self.head.iter().flat_map(|head| head.head.objects.keys()));
         ids.extend(self.intent.iter().flat_map(|intent| &intent.objects));
         if let Wanted::Version(wanted) = &*self.wanted {
             ids.extend(wanted.set.objects.iter().map(|object| &object.id));
         }
-        let places: HashSet<Place> =
+        let places: BTreeSet<Place> =
             ids.iter().map(|id| Place { kind: id.kind.clone(), namespace: id.namespace.clone() }).collect();
         for place in places {
             self.check_readiness(&place, &mut seen);

@@ -179,9 +179,8 @@ impl Store {
                 format!("container \"{container}\" in pod \"{}\" is waiting to start: {said}", call.name);
             return Err(Failure::bad_request(message));
         }
-        // A container that waits to be started again shows its last run, and so does `previous` then.
-        let waits = !waiting.is_empty();
-        let run = if previous || waits { restarts - 1 } else { restarts };
+        // A container that waits to be started again shows its last run, whichever is asked for.
+        let run = if previous && waiting.is_empty() { restarts - 1 } else { restarts };
         let since = match query.number::<i64>("sinceSeconds") {
             Some(seconds) => call.now.checked_sub(SignedDuration::from_secs(seconds)).ok(),
             None => query.text("sinceTime").parse().ok(),

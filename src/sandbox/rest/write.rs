@@ -206,6 +206,19 @@ impl Store {
         Ok(written(object))
     }
 
+    /// Replaces an object, or a part of it, on behalf of the cluster.
+    pub(crate) fn rewrite(
+        &mut self,
+        resource: &Arc<Resource>,
+        live: &Arc<Value>,
+        object: Value,
+        subresource: &str,
+        caller: &Caller,
+    ) -> Result<Arc<Value>, Failure> {
+        let written = self.replace(resource, live, object, subresource, caller, Tracking::Update)?;
+        Ok(written.object)
+    }
+
     fn check_versions(&self, resource: &Resource, live: &Value, object: &Value) -> Result<(), Failure> {
         let version = object.text("/metadata/resourceVersion");
         let (uid, live_uid) = (object.uid(), live.uid());
