@@ -7,3 +7,4 @@ mod dependencies;
 mod helm;
 mod reconciler;
 mod server;
+mod simulation;

@@ -1,0 +1,86 @@
+//! The sandbox cluster as a daemon's client reaches it: through the real adapter, without a socket, with every write
+//! judged on its way.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use moorline::adapters::kube::OneKubeCluster;
+use moorline::adapters::memory::{Mishaps, Moment};
+use moorline::model::inventory::Head;
+use moorline::sandbox::front::{Answer, Reset, Served, answer};
+use moorline::telemetry::Metrics;
+use serde_json::Value;
+
+use super::book::{Book, Write, application_of};
+
+/// A lock that outlives a panic of a test.
+pub fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Reads one object by its path, as the administrator, without any fault.
+pub fn look(served: &Served, path: &str) -> Option<Value> {
+    let steps: Vec<&str> = path.trim_matches('/').split('/').collect();
+    let (group, rest) = match steps.as_slice() {
+        ["api", _, rest @ ..] => ("", rest),
+        ["apis", group, _, rest @ ..] => (*group, rest),
+        _ => return None,
+    };
+    let (namespace, plural, name) = match rest {
+        ["namespaces", namespace, plural, name, ..] => (*namespace, *plural, *name),
+        [plural, name] => ("", *plural, *name),
+        _ => return None,
+    };
+    let collection = if group.is_empty() { plural.to_owned() } else { format!("{plural}.{group}") };
+    served.cluster().store.get(&collection, namespace, name).map(|object| (**object).clone())
+}
+
+/// A client of the cluster whose writes are judged.
+pub fn client(served: &Served, book: &Arc<Mutex<Book>>, mishaps: &Arc<Mishaps>, metrics: &Arc<Metrics>) -> OneKubeCluster {
+    let (served, book, mishaps) = (served.clone(), book.clone(), mishaps.clone());
+    let service = tower::service_fn(move |request: http::Request<kube::client::Body>| {
+        converse(served.clone(), book.clone(), mishaps.clone(), request)
+    });
+    OneKubeCluster::new(kube::Client::new(service, "default"), metrics.clone())
+}
+
+async fn converse(
+    served: Served,
+    book: Arc<Mutex<Book>>,
+    mishaps: Arc<Mishaps>,
+    request: http::Request<kube::client::Body>,
+) -> Result<Answer, Reset> {
+    let moment = mishaps.moment();
+    tokio::task::yield_now().await;
+    if moment == Moment::Before {
+        mishaps.stop().await;
+    }
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let dry = request.uri().query().is_some_and(|query| query.contains("dryRun"));
+    let judged = method != http::Method::GET && !dry;
+    let before = judged.then(|| look(&served, &path)).flatten();
+    let version = served.cluster().store.version();
+    let answer = answer(served.clone(), request).await;
+    // A lost answer is a write all the same.
+    if judged && served.cluster().store.version() != version {
+        let after = look(&served, &path);
+        judge(&served, &book, method.as_str(), &path, (before.as_ref(), after.as_ref()));
+    }
+    if moment == Moment::After {
+        mishaps.stop().await;
+    }
+    answer
+}
+
+fn judge(served: &Served, book: &Mutex<Book>, method: &str, path: &str, objects: (Option<&Value>, Option<&Value>)) {
+    let (before, after) = objects;
+    let application = after.or(before).and_then(application_of);
+    let head = application.and_then(|(environment, service)| head(served, &environment, &service));
+    locked(book).judge(&Write { method, path, before, after, head: head.as_ref() });
+}
+
+/// The head of an application.
+pub fn head(served: &Served, environment: &str, service: &str) -> Option<Head> {
+    let path = format!("/api/v1/namespaces/moorline/configmaps/sim.{environment}.{service}");
+    let object = look(served, &path)?;
+    serde_json::from_str(object.pointer("/data/head")?.as_str()?).ok()
+}

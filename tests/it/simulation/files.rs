@@ -1,0 +1,105 @@
+//! The config repository of a simulation: files of two services in two environments, made from a few numbers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use moorline::model::source::FileTree;
+
+/// What a service's manifests are like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quality {
+    /// They become healthy.
+    Good,
+    /// Their image never starts.
+    BadImage,
+    /// They are no YAML.
+    BadYaml,
+    /// The API server refuses them.
+    Invalid,
+}
+
+/// One service in Git.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// The number of the commit that last changed it: in a ConfigMap and as the tag of its image.
+    pub value: u32,
+    /// What its manifests are like.
+    pub quality: Quality,
+    /// Further ConfigMaps.
+    pub extras: BTreeSet<u8>,
+}
+
+/// All of Git's config repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The services.
+    pub services: BTreeMap<&'static str, Service>,
+    /// Which service is in which environment.
+    pub members: BTreeSet<(&'static str, &'static str)>,
+    /// An empty repository, as after an accident.
+    pub empty: bool,
+}
+
+/// The services.
+pub const SERVICES: [&str; 2] = ["api", "web"];
+
+impl Config {
+    /// What a simulation begins with.
+    pub fn first() -> Self {
+        let service = || Service { value: 1, quality: Quality::Good, extras: (0..5).collect() };
+        Self {
+            services: SERVICES.into_iter().map(|name| (name, service())).collect(),
+            members: [("dev", "api"), ("dev", "web"), ("prod", "web")].into(),
+            empty: false,
+        }
+    }
+
+    /// The files.
+    pub fn tree(&self) -> FileTree {
+        if self.empty {
+            return FileTree::default();
+        }
+        let mut files = vec![(
+            "moorline.yaml".to_owned(),
+            "version: 1\nname: sim\nenvironments: {dev: {}, prod: {}}\ndefaults: {sync: {timeout: 20s}}\n".to_owned(),
+        )];
+        for (name, service) in &self.services {
+            let text = format!("team: blue\nmanifests: {{path: k8s/{name}}}\n");
+            files.push((format!("services/{name}.yaml"), text));
+            files.push((format!("k8s/{name}/all.yaml"), manifests(name, service)));
+            for extra in &service.extras {
+                let text = map(&format!("{name}-extra{extra}"), "1");
+                files.push((format!("k8s/{name}/extra{extra}.yaml"), text));
+            }
+        }
+        files.extend(self.members.iter().map(|(stage, name)| (format!("environments/{stage}/{name}.yaml"), String::new())));
+        FileTree::from_contents(files)
+    }
+
+    /// Whether an object of an environment is asked for. `name` is that of a ConfigMap or Deployment.
+    pub fn names(&self, environment: &str, service: &str, name: &str) -> bool {
+        let there = self.members.iter().any(|(stage, one)| *stage == environment && *one == service);
+        let extra = name.strip_prefix(service).and_then(|rest| rest.strip_prefix("-extra"));
+        there
+            && match extra.and_then(|number| number.parse::<u8>().ok()) {
+                None => name == service,
+                Some(number) => self.services[service].extras.contains(&number),
+            }
+    }
+}
+
+fn map(name: &str, value: &str) -> String {
+    format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata: {{value: \"{value}\"}}\n")
+}
+
+fn manifests(name: &str, service: &Service) -> String {
+    let (value, tag) = match service.quality {
+        Quality::BadYaml => return "{".to_owned(),
+        Quality::Invalid => (format!("{}\", \"bad key!\": \"1", service.value), service.value.to_string()),
+        Quality::BadImage => (service.value.to_string(), format!("missing-{}", service.value)),
+        Quality::Good => (service.value.to_string(), service.value.to_string()),
+    };
+    format!(
+        "{}---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}}}\nspec:\n  replicas: 1\n  selector: {{matchLabels: {{app: {name}}}}}\n  template:\n    metadata: {{labels: {{app: {name}}}}}\n    spec: {{containers: [{{name: {name}, image: \"shop/{name}:{tag}\"}}]}}\n",
+        map(name, &value)
+    )
+}

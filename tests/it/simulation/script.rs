@@ -1,0 +1,162 @@
+//! What happens in a simulation, one step a line, so that a failure can be printed, shrunk and played again.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A commit that changes a service: `good`, `image`, `yaml` or `invalid`.
+    Commit(String, String),
+    /// A commit that adds or drops an extra ConfigMap of a service.
+    Extra(String, u8),
+    /// A commit that puts a service into an environment, or takes it out.
+    Member(String, String),
+    /// A commit of the files of the commit before.
+    Revert,
+    /// The branch points at an older commit.
+    Force(usize),
+    /// A commit without any file.
+    Empty,
+    /// A repository (`config` or `state`) cannot be reached from now on, or can again.
+    Reach(String, bool),
+    /// Somebody edits (`value`), scales, annotates or deletes an object of a service in an environment.
+    Meddle(String, String, String),
+    /// Somebody deletes the head, or head and sets, of an application.
+    Lose(String, String, bool),
+    /// Something goes wrong with the API server, in the words of a fault rule.
+    Fault(String),
+    /// Nothing goes wrong with the API server any more.
+    Calm,
+    /// All daemons are killed at the nth call from now, and one is started.
+    Crash(u32),
+    /// The daemon is stopped properly and started again.
+    Restart,
+    /// A second daemon runs beside the first, or no longer.
+    Rival(bool),
+    /// Time passes.
+    Wait(u32),
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Commit(service, quality) => write!(formatter, "commit {service} {quality}"),
+            Self::Extra(service, number) => write!(formatter, "extra {service} {number}"),
+            Self::Member(environment, service) => write!(formatter, "member {environment} {service}"),
+            Self::Revert => formatter.write_str("revert"),
+            Self::Force(back) => write!(formatter, "force {back}"),
+            Self::Empty => formatter.write_str("empty"),
+            Self::Reach(repository, reachable) => write!(formatter, "reach {repository} {reachable}"),
+            Self::Meddle(environment, service, how) => write!(formatter, "meddle {environment} {service} {how}"),
+            Self::Lose(environment, service, sets) => write!(formatter, "lose {environment} {service} {sets}"),
+            Self::Fault(rule) => write!(formatter, "fault {rule}"),
+            Self::Calm => formatter.write_str("calm"),
+            Self::Crash(calls) => write!(formatter, "crash {calls}"),
+            Self::Restart => formatter.write_str("restart"),
+            Self::Rival(runs) => write!(formatter, "rival {runs}"),
+            Self::Wait(seconds) => write!(formatter, "wait {seconds}"),
+        }
+    }
+}
+
+impl FromStr for Step {
+    type Err = String;
+
+    fn from_str(line: &str) -> Result<Self, String> {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let wrong = || format!("not a step: {line:?}");
+        let text = |index: usize| words.get(index).map(|word| (*word).to_owned()).ok_or_else(wrong);
+        fn parsed<T: FromStr>(text: &str, line: &str) -> Result<T, String> {
+            text.parse().map_err(|_| format!("not a step: {line:?}"))
+        }
+        Ok(match text(0)?.as_str() {
+            "commit" => Self::Commit(text(1)?, text(2)?),
+            "extra" => Self::Extra(text(1)?, parsed(&text(2)?, line)?),
+            "member" => Self::Member(text(1)?, text(2)?),
+            "revert" => Self::Revert,
+            "force" => Self::Force(parsed(&text(1)?, line)?),
+            "empty" => Self::Empty,
+            "reach" => Self::Reach(text(1)?, parsed(&text(2)?, line)?),
+            "meddle" => Self::Meddle(text(1)?, text(2)?, text(3)?),
+            "lose" => Self::Lose(text(1)?, text(2)?, parsed(&text(3)?, line)?),
+            "fault" => Self::Fault(text(1)?),
+            "calm" => Self::Calm,
+            "crash" => Self::Crash(parsed(&text(1)?, line)?),
+            "restart" => Self::Restart,
+            "rival" => Self::Rival(parsed(&text(1)?, line)?),
+            "wait" => Self::Wait(parsed(&text(1)?, line)?),
+            _ => return Err(wrong()),
+        })
+    }
+}
+
+/// Numbers from a seed (splitmix64, Steele and others 2014).
+#[derive(Clone, Debug)]
+pub struct Chance(u64);
+
+impl Chance {
+    /// Begins with a seed.
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// The next number below a limit.
+    pub fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % limit.max(1)
+    }
+
+    /// One of several.
+    pub fn pick<'a>(&mut self, items: &[&'a str]) -> &'a str {
+        items[usize::try_from(self.below(items.len() as u64)).unwrap_or(0)]
+    }
+}
+
+/// The script of a seed: about a dozen steps.
+pub fn of_seed(seed: u64) -> Vec<Step> {
+    let mut chance = Chance::new(seed);
+    let count = 4 + chance.below(12);
+    (0..count).map(|_| step(&mut chance)).collect()
+}
+
+fn small(chance: &mut Chance, limit: u64) -> u32 {
+    u32::try_from(chance.below(limit)).unwrap_or(0)
+}
+
+fn step(chance: &mut Chance) -> Step {
+    let service = chance.pick(&["api", "web"]).to_owned();
+    let (environment, member) = [("dev", "api"), ("dev", "web"), ("prod", "web")][small(chance, 3) as usize];
+    let (environment, member) = (environment.to_owned(), member.to_owned());
+    match chance.below(30) {
+        0..=4 => Step::Commit(service, "good".to_owned()),
+        5..=6 => Step::Commit(service, chance.pick(&["image", "yaml", "invalid"]).to_owned()),
+        7 => Step::Extra(service, u8::try_from(chance.below(5)).unwrap_or(0)),
+        8 => Step::Member(environment, member),
+        9 => Step::Revert,
+        10 => Step::Force(1 + small(chance, 3) as usize),
+        11 => Step::Empty,
+        12..=13 => Step::Reach(chance.pick(&["config", "state"]).to_owned(), chance.below(2) == 0),
+        14..=17 => Step::Meddle(environment, member, chance.pick(&["value", "scale", "note", "delete", "image"]).to_owned()),
+        18 => Step::Lose(environment, member, chance.below(2) == 0),
+        19..=21 => Step::Fault(fault(chance)),
+        22 => Step::Calm,
+        23..=25 => Step::Crash(1 + small(chance, 40)),
+        26 => Step::Restart,
+        27 => Step::Rival(chance.below(2) == 0),
+        _ => Step::Wait(1 + small(chance, 45)),
+    }
+}
+
+fn fault(chance: &mut Chance) -> String {
+    let times = 1 + chance.below(6);
+    let kind = chance.pick(&["latency=700", "429=1", "500", "reset", "lost", "drop=1", "stall=1", "conflict"]);
+    match chance.below(3) {
+        0 => format!("{kind},times={times}"),
+        1 => format!("{kind},verb=patch,times={times}"),
+        _ => format!("{kind},chance=20%,times={times}"),
+    }
+}

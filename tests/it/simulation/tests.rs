@@ -1,0 +1,51 @@
+//! Schedules that every change must survive, and those that once did not.
+
+use super::play::{play, shrink};
+use super::script::{Step, of_seed};
+
+fn parse(lines: &str) -> Vec<Step> {
+    lines.lines().map(str::trim).filter(|line| !line.is_empty()).map(|line| line.parse().unwrap()).collect()
+}
+
+/// Plays seeds side by side.
+fn seeds(range: std::ops::Range<u64>) {
+    use rayon::prelude::*;
+    let failed: Vec<String> = range
+        .into_par_iter()
+        .filter_map(|seed| {
+            let script = of_seed(seed);
+            let (script, why) = play(&script, seed).err().map(|why| shrink(&script, seed, why))?;
+            let lines: Vec<String> = script.iter().map(Step::to_string).collect();
+            Some(format!("seed {seed}: {why}\n  {}", lines.join("\n  ")))
+        })
+        .collect();
+    assert!(failed.is_empty(), "{} schedules failed\n{}", failed.len(), failed.join("\n"));
+}
+
+#[test]
+fn a_script_is_read_as_it_is_written() {
+    for seed in 0..200 {
+        let script = of_seed(seed);
+        let lines: Vec<String> = script.iter().map(Step::to_string).collect();
+        assert_eq!(parse(&lines.join("\n")), script);
+    }
+}
+
+#[test]
+fn nothing_happens_and_all_is_deployed() {
+    let played = play(&[], 1).unwrap();
+    assert!(played.writes > 10, "{played:?}");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_play() {
+    for seed in [3, 4, 5] {
+        let script = of_seed(seed);
+        assert_eq!(play(&script, seed), play(&script, seed), "seed {seed}");
+    }
+}
+
+#[test]
+fn random_schedules_keep_what_must_hold() {
+    seeds(0..200);
+}
