@@ -2,11 +2,17 @@
 //! commits, edits, faults, crashes and rival daemons from one seed, with invariants checked at every write and at the
 //! end. `examples/moorline-sim.rs` runs as many as one has patience for, and replays and shrinks what fails.
 
+#[path = "simulation/book.rs"]
 pub mod book;
+#[path = "simulation/cluster.rs"]
 pub mod cluster;
+#[path = "simulation/files.rs"]
 pub mod files;
+#[path = "simulation/play.rs"]
 pub mod play;
+#[path = "simulation/script.rs"]
 pub mod script;
 
 #[cfg(test)]
+#[path = "simulation/tests.rs"]
 mod tests;
