@@ -7,6 +7,7 @@ mod output;
 mod plan;
 mod render;
 mod run;
+mod sandbox;
 mod session;
 mod status;
 mod template;
@@ -58,6 +59,8 @@ enum Command {
     Confirm(command::ConfirmArguments),
     /// Wait until a commit is deployed and healthy
     Wait(wait::WaitArguments),
+    /// Serve an embedded Kubernetes API, to try things on
+    Sandbox(sandbox::SandboxArguments),
 }
 
 /// Runs the command line.
@@ -77,6 +80,7 @@ pub fn main() -> ExitCode {
         Command::Unblock(arguments) => command::unblock(&cli.common, &arguments),
         Command::Confirm(arguments) => command::confirm(&cli.common, &arguments),
         Command::Wait(arguments) => wait::run(&cli.common, &arguments),
+        Command::Sandbox(arguments) => sandbox::run(&arguments),
     };
     match result {
         Ok(code) => code,

@@ -137,7 +137,7 @@ fn conclude(outcome: &Outcome, mode: RunMode) -> ExitCode {
 }
 
 /// SIGTERM or Ctrl-C.
-async fn stop_signal() {
+pub(super) async fn stop_signal() {
     let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
         return std::future::pending().await;
     };

@@ -4,7 +4,7 @@
 mod custom;
 mod decode;
 mod defaults;
-mod quantity;
+pub(crate) mod quantity;
 mod recorded;
 pub(crate) mod types;
 

@@ -98,6 +98,11 @@ impl Quantity {
         format!("{mantissa}{suffix}")
     }
 
+    /// The sum, written as the first one is; nothing beyond what can be counted.
+    pub(crate) fn plus(self, other: Quantity) -> Quantity {
+        Quantity { nano: self.nano.saturating_add(other.nano), form: self.form }
+    }
+
     pub(crate) fn is_negative(self) -> bool {
         self.nano < 0
     }
