@@ -195,10 +195,11 @@ impl<'a> Task<'a> {
         }
         walk::check(self.scope, applied, false).map_err(|error| {
             ApplyError::Internal(format!(
-                "failed to create typed patch object ({}/{}; {}, Kind={}): {error}",
+                "failed to create typed patch object ({}/{}; {}/{}, Kind={}): {error}",
                 part("/metadata/namespace"),
                 part("/metadata/name"),
-                self.api_version,
+                self.resource.group,
+                self.resource.version,
                 self.resource.kind
             ))
         })

@@ -33,6 +33,7 @@ pub(crate) struct Scenario {
     pub(crate) name: String,
     steps: Vec<Step>,
     managed_fields: bool,
+    status: bool,
     own_namespace: bool,
 }
 
@@ -62,6 +63,7 @@ pub(crate) fn scripts() -> Vec<(String, Vec<Scenario>)> {
 
 fn parse(text: &str) -> Vec<Scenario> {
     let managed_fields = text.lines().any(|line| line == "# with managedFields");
+    let status = text.lines().any(|line| line == "# with status");
     let mut scenarios: Vec<Scenario> = Vec::new();
     for line in text.lines() {
         if line.starts_with('#') || line.trim().is_empty() {
@@ -72,6 +74,7 @@ fn parse(text: &str) -> Vec<Scenario> {
                 name: name.to_owned(),
                 steps: Vec::new(),
                 managed_fields,
+                status,
                 own_namespace: false,
             });
             continue;
@@ -131,7 +134,7 @@ pub(crate) fn run(server: &Server, scenario: &Scenario) -> Answers {
         server.make_namespace(&namespace);
     }
     let mut kept = BTreeMap::from([("ns".to_owned(), namespace.clone())]);
-    let mask = Mask { namespace: namespace.clone(), managed_fields: scenario.managed_fields };
+    let mask = Mask { namespace: namespace.clone(), managed_fields: scenario.managed_fields, status: scenario.status };
     let mut lines = Vec::new();
     let mut last = Value::Null;
     let mut accept = String::new();

@@ -9,6 +9,8 @@ use std::sync::LazyLock;
 pub(crate) struct Mask {
     pub(crate) namespace: String,
     pub(crate) managed_fields: bool,
+    /// Whether what controllers write is compared.
+    pub(crate) status: bool,
 }
 
 static UID: LazyLock<Regex> =
@@ -39,6 +41,18 @@ impl Mask {
             ("pod-template-hash" | "controller-revision-hash", Value::String(_)) => json!("HASH"),
             (_, Value::String(text)) => json!(self.text(text)),
             ("cells", Value::Array(cells)) => cells.iter().map(|cell| self.cell(cell)).collect(),
+            // Controllers write when they come to it.
+            ("managedFields", Value::Array(entries)) if !self.status => {
+                let ours = entries.iter().filter(|entry| {
+                    entry.get("manager").and_then(Value::as_str) != Some("kube-controller-manager")
+                });
+                ours.map(|entry| self.inner(entry, "")).collect()
+            }
+            ("annotations", Value::Object(map)) => {
+                let mut map = map.clone();
+                map.shift_remove("deployment.kubernetes.io/revision");
+                self.object(&map)
+            }
             (_, Value::Array(items)) => items.iter().map(|item| self.inner(item, "")).collect(),
             (_, Value::Object(map)) => self.object(map),
             (_, other) => other.clone(),
@@ -63,6 +77,13 @@ impl Mask {
             })
             .collect();
         entries.sort_by(|one, other| one.0.cmp(other.0));
-        Value::Object(entries.into_iter().map(|(key, value)| (key.clone(), value)).collect())
+        let workload = matches!(
+            map.get("kind").and_then(Value::as_str),
+            Some("Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "Job" | "CronJob")
+        );
+        if workload && !self.status {
+            entries.retain(|(key, _)| *key != "status");
+        }
+        Value::Object(entries.into_iter().map(|(key, value)| (self.text(key), value)).collect())
     }
 }
