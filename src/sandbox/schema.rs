@@ -8,6 +8,7 @@ mod document;
 pub(crate) mod quantity;
 mod recorded;
 pub(crate) mod types;
+mod validate;
 
 use std::sync::Arc;
 
@@ -183,11 +184,16 @@ impl Schemas {
     /// Checks the rules of a kind: of a new object, or of a change where `before` is given.
     pub fn validate(
         &self,
-        _resource: &ResourceType,
-        _object: &Value,
-        _before: Option<&Value>,
+        resource: &ResourceType,
+        object: &Value,
+        before: Option<&Value>,
     ) -> Result<(), Rejection> {
-        Ok(())
+        let custom = self.custom_of(resource);
+        let mut causes = validate::validate(resource, object, before, custom.is_some()).causes;
+        if let Some(custom) = custom {
+            causes.extend(custom.validate(object));
+        }
+        if causes.is_empty() { Ok(()) } else { Err(Rejection::Invalid(causes)) }
     }
 
     /// The OpenAPI v3 document of a group version (`v1`, `apps/v1`), as `/openapi/v3/…` serves it.
