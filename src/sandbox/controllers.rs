@@ -1,10 +1,34 @@
 //! The controllers of a cluster, simulated: stepped with the time, never running by themselves.
+//!
+//! Each file holds one: a function that looks at one object, does what is missing, and says when it wants to look
+//! again. A write makes the store note the object and its owners as touched; whoever may care is asked.
 
+mod actions;
+mod budget;
+mod claim;
+mod cron_job;
+mod custom;
+mod daemon_set;
+mod deployment;
+mod event;
+mod garbage;
+mod job;
+mod namespace;
+mod pod;
+mod quota;
+mod replica_set;
+mod revision;
+mod schedule;
+mod service;
+mod stateful_set;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::store::Store;
+use super::store::{Place, Store};
+pub(crate) use pod::life::Life;
 
 /// How fast things happen.
 #[derive(Clone, Copy, Debug)]
@@ -19,21 +43,130 @@ impl Default for Pace {
     }
 }
 
-/// All of them.
+type Reconcile = fn(&mut Store, &Place, Timestamp, &Pace) -> Option<Timestamp>;
+
+/// Whose objects are looked at by whom.
+const TABLE: &[(&str, Reconcile)] = &[
+    ("pods", pod::reconcile),
+    ("replicasets.apps", replica_set::reconcile),
+    ("replicationcontrollers", replica_set::reconcile),
+    ("deployments.apps", deployment::reconcile),
+    ("statefulsets.apps", stateful_set::reconcile),
+    ("daemonsets.apps", daemon_set::reconcile),
+    ("jobs.batch", job::reconcile),
+    ("cronjobs.batch", cron_job::reconcile),
+    ("services", service::reconcile),
+    ("persistentvolumeclaims", claim::reconcile),
+    ("persistentvolumes", claim::reconcile_volume),
+    ("namespaces", namespace::reconcile),
+    ("resourcequotas", quota::reconcile),
+    ("poddisruptionbudgets.policy", budget::reconcile),
+    ("customresourcedefinitions.apiextensions.k8s.io", custom::reconcile),
+    ("events", event::reconcile),
+];
+
+/// The most that one step does: an endless dispute between controllers ends in a next step.
+const MOST: usize = 100_000;
+
+/// All of them, with what each wants to look at and when.
 #[derive(Debug)]
 pub struct Controllers {
     pace: Pace,
+    queue: BTreeSet<Place>,
+    timers: BTreeSet<(Timestamp, Place)>,
+    timer_of: BTreeMap<Place, Timestamp>,
 }
 
 impl Controllers {
     /// None of them has seen anything yet.
     pub fn new(pace: Pace) -> Controllers {
-        Controllers { pace }
+        Controllers {
+            pace,
+            queue: BTreeSet::new(),
+            timers: BTreeSet::new(),
+            timer_of: BTreeMap::new(),
+        }
     }
 
     /// Does what is due, and says when something is due again.
     pub fn step(&mut self, store: &mut Store, now: Timestamp) -> Option<Timestamp> {
-        drop(store.take_touched());
-        now.checked_add(self.pace.start).ok()
+        while let Some((due, place)) = self.timers.first().cloned().filter(|(due, _)| *due <= now) {
+            self.timers.remove(&(due, place.clone()));
+            self.timer_of.remove(&place);
+            self.queue.insert(place);
+        }
+        self.take(store);
+        for _ in 0..MOST {
+            let Some(place) = self.queue.pop_first() else { break };
+            self.look(store, &place, now);
+            self.take(store);
+        }
+        if self.queue.is_empty() { self.timers.first().map(|(due, _)| *due) } else { Some(now) }
+    }
+
+    /// Takes what was written since, and what depends on it without being named by it.
+    fn take(&mut self, store: &mut Store) {
+        for place in store.take_touched() {
+            if place.collection == "pods" {
+                for collection in ["poddisruptionbudgets.policy", "services"] {
+                    self.queue_all(store, collection, &place.namespace);
+                }
+            }
+            if place.collection != "resourcequotas" && place.collection != "events" {
+                self.queue_all(store, "resourcequotas", &place.namespace);
+            }
+            if place.collection == "resourcequotas" {
+                // What was refused may be allowed now.
+                for collection in ["replicasets.apps", "statefulsets.apps", "daemonsets.apps", "jobs.batch"] {
+                    self.queue_all(store, collection, &place.namespace);
+                }
+            }
+            if place.collection == "nodes" {
+                let waiting = store.list("pods", None).filter(|pod| pod.pointer("/spec/nodeName").is_none());
+                let places: Vec<Place> = waiting.map(|pod| actions::place("pods", pod)).collect();
+                self.queue.extend(places);
+            }
+            if !place.namespace.is_empty() && namespace::is_ending(store, &place.namespace) {
+                self.queue.insert(Place::new("namespaces", "", &place.namespace));
+            }
+            claim::interested(store, &place, &mut self.queue);
+            self.queue.insert(place);
+        }
+    }
+
+    fn queue_all(&mut self, store: &Store, collection: &str, namespace: &str) {
+        if namespace.is_empty() {
+            return;
+        }
+        let places: Vec<Place> = store
+            .list(collection, Some(namespace))
+            .map(|object| actions::place(collection, object))
+            .collect();
+        self.queue.extend(places);
+    }
+
+    fn look(&mut self, store: &mut Store, place: &Place, now: Timestamp) {
+        if store.at(place).is_none() {
+            return;
+        }
+        garbage::reconcile(store, place, now);
+        let found = TABLE.iter().find(|(collection, _)| *collection == place.collection);
+        let Some((_, reconcile)) = found else { return };
+        if store.at(place).is_none() {
+            return;
+        }
+        let due = reconcile(store, place, now, &self.pace);
+        self.remind(place, due);
+    }
+
+    /// Keeps one timer for each object: the latest wish counts.
+    fn remind(&mut self, place: &Place, due: Option<Timestamp>) {
+        if let Some(old) = self.timer_of.remove(place) {
+            self.timers.remove(&(old, place.clone()));
+        }
+        if let Some(due) = due {
+            self.timers.insert((due, place.clone()));
+            self.timer_of.insert(place.clone(), due);
+        }
     }
 }

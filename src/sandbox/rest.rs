@@ -5,6 +5,7 @@ mod delete;
 mod discovery;
 mod openapi;
 mod patching;
+mod protobuf;
 mod read;
 mod reviews;
 mod route;
@@ -27,6 +28,7 @@ use super::versions;
 use super::view::View;
 use super::watch::WatchFault;
 use route::{Route, Target, route};
+pub(super) use delete::{DeleteOptions, Propagation};
 pub(crate) use write::time;
 pub(super) use write::Written;
 
@@ -115,6 +117,12 @@ impl Call<'_> {
         };
         let manager = manager.chars().take(128).collect();
         Ok(Caller { manager, now: self.now, dry_run, validation, system: false })
+    }
+
+    /// The object that was sent.
+    fn body(&self) -> Result<Value, Failure> {
+        let kind = &self.resource.kind;
+        decode::body_of(self.request, (&kind.group, &kind.version, &kind.kind))
     }
 
     fn options_kind(&self) -> &'static str {

@@ -57,6 +57,11 @@ pub(super) fn has_generation(resource: &Resource) -> bool {
     resource.custom || WITH_GENERATION.contains(&resource.collection.as_str())
 }
 
+/// Whether the status of a new object is not the client's to say. Nodes register themselves with theirs.
+pub(super) fn begins_without_status(resource: &Resource) -> bool {
+    resource.has_status() && resource.collection != "nodes"
+}
+
 /// Whether a change is one of what is wanted.
 pub(super) fn bumps_generation(resource: &Resource, live: &Value, object: &Value) -> bool {
     if !has_generation(resource) {

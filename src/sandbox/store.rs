@@ -46,6 +46,9 @@ pub struct Store {
     pub(super) ids: Ids,
     /// What is to go wrong.
     pub faults: Faults,
+    /// What the simulated kubelet remembers of pods, by their uid.
+    pub(super) lives: BTreeMap<String, super::controllers::Life>,
+    pods_started: u32,
     pub(super) logs: BTreeMap<Place, Vec<super::logs::Line>>,
     collections: BTreeMap<String, Collection>,
     version: u64,
@@ -70,6 +73,8 @@ impl Store {
             schemas,
             ids: Ids::new(seed),
             faults: Faults::new(seed),
+            lives: BTreeMap::new(),
+            pods_started: 0,
             logs: BTreeMap::new(),
             collections: BTreeMap::new(),
             version: 0,
@@ -148,6 +153,13 @@ impl Store {
             })
     }
 
+    /// An address of the pods' range, each a little later than the last.
+    pub(super) fn next_pod_address(&mut self) -> String {
+        self.pods_started = self.pods_started % 65_000 + 1;
+        let number = self.pods_started + 1;
+        format!("10.244.{}.{}", number >> 8, number & 0xff)
+    }
+
     /// Takes the places that were written since this was last asked: what controllers look at.
     pub(super) fn take_touched(&mut self) -> BTreeSet<Place> {
         std::mem::take(&mut self.touched)
@@ -183,11 +195,30 @@ impl Store {
         if place.collection == "customresourcedefinitions.apiextensions.k8s.io" {
             self.redefine(&place.name, Some(&object).filter(|_| change != Change::Deleted));
         }
-        self.touched.insert(place);
+        self.touch(&place, &object, before.as_deref(), change);
         if let Some(wake) = &self.wake {
             wake();
         }
         object
+    }
+
+    /// Notes what controllers are to look at: the object, who owns or owned it, and, once it is gone, who named it.
+    fn touch(&mut self, place: &Place, object: &Value, before: Option<&Value>, change: Change) {
+        for state in [Some(object), before].into_iter().flatten() {
+            for owner in state.items("/metadata/ownerReferences") {
+                let found = self.catalog.of_kind(owner.text("/apiVersion"), owner.text("/kind"));
+                if let Some(resource) = found {
+                    let namespace = if resource.kind.namespaced { place.namespace.as_str() } else { "" };
+                    let owner = Place::new(&resource.collection, namespace, owner.text("/name"));
+                    self.touched.insert(owner);
+                }
+            }
+        }
+        if change == Change::Deleted {
+            let named: Vec<Place> = self.dependents(object.uid()).cloned().collect();
+            self.touched.extend(named);
+        }
+        self.touched.insert(place.clone());
     }
 
     fn index_owners(&mut self, place: &Place, before: Option<&Value>, after: Option<&Arc<Value>>) {

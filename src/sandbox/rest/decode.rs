@@ -8,7 +8,7 @@ use super::super::object::Fields;
 use super::super::request::{Payload, Request};
 use super::super::store::Store;
 use super::super::versions;
-use super::Caller;
+use super::{Caller, protobuf};
 
 /// The largest body that is read, as of the API server.
 const LIMIT: usize = 3 * 1024 * 1024;
@@ -16,6 +16,21 @@ const LIMIT: usize = 3 * 1024 * 1024;
 const DEPTH: usize = 100;
 
 const ACCEPTED: &str = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
+
+/// The body of a request as a value; `kind` is what it should be: group, version and kind.
+pub(super) fn body_of(
+    request: &Request,
+    (group, version, kind): (&str, &str, &str),
+) -> Result<Value, Failure> {
+    let media = request.content_type.split(';').next().unwrap_or_default().trim();
+    match &request.body {
+        Payload::Bytes(bytes) if media == "application/vnd.kubernetes.protobuf" && bytes.len() <= LIMIT => {
+            protobuf::decode(bytes, group, version, kind)
+                .map_err(|error| Failure::bad_request(error.to_string()))
+        }
+        _ => body(request, kind),
+    }
+}
 
 /// The body of a request as a value.
 pub(super) fn body(request: &Request, what: &str) -> Result<Value, Failure> {

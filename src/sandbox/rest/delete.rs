@@ -11,7 +11,7 @@ use super::super::objects::Change;
 use super::super::request::{Body, List, Payload, Response};
 use super::super::selector::{FieldSelector, LabelSelector};
 use super::super::store::Store;
-use super::decode::body;
+use super::decode::body_of;
 use super::write::{is_released, time};
 use super::{Call, Caller, deletion_details, success};
 
@@ -49,7 +49,7 @@ impl DeleteOptions {
         let sent = match &call.request.body {
             Payload::Empty => json!({}),
             Payload::Bytes(bytes) if bytes.is_empty() => json!({}),
-            _ => body(call.request, "DeleteOptions")?,
+            _ => body_of(call.request, ("", "v1", "DeleteOptions"))?,
         };
         let query = &call.request.query;
         let text = |pointer: &str| Some(sent.text(pointer).to_owned()).filter(|text| !text.is_empty());

@@ -124,6 +124,9 @@ impl Store {
         if !applied.items("/metadata/managedFields").is_empty() {
             return Err(Failure::bad_request("metadata.managedFields must be nil"));
         }
+        if call.subresource.is_empty() && resource.has_status() {
+            applied.take_out("/status");
+        }
         let live = self.get(&resource.collection, &call.namespace, &call.name).cloned();
         if live.is_none() {
             self.check_new_apply(call, &applied)?;

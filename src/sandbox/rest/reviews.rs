@@ -9,7 +9,7 @@ use super::super::object::Fields;
 use super::super::request::Response;
 use super::super::store::Store;
 use super::Call;
-use super::decode::{body, typed};
+use super::decode::typed;
 
 /// Whether objects of this resource are questions.
 pub(super) fn is_review(resource: &Resource) -> bool {
@@ -18,7 +18,7 @@ pub(super) fn is_review(resource: &Resource) -> bool {
 
 impl Store {
     pub(super) fn review(&mut self, call: &Call<'_>) -> Result<Response, Failure> {
-        let mut review = body(call.request, &call.resource.kind.kind)?;
+        let mut review = call.body()?;
         typed(&call.resource, &mut review)?;
         let user = if call.request.user.is_empty() { "administrator" } else { &call.request.user };
         let status = match call.resource.kind.kind.as_str() {

@@ -14,7 +14,7 @@ use super::super::request::{Body, Method, Response};
 use super::super::selector::LabelSelector;
 use super::super::store::{Place, Store};
 use super::super::versions;
-use super::decode::body;
+use super::decode::body_of;
 use super::delete::DeleteOptions;
 use super::write::{Tracking, time};
 use super::{Call, patching, success};
@@ -106,7 +106,7 @@ impl Store {
     fn set_scale(&mut self, call: &Call<'_>) -> Result<Response, Failure> {
         let caller = call.caller()?;
         let live = self.live(call)?;
-        let sent = body(call.request, "Scale")?;
+        let sent = body_of(call.request, ("autoscaling", "v1", "Scale"))?;
         let scale = if call.request.method == Method::Put {
             sent
         } else {
@@ -188,9 +188,8 @@ impl Store {
             );
             return Err(Failure::bad_request(message));
         }
-        // A container that waits to be started again shows its last run, and so does `previous` then.
-        let waits = !waiting.is_empty();
-        let run = if previous || waits { restarts - 1 } else { restarts };
+        // A container that waits to be started again shows its last run, whichever is asked for.
+        let run = if previous && waiting.is_empty() { restarts - 1 } else { restarts };
         let since = match query.number::<i64>("sinceSeconds") {
             Some(seconds) => call.now.checked_sub(SignedDuration::from_secs(seconds)).ok(),
             None => query.text("sinceTime").parse().ok(),
@@ -212,7 +211,7 @@ impl Store {
     fn bind(&mut self, call: &Call<'_>) -> Result<Response, Failure> {
         let caller = call.caller()?;
         let live = self.live(call)?;
-        let binding = body(call.request, "Binding")?;
+        let binding = body_of(call.request, ("", "v1", "Binding"))?;
         if !live.text("/spec/nodeName").is_empty() {
             let why = format!("pod {} is already assigned to node {:?}", call.name, live.text("/spec/nodeName"));
             return Err(Failure::conflict(&Named::new("", "pods/binding"), &call.name, &why));
@@ -247,7 +246,7 @@ impl Store {
     fn evict(&mut self, call: &Call<'_>) -> Result<Response, Failure> {
         let caller = call.caller()?;
         let pod = self.live(call)?;
-        let sent = body(call.request, "Eviction")?;
+        let sent = body_of(call.request, ("policy", "v1", "Eviction"))?;
         let budgets: Vec<Arc<Value>> = self
             .list("poddisruptionbudgets.policy", Some(&call.namespace))
             .filter(|budget| {
@@ -291,7 +290,7 @@ impl Store {
 
     fn token(&mut self, call: &Call<'_>) -> Result<Response, Failure> {
         let account = self.live(call)?;
-        let mut sent = body(call.request, "TokenRequest")?;
+        let mut sent = body_of(call.request, ("authentication.k8s.io", "v1", "TokenRequest"))?;
         let seconds = sent.number("/spec/expirationSeconds").unwrap_or(3600);
         let expires = call.now.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(call.now);
         let user = format!("system:serviceaccount:{}:{}", call.namespace, call.name);
@@ -318,7 +317,7 @@ impl Store {
     fn finalize(&mut self, call: &Call<'_>) -> Result<Response, Failure> {
         let caller = call.caller()?;
         let live = self.live(call)?;
-        let sent = body(call.request, "Namespace")?;
+        let sent = body_of(call.request, ("", "v1", "Namespace"))?;
         let mut object = live.as_ref().clone();
         object.put("/spec/finalizers", sent.pointer("/spec/finalizers").cloned().unwrap_or(json!([])));
         let written = self.replace(&call.resource, &live, object, "finalize", &caller, Tracking::Update)?;

@@ -12,7 +12,6 @@ use super::super::objects::Change;
 use super::super::request::Response;
 use super::super::rules;
 use super::super::store::Store;
-use super::decode::body;
 use super::{Call, Caller};
 
 /// What a write made.
@@ -41,14 +40,14 @@ const NAME_ATTEMPTS: usize = 8;
 impl Store {
     pub(super) fn post(&mut self, call: &Call<'_>) -> Result<Response, Failure> {
         let caller = call.caller()?;
-        let object = body(call.request, &call.resource.kind.kind)?;
+        let object = call.body()?;
         let written = self.create(&call.resource, &call.namespace, object, &caller)?;
         Ok(call.written(written))
     }
 
     pub(super) fn put(&mut self, call: &Call<'_>) -> Result<Response, Failure> {
         let caller = call.caller()?;
-        let object = body(call.request, &call.resource.kind.kind)?;
+        let object = call.body()?;
         if !object.name().is_empty() && object.name() != call.name {
             let message = format!(
                 "the name of the object ({}) does not match the name on the URL ({})",
@@ -70,6 +69,9 @@ impl Store {
         mut object: Value,
         caller: &Caller,
     ) -> Result<Written, Failure> {
+        if rules::begins_without_status(resource) {
+            object.take_out("/status");
+        }
         let warnings = self.decode(resource, &mut object, caller)?;
         let mut written = self.insert(resource, namespace, object, caller, Tracking::Update)?;
         written.warnings.splice(0..0, warnings);
@@ -202,6 +204,19 @@ impl Store {
         let object = self.commit(resource, object, Change::Modified);
         rules::after_update(self, resource, live, &object, caller);
         Ok(written(object))
+    }
+
+    /// Replaces an object, or a part of it, on behalf of the cluster.
+    pub(crate) fn rewrite(
+        &mut self,
+        resource: &Arc<Resource>,
+        live: &Arc<Value>,
+        object: Value,
+        subresource: &str,
+        caller: &Caller,
+    ) -> Result<Arc<Value>, Failure> {
+        let written = self.replace(resource, live, object, subresource, caller, Tracking::Update)?;
+        Ok(written.object)
     }
 
     fn check_versions(&self, resource: &Resource, live: &Value, object: &Value) -> Result<(), Failure> {
