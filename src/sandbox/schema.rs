@@ -6,6 +6,7 @@ mod decode;
 mod defaults;
 mod document;
 pub(crate) mod quantity;
+pub mod reading;
 mod recorded;
 pub(crate) mod types;
 mod validate;

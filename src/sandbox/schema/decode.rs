@@ -166,16 +166,13 @@ impl Decoder {
             (Shape::Quantity, _) => Err(quantity::MALFORMED.to_owned()),
             (Shape::IntegerOrText, Value::String(_)) => Ok(()),
             (Shape::IntegerOrText, Value::Number(number)) => {
-                let fits = number.as_i64().is_some_and(|number| i32::try_from(number).is_ok());
-                let wrong = || format!("json: cannot unmarshal number {number} into Go value of type int32");
-                if fits { Ok(()) } else { Err(wrong()) }
+                if number.as_i64().is_some_and(|number| i32::try_from(number).is_ok()) {
+                    return Ok(());
+                }
+                Err(self.wrong(&format!("number {number}"), place, "int32"))
             }
-            (Shape::IntegerOrText, other) => {
-                Err(format!("json: cannot unmarshal {} into Go value of type int32", kind(other)))
-            }
-            (Shape::Time | Shape::MicroTime, other) => {
-                Err(format!("json: cannot unmarshal {} into Go value of type string", kind(other)))
-            }
+            (Shape::IntegerOrText, other) => Err(self.wrong(kind(other), place, "int32")),
+            (Shape::Time | Shape::MicroTime, other) => Err(self.wrong(kind(other), place, "string")),
             (_, other) => Err(self.mismatch(other, place)),
         }
     }

@@ -79,7 +79,7 @@ impl Mask {
         entries.sort_by(|one, other| one.0.cmp(other.0));
         let workload = matches!(
             map.get("kind").and_then(Value::as_str),
-            Some("Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "Job" | "CronJob")
+            Some("Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "Job" | "CronJob" | "Pod")
         );
         if workload && !self.status {
             entries.retain(|(key, _)| *key != "status");
