@@ -3,6 +3,7 @@
 
 mod architecture;
 mod config_repository;
+mod contract;
 mod helm;
 mod reconciler;
 mod server;

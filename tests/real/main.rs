@@ -6,6 +6,7 @@
 mod parts;
 
 mod commands;
+mod contract;
 mod daemon;
 mod dashboard;
 mod git_sources;
