@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::super::apply::{self, ApplyError};
 use super::super::catalog::Resource;
-use super::super::failure::{Cause, Failure, Named, required};
+use super::super::failure::{Cause, Failure, Named, invalid, required};
 use super::super::object::Fields;
 use super::super::patch::{self, PatchError};
 use super::super::request::Response;
@@ -24,13 +24,13 @@ const APPLY: &str = "application/apply-patch+yaml";
 fn media_of<'a>(call: &'a Call<'_>) -> Result<&'a str, Failure> {
     let media = call.request.content_type.split(';').next().unwrap_or_default().trim();
     let known: &[&str] = if call.resource.custom {
-        &[JSON, MERGE, APPLY, "application/apply-patch+cbor"]
+        &[JSON, MERGE, APPLY]
     } else {
-        &[JSON, MERGE, STRATEGIC, APPLY, "application/apply-patch+cbor"]
+        &[JSON, MERGE, STRATEGIC, APPLY]
     };
     match known.iter().find(|one| **one == media) {
-        Some(_) if media != "application/apply-patch+cbor" => Ok(media),
-        _ => Err(Failure::unsupported_media_type(&known.join(", "))),
+        Some(_) => Ok(media),
+        None => Err(Failure::unsupported_media_type(&known.join(", "))),
     }
 }
 
@@ -61,7 +61,11 @@ impl Store {
         let mut object = self
             .patched(resource, media, &shown, patch)
             .map_err(|error| refusal(resource, &call.name, error))?;
-        let warnings = self.decode(resource, &mut object, caller)?;
+        let result = if resource.custom { None } else { Some(object.clone()) };
+        let warnings = self.decode(resource, &mut object, caller).map_err(|failure| match result {
+            Some(result) if failure.code == 400 => misfit(media, &result, patch, failure),
+            _ => failure,
+        })?;
         object.put("/metadata/name", json!(call.name));
         let mut written =
             self.replace(resource, &live, object, &call.subresource, caller, Tracking::Update)?;
@@ -174,6 +178,33 @@ impl Store {
             return Err(Failure::conflict(&resource.named, &call.name, why));
         }
         Ok(())
+    }
+}
+
+/// What a patch is told whose result does not fit the kind: the result, or the patch itself, and why.
+fn misfit(media: &str, result: &Value, patch: &Value, failure: Failure) -> Failure {
+    let Some((_, why)) = failure.message.split_once(": json: ") else { return failure };
+    let shown = if media == STRATEGIC { json!(go_text(patch)) } else { json!(result.to_string()) };
+    let cause = invalid("patch", &shown, &format!("json: {why}"));
+    Failure::invalid(&Named::new("", ""), "", &[cause])
+}
+
+/// A value as Go prints it.
+fn go_text(value: &Value) -> String {
+    match value {
+        Value::Null => "<nil>".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(go_text).collect();
+            format!("[{}]", items.join(" "))
+        }
+        Value::Object(map) => {
+            let mut fields: Vec<String> =
+                map.iter().map(|(key, value)| format!("{key}:{}", go_text(value))).collect();
+            fields.sort();
+            format!("map[{}]", fields.join(" "))
+        }
+        other => other.to_string(),
     }
 }
 

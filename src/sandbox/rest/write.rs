@@ -164,7 +164,7 @@ impl Store {
         self.check_versions(resource, live, &object)?;
         self.restore(resource, live, &mut object, subresource);
         let warnings = rules::prepare_update(self, resource, live, &mut object, subresource, caller)?;
-        if rules::bumps_generation(resource, live, &object) {
+        if subresource != "status" && rules::bumps_generation(resource, live, &object) {
             let generation = live.number("/metadata/generation").unwrap_or_default();
             object.put("/metadata/generation", json!(generation + 1));
         }
@@ -188,9 +188,7 @@ impl Store {
             );
         }
         let written = |object| Written { object, created: false, warnings };
-        let unchanged = equal_but_for_bookkeeping(live, &object)
-            && (tracking == Tracking::Update || owners_equal(live, &object));
-        if unchanged {
+        if equal_but_for_bookkeeping(live, &object) && owners_equal(live, &object) {
             return Ok(written(live.clone()));
         }
         if caller.dry_run {
@@ -252,7 +250,8 @@ impl Store {
             put_or_take(object, "/status", status);
             put_or_take(object, "/metadata/managedFields", fields);
             put_or_take(object, "/metadata/resourceVersion", version);
-            if matches!(resource.collection.as_str(), "nodes" | "pods" | "namespaces") {
+            // Controllers say some things of a built-in kind's object in annotations, and write them so.
+            if !resource.custom {
                 put_or_take(object, "/metadata/annotations", annotations);
             }
         } else if resource.has_status() {
@@ -291,7 +290,7 @@ impl Store {
     }
 
     /// Objects are created in namespaces that are there and not on their way out.
-    fn check_namespace(
+    pub(super) fn check_namespace(
         &self,
         resource: &Resource,
         namespace: &str,
