@@ -133,7 +133,7 @@ impl Store {
         }
         let live = self.get(&resource.collection, &call.namespace, &call.name).cloned();
         if live.is_none() {
-            self.check_new_apply(call, &applied)?;
+            Self::check_new_apply(call, &applied)?;
         }
         // What is unknown is reported or refused here: the merge itself only drops it.
         let warnings = self.decode(resource, &mut applied.clone(), caller)?;
@@ -161,7 +161,7 @@ impl Store {
         Ok(written)
     }
 
-    fn check_new_apply(&self, call: &Call<'_>, applied: &Value) -> Result<(), Failure> {
+    fn check_new_apply(call: &Call<'_>, applied: &Value) -> Result<(), Failure> {
         let resource = &call.resource;
         if !call.subresource.is_empty() {
             return Err(Failure::not_found(&resource.named, &call.name));
