@@ -183,9 +183,21 @@ impl Store {
             Route::Group(group) => self.group(group),
             Route::Version(group, version) => self.group_version(group, version),
             Route::Other(path) => match path.as_str() {
-                "/version" => Response::object(version()),
+                // Written for people, whoever asks.
+                "/version" => Response::new(
+                    200,
+                    Body::Text { media: "application/json", text: format!("{:#}", version()) },
+                ),
                 "/healthz" | "/livez" | "/readyz" => Response::text(200, "ok"),
                 "/" => Response::object(self.paths()),
+                // Clients fall back to the older document when the newer one lacks a kind; it has nothing to add.
+                "/openapi/v2" => Response::new(
+                    200,
+                    Body::Text {
+                        media: "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+                        text: String::new(),
+                    },
+                ),
                 path if is_probe(path) => Response::text(200, "ok"),
                 _ => not_a_page(),
             },

@@ -25,9 +25,9 @@ const APPLY: &str = "application/apply-patch+yaml";
 fn media_of<'a>(call: &'a Call<'_>) -> Result<&'a str, Failure> {
     let media = call.request.content_type.split(';').next().unwrap_or_default().trim();
     let known: &[&str] = if call.resource.custom {
-        &[JSON, MERGE, APPLY, "application/apply-patch+cbor"]
+        &[JSON, MERGE, APPLY]
     } else {
-        &[JSON, MERGE, STRATEGIC, APPLY, "application/apply-patch+cbor"]
+        &[JSON, MERGE, STRATEGIC, APPLY]
     };
     match known.iter().find(|one| **one == media) {
         Some(_) if media != "application/apply-patch+cbor" => Ok(media),

@@ -164,7 +164,7 @@ impl Store {
         self.check_versions(resource, live, &object)?;
         self.restore(resource, live, &mut object, subresource);
         let warnings = rules::prepare_update(self, resource, live, &mut object, subresource, caller)?;
-        if rules::bumps_generation(resource, live, &object) {
+        if subresource != "status" && rules::bumps_generation(resource, live, &object) {
             let generation = live.number("/metadata/generation").unwrap_or_default();
             object.put("/metadata/generation", json!(generation + 1));
         }
@@ -251,7 +251,8 @@ impl Store {
             put_or_take(object, "/status", status);
             put_or_take(object, "/metadata/managedFields", fields);
             put_or_take(object, "/metadata/resourceVersion", version);
-            if matches!(resource.collection.as_str(), "nodes" | "pods" | "namespaces") {
+            // Controllers say some things of a built-in kind's object in annotations, and write them so.
+            if !resource.custom {
                 put_or_take(object, "/metadata/annotations", annotations);
             }
         } else if resource.has_status() {
@@ -290,7 +291,7 @@ impl Store {
     }
 
     /// Objects are created in namespaces that are there and not on their way out.
-    fn check_namespace(
+    pub(super) fn check_namespace(
         &self,
         resource: &Resource,
         namespace: &str,
