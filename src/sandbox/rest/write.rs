@@ -12,6 +12,7 @@ use super::super::objects::Change;
 use super::super::request::Response;
 use super::super::rules;
 use super::super::store::Store;
+use super::patching::check_name;
 use super::{Call, Caller};
 
 /// What a write made.
@@ -41,23 +42,20 @@ impl Store {
     pub(super) fn post(&mut self, call: &Call<'_>) -> Result<Response, Failure> {
         let caller = call.caller()?;
         let object = call.body()?;
-        let written = self.create(&call.resource, &call.namespace, object, &caller)?;
+        let duplicates = call.duplicates(&caller)?;
+        let mut written = self.create(&call.resource, &call.namespace, object, &caller)?;
+        written.warnings.splice(0..0, duplicates);
         Ok(call.written(written))
     }
 
     pub(super) fn put(&mut self, call: &Call<'_>) -> Result<Response, Failure> {
         let caller = call.caller()?;
         let object = call.body()?;
-        if !object.name().is_empty() && object.name() != call.name {
-            let message = format!(
-                "the name of the object ({}) does not match the name on the URL ({})",
-                object.name(),
-                call.name
-            );
-            return Err(Failure::bad_request(message));
-        }
-        let written =
+        check_name(&object, &call.name)?;
+        let duplicates = call.duplicates(&caller)?;
+        let mut written =
             self.update(&call.resource, &call.namespace, &call.name, &call.subresource, object, &caller)?;
+        written.warnings.splice(0..0, duplicates);
         Ok(call.written(written))
     }
 
@@ -91,7 +89,9 @@ impl Store {
         self.check_namespace(resource, namespace, &object)?;
         if !matches!(object.text("/metadata/resourceVersion"), "" | "0") {
             let message = "resourceVersion should not be set on objects to be created";
-            return Err(Failure::bad_request(message));
+            let mut failure = Failure::bad_request(message);
+            (failure.code, failure.reason) = (500, "");
+            return Err(failure);
         }
         self.name(resource, &mut object)?;
         for field in ["resourceVersion", "selfLink", "deletionTimestamp", "deletionGracePeriodSeconds"] {
@@ -188,7 +188,8 @@ impl Store {
             );
         }
         let written = |object| Written { object, created: false, warnings };
-        if equal_but_for_bookkeeping(live, &object) && owners_equal(live, &object) {
+        let unchanged = equal_but_for_bookkeeping(live, &object) && owners_equal(live, &object);
+        if unchanged {
             return Ok(written(live.clone()));
         }
         if caller.dry_run {

@@ -18,6 +18,7 @@ static UID: LazyLock<Regex> =
 static TIME: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z").unwrap());
 static ADDRESS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\b10\.\d+\.\d+\.\d+\b").unwrap());
+static RECORD: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"in record \(\d+\)").unwrap());
 static AGE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^(<unknown>|\d+s|\d+m\d*s?)$").unwrap());
 
 impl Mask {
@@ -25,6 +26,7 @@ impl Mask {
         let text = text.replace(&self.namespace, "NS");
         let text = UID.replace_all(&text, "UID");
         let text = TIME.replace_all(&text, "TIME");
+        let text = RECORD.replace_all(&text, "in record (VERSION)");
         ADDRESS.replace_all(&text, "ADDRESS").into_owned()
     }
 
@@ -37,6 +39,9 @@ impl Mask {
         match (key, value) {
             ("resourceVersion", Value::String(text)) if !text.is_empty() => json!("VERSION"),
             ("continue", Value::String(text)) if !text.is_empty() => json!("TOKEN"),
+            // Long texts of documentation, which no client acts on.
+            ("columnDefinitions", Value::Array(columns)) => columns.iter().map(|column| self.column(column)).collect(),
+            ("serverAddress", Value::String(_)) => json!("ADDRESS"),
             ("nodePort" | "healthCheckNodePort", Value::Number(_)) => json!("PORT"),
             ("pod-template-hash" | "controller-revision-hash", Value::String(_)) => json!("HASH"),
             (_, Value::String(text)) => json!(self.text(text)),
@@ -59,6 +64,12 @@ impl Mask {
         }
     }
 
+    fn column(&self, column: &Value) -> Value {
+        let mut column = column.clone();
+        column.as_object_mut().map(|column| column.shift_remove("description"));
+        self.inner(&column, "")
+    }
+
     fn cell(&self, cell: &Value) -> Value {
         match cell.as_str() {
             Some(text) if AGE.is_match(text) => json!("AGE"),
@@ -73,6 +84,8 @@ impl Mask {
             .filter(|(key, _)| self.managed_fields || *key != "managedFields")
             .map(|(key, value)| match (generated, key.as_str()) {
                 (Some(prefix), "name") => (key, json!(format!("{prefix}*"))),
+                // It covers the group, which is another in each run.
+                (None, "storageVersionHash") if map.get("name") == Some(&json!("widgets")) => (key, json!("HASH")),
                 _ => (key, self.inner(value, key)),
             })
             .collect();

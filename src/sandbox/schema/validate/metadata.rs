@@ -24,6 +24,7 @@ pub(super) fn check(
     owners(metadata, found);
     if let Some(before) = before {
         let old = at(before, "/metadata");
+        new_finalizers(metadata, old, found);
         for field in ["name", "namespace", "uid", "creationTimestamp"] {
             let (new, old) = (at(metadata, &format!("/{field}")), at(old, &format!("/{field}")));
             if !new.is_null() {
@@ -126,6 +127,26 @@ fn in_order(owner: &Value) -> Value {
     let fields = ["apiVersion", "kind", "name", "uid", "controller", "blockOwnerDeletion"];
     let present = fields.iter().filter_map(|field| owner.get(*field).map(|value| ((*field).to_owned(), value.clone())));
     Value::Object(present.collect())
+}
+
+/// What is on its way out takes no more finalizers.
+fn new_finalizers(metadata: &Value, before: &Value, found: &mut Findings) {
+    if text(before, "deletionTimestamp").is_empty() {
+        return;
+    }
+    let known = items(before, "finalizers");
+    let new: Vec<String> = items(metadata, "finalizers")
+        .iter()
+        .filter(|name| !known.contains(name))
+        .map(|name| name.to_string())
+        .collect();
+    if !new.is_empty() {
+        let why = format!(
+            "no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}",
+            new.join(", ")
+        );
+        found.forbidden("metadata.finalizers", &why);
+    }
 }
 
 fn finalizers(metadata: &Value, found: &mut Findings) {
