@@ -197,10 +197,11 @@ impl<'a> Task<'a> {
         }
         walk::check(self.scope, applied, false).map_err(|error| {
             ApplyError::Internal(format!(
-                "failed to create typed patch object ({}/{}; {}, Kind={}): {error}",
+                "failed to create typed patch object ({}/{}; {}/{}, Kind={}): {error}",
                 part("/metadata/namespace"),
                 part("/metadata/name"),
-                self.api_version,
+                self.resource.group,
+                self.resource.version,
                 self.resource.kind
             ))
         })
@@ -312,15 +313,17 @@ impl<'a> Task<'a> {
             return;
         }
         let identity = self.identity(manager, false);
+        // What comes by way of a scale has no time.
+        let time = (self.subresource != "scale").then(|| self.now.clone());
         match entries.iter_mut().find(|entry| entry.identity == identity) {
             Some(entry) => {
                 entry.set = entry.set.union(&taken);
-                entry.time = Some(self.now.clone());
+                entry.time = time;
             }
             None => entries.push(Entry {
                 identity,
                 api_version: self.api_version.clone(),
-                time: Some(self.now.clone()),
+                time,
                 set: taken,
             }),
         }

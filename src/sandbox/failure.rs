@@ -227,6 +227,9 @@ impl Failure {
         let mut status = json!({"kind": "Status", "apiVersion": "v1", "metadata": metadata, "status": "Failure",
             "message": self.message, "reason": self.reason});
         if let Some(map) = status.as_object_mut() {
+            if self.reason.is_empty() {
+                map.shift_remove("reason");
+            }
             if !self.details.is_null() {
                 map.insert("details".to_owned(), self.details.clone());
             }

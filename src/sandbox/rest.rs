@@ -87,7 +87,7 @@ impl Call<'_> {
                 let cause = super::schema::Cause {
                     reason: "FieldValueNotSupported",
                     field: "dryRun".to_owned(),
-                    message: format!("Unsupported value: {other:?}: supported values: \"All\""),
+                    message: format!("Unsupported value: [{other:?}]: supported values: \"All\""),
                 };
                 let options = Named::new("meta.k8s.io", self.options_kind());
                 return Err(Failure::invalid(&options, "", &[cause]));
@@ -102,7 +102,7 @@ impl Call<'_> {
                     reason: "FieldValueNotSupported",
                     field: "fieldValidation".to_owned(),
                     message: format!(
-                        "Unsupported value: {other:?}: supported values: \"Ignore\", \"Strict\", \"Warn\""
+                        "Unsupported value: {other:?}: supported values: \"\", \"Ignore\", \"Strict\", \"Warn\""
                     ),
                 };
                 let options = Named::new("meta.k8s.io", self.options_kind());
@@ -123,6 +123,23 @@ impl Call<'_> {
     fn body(&self) -> Result<Value, Failure> {
         let kind = &self.resource.kind;
         decode::body_of(self.request, (&kind.group, &kind.version, &kind.kind))
+    }
+
+    /// Warnings about fields that stand twice, or the refusal of them.
+    fn duplicates(&self, caller: &Caller) -> Result<Vec<String>, Failure> {
+        let found = decode::duplicates(self.request);
+        let found: Vec<String> = found.iter().map(|path| format!("duplicate field {path:?}")).collect();
+        let kind = &self.resource.kind;
+        match caller.validation {
+            FieldValidation::Ignore => Ok(Vec::new()),
+            FieldValidation::Strict if !found.is_empty() => Err(Failure::bad_request(format!(
+                "{0} in version {1:?} cannot be handled as a {0}: strict decoding error: {2}",
+                kind.kind,
+                kind.version,
+                found.join(", ")
+            ))),
+            _ => Ok(found),
+        }
     }
 
     fn options_kind(&self) -> &'static str {
@@ -166,9 +183,21 @@ impl Store {
             Route::Group(group) => self.group(group),
             Route::Version(group, version) => self.group_version(group, version),
             Route::Other(path) => match path.as_str() {
-                "/version" => Response::object(version()),
+                // Written for people, whoever asks.
+                "/version" => Response::new(
+                    200,
+                    Body::Text { media: "application/json", text: format!("{:#}", version()) },
+                ),
                 "/healthz" | "/livez" | "/readyz" => Response::text(200, "ok"),
                 "/" => Response::object(self.paths()),
+                // Clients fall back to the older document when the newer one lacks a kind; it has nothing to add.
+                "/openapi/v2" => Response::new(
+                    200,
+                    Body::Text {
+                        media: "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+                        text: String::new(),
+                    },
+                ),
                 path if is_probe(path) => Response::text(200, "ok"),
                 _ => not_a_page(),
             },

@@ -1,7 +1,7 @@
 //! What kinds do with a write beyond their schema: fields that the API server fills in, resets or allocates, quotas,
 //! and what exists at once because something else does.
 
-mod account;
+pub(super) mod account;
 mod custom;
 mod pod;
 pub(super) mod quota;

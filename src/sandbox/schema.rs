@@ -4,9 +4,12 @@
 mod custom;
 mod decode;
 mod defaults;
+mod document;
 pub(crate) mod quantity;
+pub mod reading;
 mod recorded;
 pub(crate) mod types;
+mod validate;
 
 use std::sync::Arc;
 
@@ -188,16 +191,21 @@ impl Schemas {
     /// Checks the rules of a kind: of a new object, or of a change where `before` is given.
     pub fn validate(
         &self,
-        _resource: &ResourceType,
-        _object: &Value,
-        _before: Option<&Value>,
+        resource: &ResourceType,
+        object: &Value,
+        before: Option<&Value>,
     ) -> Result<(), Rejection> {
-        Ok(())
+        let custom = self.custom_of(resource);
+        let mut causes = validate::validate(resource, object, before, custom.is_some()).causes;
+        if let Some(custom) = custom {
+            causes.extend(custom.validate(object));
+        }
+        if causes.is_empty() { Ok(()) } else { Err(Rejection::Invalid(causes)) }
     }
 
     /// The OpenAPI v3 document of a group version (`v1`, `apps/v1`), as `/openapi/v3/…` serves it.
-    pub fn openapi(&self, _group_version: &str) -> Value {
-        json!({"openapi": "3.0.0", "paths": {}, "components": {"schemas": {}}})
+    pub fn openapi(&self, group_version: &str) -> Value {
+        document::document(group_version, self.custom.iter().map(Arc::as_ref))
     }
 
     /// Whether a resource comes from a CustomResourceDefinition.
@@ -260,11 +268,23 @@ impl Schemas {
     }
 }
 
-/// What becomes of fields that only requests have: the text of Secrets.
+/// What reading an object into the server's own form and back does: the text of Secrets becomes data, the templates
+/// of claims get their kind.
 fn convert(resource: &ResourceType, object: &mut Value) {
-    if resource.kind != "Secret" || !resource.group.is_empty() {
-        return;
+    match (resource.group.as_str(), resource.kind.as_str()) {
+        ("", "Secret") => convert_secret(object),
+        ("apps", "StatefulSet") => {
+            let templates = object.pointer_mut("/spec/volumeClaimTemplates").and_then(Value::as_array_mut);
+            for template in templates.into_iter().flatten().filter_map(Value::as_object_mut) {
+                template.insert("apiVersion".to_owned(), json!("v1"));
+                template.insert("kind".to_owned(), json!("PersistentVolumeClaim"));
+            }
+        }
+        _ => {}
     }
+}
+
+fn convert_secret(object: &mut Value) {
     let Some(map) = object.as_object_mut() else { return };
     let Some(Value::Object(texts)) = map.shift_remove("stringData") else { return };
     let data = map.entry("data").or_insert_with(|| json!({}));

@@ -4,6 +4,7 @@
 mod architecture;
 mod config_repository;
 mod dependencies;
+mod contract;
 mod helm;
 mod reconciler;
 mod server;

@@ -6,9 +6,11 @@
 mod parts;
 
 mod commands;
+mod contract;
 mod daemon;
 mod dashboard;
 mod git_sources;
 mod git_state;
 mod parts_work;
+mod sandbox;
 mod shop;

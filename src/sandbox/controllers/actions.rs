@@ -55,6 +55,8 @@ pub(super) fn write(
     let live = store.at(place).cloned()?;
     let mut object = live.as_ref().clone();
     change(&mut object);
+    // What comes back from the store has no empty lists: a change to one would be no change, for ever.
+    store.schemas().store_form(&resource.kind, &mut object);
     if object == *live {
         return Some(live);
     }

@@ -109,8 +109,19 @@ fn forget(store: &mut Store, cron: &Value, now: Timestamp) {
 
 fn report(store: &mut Store, place: &Place, last: Option<Timestamp>, now: Timestamp) {
     let Some(cron) = store.at(place).cloned() else { return };
-    let active: Vec<Value> = active(store, &cron)
+    let running = active(store, &cron);
+    for job in &running {
+        let ours = job.annotation("batch.kubernetes.io/cronjob-scheduled-timestamp").is_some();
+        if !ours {
+            let message =
+                format!("Saw a job that the controller did not create or forgot: {}", job.name());
+            let notice = Notice { kind: "Warning", reason: "UnexpectedJob", message: &message, by: BY };
+            say(store, &cron, notice, now);
+        }
+    }
+    let active: Vec<Value> = running
         .iter()
+        .filter(|job| job.annotation("batch.kubernetes.io/cronjob-scheduled-timestamp").is_some())
         .map(|job| {
             json!({"kind": "Job", "namespace": job.namespace(), "name": job.name(), "uid": job.uid(),
                 "apiVersion": "batch/v1", "resourceVersion": job.text("/metadata/resourceVersion")})

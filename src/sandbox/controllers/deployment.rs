@@ -11,7 +11,9 @@ use super::super::ids::encoded;
 use super::super::object::{Fields, controlled_by};
 use super::super::store::{Place, Store};
 use super::Pace;
-use super::actions::{Notice, change, create, delete, hash_of, is_active, place as place_of, say};
+use super::actions::{
+    Notice, change, change_status, create, delete, hash_of, is_active, place as place_of, say,
+};
 
 const REVISION: &str = "deployment.kubernetes.io/revision";
 const HISTORY: &str = "deployment.kubernetes.io/revision-history";
@@ -109,12 +111,13 @@ fn begin(store: &mut Store, deployment: &Value, now: Timestamp) -> Option<String
     let hash = encoded(hash_of(&template));
     template.put(&format!("/metadata/labels/{HASH}"), json!(hash));
     let latest = sets(store, deployment).iter().map(|set| revision(set)).max().unwrap_or_default();
+    let replicas = first_replicas(store, deployment);
     let mut selector = deployment.pointer("/spec/selector").cloned().unwrap_or_else(|| json!({}));
     selector.put(&format!("/matchLabels/{HASH}"), json!(hash));
     let labels = template.pointer("/metadata/labels").cloned().unwrap_or_default();
     let mut set = json!({"metadata": {"name": format!("{}-{hash}", deployment.name()), "labels": labels,
             "ownerReferences": [controlled_by(deployment, "apps/v1", "Deployment")]},
-        "spec": {"replicas": 0, "selector": selector, "template": template}});
+        "spec": {"replicas": replicas, "selector": selector, "template": template}});
     if let Some(seconds) = deployment.number("/spec/minReadySeconds").filter(|seconds| *seconds > 0) {
         set.put("/spec/minReadySeconds", json!(seconds));
     }
@@ -125,10 +128,23 @@ fn begin(store: &mut Store, deployment: &Value, now: Timestamp) -> Option<String
     annotate(&mut set, DESIRED, &desired(deployment).to_string());
     annotate(&mut set, MOST, &(desired(deployment) + surge(deployment).0).to_string());
     let made = create(store, SETS, deployment.namespace(), set, now).ok()?;
-    change(store, &place_of("deployments.apps", deployment), now, |deployment| {
+    change_status(store, &place_of("deployments.apps", deployment), now, |deployment| {
         annotate(deployment, REVISION, &(latest + 1).to_string());
     });
+    if replicas > 0 {
+        say_scaled(store, deployment, made.name(), 0, replicas, now);
+    }
     Some(made.name().to_owned())
+}
+
+/// With how many pods a new replica set begins.
+fn first_replicas(store: &Store, deployment: &Value) -> i64 {
+    let old: i64 = sets(store, deployment).iter().map(|set| wanted(set)).sum();
+    if deployment.text("/spec/strategy/type") == "Recreate" {
+        let runs = sets(store, deployment).iter().any(|set| store.controlled(set.uid(), "pods").next().is_some());
+        return if old > 0 || runs { 0 } else { desired(deployment) };
+    }
+    (desired(deployment) + surge(deployment).0 - old).clamp(0, desired(deployment))
 }
 
 /// Gives a replica set that is in use again the newest revision.
@@ -150,7 +166,7 @@ fn note_revision(store: &mut Store, place: &Place, deployment: &Value, now: Time
         }
     });
     if revision(deployment) != wanted {
-        change(store, place, now, |deployment| annotate(deployment, REVISION, &wanted.to_string()));
+        change_status(store, place, now, |deployment| annotate(deployment, REVISION, &wanted.to_string()));
     }
 }
 
@@ -185,8 +201,12 @@ fn scale(store: &mut Store, deployment: &Value, set: &Value, replicas: i64, now:
     if before == replicas {
         return;
     }
+    say_scaled(store, deployment, set.name(), before, replicas, now);
+}
+
+fn say_scaled(store: &mut Store, deployment: &Value, set: &str, before: i64, replicas: i64, now: Timestamp) {
     let direction = if replicas > before { "up" } else { "down" };
-    let message = format!("Scaled {direction} replica set {} from {before} to {replicas}", set.name());
+    let message = format!("Scaled {direction} replica set {set} from {before} to {replicas}");
     let by = "deployment-controller";
     say(store, deployment, Notice { kind: "Normal", reason: "ScalingReplicaSet", message: &message, by }, now);
 }

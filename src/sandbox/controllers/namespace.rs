@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::super::object::Fields;
 use super::super::rest::time;
+use super::super::rules::account::furnish;
 use super::super::store::{Place, Store};
 use super::Pace;
 use super::actions::{change_status, delete, place as place_of, write};
@@ -16,6 +17,7 @@ pub(super) fn is_ending(store: &Store, name: &str) -> bool {
 
 pub(super) fn reconcile(store: &mut Store, place: &Place, now: Timestamp, _pace: &Pace) -> Option<Timestamp> {
     if !store.at(place)?.is_terminating() {
+        furnish(store, &place.name, now);
         return None;
     }
     let collections: Vec<String> = store

@@ -135,7 +135,7 @@ fn replace_broken(
 
 fn remove(store: &mut Store, set: &Value, pod: &Value, now: Timestamp) {
     delete(store, &place_of("pods", pod), None, now);
-    let message = format!("delete Pod {} in StatefulSet {} successful", pod.name(), set.name());
+    let message = format!("Delete Pod {} in StatefulSet {} successful", pod.name(), set.name());
     let by = "statefulset-controller";
     say(store, set, Notice { kind: "Normal", reason: "SuccessfulDelete", message: &message, by }, now);
 }
@@ -166,13 +166,13 @@ fn start_pod(store: &mut Store, set: &Value, ordinal: i64, wanted: &str, now: Ti
     let by = "statefulset-controller";
     match create(store, "pods", set.namespace(), pod, now) {
         Ok(_) => {
-            let message = format!("create Pod {name} in StatefulSet {} successful", set.name());
+            let message = format!("Create Pod {name} in StatefulSet {} successful", set.name());
             say(store, set, Notice { kind: "Normal", reason: "SuccessfulCreate", message: &message, by }, now);
             true
         }
         Err(failure) => {
             let message =
-                format!("create Pod {name} in StatefulSet {} failed error: {}", set.name(), failure.message);
+                format!("Create Pod {name} in StatefulSet {} failed error: {}", set.name(), failure.message);
             say(store, set, Notice { kind: "Warning", reason: "FailedCreate", message: &message, by }, now);
             false
         }
@@ -197,7 +197,7 @@ fn claim_for(store: &mut Store, set: &Value, template: &Value, name: &str, now: 
     if create(store, CLAIMS, set.namespace(), claim, now).is_ok() {
         let pod = name.strip_prefix(&format!("{}-", template.name())).unwrap_or(name);
         let message =
-            format!("create Claim {name} Pod {pod} in StatefulSet {} success", set.name());
+            format!("Create Claim {name} Pod {pod} in StatefulSet {} success", set.name());
         let by = "statefulset-controller";
         say(store, set, Notice { kind: "Normal", reason: "SuccessfulCreate", message: &message, by }, now);
     }

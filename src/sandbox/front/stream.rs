@@ -15,9 +15,9 @@ use super::super::watch::{Next, Watch};
 use super::Served;
 
 /// How often bookmarks are written.
-const BOOKMARKS: Duration = Duration::from_secs(60);
+const BOOKMARKS: Duration = Duration::from_mins(1);
 /// How long a watch lasts that the client does not limit.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(45 * 60);
+const DEFAULT_TIMEOUT: Duration = Duration::from_mins(45);
 /// About how much is written at once.
 const CHUNK: usize = 64 * 1024;
 

@@ -141,11 +141,12 @@ fn same_kind(one: &Value, other: &Value) -> bool {
 fn retain_keys(original: &mut Fields, patch: &mut Fields) -> Result<(), String> {
     let Some(kept) = patch.shift_remove(RETAIN_KEYS) else { return Ok(()) };
     let Value::Array(kept) = kept else {
-        return Err("invalid patch format of retainKeys directive".to_owned());
+        return Err("invalid patch format of retainKeys".to_owned());
     };
     let is_kept = |key: &str| kept.iter().any(|name| name == key);
-    if !patch.keys().all(|key| key.starts_with('$') || is_kept(key)) {
-        return Err("NoMatchingKeys: patch contains fields that are not in the retainKeys list".to_owned());
+    let outside = |(key, value): (&String, &Value)| !value.is_null() && !key.starts_with('$') && !is_kept(key);
+    if patch.iter().any(outside) {
+        return Err("invalid patch format of retainKeys".to_owned());
     }
     original.retain(|key, _| is_kept(key));
     Ok(())

@@ -6,6 +6,7 @@ use super::super::catalog::Resource;
 use super::super::failure::Failure;
 use super::super::object::Fields;
 use super::super::request::{Payload, Request};
+use super::super::schema::reading;
 use super::super::store::Store;
 use super::super::versions;
 use super::{Caller, protobuf};
@@ -54,6 +55,16 @@ pub(super) fn body(request: &Request, what: &str) -> Result<Value, Failure> {
     Ok(value)
 }
 
+/// The paths of fields that stand twice in a body of JSON.
+pub(super) fn duplicates(request: &Request) -> Vec<String> {
+    match &request.body {
+        Payload::Bytes(bytes) if bytes.len() <= LIMIT && request.content_type.contains("json") => {
+            reading::read(bytes).map(|(_, duplicates)| duplicates).unwrap_or_default()
+        }
+        _ => Vec::new(),
+    }
+}
+
 fn json_value(bytes: &[u8], what: &str) -> Result<Value, Failure> {
     let value: Value = serde_json::from_slice(bytes).map_err(|error| {
         let said: String = String::from_utf8_lossy(bytes).chars().take(1024).collect();
@@ -88,8 +99,15 @@ pub(super) fn typed(resource: &Resource, object: &mut Value) -> Result<(), Failu
     let (kind, api_version) = (object.text("/kind").to_owned(), object.text("/apiVersion").to_owned());
     let (wanted_kind, wanted_version) = (&resource.kind.kind, &resource.api_version);
     if !object.is_object() {
+        let is = match object {
+            Value::Array(_) => "array",
+            Value::String(_) => "string",
+            Value::Bool(_) => "bool",
+            _ => "number",
+        };
+        let hex: String = object.to_string().bytes().take(1024).map(|byte| format!("{byte:02x}")).collect();
         let message = format!(
-            "the object provided is unrecognized (must be of type {wanted_kind}): couldn't get version/kind; json parse error: json: cannot unmarshal into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}"
+            "the object provided is unrecognized (must be of type {wanted_kind}): couldn't get version/kind; json parse error: json: cannot unmarshal {is} into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }} ({hex})"
         );
         return Err(Failure::bad_request(message));
     }
@@ -103,6 +121,13 @@ pub(super) fn typed(resource: &Resource, object: &mut Value) -> Result<(), Failu
             "{kind} in version {version:?} cannot be handled as a {wanted_kind}: converting ({short}.{kind}) to ({group}.{wanted_kind}): unknown conversion"
         );
         return Err(Failure::bad_request(message));
+    }
+    let group = api_version.split_once('/').map_or("", |(group, _)| group);
+    if !api_version.is_empty() && api_version != *wanted_version && group == resource.kind.group {
+        return Err(Failure::bad_request(format!(
+            "{wanted_kind} in version {:?} cannot be handled as a {wanted_kind}: no kind \"{wanted_kind}\" is registered for version {api_version:?} in scheme \"pkg/runtime/scheme.go:111\"",
+            last(&api_version)
+        )));
     }
     if !api_version.is_empty() && api_version != *wanted_version {
         return Err(Failure::bad_request(format!(

@@ -10,9 +10,10 @@ use super::super::failure::{Cause, Failure, Named, required};
 use super::super::object::Fields;
 use super::super::patch::{self, PatchError};
 use super::super::request::Response;
+use super::super::schema::Rejection;
 use super::super::store::Store;
 use super::super::versions;
-use super::decode::{body, typed};
+use super::decode::body;
 use super::write::Tracking;
 use super::{Call, Caller, Written};
 
@@ -24,13 +25,21 @@ const APPLY: &str = "application/apply-patch+yaml";
 fn media_of<'a>(call: &'a Call<'_>) -> Result<&'a str, Failure> {
     let media = call.request.content_type.split(';').next().unwrap_or_default().trim();
     let known: &[&str] = if call.resource.custom {
-        &[JSON, MERGE, APPLY, "application/apply-patch+cbor"]
+        &[JSON, MERGE, APPLY]
     } else {
-        &[JSON, MERGE, STRATEGIC, APPLY, "application/apply-patch+cbor"]
+        &[JSON, MERGE, STRATEGIC, APPLY]
     };
     match known.iter().find(|one| **one == media) {
         Some(_) if media != "application/apply-patch+cbor" => Ok(media),
-        _ => Err(Failure::unsupported_media_type(&known.join(", "))),
+        _ if [JSON, MERGE, STRATEGIC].contains(&media) => {
+            Err(Failure::unsupported_media_type(&[JSON, MERGE, APPLY].join(", ")))
+        }
+        _ => {
+            let mut failure = Failure::unsupported_media_type("");
+            failure.message = "415: Unsupported Media Type".to_owned();
+            failure.details = json!({});
+            Err(failure)
+        }
     }
 }
 
@@ -38,7 +47,10 @@ impl Store {
     pub(super) fn patch(&mut self, call: &Call<'_>) -> Result<Response, Failure> {
         let media = media_of(call)?;
         let caller = call.caller()?;
-        let patch = body(call.request, &call.resource.kind.kind)?;
+        let patch = body(call.request, &call.resource.kind.kind).map_err(|failure| match media {
+            APPLY => failure,
+            _ => Failure::bad_request("invalid JSON patch"),
+        })?;
         let written = if media == APPLY {
             self.apply(call, patch, &caller)?
         } else {
@@ -61,8 +73,9 @@ impl Store {
         let mut object = self
             .patched(resource, media, &shown, patch)
             .map_err(|error| refusal(resource, &call.name, error))?;
-        let warnings = self.decode(resource, &mut object, caller)?;
-        object.put("/metadata/name", json!(call.name));
+        check_name(&object, &call.name)?;
+        let said = object.to_string();
+        let warnings = self.decode(resource, &mut object, caller).map_err(|failure| undecodable(failure, &said))?;
         let mut written =
             self.replace(resource, &live, object, &call.subresource, caller, Tracking::Update)?;
         written.warnings.splice(0..0, warnings);
@@ -97,22 +110,14 @@ impl Store {
         self.replace(resource, live, object, subresource, caller, Tracking::Update)
     }
 
-    fn apply(&mut self, call: &Call<'_>, mut applied: Value, caller: &Caller) -> Result<Written, Failure> {
+    fn apply(&mut self, call: &Call<'_>, applied: Value, caller: &Caller) -> Result<Written, Failure> {
         let resource = &call.resource;
         let query = &call.request.query;
         if query.text("fieldManager").is_empty() {
             let options = Named::new("meta.k8s.io", "PatchOptions");
-            return Err(Failure::invalid(
-                &options,
-                "",
-                &[required("fieldManager", "is required for apply patch")],
-            ));
+            return Err(Failure::invalid(&options, "", &[required("fieldManager", "is required for apply patch")]));
         }
-        if !applied.is_object() || applied.text("/kind").is_empty() {
-            let message = "error decoding YAML: Object 'Kind' is missing";
-            return Err(Failure::bad_request(message));
-        }
-        typed(resource, &mut applied)?;
+        check_kind(resource, &applied)?;
         if !applied.name().is_empty() && applied.name() != call.name {
             let message = format!(
                 "the name of the object ({}) does not match the name on the URL ({})",
@@ -121,22 +126,10 @@ impl Store {
             );
             return Err(Failure::bad_request(message));
         }
-        applied.put("/metadata/name", json!(call.name));
-        if !call.namespace.is_empty() && applied.namespace().is_empty() {
-            applied.put("/metadata/namespace", json!(call.namespace));
-        }
-        if !applied.items("/metadata/managedFields").is_empty() {
-            return Err(Failure::bad_request("metadata.managedFields must be nil"));
-        }
-        if call.subresource.is_empty() && resource.has_status() {
-            applied.take_out("/status");
-        }
         let live = self.get(&resource.collection, &call.namespace, &call.name).cloned();
         if live.is_none() {
-            self.check_new_apply(call, &applied)?;
+            Self::check_new_apply(call, &applied)?;
         }
-        // What is unknown is reported or refused here: the merge itself only drops it.
-        let warnings = self.decode(resource, &mut applied.clone(), caller)?;
         let part = Some(call.subresource.as_str()).filter(|part| !part.is_empty());
         let shown = live.as_ref().map(|live| versions::read_as(live, resource));
         let merged = apply::apply(
@@ -150,16 +143,21 @@ impl Store {
             &call.now,
         );
         let mut object = merged.map_err(|error| apply_refusal(resource, &call.name, error))?;
+        object.put("/metadata/name", json!(call.name));
+        if !call.namespace.is_empty() && object.namespace().is_empty() {
+            object.put("/metadata/namespace", json!(call.namespace));
+        }
+        if live.is_none() {
+            object.take_out("/metadata/resourceVersion");
+        }
         versions::keep_as(&mut object, resource);
-        let mut written = match &live {
-            Some(live) => self.replace(resource, live, object, &call.subresource, caller, Tracking::Done)?,
-            None => self.insert(resource, &call.namespace, object, caller, Tracking::Done)?,
-        };
-        written.warnings.splice(0..0, warnings);
-        Ok(written)
+        match &live {
+            Some(live) => self.replace(resource, live, object, &call.subresource, caller, Tracking::Done),
+            None => self.insert(resource, &call.namespace, object, caller, Tracking::Done),
+        }
     }
 
-    fn check_new_apply(&self, call: &Call<'_>, applied: &Value) -> Result<(), Failure> {
+    fn check_new_apply(call: &Call<'_>, applied: &Value) -> Result<(), Failure> {
         let resource = &call.resource;
         if !call.subresource.is_empty() {
             return Err(Failure::not_found(&resource.named, &call.name));
@@ -171,17 +169,47 @@ impl Store {
             );
             return Err(Failure::conflict(&resource.named, &call.name, &why));
         }
-        if !applied.text("/metadata/resourceVersion").is_empty() {
-            let why =
-                "the object has been modified; please apply your changes to the latest version and try again";
-            return Err(Failure::conflict(&resource.named, &call.name, why));
-        }
         Ok(())
+    }
+}
+
+/// Whether an object says the name under which it is written.
+pub(super) fn check_name(object: &Value, name: &str) -> Result<(), Failure> {
+    if object.name() == name {
+        return Ok(());
+    }
+    Err(Failure::bad_request(match object.name() {
+        "" => format!("the name of the object ({name} based on URL) was undeterminable: name must be provided"),
+        other => format!("the name of the object ({other}) does not match the name on the URL ({name})"),
+    }))
+}
+
+fn check_kind(resource: &Resource, applied: &Value) -> Result<(), Failure> {
+    let (kind, api_version) = (applied.text("/kind"), applied.text("/apiVersion"));
+    if kind == resource.kind.kind && api_version == resource.api_version {
+        return Ok(());
+    }
+    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    Err(Failure::bad_request(format!("invalid object type: {group}/{version}, Kind={kind}")))
+}
+
+/// What a patch makes of an object and nobody can read is the patch's fault.
+fn undecodable(failure: Failure, said: &str) -> Failure {
+    match failure.message.find("json: ").filter(|_| failure.code == 400) {
+        Some(place) => {
+            let rejection = patch::undecodable(said, failure.message.get(place..).unwrap_or_default());
+            Failure::rejected(&Named::new("", ""), "", rejection)
+        }
+        None => failure,
     }
 }
 
 pub(super) fn refusal(resource: &Resource, name: &str, error: PatchError) -> Failure {
     match error {
+        // The API server names no object in these.
+        PatchError::Rejected(rejection @ Rejection::Invalid(_)) => {
+            Failure::rejected(&Named::new("", ""), "", rejection)
+        }
         PatchError::Rejected(rejection) => Failure::rejected(&resource.named_kind, name, rejection),
         PatchError::Unprocessable(message) => {
             let mut failure = Failure::bad_request(message);
@@ -214,6 +242,6 @@ fn apply_refusal(resource: &Resource, name: &str, error: ApplyError) -> Failure 
 
 fn internal(message: String) -> Failure {
     let mut failure = Failure::bad_request(message);
-    (failure.code, failure.reason) = (500, "InternalError");
+    (failure.code, failure.reason) = (500, "");
     failure
 }

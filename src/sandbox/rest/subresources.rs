@@ -22,6 +22,9 @@ use super::{Call, patching, success};
 impl Store {
     pub(super) fn about_subresource(&mut self, call: &Call<'_>) -> Result<Response, Failure> {
         let method = call.request.method;
+        if method == Method::Post {
+            self.check_namespace(&call.resource, &call.namespace, &json!({"metadata": {"name": call.name}}))?;
+        }
         match (call.subresource.as_str(), method) {
             ("scale", Method::Get) => {
                 let live = self.live(call)?;

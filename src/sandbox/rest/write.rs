@@ -12,6 +12,7 @@ use super::super::objects::Change;
 use super::super::request::Response;
 use super::super::rules;
 use super::super::store::Store;
+use super::patching::check_name;
 use super::{Call, Caller};
 
 /// What a write made.
@@ -41,23 +42,20 @@ impl Store {
     pub(super) fn post(&mut self, call: &Call<'_>) -> Result<Response, Failure> {
         let caller = call.caller()?;
         let object = call.body()?;
-        let written = self.create(&call.resource, &call.namespace, object, &caller)?;
+        let duplicates = call.duplicates(&caller)?;
+        let mut written = self.create(&call.resource, &call.namespace, object, &caller)?;
+        written.warnings.splice(0..0, duplicates);
         Ok(call.written(written))
     }
 
     pub(super) fn put(&mut self, call: &Call<'_>) -> Result<Response, Failure> {
         let caller = call.caller()?;
         let object = call.body()?;
-        if !object.name().is_empty() && object.name() != call.name {
-            let message = format!(
-                "the name of the object ({}) does not match the name on the URL ({})",
-                object.name(),
-                call.name
-            );
-            return Err(Failure::bad_request(message));
-        }
-        let written =
+        check_name(&object, &call.name)?;
+        let duplicates = call.duplicates(&caller)?;
+        let mut written =
             self.update(&call.resource, &call.namespace, &call.name, &call.subresource, object, &caller)?;
+        written.warnings.splice(0..0, duplicates);
         Ok(call.written(written))
     }
 
@@ -91,7 +89,9 @@ impl Store {
         self.check_namespace(resource, namespace, &object)?;
         if !matches!(object.text("/metadata/resourceVersion"), "" | "0") {
             let message = "resourceVersion should not be set on objects to be created";
-            return Err(Failure::bad_request(message));
+            let mut failure = Failure::bad_request(message);
+            (failure.code, failure.reason) = (500, "");
+            return Err(failure);
         }
         self.name(resource, &mut object)?;
         for field in ["resourceVersion", "selfLink", "deletionTimestamp", "deletionGracePeriodSeconds"] {
@@ -161,10 +161,10 @@ impl Store {
         caller: &Caller,
         tracking: Tracking,
     ) -> Result<Written, Failure> {
-        self.check_versions(resource, live, &object)?;
-        self.restore(resource, live, &mut object, subresource);
+        Self::check_versions(resource, live, &object)?;
+        Self::restore(resource, live, &mut object, subresource);
         let warnings = rules::prepare_update(self, resource, live, &mut object, subresource, caller)?;
-        if rules::bumps_generation(resource, live, &object) {
+        if subresource != "status" && rules::bumps_generation(resource, live, &object) {
             let generation = live.number("/metadata/generation").unwrap_or_default();
             object.put("/metadata/generation", json!(generation + 1));
         }
@@ -188,8 +188,7 @@ impl Store {
             );
         }
         let written = |object| Written { object, created: false, warnings };
-        let unchanged = equal_but_for_bookkeeping(live, &object)
-            && (tracking == Tracking::Update || owners_equal(live, &object));
+        let unchanged = equal_but_for_bookkeeping(live, &object) && owners_equal(live, &object);
         if unchanged {
             return Ok(written(live.clone()));
         }
@@ -219,7 +218,7 @@ impl Store {
         Ok(written.object)
     }
 
-    fn check_versions(&self, resource: &Resource, live: &Value, object: &Value) -> Result<(), Failure> {
+    fn check_versions(resource: &Resource, live: &Value, object: &Value) -> Result<(), Failure> {
         let version = object.text("/metadata/resourceVersion");
         let (uid, live_uid) = (object.uid(), live.uid());
         if !uid.is_empty() && uid != live_uid {
@@ -240,7 +239,7 @@ impl Store {
     }
 
     /// Puts back what a write of this part may not change.
-    fn restore(&self, resource: &Resource, live: &Value, object: &mut Value, subresource: &str) {
+    fn restore(resource: &Resource, live: &Value, object: &mut Value, subresource: &str) {
         if subresource == "status" {
             let status = object.get("status").cloned();
             let (fields, annotations, version) = (
@@ -252,7 +251,8 @@ impl Store {
             put_or_take(object, "/status", status);
             put_or_take(object, "/metadata/managedFields", fields);
             put_or_take(object, "/metadata/resourceVersion", version);
-            if matches!(resource.collection.as_str(), "nodes" | "pods" | "namespaces") {
+            // Controllers say some things of a built-in kind's object in annotations, and write them so.
+            if !resource.custom {
                 put_or_take(object, "/metadata/annotations", annotations);
             }
         } else if resource.has_status() {
@@ -291,7 +291,12 @@ impl Store {
     }
 
     /// Objects are created in namespaces that are there and not on their way out.
-    fn check_namespace(&self, resource: &Resource, namespace: &str, object: &Value) -> Result<(), Failure> {
+    pub(super) fn check_namespace(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+        object: &Value,
+    ) -> Result<(), Failure> {
         if namespace.is_empty() {
             return Ok(());
         }
@@ -301,8 +306,9 @@ impl Store {
         if found.text("/status/phase") != "Terminating" {
             return Ok(());
         }
-        let why =
-            format!("unable to create new content in namespace {namespace} because it is being terminated");
+        let why = format!(
+            "unable to create new content in namespace {namespace} because it is being terminated"
+        );
         let terminating = format!("namespace {namespace} is being terminated");
         Err(Failure::forbidden(&resource.named, object.name(), &why).with_cause(
             "NamespaceTerminating",

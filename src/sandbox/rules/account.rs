@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::super::object::Fields;
 use super::super::rest::Caller;
 use super::super::store::Store;
 
@@ -22,6 +23,9 @@ pub(in super::super) fn furnish(store: &mut Store, namespace: &str, now: Timesta
 }
 
 fn ensure(store: &mut Store, collection: &str, namespace: &str, object: Value, caller: &Caller) {
+    if store.get(collection, namespace, object.name()).is_some() {
+        return;
+    }
     let Some(resource) = store.catalog().of_collection(collection).cloned() else { return };
     // What is there already is as good.
     drop(store.create(&resource, namespace, object, caller));

@@ -19,6 +19,12 @@ pub(super) fn prepare_job(object: &mut Value) {
     for (label, value) in labels {
         object.put(&format!("/spec/template/metadata/labels/{}", label.replace('/', "~1")), json!(value));
     }
+    // A job without labels is given its template's.
+    if object.map("/metadata/labels").is_none_or(serde_json::Map::is_empty)
+        && let Some(labels) = object.pointer("/spec/template/metadata/labels").cloned()
+    {
+        object.put("/metadata/labels", labels);
+    }
     object.put("/spec/selector", json!({"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}));
 }
 

@@ -166,16 +166,13 @@ impl Decoder {
             (Shape::Quantity, _) => Err(quantity::MALFORMED.to_owned()),
             (Shape::IntegerOrText, Value::String(_)) => Ok(()),
             (Shape::IntegerOrText, Value::Number(number)) => {
-                let fits = number.as_i64().is_some_and(|number| i32::try_from(number).is_ok());
-                let wrong = || format!("json: cannot unmarshal number {number} into Go value of type int32");
-                if fits { Ok(()) } else { Err(wrong()) }
+                if number.as_i64().is_some_and(|number| i32::try_from(number).is_ok()) {
+                    return Ok(());
+                }
+                Err(self.wrong(&format!("number {number}"), place, "int32"))
             }
-            (Shape::IntegerOrText, other) => {
-                Err(format!("json: cannot unmarshal {} into Go value of type int32", kind(other)))
-            }
-            (Shape::Time | Shape::MicroTime, other) => {
-                Err(format!("json: cannot unmarshal {} into Go value of type string", kind(other)))
-            }
+            (Shape::IntegerOrText, other) => Err(self.wrong(kind(other), place, "int32")),
+            (Shape::Time | Shape::MicroTime, other) => Err(self.wrong(kind(other), place, "string")),
             (_, other) => Err(self.mismatch(other, place)),
         }
     }
@@ -253,7 +250,8 @@ fn is_left_out(field: &Field, value: &Value) -> bool {
         Value::Bool(value) => !value,
         Value::Number(number) => number.as_f64() == Some(0.0),
         Value::String(text) => text.is_empty(),
-        Value::Array(items) => items.is_empty(),
+        // An empty list of managers asks for them to be forgotten.
+        Value::Array(items) => items.is_empty() && field.name.as_ref() != "managedFields",
         Value::Object(map) => map.is_empty() && !matches!(field.shape, Shape::Structure { .. }),
     }
 }
@@ -283,9 +281,7 @@ fn decode_base64(text: &str) -> Result<(), usize> {
     let text: String = text.chars().filter(|char| !matches!(char, '\n' | '\r')).collect();
     match base64::engine::general_purpose::STANDARD.decode(text.as_bytes()) {
         Ok(_) => Ok(()),
-        Err(DecodeError::InvalidByte(place, _) | DecodeError::InvalidLastSymbol { offset: place, .. }) => {
-            Err(place)
-        }
+        Err(DecodeError::InvalidByte(place, _) | DecodeError::InvalidLastSymbol { offset: place, .. }) => Err(place),
         Err(DecodeError::InvalidLength(_) | DecodeError::InvalidPadding) => Err(text.len() / 4 * 4),
     }
 }
@@ -295,9 +291,15 @@ fn time(text: &str, micro: bool) -> Result<String, String> {
         return Ok(String::new());
     }
     let layout = if micro { "2006-01-02T15:04:05.000000Z07:00" } else { "2006-01-02T15:04:05Z07:00" };
-    let parsed: Timestamp = text
-        .parse()
-        .map_err(|_| format!("parsing time {text:?} as {layout:?}: cannot parse {text:?} as \"2006\""))?;
+    if micro {
+        let fraction = text.split_once('.').map_or("", |(_, rest)| rest.trim_end_matches(['Z', 'z']));
+        if fraction.len() < 6 && text.len() >= 20 {
+            let rest = text.get(19..).unwrap_or("");
+            return Err(format!("parsing time {text:?} as {layout:?}: cannot parse {rest:?} as \".000000\""));
+        }
+    }
+    let parsed: Timestamp =
+        text.parse().map_err(|_| format!("parsing time {text:?} as {layout:?}: cannot parse {text:?} as \"2006\""))?;
     let format = if micro { "%Y-%m-%dT%H:%M:%S.%6fZ" } else { "%Y-%m-%dT%H:%M:%SZ" };
     Ok(parsed.strftime(format).to_string())
 }

@@ -259,7 +259,11 @@ fn role_binding(object: &Value, created: &Value) -> Vec<Value> {
 
 fn definition(object: &Value) -> Vec<Value> {
     let texts = |values: Vec<&str>| json!(values.join(","));
-    let versions = object.items("/spec/versions").iter().map(|version| version.text("/name")).collect();
+    let version = |version: &Value| {
+        let mark = if version.holds("/storage") { "(storage)" } else { "" };
+        format!("{}{mark}", version.text("/name"))
+    };
+    let versions: Vec<String> = object.items("/spec/versions").iter().map(version).collect();
     let short = object.items("/spec/names/shortNames").iter().filter_map(Value::as_str).collect();
     let established = object
         .items("/status/conditions")
@@ -268,7 +272,7 @@ fn definition(object: &Value) -> Vec<Value> {
     vec![
         json!(object.name()),
         json!(object.text("/spec/scope")),
-        texts(versions),
+        json!(versions.join(",")),
         json!(object.text("/metadata/creationTimestamp")),
         json!(object.text("/spec/group")),
         json!(object.text("/spec/names/kind")),

@@ -200,7 +200,7 @@ fn webhook(map: &mut Map<String, Value>) {
 pub(super) fn discovery(structure: &str) -> Option<Filler> {
     match structure {
         "EndpointPort" => Some(|map| {
-            if !map.contains_key("name") {
+            if map.get("name").is_none_or(Value::is_null) {
                 map.insert("name".to_owned(), json!(""));
             }
             set(map, "protocol", "TCP");

@@ -16,7 +16,7 @@ pub(super) fn filler(structure: &str) -> Option<Filler> {
             set(map, "scheme", "HTTP");
         },
         "GRPCAction" => |map| {
-            if !map.contains_key("service") {
+            if map.get("service").is_none_or(Value::is_null) {
                 map.insert("service".to_owned(), json!(""));
             }
         },
@@ -28,7 +28,7 @@ pub(super) fn filler(structure: &str) -> Option<Filler> {
         | "ProjectedVolumeSource" => |map| set(map, "defaultMode", 420),
         "ServiceAccountTokenProjection" => |map| set(map, "expirationSeconds", 3600),
         "HostPathVolumeSource" => |map| {
-            if !map.contains_key("type") {
+            if map.get("type").is_none_or(Value::is_null) {
                 map.insert("type".to_owned(), json!(""));
             }
         },
