@@ -12,6 +12,7 @@ use rayon::prelude::*;
 #[path = "../tests/it/simulation.rs"]
 mod simulation;
 
+use moorline::telemetry::{BoxMakeWriter, LogFormat, init};
 use simulation::play::{play, shrink};
 use simulation::script::{Step, of_seed};
 
@@ -27,7 +28,7 @@ struct Arguments {
     /// The seed of the cluster's identities for --replay
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Print every seed as it begins
+    /// Print every seed's script as it begins
     #[arg(long)]
     verbose: bool,
 }
@@ -41,6 +42,9 @@ fn main() -> ExitCode {
 }
 
 fn replay(file: &std::path::Path, seed: u64) -> ExitCode {
+    let filter = std::env::var("MOORLINE_LOG").unwrap_or_else(|_| "moorline=info".to_owned());
+    let writer = BoxMakeWriter::new(std::io::stderr);
+    init(LogFormat::Text, &filter, false, writer).unwrap_or_else(|error| panic!("{error}"));
     let text = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     let script: Vec<Step> = lines.map(|line| line.parse().unwrap_or_else(|why| panic!("{why}"))).collect();
@@ -62,10 +66,11 @@ fn run(arguments: &Arguments) -> ExitCode {
     let to: u64 = to.parse().unwrap_or(from + 1);
     let (started, done, failed) = (Instant::now(), AtomicU64::new(0), AtomicU64::new(0));
     (from..to).into_par_iter().for_each(|seed| {
-        if arguments.verbose {
-            eprintln!("seed {seed}");
-        }
         let script = of_seed(seed);
+        if arguments.verbose {
+            let lines: Vec<String> = script.iter().map(Step::to_string).collect();
+            eprintln!("seed {seed}\n  {}", lines.join("\n  "));
+        }
         if let Err(why) = play(&script, seed) {
             failed.fetch_add(1, Ordering::SeqCst);
             let (script, why) = shrink(&script, seed, why);

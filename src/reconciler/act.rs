@@ -2,6 +2,7 @@
 //! in the plan; what the API server answers goes into the progress, for the next plan to judge.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{FutureExt as _, StreamExt as _};
@@ -68,6 +69,8 @@ pub struct Execution<'a> {
     pub writes: usize,
     /// Objects that were brought back.
     pub heals: Vec<ResourceId>,
+    /// Whether another daemon of this instance was found at work: the inventory is to be read again.
+    pub rivalled: bool,
     /// The time.
     pub now: Timestamp,
 }
@@ -166,15 +169,21 @@ impl Execution<'_> {
             return Err(Stop::Waiting);
         };
         let (namespace, instance) = (self.namespace, self.instance);
-        let place = SetPlace { namespace, instance, stored: &stored };
+        let known = self.intent.clone();
+        let place = SetPlace { namespace, instance, stored: &stored, known: known.as_ref() };
         self.writes += 1;
         let mut answer = inventory::write_set(self.cluster, &place, &packed).await;
         if let Err(ClusterError::Missing { .. }) = answer {
             self.restore_home().await?;
             answer = inventory::write_set(self.cluster, &place, &packed).await;
         }
-        if let Err(error) = answer {
-            return Err(self.fail(None, &error));
+        match answer {
+            Ok(()) => {}
+            Err(ClusterError::Changed { .. }) => {
+                self.rivalled = true;
+                return Err(Stop::Failed);
+            }
+            Err(error) => return Err(self.fail(None, &error)),
         }
         self.progress.begin(stored.digest, stored.rollout, self.now);
         self.sets.push(packed);
@@ -229,8 +238,9 @@ impl Execution<'_> {
                 continue;
             };
             let sent = with_replicas(&manifest.object, object.replicas);
+            let last = self.last_applied(&object.id, before, &manifest.object);
             let call = async move {
-                let answer = apply_one(cluster, object, &sent, before).await;
+                let answer = apply_one(cluster, object, &sent, &last).await;
                 (object, manifest, answer)
             };
             calls.push(call.boxed());
@@ -251,6 +261,21 @@ impl Execution<'_> {
             }
             Some((id, error)) => Err(self.fail(Some(id), &error)),
         }
+    }
+
+    /// What we applied of an object before: as deployed, and as wanted if this rollout applied it already, in this
+    /// process or in one before it.
+    fn last_applied(
+        &self,
+        id: &ResourceId,
+        deployed: Option<&RenderedSet>,
+        wanted: &Arc<Value>,
+    ) -> Vec<Arc<Value>> {
+        let deployed = deployed.and_then(|set| set.get(id)).map(|manifest| manifest.object.clone());
+        let running = self.progress.rollout.as_ref();
+        let here = running.is_some_and(|rollout| rollout.applied.contains_key(id));
+        let before = deployed.is_none() && self.live.get(id).is_some_and(|live| live.projection.is_some());
+        deployed.into_iter().chain((here || before).then(|| wanted.clone())).collect()
     }
 
     fn deployed_set(&mut self, objects: &[ApplyObject]) -> Result<Option<RenderedSet>, Stop> {
@@ -557,7 +582,7 @@ impl Execution<'_> {
             }
             Err(ClusterError::Changed { .. }) => {
                 // Another process, or our own write whose answer was lost: read it again before deciding anew.
-                self.reread_head(application).await;
+                self.rivalled = true;
                 Err(Stop::Failed)
             }
             Err(error) => Err(self.fail(None, &error)),
@@ -570,17 +595,6 @@ impl Execution<'_> {
         match restore_home(self.cluster, self.namespace, self.instance, key).await {
             Ok(()) => Ok(()),
             Err(error) => Err(self.fail(None, &error)),
-        }
-    }
-
-    async fn reread_head(&mut self, application: &ApplicationId) {
-        let read = inventory::read_heads(self.cluster, self.namespace, self.instance).await;
-        if let Ok(mut inventory) = read {
-            self.head = inventory.heads.remove(application);
-            let rollout = self.head.as_ref().map_or(0, |stored| stored.head.rollout);
-            if self.intent.as_ref().is_some_and(|intent| intent.rollout <= rollout) {
-                self.intent = None;
-            }
         }
     }
 
@@ -639,7 +653,7 @@ async fn apply_one(
     cluster: &dyn ClusterWrite,
     object: &ApplyObject,
     manifest: &Value,
-    deployed: Option<&RenderedSet>,
+    last: &[Arc<Value>],
 ) -> Result<Applied, ClusterError> {
     if object.adopt {
         adopt(cluster, &object.id, manifest).await?;
@@ -647,10 +661,8 @@ async fn apply_one(
     let options = ApplyOptions { force: object.force, dry_run: false };
     match cluster.apply(manifest, options).await {
         Err(ClusterError::Conflict { owners, message }) => {
-            let ours = deployed.and_then(|set| set.get(&object.id));
-            let all_ours =
-                ours.is_some_and(|before| owners.iter().all(|owner| names_field(&before.object, owner)));
-            if !all_ours {
+            let ours = |owner: &FieldOwner| last.iter().any(|object| names_field(object, owner));
+            if !owners.iter().all(ours) {
                 return Err(ClusterError::Conflict { owners, message });
             }
             // Somebody took fields that we had applied: take them back, but only from the object as it is now.
@@ -718,7 +730,8 @@ fn names_field(manifest: &Value, owner: &FieldOwner) -> bool {
 /// Which field was changed, by whom, to which value: tells edits from a contest.
 fn signature(manifest: &Value, live: &Value, index: &LiveIndex) -> Option<(String, String, KeyedHash)> {
     let field = diff::changed_fields(manifest, live).into_iter().next()?;
-    let owner = diff::owner_of(live, &field)?;
+    // A field that nobody else has was changed by our own hand: by another daemon of this instance.
+    let manager = diff::owner_of(live, &field).map_or_else(|| diff::FIELD_MANAGER.to_owned(), |owner| owner.manager);
     let value = live.pointer(&field).cloned().unwrap_or(Value::Null);
-    Some((owner.manager, field, index.key().of_value(&value)))
+    Some((manager, field, index.key().of_value(&value)))
 }

@@ -25,6 +25,8 @@ pub const ROLE_LABEL: &str = "moorline.dev/role";
 const SET_TYPE: &str = "moorline.dev/set";
 /// The most bytes of a set in one Secret, before base64 (RULES §3: under 900 KiB).
 const PART_BYTES: usize = 640 << 10;
+/// The most parts of a set that are read.
+const PARTS: usize = 100;
 /// The most bytes that a set may unpack to.
 const SET_LIMIT: u64 = 256 << 20;
 
@@ -224,6 +226,8 @@ pub struct SetPlace<'a> {
     pub instance: &'a InstanceName,
     /// The application, slot, rollout, digest and objects.
     pub stored: &'a StoredSet,
+    /// A rollout that did not end, whose set may be replaced.
+    pub known: Option<&'a StoredSet>,
 }
 
 /// Writes a set into its slot, part by part. What stood there before is replaced; parts left over are ignored
@@ -235,7 +239,7 @@ pub async fn write_set(
 ) -> Result<(), ClusterError> {
     for object in encode_set(place, packed) {
         match cluster.put(&object).await {
-            Err(ClusterError::Changed { .. }) => replace(cluster, object).await?,
+            Err(ClusterError::Changed { .. }) => replace(cluster, object, place).await?,
             other => {
                 other?;
             }
@@ -244,16 +248,70 @@ pub async fn write_set(
     Ok(())
 }
 
-/// Replaces an object that is there already, whatever its version: the slot belongs to us.
-async fn replace(cluster: &dyn ClusterWrite, mut object: Value) -> Result<(), ClusterError> {
+/// Replaces what an older rollout left in the slot, or the unfinished one that we know of. Anything else of this
+/// number or a newer one is another daemon's, unless it is the same set: then our own answer was lost.
+async fn replace(
+    cluster: &dyn ClusterWrite,
+    mut object: Value,
+    place: &SetPlace<'_>,
+) -> Result<(), ClusterError> {
+    let stored = place.stored;
     let Some(id) = ResourceId::of(&object) else {
         return Ok(());
     };
     let there = cluster.get(&id, None).await?;
+    if let Some(part) = there.as_ref().and_then(decode_part).filter(|part| part.rollout >= stored.rollout) {
+        if part.digest == stored.digest && part.rollout == stored.rollout {
+            return Ok(());
+        }
+        let known = |known: &StoredSet| known.rollout == part.rollout && known.digest == part.digest;
+        if !place.known.is_some_and(known) {
+            let message = format!("{id} holds rollout {} of another daemon", part.rollout);
+            return Err(ClusterError::Changed { message });
+        }
+    }
     if let Some(version) = there.as_ref().and_then(|there| there.pointer("/metadata/resourceVersion")) {
         object["metadata"]["resourceVersion"] = version.clone();
     }
     cluster.put(&object).await.map(drop)
+}
+
+/// What the cluster keeps for one application.
+#[derive(Clone, Debug, Default)]
+pub struct Kept {
+    /// The head.
+    pub head: Option<StoredHead>,
+    /// Sets, complete ones alone.
+    pub sets: Vec<(StoredSet, PackedSet)>,
+}
+
+/// Reads the head and the sets of one application by their names: a list would go through everybody's.
+pub async fn read_one(
+    cluster: &dyn ClusterRead,
+    namespace: &NamespaceName,
+    instance: &InstanceName,
+    application: &ApplicationId,
+) -> Result<Kept, InventoryError> {
+    let id = |kind: GroupKind, name: String| ResourceId {
+        kind,
+        namespace: Some(namespace.as_str().into()),
+        name: name.into(),
+    };
+    let head = id(config_map(), head_name(instance, application));
+    let part = |slot: Slot, number: usize| id(secret(), set_name(instance, application, slot, number));
+    let (first, second) = (part(Slot::A, 1), part(Slot::B, 1));
+    let (head, a, b) =
+        tokio::try_join!(cluster.get(&head, None), cluster.get(&first, None), cluster.get(&second, None))?;
+    let mut secrets = Vec::new();
+    for (slot, first) in [(Slot::A, a), (Slot::B, b)] {
+        let Some(first) = first else { continue };
+        let count = decode_part(&first).map_or(1, |part| part.count).min(PARTS);
+        secrets.push(first);
+        for number in 2..=count {
+            secrets.extend(cluster.get(&part(slot, number), None).await?);
+        }
+    }
+    Ok(Kept { head: head.as_ref().map(decode_head).transpose()?, sets: decode_sets(&secrets) })
 }
 
 fn encode_set(place: &SetPlace<'_>, packed: &PackedSet) -> Vec<Value> {
@@ -438,7 +496,7 @@ mod tests {
         let (namespace, instance) = ("moorline".parse().unwrap(), "shop".parse().unwrap());
         let stored = stored(set);
         encode_set(
-            &SetPlace { namespace: &namespace, instance: &instance, stored: &stored },
+            &SetPlace { namespace: &namespace, instance: &instance, stored: &stored, known: None },
             &PackedSet::pack(set),
         )
     }

@@ -114,6 +114,8 @@ struct Application {
     moving: bool,
     said: Option<String>,
     wake: Option<Timestamp>,
+    /// When another daemon of this instance was found at work, until Git was read again.
+    rivalled: Option<Timestamp>,
 }
 
 /// Runs until `shutdown`, or until nothing moves.

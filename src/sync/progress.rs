@@ -99,6 +99,8 @@ pub struct Progress {
     /// No try before this.
     pub retry_at: Option<Timestamp>,
     heals: BTreeMap<ResourceId, Heals>,
+    /// Another daemon's rollout, and since when it is left alone.
+    rival: Option<(u64, Digest, Timestamp)>,
 }
 
 impl Progress {
@@ -121,6 +123,17 @@ impl Progress {
         self.rollout = None;
         self.healed.clear();
         self.clear_failure();
+    }
+
+    /// Notes that another daemon's rollout is left alone; gives since when it is.
+    pub fn stand_back(&mut self, rollout: u64, digest: Digest, now: Timestamp) -> Timestamp {
+        match self.rival {
+            Some((number, set, since)) if number == rollout && set == digest => since,
+            _ => {
+                self.rival = Some((rollout, digest, now));
+                now
+            }
+        }
     }
 
     /// Notes a failure and when to try again. Waiting for the API does not use up the rollout's time.

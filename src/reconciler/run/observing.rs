@@ -45,10 +45,18 @@ impl Reconciler {
             })
             .collect();
         let views = |context: Option<&str>| clusters.get(&context.map(str::to_owned)).cloned();
+        let read = failure.is_none();
         self.reading = self.observer.read(failure, &deployed, &views).await;
         self.read_commands().await;
         self.read_recorded().await;
         self.rebuild_heads().await;
+        if read {
+            for (id, application) in &mut self.applications {
+                if application.rivalled.take().is_some() {
+                    self.dirty.insert(id.clone());
+                }
+            }
+        }
         self.retarget();
         self.watch_local_repositories();
         self.next_poll = self.next_poll_time();
@@ -367,6 +375,7 @@ impl Reconciler {
                     moving: true,
                     said: None,
                     wake: None,
+                    rivalled: None,
                 };
                 self.applications.insert(id.clone(), application);
             }

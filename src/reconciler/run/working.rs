@@ -9,11 +9,12 @@ use crate::model::name::ApplicationId;
 use crate::model::resource::GroupKind;
 use crate::model::status::ApplicationStatus;
 use crate::reconciler::onlooker::{self, Sight};
-use crate::reconciler::tick::{Tick, TickResult};
+use crate::reconciler::tick::{Tick, TickResult, behind};
 use crate::reconciler::view::View;
 use crate::sync::{SyncPlan, Wanted};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 impl Reconciler {
     pub(super) fn dispatch(&mut self) {
@@ -53,9 +54,13 @@ impl Reconciler {
         let elsewhere =
             claims.map(|claims| claims.elsewhere(id, named.chain(wanted_ids))).unwrap_or_default();
         let commands = state.commands.get(&id.environment);
+        let (wanted, packed) = match application.rivalled {
+            Some(at) => (Arc::new(Wanted::Held(vec![behind(at)])), None),
+            None => (wanted.clone(), application.target.packed.clone()),
+        };
         let deployed =
             head.as_ref().and_then(|head| head.head.deployed.as_ref()).map(|version| version.digest);
-        let namespace_known = match &**wanted {
+        let namespace_known = match &*wanted {
             Wanted::Version(wanted) => state.namespaces.contains(&wanted.namespace),
             _ => false,
         };
@@ -69,8 +74,8 @@ impl Reconciler {
             identity: state.identity.uid.clone(),
             instance,
             options: self.options.clone(),
-            wanted: wanted.clone(),
-            packed: application.target.packed.clone(),
+            wanted,
+            packed,
             deployed: deployed.and_then(|digest| state.set(id, &digest).cloned()),
             head,
             intent,
@@ -85,6 +90,8 @@ impl Reconciler {
             heals: Vec::new(),
             sight: state.sight,
             looked_up: self.observer.looked_up(id),
+            rivalled: false,
+            behind: false,
         })
     }
 
@@ -121,6 +128,9 @@ impl Reconciler {
         self.busy.remove(&id);
         self.writes += result.writes;
         self.count(&id, &result);
+        if result.behind {
+            self.ask_git(&id);
+        }
         self.keep_result(&id, &result);
         let recorder = self.recorder.as_ref();
         for record in &result.records {
@@ -132,6 +142,16 @@ impl Reconciler {
             }
         }
         self.judge(&id, result);
+    }
+
+    /// Another daemon was at work: Git is asked at once, and nothing begun for the application before.
+    fn ask_git(&mut self, id: &ApplicationId) {
+        let now = self.world.clock.now();
+        if let Some(application) = self.applications.get_mut(id) {
+            application.rivalled = Some(now);
+        }
+        let soon = now.checked_add(std::time::Duration::from_secs(1)).unwrap_or(now);
+        self.next_poll = self.next_poll.min(soon);
     }
 
     pub(super) fn count(&self, id: &ApplicationId, result: &TickResult) {

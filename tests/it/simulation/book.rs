@@ -25,8 +25,8 @@ pub struct Book {
     pub violations: Vec<String>,
     /// Annotations that somebody set, by object, with the uid of the object at that time.
     pub notes: BTreeMap<String, String>,
-    /// How many writes the daemons made.
-    pub writes: usize,
+    /// The writes that the daemons made.
+    pub writes: Vec<String>,
 }
 
 /// One write of a daemon that was carried out.
@@ -57,7 +57,7 @@ impl Book {
 
     /// Judges one write.
     pub fn judge(&mut self, write: &Write<'_>) {
-        self.writes += 1;
+        self.writes.push(format!("{} {}", write.method, write.path));
         let object = write.after.or(write.before);
         let name = object.and_then(|object| object.pointer("/metadata/name")).and_then(Value::as_str).unwrap_or("");
         if name.starts_with("foreign") {

@@ -12,6 +12,9 @@ use serde_json::Value;
 
 use super::book::{Book, Write, application_of};
 
+/// More calls than any schedule needs: daemons fight without end.
+const CALLS: u64 = 6_000;
+
 /// A lock that outlives a panic of a test.
 pub fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -52,6 +55,11 @@ async fn converse(
     let moment = mishaps.moment();
     tokio::task::yield_now().await;
     if moment == Moment::Before {
+        mishaps.stop().await;
+    }
+    if mishaps.calls() > CALLS {
+        let last: Vec<String> = locked(&book).writes.iter().rev().take(6).cloned().collect();
+        locked(&book).violations.push(format!("it runs away: {CALLS} calls, the last writes {}", last.join(", ")));
         mishaps.stop().await;
     }
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
