@@ -30,7 +30,7 @@ impl LabelSelector {
                 continue;
             }
             requirements.push(requirement(part.trim()).ok_or_else(|| {
-                Failure::bad_request(format!("unable to parse requirement: found '{}'", part.trim()))
+                Failure::bad_request(format!("unable to parse requirement: {}", complaint(part.trim())))
             })?);
         }
         Ok(LabelSelector { requirements })
@@ -115,6 +115,18 @@ impl LabelSelector {
     }
 }
 
+/// Why a requirement cannot be read.
+fn complaint(part: &str) -> String {
+    let operator = part.split_whitespace().nth(1);
+    if matches!(operator, Some("in" | "notin")) && !part.contains('(') {
+        return "found '' expected: '('".to_owned();
+    }
+    if part.contains("===") {
+        return "found '=', expected: identifier".to_owned();
+    }
+    format!("found '{part}'")
+}
+
 /// Splits at commas outside parentheses.
 fn split(text: &str) -> Vec<&str> {
     let (mut parts, mut depth, mut start) = (Vec::new(), 0_usize, 0);
@@ -153,6 +165,9 @@ fn requirement(part: &str) -> Option<Requirement> {
     }
     if let Some((name, value)) = part.split_once('=') {
         let value = value.strip_prefix('=').unwrap_or(value).trim();
+        if value.starts_with('=') {
+            return None;
+        }
         return Some(Requirement::In(key(name)?, vec![value.to_owned()]));
     }
     if let Some((name, value)) = part.split_once('>') {
