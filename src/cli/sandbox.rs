@@ -6,12 +6,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use jiff::Timestamp;
 use tokio::net::TcpListener;
 
 use super::output::{Failure, print};
 use super::run::stop_signal;
 use super::session::runtime;
+use crate::adapters::clock::{Clock as _, SystemClock};
 use crate::desired::parse_duration;
 use crate::model::error::chain;
 use crate::sandbox::cluster::Cluster;
@@ -41,7 +41,7 @@ pub(super) struct SandboxArguments {
 
 pub(super) fn run(arguments: &SandboxArguments) -> Result<ExitCode, Failure> {
     let start = delay(&arguments.start_delay)?;
-    let mut cluster = Cluster::new(arguments.seed, Pace { start }, Timestamp::now());
+    let mut cluster = Cluster::new(arguments.seed, Pace { start }, SystemClock.now());
     for fault in &arguments.fault {
         cluster.store.faults.add(fault.clone());
     }

@@ -26,7 +26,7 @@ pub struct Resource {
     /// `apps/v1`.
     pub api_version: String,
     /// The columns that its definition names.
-    pub columns: Vec<CustomColumn>,
+    pub(super) columns: Vec<CustomColumn>,
     has_status: bool,
 }
 
@@ -73,9 +73,9 @@ impl Resource {
 /// All resources, by group, version and plural.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
-    by_path: BTreeMap<(String, String, String), Arc<Resource>>,
-    by_collection: BTreeMap<String, Arc<Resource>>,
-    by_kind: BTreeMap<(String, String), Arc<Resource>>,
+    paths: BTreeMap<(String, String, String), Arc<Resource>>,
+    kept: BTreeMap<String, Arc<Resource>>,
+    kinds: BTreeMap<(String, String), Arc<Resource>>,
 }
 
 impl Catalog {
@@ -97,13 +97,13 @@ impl Catalog {
                 columns.remove(&key).unwrap_or_default(),
             ));
             let path = (kind.group.clone(), kind.version.clone(), kind.plural.clone());
-            catalog.by_path.insert(path, resource.clone());
-            catalog.by_kind.entry((kind.group.clone(), kind.kind.clone())).or_insert_with(|| resource.clone());
+            catalog.paths.insert(path, resource.clone());
+            catalog.kinds.entry((kind.group.clone(), kind.kind.clone())).or_insert_with(|| resource.clone());
             // Of several versions the first is the preferred one, and a group's own resource before another's.
             let own = resource.named.to_string() == resource.collection;
-            let known = catalog.by_collection.get(&resource.collection);
+            let known = catalog.kept.get(&resource.collection);
             if known.is_none_or(|known| own && known.named != resource.named) {
-                catalog.by_collection.insert(resource.collection.clone(), resource);
+                catalog.kept.insert(resource.collection.clone(), resource);
             }
         }
         catalog
@@ -111,32 +111,32 @@ impl Catalog {
 
     /// A resource by its path.
     pub fn find(&self, group: &str, version: &str, plural: &str) -> Option<&Arc<Resource>> {
-        self.by_path.get(&(group.to_owned(), version.to_owned(), plural.to_owned()))
+        self.paths.get(&(group.to_owned(), version.to_owned(), plural.to_owned()))
     }
 
     /// The preferred version of the resource whose objects are kept there.
     pub fn of_collection(&self, collection: &str) -> Option<&Arc<Resource>> {
-        self.by_collection.get(collection)
+        self.kept.get(collection)
     }
 
     /// The preferred version of the resource of a kind.
     pub fn of_kind(&self, api_version: &str, kind: &str) -> Option<&Arc<Resource>> {
         let group = api_version.split_once('/').map_or("", |(group, _)| group);
-        self.by_kind.get(&(group.to_owned(), kind.to_owned()))
+        self.kinds.get(&(group.to_owned(), kind.to_owned()))
     }
 
     /// Whether a group is served in that version.
     pub fn serves(&self, group: &str, version: &str) -> bool {
-        self.by_path.keys().any(|(one, other, _)| one == group && other == version)
+        self.paths.keys().any(|(one, other, _)| one == group && other == version)
     }
 
     /// Every resource in every version.
     pub fn all(&self) -> impl Iterator<Item = &Arc<Resource>> {
-        self.by_path.values()
+        self.paths.values()
     }
 
     /// The preferred version of every resource with objects of its own.
     pub fn collections(&self) -> impl Iterator<Item = &Arc<Resource>> {
-        self.by_collection.values()
+        self.kept.values()
     }
 }

@@ -48,6 +48,11 @@ impl Served {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "the one place of the sandbox that reads the clock")]
+fn now() -> Timestamp {
+    Timestamp::now()
+}
+
 /// Serves a cluster on a socket, and lets its controllers work, until the future is dropped.
 pub async fn serve(served: Served, listener: TcpListener) {
     tokio::join!(accept(&served, &listener), control(&served));
@@ -82,7 +87,7 @@ async fn control(served: &Served) {
     let mut changed = served.changed.clone();
     loop {
         changed.mark_unchanged();
-        let now = Timestamp::now();
+        let now = now();
         let due = served.cluster().step(now);
         let wait = due.map_or(IDLE, |due| {
             Duration::try_from(due.duration_since(now)).unwrap_or_default().min(IDLE)
@@ -109,7 +114,7 @@ async fn answer(served: Served, request: http::Request<Incoming>) -> Result<Answ
     };
     let response = {
         let mut cluster = served.cluster();
-        cluster.handle(&request, Timestamp::now())
+        cluster.handle(&request, now())
     };
     if !response.fate.delay.is_zero() {
         tokio::time::sleep(response.fate.delay).await;

@@ -16,7 +16,7 @@ impl Ids {
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.state;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -26,12 +26,12 @@ impl Ids {
 
     /// A number below `limit`; 0 if that is 0.
     pub fn below(&mut self, limit: u64) -> u64 {
-        self.next().checked_rem(limit).unwrap_or_default()
+        self.draw().checked_rem(limit).unwrap_or_default()
     }
 
     /// A random UUID.
     pub fn uid(&mut self) -> String {
-        let (high, low) = (self.next(), self.next());
+        let (high, low) = (self.draw(), self.draw());
         format!(
             "{:08x}-{:04x}-4{:03x}-{:x}{:03x}-{:012x}",
             high >> 32,
@@ -45,7 +45,7 @@ impl Ids {
 
     /// The end of a generated name.
     pub fn suffix(&mut self, length: usize) -> String {
-        (0..length).map(|_| letter(self.next())).collect()
+        (0..length).map(|_| letter(self.draw())).collect()
     }
 }
 

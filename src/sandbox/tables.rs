@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 
 use super::catalog::Resource;
 use super::object::Fields;
-pub use custom::CustomColumn;
+pub(super) use custom::CustomColumn;
 
 /// A column.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Column {
+pub(super) struct Column {
     name: String,
     kind: String,
     format: String,
@@ -25,7 +25,7 @@ pub struct Column {
 
 impl Column {
     /// The column as a table defines it.
-    pub fn definition(&self) -> Value {
+    pub(super) fn definition(&self) -> Value {
         json!({"name": self.name, "type": self.kind, "format": self.format, "description": self.description,
             "priority": self.priority})
     }
@@ -45,7 +45,7 @@ impl Column {
 }
 
 /// The columns of a resource.
-pub fn columns(resource: &Resource) -> Vec<Column> {
+pub(super) fn columns(resource: &Resource) -> Vec<Column> {
     if resource.custom {
         return custom::columns(&resource.columns);
     }
@@ -55,7 +55,7 @@ pub fn columns(resource: &Resource) -> Vec<Column> {
 }
 
 /// The cells of an object's row.
-pub fn cells(resource: &Resource, columns: &[Column], object: &Value, now: Timestamp) -> Vec<Value> {
+pub(super) fn cells(resource: &Resource, columns: &[Column], object: &Value, now: Timestamp) -> Vec<Value> {
     if resource.custom {
         return custom::cells(&resource.columns, object, now);
     }
@@ -78,7 +78,7 @@ pub fn cells(resource: &Resource, columns: &[Column], object: &Value, now: Times
 }
 
 /// What a row says of its object beside the cells.
-pub fn conditions(resource: &Resource, object: &Value) -> Option<Value> {
+pub(super) fn conditions(resource: &Resource, object: &Value) -> Option<Value> {
     if resource.collection != "pods" {
         return None;
     }

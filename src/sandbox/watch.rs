@@ -95,7 +95,6 @@ pub struct Watch {
     told: u32,
     fault: Option<WatchFault>,
     ended: bool,
-    first: bool,
     /// When the client wants it to end.
     pub timeout_seconds: Option<u64>,
 }
@@ -113,7 +112,6 @@ impl Watch {
             told: 0,
             fault: None,
             ended: false,
-            first: true,
             timeout_seconds: None,
         }
     }
@@ -180,7 +178,7 @@ impl Watch {
         };
         self.position = entry.version;
         let text = (self.view == View::Plain && entry.change != Change::Deleted).then(|| entry.clone());
-        let object = self.object_to_tell(kind, &entry);
+        let object = Self::object_to_tell(kind, &entry);
         self.tell(kind, &object, text, now)
     }
 
@@ -197,7 +195,7 @@ impl Watch {
     }
 
     /// Who loses sight of an object is shown it as it last was, with the version of the change.
-    fn object_to_tell(&self, kind: &'static str, entry: &Entry) -> Arc<Value> {
+    fn object_to_tell(kind: &'static str, entry: &Entry) -> Arc<Value> {
         match (&entry.before, kind, entry.change) {
             (Some(before), "DELETED", Change::Modified) => {
                 let mut object = before.as_ref().clone();
@@ -217,9 +215,9 @@ impl Watch {
         shared: Option<Arc<Entry>>,
         now: Timestamp,
     ) -> Next {
+        let first = self.told == 0;
         self.told += 1;
         let resource = &self.scope.resource;
-        let first = std::mem::replace(&mut self.first, false);
         let event = if self.view == View::Plain && versions::is_written_as(object, resource) {
             let text = shared.filter(|entry| Arc::ptr_eq(&entry.object, object)).map(|entry| entry.text());
             WatchEvent { kind, object: object.clone(), text }

@@ -12,4 +12,5 @@ mod dashboard;
 mod git_sources;
 mod git_state;
 mod parts_work;
+mod sandbox;
 mod shop;

@@ -8,7 +8,7 @@ use super::super::store::{Place, Store};
 use super::Pace;
 use super::actions::{delete, later, time_of};
 
-const KEPT: Duration = Duration::from_secs(3600);
+const KEPT: Duration = Duration::from_hours(1);
 
 pub(super) fn reconcile(store: &mut Store, place: &Place, now: Timestamp, _pace: &Pace) -> Option<Timestamp> {
     let event = store.at(place)?;

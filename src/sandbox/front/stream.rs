@@ -8,7 +8,6 @@ use futures::StreamExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
-use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -16,9 +15,9 @@ use super::super::watch::{Next, Watch};
 use super::Served;
 
 /// How often bookmarks are written.
-const BOOKMARKS: Duration = Duration::from_secs(60);
+const BOOKMARKS: Duration = Duration::from_mins(1);
 /// How long a watch lasts that the client does not limit.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(45 * 60);
+const DEFAULT_TIMEOUT: Duration = Duration::from_mins(45);
 /// About how much is written at once.
 const CHUNK: usize = 64 * 1024;
 
@@ -74,7 +73,7 @@ impl State {
     /// What is there to be told now, and whether that was the last.
     fn collect(&mut self) -> (String, bool) {
         let cluster = self.served.cluster();
-        let now = Timestamp::now();
+        let now = super::now();
         let mut text = String::new();
         while text.len() < CHUNK {
             match self.watch.next(&cluster.store, now) {

@@ -128,7 +128,7 @@ impl Store {
         }
         let live = self.get(&resource.collection, &call.namespace, &call.name).cloned();
         if live.is_none() {
-            self.check_new_apply(call, &applied)?;
+            Self::check_new_apply(call, &applied)?;
         }
         let part = Some(call.subresource.as_str()).filter(|part| !part.is_empty());
         let shown = live.as_ref().map(|live| versions::read_as(live, resource));
@@ -157,7 +157,7 @@ impl Store {
         }
     }
 
-    fn check_new_apply(&self, call: &Call<'_>, applied: &Value) -> Result<(), Failure> {
+    fn check_new_apply(call: &Call<'_>, applied: &Value) -> Result<(), Failure> {
         let resource = &call.resource;
         if !call.subresource.is_empty() {
             return Err(Failure::not_found(&resource.named, &call.name));

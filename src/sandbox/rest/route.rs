@@ -74,7 +74,7 @@ fn target(group: &str, version: &str, rest: &[&str]) -> Target {
     let mut steps = rest.iter();
     target.plural = steps.next().copied().unwrap_or_default().to_owned();
     target.name = steps.next().map(|name| (*name).to_owned());
-    target.subresource = steps.copied().collect::<Vec<_>>().join("/");
+    target.subresource.push_str(&steps.copied().collect::<Vec<_>>().join("/"));
     target
 }
 

@@ -165,8 +165,8 @@ impl Store {
         caller: &Caller,
         tracking: Tracking,
     ) -> Result<Written, Failure> {
-        self.check_versions(resource, live, &object)?;
-        self.restore(resource, live, &mut object, subresource);
+        Self::check_versions(resource, live, &object)?;
+        Self::restore(resource, live, &mut object, subresource);
         let warnings = rules::prepare_update(self, resource, live, &mut object, subresource, caller)?;
         if subresource != "status" && rules::bumps_generation(resource, live, &object) {
             let generation = live.number("/metadata/generation").unwrap_or_default();
@@ -222,7 +222,7 @@ impl Store {
         Ok(written.object)
     }
 
-    fn check_versions(&self, resource: &Resource, live: &Value, object: &Value) -> Result<(), Failure> {
+    fn check_versions(resource: &Resource, live: &Value, object: &Value) -> Result<(), Failure> {
         let version = object.text("/metadata/resourceVersion");
         let (uid, live_uid) = (object.uid(), live.uid());
         if !uid.is_empty() && uid != live_uid {
@@ -243,7 +243,7 @@ impl Store {
     }
 
     /// Puts back what a write of this part may not change.
-    fn restore(&self, resource: &Resource, live: &Value, object: &mut Value, subresource: &str) {
+    fn restore(resource: &Resource, live: &Value, object: &mut Value, subresource: &str) {
         if subresource == "status" {
             let status = object.get("status").cloned();
             let metadata = object.get("metadata").cloned().unwrap_or_default();

@@ -8,14 +8,14 @@ use super::{Column, age};
 
 /// A column of a CustomResourceDefinition.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CustomColumn {
+pub(in super::super) struct CustomColumn {
     column: Column,
     path: String,
 }
 
 impl CustomColumn {
     /// The columns of one version of a definition.
-    pub fn of(version: &Value) -> Vec<CustomColumn> {
+    pub(in super::super) fn of(version: &Value) -> Vec<CustomColumn> {
         version
             .items("/additionalPrinterColumns")
             .iter()
@@ -117,7 +117,7 @@ fn filtered<'a>(list: &'a Value, filter: &str) -> Option<&'a Value> {
     let wanted = wanted.trim().trim_matches(['\'', '"']);
     list.as_array()?.iter().find(|item| match find(item, path.trim()) {
         Some(Value::String(text)) => text == wanted,
-        Some(other) => other.to_string() == wanted,
+        Some(other) => wanted == other.to_string(),
         None => false,
     })
 }

@@ -18,7 +18,7 @@ const START_DELAY: &str = "sandbox.moorline.dev/start-delay";
 const PULL_BACK_OFF: Duration = Duration::from_secs(1);
 /// The first wait between two runs of a container that crashes; each is twice as long as the one before.
 const FIRST_BACK_OFF: Duration = Duration::from_secs(10);
-const LONGEST_BACK_OFF: Duration = Duration::from_secs(300);
+const LONGEST_BACK_OFF: Duration = Duration::from_mins(5);
 
 /// Whether a pod, or one of its containers, is to fail in that way.
 pub(in super::super) fn fails(pod: &Value, annotation: &str, tag: &str) -> bool {

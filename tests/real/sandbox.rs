@@ -1,0 +1,187 @@
+//! kubectl against the sandbox and against a real API server with the node stand-in: the same words, the same codes.
+//!
+//! The commands stand in `sandbox/words/commands.txt`. What must differ (identities, times, addresses, versions, random
+//! ends of names) is masked; what may come in another order is sorted.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use regex::Regex;
+
+use crate::parts::control_plane;
+use crate::parts::program;
+
+/// What is masked, and by what.
+const MASKS: &[(&str, &str)] = &[
+    (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "UID"),
+    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIME"),
+    (r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d \+0000", "TIME"),
+    (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ \+0000", "TIME"),
+    (r"(?m)^W\d{4} \S+ +\d+ ", "WARNING "),
+    (r"kube-api-access-[a-z0-9]{5}", "kube-api-access-X"),
+    (r"\b((?:shop|web|once|manual|broken|homeless|failing)-)[a-z0-9]{6,10}-[a-z0-9]{5}\b", "${1}POD"),
+    (
+        r"\b((?:ledger|agent|once|manual|web|shop|broken|homeless|failing)-)[bcdfghjklmnpqrstvwxz2456789]{5,10}\b",
+        "${1}HASH",
+    ),
+    (r#"(pod-template-hash[=:]\s*"?)[a-z0-9]+"#, "${1}HASH"),
+    (r#"(controller-revision-hash[=:]\s*"?)[a-z0-9]+"#, "${1}HASH"),
+    (r"\b10\.\d+\.\d+\.\d+\b", "IP"),
+    (r"127\.0\.0\.1:\d+", "ADDRESS"),
+    (r#"(resourceVersion"?: )"\d+""#, r#"${1}"N""#),
+    (r"Resource Version: +\d+", "Resource Version: N"),
+    (r#"patch: Invalid value: ".*": json"#, "patch: Invalid value: OBJECT: json"),
+    (r#""?(gitCommit|goVersion|compiler)": ".*""#, "BUILD"),
+    (r"\b(\d+d)?(\d+h)?(\d+m)?\d+(\.\d+)?(ms|s)\b", "AGE"),
+    (r"\b\d+m\d*s?\b", "AGE"),
+    (r" *\(x\d+ over AGE\)", ""),
+    (r"\b3[0-2]\d{3}\b", "PORT"),
+    (r"https?://ADDRESS", "URL"),
+    (r"/tmp/(LIVE|MERGED)-\d+", "/tmp/${1}"),
+    (r"diff-\S+|kubectl-edit-\S+", "FILE"),
+    (r"\b(stand-in|n1)\b", "NODE"),
+    (r"[ \t]+", " "),
+];
+
+struct Masks(Vec<(Regex, &'static str)>);
+
+impl Masks {
+    fn new() -> Masks {
+        Masks(MASKS.iter().map(|(pattern, with)| (Regex::new(pattern).unwrap(), *with)).collect())
+    }
+
+    fn mask(&self, text: &str, namespace: &str) -> String {
+        let mut text = text.to_owned();
+        for (pattern, with) in &self.0 {
+            text = pattern.replace_all(&text, *with).into_owned();
+        }
+        text.replace(namespace, "NAMESPACE")
+    }
+}
+
+/// The sandbox as a process of its own, as people start it.
+struct Sandbox {
+    process: Child,
+    kubeconfig: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl Sandbox {
+    fn start(arguments: &[&str]) -> Sandbox {
+        let folder = tempfile::tempdir().unwrap();
+        let kubeconfig = folder.path().join("kubeconfig");
+        let mut process = Command::new(env!("CARGO_BIN_EXE_moorline"))
+            .args(["sandbox", "--write-kubeconfig"])
+            .arg(&kubeconfig)
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = String::new();
+        let mut output = BufReader::new(process.stdout.take().unwrap());
+        while !said.contains("KUBECONFIG=") {
+            assert!(output.read_line(&mut said).unwrap() > 0, "the sandbox ended: {said}");
+        }
+        Sandbox { process, kubeconfig, _folder: folder }
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+/// The arguments of a line: parted at spaces, but for the five fields of a schedule.
+fn arguments(line: &str, namespace: &str) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for part in line.split(' ') {
+        match all.last_mut() {
+            Some(last) if last.starts_with("--schedule=") && !part.starts_with('-') => {
+                last.push(' ');
+                last.push_str(part);
+            }
+            _ => all.push(part.replace("$NS", namespace)),
+        }
+    }
+    all
+}
+
+fn run(kubeconfig: &Path, line: &str, namespace: &str, masks: &Masks) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real/sandbox/words");
+    let output = Command::new(program("MOORLINE_KUBECTL"))
+        .args(arguments(line, namespace))
+        .current_dir(folder)
+        .env("KUBECONFIG", kubeconfig)
+        .env("HOME", kubeconfig.parent().unwrap())
+        .env("KUBE_EDITOR", "sed -i s/shop:4/shop:5/")
+        .output()
+        .unwrap();
+    let text = |bytes: &[u8]| masks.mask(&String::from_utf8_lossy(bytes), namespace);
+    let mut said = format!("exit {:?}\n{}--\n{}", output.status.code(), text(&output.stdout), text(&output.stderr));
+    let mut lines: Vec<&str> = said.lines().collect();
+    // How often a rollout is looked at depends on the machine; events of one second have no order.
+    lines.retain(|line| !line.starts_with("Waiting"));
+    if line.starts_with("describe") {
+        lines.sort_unstable();
+    }
+    said = lines.join("\n");
+    said
+}
+
+#[test]
+#[ignore = "needs the real parts: tests/run"]
+fn kubectl_says_the_same_of_both() {
+    let real = control_plane::shared().kubeconfig();
+    let sandbox = Sandbox::start(&["--start-delay", "50ms"]);
+    let namespace = control_plane::unique_name("sandbox-words");
+    let masks = Masks::new();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real/sandbox/words");
+    let commands = std::fs::read_to_string(folder.join("commands.txt")).unwrap();
+    let commands: Vec<&str> =
+        commands.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    let mut different = String::new();
+    for line in &commands {
+        let (expected, found) = std::thread::scope(|scope| {
+            let real = scope.spawn(|| run(&real, line, &namespace, &masks));
+            let found = run(&sandbox.kubeconfig, line, &namespace, &masks);
+            (real.join().unwrap(), found)
+        });
+        if expected != found {
+            let diff = similar::TextDiff::from_lines(&expected, &found);
+            let diff = diff.unified_diff().context_radius(1).header("real", "sandbox").to_string();
+            different.push_str(&format!("kubectl {line}\n{diff}\n"));
+        }
+    }
+    assert!(commands.len() > 200, "only {} commands", commands.len());
+    assert!(different.is_empty(), "{different}");
+}
+
+#[test]
+#[ignore = "needs the real parts: tests/run"]
+fn pods_have_logs_and_services_addresses() {
+    let sandbox = Sandbox::start(&["--start-delay", "10ms"]);
+    let kubectl = crate::parts::kubectl::Kubectl::new(sandbox.kubeconfig.clone());
+    kubectl.succeed(&["create", "deployment", "web", "--image=registry.example.com/web:1"]);
+    kubectl.succeed(&["rollout", "status", "deployment/web", "--timeout=20s"]);
+    assert_eq!(
+        kubectl.succeed(&["logs", "deployment/web"]),
+        "web: started from registry.example.com/web:1\n"
+    );
+    kubectl.succeed(&["run", "failing", "--image=registry.example.com/web:crash"]);
+    let waiting = "--for=jsonpath={.status.containerStatuses[0].state.waiting.reason}=CrashLoopBackOff";
+    kubectl.succeed(&["wait", waiting, "pod/failing", "--timeout=20s"]);
+    let logs = kubectl.succeed(&["logs", "failing", "--previous"]);
+    assert!(logs.ends_with("fatal: simulated crash\nexit status 1\n"), "{logs}");
+    kubectl.succeed(&["expose", "deployment", "web", "--port=80", "--type=LoadBalancer"]);
+    let address = "--for=jsonpath={.status.loadBalancer.ingress[0].ip}=10.0.255.1";
+    kubectl.succeed(&["wait", address, "service/web", "--timeout=20s"]);
+    kubectl.succeed(&["cordon", "n1"]);
+    kubectl.succeed(&["scale", "deployment/web", "--replicas=2"]);
+    let waiting = "--for=jsonpath={.status.unavailableReplicas}=1";
+    kubectl.succeed(&["wait", waiting, "deployment/web", "--timeout=20s"]);
+    kubectl.succeed(&["uncordon", "n1"]);
+    kubectl.succeed(&["rollout", "status", "deployment/web", "--timeout=20s"]);
+}
