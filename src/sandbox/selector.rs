@@ -122,6 +122,13 @@ fn misread(part: &str) -> String {
     if let Some(found) = first {
         return format!("found '{found}', expected: !, identifier, or 'end of string'");
     }
+    let operator = part.split_whitespace().nth(1);
+    if matches!(operator, Some("in" | "notin")) && !part.contains('(') {
+        return "unable to parse requirement: found '' expected: '('".to_owned();
+    }
+    if part.contains("===") {
+        return "unable to parse requirement: found '=', expected: identifier".to_owned();
+    }
     // After the key comes an operator, after the value nothing.
     let after_key = part.find(operators).and_then(|start| part.get(start..)).unwrap_or_default();
     let value = after_key.trim_start_matches(operators).trim_start();

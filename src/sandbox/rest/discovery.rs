@@ -193,8 +193,12 @@ fn discovered(resource: &Resource) -> Value {
         found.put("/categories", json!(kind.categories));
     }
     let part = |one: &Subresource| {
-        let is_own = one.kind == kind.kind;
-        let shown = if is_own { found["responseKind"].clone() } else { response(&one.group, &one.version, &one.kind) };
+        let is_own = one.group == kind.group && one.version == kind.version;
+        let shown = match is_own {
+            true if resource.custom => response(&kind.group, &kind.version, &one.kind),
+            true => response("", "", &one.kind),
+            false => response(&one.group, &one.version, &one.kind),
+        };
         json!({"subresource": one.name, "responseKind": shown, "verbs": one.verbs})
     };
     let parts: Vec<Value> = kind.subresources.iter().map(part).collect();
@@ -222,7 +226,8 @@ fn listed(resource: &Resource) -> Vec<Value> {
     for part in &kind.subresources {
         let mut one = json!({"name": format!("{}/{}", kind.plural, part.name), "singularName": "",
             "namespaced": kind.namespaced});
-        if part.kind != kind.kind && !part.version.is_empty() {
+        let is_own = part.group == kind.group && part.version == kind.version;
+        if !is_own && !part.version.is_empty() {
             one.put("/group", json!(part.group));
             one.put("/version", json!(part.version));
         }
