@@ -26,7 +26,7 @@ impl Store {
                 "resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}],
                 "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
                 "incomplete": false}),
-            "SelfSubjectReview" => json!({"userInfo": {"username": user,
+            "SelfSubjectReview" => json!({"userInfo": {"username": user, "uid": user,
                 "groups": ["system:masters", "system:authenticated"]}}),
             "TokenReview" => json!({"authenticated": !review.text("/spec/token").is_empty(),
                 "user": {"username": user}}),
