@@ -97,7 +97,9 @@ pub fn apply(
                 entry.time = Some(task.now.clone());
             }
             let mut result = merged;
-            schemas.settle(resource, &mut result).map_err(|error| ApplyError::Internal(task.misfit(&error)))?;
+            schemas
+                .settle(resource, &mut result)
+                .map_err(|error| ApplyError::Internal(task.misfit(&error)))?;
             result
         }
         None => before.clone(),
@@ -318,12 +320,7 @@ impl<'a> Task<'a> {
                 entry.set = entry.set.union(&taken);
                 entry.time = time;
             }
-            None => entries.push(Entry {
-                identity,
-                api_version: self.api_version.clone(),
-                time,
-                set: taken,
-            }),
+            None => entries.push(Entry { identity, api_version: self.api_version.clone(), time, set: taken }),
         }
     }
 }

@@ -41,7 +41,9 @@ pub fn json_patch(live: &Value, patch: &Value) -> Result<Value, PatchError> {
     let mut object = live.clone();
     for operation in operations {
         pointer::operate(&mut object, operation).ok_or_else(|| {
-            PatchError::Unprocessable("the server rejected our request due to an error in our request".to_owned())
+            PatchError::Unprocessable(
+                "the server rejected our request due to an error in our request".to_owned(),
+            )
         })?;
     }
     Ok(object)

@@ -124,7 +124,8 @@ impl Schemas {
 
     /// A resource by its place in paths.
     pub fn find(&self, group: &str, version: &str, plural: &str) -> Option<&ResourceType> {
-        self.resources().find(|known| known.plural == plural && known.group == group && known.version == version)
+        self.resources()
+            .find(|known| known.plural == plural && known.group == group && known.version == version)
     }
 
     /// A resource by the kind of its objects.
@@ -157,7 +158,8 @@ impl Schemas {
         let version = resource.api_version();
         let Some((arena, shape)) = self.typed(&version, &resource.kind) else { return Ok(Vec::new()) };
         let custom = self.custom_of(resource);
-        let prefix = format!("{0} in version {1:?} cannot be handled as a {0}: ", resource.kind, resource.version);
+        let prefix =
+            format!("{0} in version {1:?} cannot be handled as a {0}: ", resource.kind, resource.version);
         let decoded = match custom {
             Some(custom) => custom.decode(object),
             None => {
@@ -179,7 +181,11 @@ impl Schemas {
             convert(resource, object);
             defaults::fill(arena, shape, object);
         }
-        Ok(if strictness == FieldValidation::Warn { unknown.into_iter().map(Warning).collect() } else { Vec::new() })
+        Ok(if strictness == FieldValidation::Warn {
+            unknown.into_iter().map(Warning).collect()
+        } else {
+            Vec::new()
+        })
     }
 
     /// Checks the rules of a kind: of a new object, or of a change where `before` is given.

@@ -25,7 +25,8 @@ pub(super) fn not_ours(task: &Task<'_>, before: &Value, clashes: Clashes) -> Cla
     }
     let compared = walk::compare(scope, &last, before);
     let set = walk::covered(scope, &last).1;
-    let allowed = set.difference(&compared.modified).difference(&compared.added).difference(&compared.removed);
+    let allowed =
+        set.difference(&compared.modified).difference(&compared.added).difference(&compared.removed);
     clashes.into_iter().filter(|(_, path)| !allowed.has_path(path)).collect()
 }
 

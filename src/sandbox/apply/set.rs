@@ -94,7 +94,9 @@ pub(super) fn key_text<'v>(pairs: impl Iterator<Item = (&'v str, &'v Value)>) ->
         text.push_str("\":");
         match value {
             Value::String(plain)
-                if plain.bytes().all(|byte| (b' '..0x7f).contains(&byte) && byte != b'"' && byte != b'\\') =>
+                if plain
+                    .bytes()
+                    .all(|byte| (b' '..0x7f).contains(&byte) && byte != b'"' && byte != b'\\') =>
             {
                 text.push('"');
                 text.push_str(plain);
@@ -246,11 +248,7 @@ impl Set {
 
     /// Makes every element a member that `named` says is a named field and that has something below it; `named`
     /// also says what the elements below are judged by.
-    pub(super) fn with_named<S: Copy>(
-        &self,
-        scope: S,
-        named: &impl Fn(S, &Element) -> (bool, S),
-    ) -> Set {
+    pub(super) fn with_named<S: Copy>(&self, scope: S, named: &impl Fn(S, &Element) -> (bool, S)) -> Set {
         self.kept(|node| {
             let (is_named, inner) = named(scope, &node.element);
             let member = node.member || (is_named && !node.children.is_empty());
@@ -326,4 +324,3 @@ impl Set {
         Value::Object(map)
     }
 }
-

@@ -63,9 +63,15 @@ impl<'a> Scope<'a> {
     fn view(self, value: &Value) -> View<'a> {
         match self.shape {
             Some(Shape::Structure { id, atomic }) => {
-                if *atomic || self.arena.structure(*id).atomic { View::Atomic } else { View::Map(self) }
+                if *atomic || self.arena.structure(*id).atomic {
+                    View::Atomic
+                } else {
+                    View::Map(self)
+                }
             }
-            Some(Shape::Map { atomic: true, .. } | Shape::List { kind: ListKind::Atomic, .. }) => View::Atomic,
+            Some(Shape::Map { atomic: true, .. } | Shape::List { kind: ListKind::Atomic, .. }) => {
+                View::Atomic
+            }
             Some(Shape::Map { .. }) => View::Map(self),
             Some(Shape::List { item, kind }) => View::List(item, kind),
             Some(Shape::Deduced) => match value {
@@ -107,9 +113,7 @@ impl<'a> Scope<'a> {
                 Value::Object(_) => {
                     Err("associative list without keys has an element that's a map type".to_owned())
                 }
-                Value::Array(_) => {
-                    Err("not supported: associative list with lists as elements".to_owned())
-                }
+                Value::Array(_) => Err("not supported: associative list with lists as elements".to_owned()),
                 Value::Null => {
                     Err("associative list without keys has an element that's an explicit null".to_owned())
                 }
@@ -205,9 +209,7 @@ pub(super) fn check(scope: Scope<'_>, value: &Value, duplicates: bool) -> Result
         }
         (Some(Shape::Boolean), other) => Err(format!("expected boolean, got &{{{}}}", shown(other))),
         (
-            Some(
-                Shape::Time | Shape::MicroTime | Shape::Quantity | Shape::Scalar | Shape::IntegerOrText,
-            ),
+            Some(Shape::Time | Shape::MicroTime | Shape::Quantity | Shape::Scalar | Shape::IntegerOrText),
             Value::Object(_) | Value::Array(_),
         ) => Err(format!("expected any scalar, got &{{{}}}", shown(value))),
         _ => Ok(()),
@@ -221,7 +223,8 @@ fn shown(value: &Value) -> String {
             format!("[{}]", items.iter().map(shown).collect::<Vec<_>>().join(" "))
         }
         Value::Object(map) => {
-            let mut entries: Vec<_> = map.iter().map(|(key, value)| format!("{key}:{}", shown(value))).collect();
+            let mut entries: Vec<_> =
+                map.iter().map(|(key, value)| format!("{key}:{}", shown(value))).collect();
             entries.sort();
             format!("map[{}]", entries.join(" "))
         }
@@ -250,8 +253,7 @@ pub(super) fn covered(scope: Scope<'_>, value: &Value) -> (bool, Set) {
             let mut set = Set::default();
             for (index, (element, inner)) in elements.iter().zip(items).enumerate() {
                 let twice = elements.iter().enumerate().any(|(other, it)| other != index && it == element);
-                let children =
-                    if twice { Set::default() } else { covered(scope.with(item), inner).1 };
+                let children = if twice { Set::default() } else { covered(scope.with(item), inner).1 };
                 set.put(element.clone(), true, children);
             }
             (false, set)
@@ -341,9 +343,7 @@ fn merge_lists<'a>(
                 next_shared = shared.next();
                 continue;
             }
-            if new_elements.contains(old_element)
-                && next_shared.is_some_and(|next| next != old_element)
-            {
+            if new_elements.contains(old_element) && next_shared.is_some_and(|next| next != old_element) {
                 left += 1;
                 continue;
             }

@@ -68,7 +68,11 @@ impl<'a> Scope<'a> {
 }
 
 /// Lays a patch over an object.
-pub(super) fn merge_maps(scope: Scope<'_>, mut original: Fields, mut patch: Fields) -> Result<Fields, String> {
+pub(super) fn merge_maps(
+    scope: Scope<'_>,
+    mut original: Fields,
+    mut patch: Fields,
+) -> Result<Fields, String> {
     if let Some(directive) = patch.get(DIRECTIVE) {
         return match directive.as_str() {
             Some("replace") => {
@@ -140,7 +144,8 @@ fn retain_keys(original: &mut Fields, patch: &mut Fields) -> Result<(), String> 
         return Err("invalid patch format of retainKeys".to_owned());
     };
     let is_kept = |key: &str| kept.iter().any(|name| name == key);
-    let outside = |(key, value): (&String, &Value)| !value.is_null() && !key.starts_with('$') && !is_kept(key);
+    let outside =
+        |(key, value): (&String, &Value)| !value.is_null() && !key.starts_with('$') && !is_kept(key);
     if patch.iter().any(outside) {
         return Err("invalid patch format of retainKeys".to_owned());
     }
@@ -329,9 +334,7 @@ fn without_directives(value: Value) -> Option<Value> {
                 kept.filter_map(|(key, value)| without_directives(value).map(|value| (key, value))).collect(),
             ))
         }
-        Value::Array(items) => {
-            Some(Value::Array(items.into_iter().filter_map(without_directives).collect()))
-        }
+        Value::Array(items) => Some(Value::Array(items.into_iter().filter_map(without_directives).collect())),
         other => Some(other),
     }
 }
@@ -386,7 +389,8 @@ pub(super) fn shown(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Array(items) => format!("[{}]", items.iter().map(shown).collect::<Vec<_>>().join(" ")),
         Value::Object(map) => {
-            let mut entries: Vec<(&String, String)> = map.iter().map(|(key, value)| (key, shown(value))).collect();
+            let mut entries: Vec<(&String, String)> =
+                map.iter().map(|(key, value)| (key, shown(value))).collect();
             entries.sort();
             let entries: Vec<String> = entries.iter().map(|(key, value)| format!("{key}:{value}")).collect();
             format!("map[{}]", entries.join(" "))

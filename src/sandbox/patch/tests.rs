@@ -12,7 +12,8 @@ fn strategic(live: Value, patch: Value) -> Value {
 }
 
 fn containers(names: &[&str]) -> Value {
-    let list: Vec<Value> = names.iter().map(|name| json!({"name": name, "image": format!("{name}:1")})).collect();
+    let list: Vec<Value> =
+        names.iter().map(|name| json!({"name": name, "image": format!("{name}:1")})).collect();
     json!({"spec": {"template": {"spec": {"containers": list}}}})
 }
 
@@ -36,9 +37,14 @@ fn directives_delete_replace_and_order() {
     assert_eq!(names(&strategic(containers(&["a", "b"]), delete)), ["b"]);
     let replace = inner(json!({"containers": [{"name": "z"}, {"$patch": "replace"}]}));
     assert_eq!(names(&strategic(containers(&["a", "b"]), replace)), ["z"]);
-    let order = inner(json!({"$setElementOrder/containers": [{"name": "b"}, {"name": "a"}], "containers": [{"name": "b", "image": "x"}]}));
+    let order = inner(
+        json!({"$setElementOrder/containers": [{"name": "b"}, {"name": "a"}], "containers": [{"name": "b", "image": "x"}]}),
+    );
     assert_eq!(names(&strategic(containers(&["a", "b"]), order)), ["b", "a"]);
-    let map = strategic(json!({"metadata": {"labels": {"a": "1"}}}), json!({"metadata": {"labels": {"$patch": "replace", "b": "2"}}}));
+    let map = strategic(
+        json!({"metadata": {"labels": {"a": "1"}}}),
+        json!({"metadata": {"labels": {"$patch": "replace", "b": "2"}}}),
+    );
     assert_eq!(map, json!({"metadata": {"labels": {"b": "2"}}}));
 }
 
@@ -86,5 +92,8 @@ fn json_patches_work_and_fail() {
 #[test]
 fn merge_patches_remove_by_null() {
     let live = json!({"a": {"b": 1, "c": 2}});
-    assert_eq!(merge_patch(&live, &json!({"a": {"b": null, "d": {"e": null}}})).unwrap(), json!({"a": {"c": 2, "d": {}}}));
+    assert_eq!(
+        merge_patch(&live, &json!({"a": {"b": null, "d": {"e": null}}})).unwrap(),
+        json!({"a": {"c": 2, "d": {}}})
+    );
 }

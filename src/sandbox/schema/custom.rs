@@ -33,7 +33,8 @@ pub(super) fn versions(definition: &Value) -> Result<Vec<Custom>, Vec<Cause>> {
     let versions = definition.pointer("/spec/versions").and_then(Value::as_array).into_iter().flatten();
     let mut served = Vec::new();
     for (index, version) in versions.enumerate() {
-        let schema = version.pointer("/schema/openAPIV3Schema").cloned().unwrap_or_else(|| json!({"type": "object"}));
+        let schema =
+            version.pointer("/schema/openAPIV3Schema").cloned().unwrap_or_else(|| json!({"type": "object"}));
         if depth_exceeds(&schema, DEPTH_LIMIT) {
             return Err(vec![Cause {
                 reason: "FieldValueInvalid",
@@ -78,7 +79,16 @@ impl Custom {
             short_names: texts("/spec/names/shortNames"),
             categories: texts("/spec/names/categories"),
             namespaced: text(definition, "/spec/scope") == "Namespaced",
-            verbs: verbs(&["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"]),
+            verbs: verbs(&[
+                "delete",
+                "deletecollection",
+                "get",
+                "list",
+                "patch",
+                "create",
+                "update",
+                "watch",
+            ]),
             subresources: subresources(&group, &kind, version),
             storage_version_hash: hash,
             group,

@@ -30,8 +30,7 @@ impl Quantity {
     pub(crate) fn parse(text: &str) -> Option<Quantity> {
         let sign_end = usize::from(text.starts_with(['+', '-']));
         let (sign, rest) = text.split_at(sign_end);
-        let digits_end =
-            rest.find(|char: char| !char.is_ascii_digit() && char != '.').unwrap_or(rest.len());
+        let digits_end = rest.find(|char: char| !char.is_ascii_digit() && char != '.').unwrap_or(rest.len());
         let (number, suffix) = rest.split_at(digits_end);
         let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
         if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') {
@@ -176,7 +175,11 @@ mod tests {
             ("0.1Ki", "102400m"),
             ("1n", "1n"),
         ] {
-            assert_eq!(Quantity::parse(given).map(Quantity::canonical).as_deref(), Some(canonical), "{given}");
+            assert_eq!(
+                Quantity::parse(given).map(Quantity::canonical).as_deref(),
+                Some(canonical),
+                "{given}"
+            );
         }
         for wrong in ["", "a", "1x", ".", "1 Gi", "1.2.3", "--1", "1ee3", "1Gii"] {
             assert_eq!(Quantity::parse(wrong), None, "{wrong}");

@@ -197,10 +197,9 @@ impl Arena {
                     let structure = self.structure(*id);
                     !structure.defaulted
                         && (structure.filler.is_some()
-                            || structure
-                                .fields
-                                .iter()
-                                .any(|field| field.has_nonzero_default || self.leads_to_defaults(&field.shape)))
+                            || structure.fields.iter().any(|field| {
+                                field.has_nonzero_default || self.leads_to_defaults(&field.shape)
+                            }))
                 })
                 .collect();
             if found.is_empty() {
@@ -281,8 +280,8 @@ impl Arena {
 
     /// The form that a schema asks for; structures in place are added to the arena.
     pub(crate) fn shape_of(&mut self, schema: &Value, definitions: &Value) -> Shape {
-        let reference = text(schema, "$ref")
-            .or_else(|| text(schema.pointer("/allOf/0").unwrap_or(&Value::Null), "$ref"));
+        let reference =
+            text(schema, "$ref").or_else(|| text(schema.pointer("/allOf/0").unwrap_or(&Value::Null), "$ref"));
         let atomic = text(schema, "x-kubernetes-map-type") == Some("atomic");
         if let Some(reference) = reference {
             let name = reference.rsplit('/').next().unwrap_or(reference);
@@ -343,7 +342,9 @@ impl Arena {
             enumeration: Vec::new(),
         };
         if let Some(structure) = self.structures.get_mut(id) {
-            structure.fields.retain(|field| !matches!(field.name.as_ref(), "apiVersion" | "kind" | "metadata"));
+            structure
+                .fields
+                .retain(|field| !matches!(field.name.as_ref(), "apiVersion" | "kind" | "metadata"));
             structure.fields.push(plain("apiVersion", Shape::Text));
             structure.fields.push(plain("kind", Shape::Text));
             structure.fields.push(plain("metadata", metadata));

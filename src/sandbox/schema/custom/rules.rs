@@ -99,7 +99,9 @@ fn check_text(schema: &Value, text: &str, path: &str, causes: &mut Vec<Cause>) {
         causes.push(cause("FieldValueTooLong", path, message));
         return;
     }
-    let invalid = |what: String| cause("FieldValueInvalid", path, format!("Invalid value: {text:?}: {path} in body {what}"));
+    let invalid = |what: String| {
+        cause("FieldValueInvalid", path, format!("Invalid value: {text:?}: {path} in body {what}"))
+    };
     if let Some(least) = limit("minLength").filter(|least| length < *least) {
         causes.push(invalid(format!("should be at least {least} chars long")));
         return;
@@ -113,7 +115,8 @@ fn check_text(schema: &Value, text: &str, path: &str, causes: &mut Vec<Cause>) {
     }
     if let Some(format) = schema.get("format").and_then(Value::as_str) {
         if !has_format(format, text) {
-            let message = format!("Invalid value: {text:?}: {path} in body must be of type {format}: {text:?}");
+            let message =
+                format!("Invalid value: {text:?}: {path} in body must be of type {format}: {text:?}");
             causes.push(cause("FieldValueTypeInvalid", path, message));
         }
     }
@@ -142,7 +145,11 @@ fn check_number(schema: &Value, value: &Value, path: &str, causes: &mut Vec<Caus
     let bound = |key: &str| schema.get(key).and_then(Value::as_f64);
     let exclusive = |key: &str| schema.get(key) == Some(&Value::Bool(true));
     let mut say = |what: String| {
-        causes.push(cause("FieldValueInvalid", path, format!("Invalid value: {value}: {path} in body {what}")));
+        causes.push(cause(
+            "FieldValueInvalid",
+            path,
+            format!("Invalid value: {value}: {path} in body {what}"),
+        ));
     };
     if let Some(least) = bound("minimum") {
         if exclusive("exclusiveMinimum") && number <= least {
@@ -191,7 +198,8 @@ fn check_items(schema: &Value, items: &[Value], path: &str, causes: &mut Vec<Cau
         if keys.is_empty() {
             return item.clone();
         }
-        let pairs = keys.iter().filter_map(|key| item.get(*key).map(|value| ((*key).to_owned(), value.clone())));
+        let pairs =
+            keys.iter().filter_map(|key| item.get(*key).map(|value| ((*key).to_owned(), value.clone())));
         Value::Object(pairs.collect())
     };
     let mut seen: Vec<Value> = Vec::new();
@@ -225,7 +233,9 @@ fn check_fields(schema: &Value, map: &Map<String, Value>, path: &str, causes: &m
             format!("Invalid value: {}: {path} in body should have at least {least} properties", map.len());
         causes.push(cause("FieldValueInvalid", path, message));
     }
-    for key in schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+    for key in
+        schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+    {
         if !map.contains_key(key) {
             causes.push(cause("FieldValueRequired", &below(key), "Required value".to_owned()));
         }
@@ -237,9 +247,9 @@ fn check_fields(schema: &Value, map: &Map<String, Value>, path: &str, causes: &m
         if path.is_empty() && matches!(key.as_str(), "apiVersion" | "kind" | "metadata") {
             continue;
         }
-        let inner = properties.and_then(|properties| properties.get(key)).or_else(|| {
-            schema.get("additionalProperties").filter(|inner| inner.is_object())
-        });
+        let inner = properties
+            .and_then(|properties| properties.get(key))
+            .or_else(|| schema.get("additionalProperties").filter(|inner| inner.is_object()));
         if let (Some(inner), Some(value)) = (inner, map.get(key)) {
             check(inner, value, &below(key), causes);
         }
@@ -270,7 +280,9 @@ fn check_alternatives(schema: &Value, value: &Value, path: &str, causes: &mut Ve
             0 => say("must validate one and only one schema (oneOf). Found none valid".to_owned()),
             1 => first.clear(),
             count => {
-                say(format!("must validate one and only one schema (oneOf). Found {count} valid alternatives"));
+                say(format!(
+                    "must validate one and only one schema (oneOf). Found {count} valid alternatives"
+                ));
                 first.clear();
             }
         }

@@ -35,7 +35,8 @@ fn service(map: &mut Map<String, Value>) {
         spec.shift_remove("sessionAffinityConfig");
     }
     if text(spec, "sessionAffinity") == "ClientIP" {
-        let timeout = spec.get("sessionAffinityConfig").and_then(|config| config.pointer("/clientIP/timeoutSeconds"));
+        let timeout =
+            spec.get("sessionAffinityConfig").and_then(|config| config.pointer("/clientIP/timeoutSeconds"));
         if timeout.is_none() {
             let config = json!({"clientIP": {"timeoutSeconds": 10800}});
             spec.insert("sessionAffinityConfig".to_owned(), config);
@@ -115,7 +116,11 @@ pub(super) fn networking(structure: &str) -> Option<Filler> {
         "NetworkPolicyPort" => |map| set(map, "protocol", "TCP"),
         "NetworkPolicySpec" => |map| {
             if lacks_items(map, "policyTypes") {
-                let types = if lacks_items(map, "egress") { json!(["Ingress"]) } else { json!(["Ingress", "Egress"]) };
+                let types = if lacks_items(map, "egress") {
+                    json!(["Ingress"])
+                } else {
+                    json!(["Ingress", "Egress"])
+                };
                 map.insert("policyTypes".to_owned(), types);
             }
         },
@@ -145,9 +150,13 @@ pub(super) fn storage(structure: &str) -> Option<Filler> {
         },
         "CSIDriverSpec" => |map| {
             set(map, "attachRequired", true);
-            for switch in
-                ["podInfoOnMount", "storageCapacity", "requiresRepublish", "seLinuxMount", "preventPodSchedulingIfMissing"]
-            {
+            for switch in [
+                "podInfoOnMount",
+                "storageCapacity",
+                "requiresRepublish",
+                "seLinuxMount",
+                "preventPodSchedulingIfMissing",
+            ] {
                 set(map, switch, false);
             }
             set(map, "fsGroupPolicy", "ReadWriteOnceWithFSType");
@@ -168,7 +177,9 @@ pub(super) fn admission(structure: &str) -> Option<Filler> {
         },
         "RuleWithOperations" | "NamedRuleWithOperations" => |map| set(map, "scope", "*"),
         "ServiceReference" => |map| set(map, "port", 443),
-        "ValidatingAdmissionPolicySpec" | "MutatingAdmissionPolicySpec" => |map| set(map, "failurePolicy", "Fail"),
+        "ValidatingAdmissionPolicySpec" | "MutatingAdmissionPolicySpec" => {
+            |map| set(map, "failurePolicy", "Fail")
+        }
         "MatchResources" => selectors,
         _ => return None,
     })

@@ -22,9 +22,10 @@ pub(super) fn filler(structure: &str) -> Option<Filler> {
         },
         "ObjectFieldSelector" => |map| set(map, "apiVersion", "v1"),
         "Volume" => volume,
-        "SecretVolumeSource" | "ConfigMapVolumeSource" | "DownwardAPIVolumeSource" | "ProjectedVolumeSource" => {
-            |map| set(map, "defaultMode", 420)
-        }
+        "SecretVolumeSource"
+        | "ConfigMapVolumeSource"
+        | "DownwardAPIVolumeSource"
+        | "ProjectedVolumeSource" => |map| set(map, "defaultMode", 420),
         "ServiceAccountTokenProjection" => |map| set(map, "expirationSeconds", 3600),
         "HostPathVolumeSource" => |map| {
             if map.get("type").is_none_or(Value::is_null) {
