@@ -320,12 +320,7 @@ impl<'a> Task<'a> {
                 entry.set = entry.set.union(&taken);
                 entry.time = time;
             }
-            None => entries.push(Entry {
-                identity,
-                api_version: self.api_version.clone(),
-                time,
-                set: taken,
-            }),
+            None => entries.push(Entry { identity, api_version: self.api_version.clone(), time, set: taken }),
         }
     }
 }

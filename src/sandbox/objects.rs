@@ -208,9 +208,9 @@ mod tests {
         let past = pods.at(3).map(|past| names(&past, None, None));
         assert_eq!(past, Ok(vec!["a/x".to_owned(), "a/y".to_owned(), "b/x".to_owned()]));
         assert_eq!((pods.len(), pods.at(4).map(|past| past.count)), (3, Ok(4)));
-        assert_eq!(pods.changes_after(4).map(|entries| Iterator::count(entries)).ok(), Some(2));
+        assert_eq!(pods.changes_after(4).map(Iterator::count).ok(), Some(2));
         pods.compact(5);
         assert_eq!(pods.at(4).map(|past| past.count), Err(Compacted { oldest: 5 }));
-        assert_eq!(pods.changes_after(5).map(|entries| Iterator::count(entries)).ok(), Some(1));
+        assert_eq!(pods.changes_after(5).map(Iterator::count).ok(), Some(1));
     }
 }

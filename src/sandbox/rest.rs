@@ -207,6 +207,9 @@ impl Store {
 
     fn about_objects(&mut self, request: &Request, target: Target, now: Timestamp) -> Response {
         if !self.catalog.serves(&target.group, &target.version) {
+            if request.method != Method::Get {
+                return Failure::no_such_resource().into();
+            }
             return not_a_page();
         }
         let found = self.catalog.find(&target.group, &target.version, &target.plural);

@@ -93,7 +93,12 @@ pub(super) fn prepare_create(
 ) -> Result<Vec<String>, Failure> {
     match resource.collection.as_str() {
         "pods" => return pod::prepare(store, resource, object, caller),
-        "services" => service::allocate(store, object, None)?,
+        "services" => {
+            service::allocate(store, object, None)?;
+            if object.text("/spec/clusterIP") == "None" && object.text("/spec/sessionAffinity") == "ClientIP" {
+                return Ok(vec!["spec.SessionAffinity is ignored for headless services".to_owned()]);
+            }
+        }
         "namespaces" => {
             object.put("/spec/finalizers", json!(["kubernetes"]));
             object.put("/status", json!({"phase": "Active"}));
@@ -107,7 +112,8 @@ pub(super) fn prepare_create(
             default_storage_class(store, object);
         }
         "persistentvolumes" => {
-            object.put("/status", json!({"phase": "Pending"}));
+            let now = super::rest::time(caller.now);
+            object.put("/status", json!({"phase": "Pending", "lastPhaseTransitionTime": now}));
             add_finalizer(object, "kubernetes.io/pv-protection");
         }
         "jobs.batch" => workload::prepare_job(object),

@@ -29,9 +29,8 @@ impl LabelSelector {
             if part.trim().is_empty() {
                 continue;
             }
-            requirements.push(requirement(part.trim()).ok_or_else(|| {
-                Failure::bad_request(format!("unable to parse requirement: found '{}'", part.trim()))
-            })?);
+            let part = part.trim();
+            requirements.push(requirement(part).ok_or_else(|| Failure::bad_request(misread(part)))?);
         }
         Ok(LabelSelector { requirements })
     }
@@ -115,6 +114,35 @@ impl LabelSelector {
     }
 }
 
+/// Why a part is no requirement.
+fn misread(part: &str) -> String {
+    let operators = ['=', '!', '<', '>', '(', ')'];
+    let is_operator = |letter: &char| operators.contains(letter);
+    let first = part.chars().next().filter(|letter| is_operator(letter) && *letter != '!');
+    if let Some(found) = first {
+        return format!("found '{found}', expected: !, identifier, or 'end of string'");
+    }
+    let operator = part.split_whitespace().nth(1);
+    if matches!(operator, Some("in" | "notin")) && !part.contains('(') {
+        return "unable to parse requirement: found '' expected: '('".to_owned();
+    }
+    if part.contains("===") {
+        return "unable to parse requirement: found '=', expected: identifier".to_owned();
+    }
+    // After the key comes an operator, after the value nothing.
+    let after_key = part.find(operators).and_then(|start| part.get(start..)).unwrap_or_default();
+    let value = after_key.trim_start_matches(operators).trim_start();
+    match value.chars().find(is_operator) {
+        Some(found) => format!("found '{found}', expected: ',' or 'end of string'"),
+        None => match part.split_whitespace().nth(1) {
+            Some(word) => {
+                format!("found '{word}', expected: in, notin, =, ==, !=, gt, lt, ',' or 'end of string'")
+            }
+            None => format!("unable to parse requirement: {part}"),
+        },
+    }
+}
+
 /// Splits at commas outside parentheses.
 fn split(text: &str) -> Vec<&str> {
     let (mut parts, mut depth, mut start) = (Vec::new(), 0_usize, 0);
@@ -153,6 +181,9 @@ fn requirement(part: &str) -> Option<Requirement> {
     }
     if let Some((name, value)) = part.split_once('=') {
         let value = value.strip_prefix('=').unwrap_or(value).trim();
+        if value.contains(['=', '!', '(', ')', ' ']) {
+            return None;
+        }
         return Some(Requirement::In(key(name)?, vec![value.to_owned()]));
     }
     if let Some((name, value)) = part.split_once('>') {
@@ -329,7 +360,7 @@ mod tests {
             let parsed = LabelSelector::parse(selector);
             assert_eq!(parsed.map(|parsed| parsed.matches(&object)), Ok(expected), "{selector}");
         }
-        for wrong in ["a b", "a in", "a in (b", "(x)"] {
+        for wrong in ["a b", "a in", "a in (b", "(x)", "a=b=c", "=x"] {
             assert!(LabelSelector::parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -88,7 +88,12 @@ fn parse(text: &str) -> Vec<Scenario> {
         let quiet = line.starts_with('~');
         let line = line.trim_start_matches('~').trim();
         let (method, path) = line.split_once(' ').unwrap_or((line, ""));
-        scenario.steps.push(Step { method: method.to_owned(), path: path.to_owned(), body: Vec::new(), quiet });
+        scenario.steps.push(Step {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            body: Vec::new(),
+            quiet,
+        });
     }
     scenarios
 }
@@ -134,7 +139,11 @@ pub(crate) fn run(server: &Server, scenario: &Scenario) -> Answers {
         server.make_namespace(&namespace);
     }
     let mut kept = BTreeMap::from([("ns".to_owned(), namespace.clone())]);
-    let mask = Mask { namespace: namespace.clone(), managed_fields: scenario.managed_fields, status: scenario.status };
+    let mask = Mask {
+        namespace: namespace.clone(),
+        managed_fields: scenario.managed_fields,
+        status: scenario.status,
+    };
     let mut lines = Vec::new();
     let mut last = Value::Null;
     let mut accept = String::new();

@@ -51,10 +51,8 @@ fn the_sandbox_answers_as_the_real_server() {
             }
         }
     }
-    let healed: Vec<&String> = known
-        .iter()
-        .filter(|name| name.starts_with(&wanted) && !departures.contains(name))
-        .collect();
+    let healed: Vec<&String> =
+        known.iter().filter(|name| name.starts_with(&wanted) && !departures.contains(name)).collect();
     assert!(text.is_empty(), "{agree} agree; the sandbox departs from the real server in:\n{text}");
     assert!(healed.is_empty(), "departures.txt names scenarios that agree: {healed:?}");
     assert!(agree > 0, "no scenario");

@@ -144,7 +144,8 @@ fn retain_keys(original: &mut Fields, patch: &mut Fields) -> Result<(), String> 
         return Err("invalid patch format of retainKeys".to_owned());
     };
     let is_kept = |key: &str| kept.iter().any(|name| name == key);
-    let outside = |(key, value): (&String, &Value)| !value.is_null() && !key.starts_with('$') && !is_kept(key);
+    let outside =
+        |(key, value): (&String, &Value)| !value.is_null() && !key.starts_with('$') && !is_kept(key);
     if patch.iter().any(outside) {
         return Err("invalid patch format of retainKeys".to_owned());
     }

@@ -144,6 +144,19 @@ pub(super) fn typed(resource: &Resource, object: &mut Value) -> Result<(), Failu
     Ok(())
 }
 
+/// Custom resources say what they are.
+fn kindless(resource: &Resource, object: &Value) -> Failure {
+    let text = object.to_string();
+    let mut begin: String = text.chars().take(30).collect();
+    if begin.len() < text.len() {
+        begin.push_str(" ...");
+    }
+    Failure::bad_request(format!(
+        "the object provided is unrecognized (must be of type {}): Object 'Kind' is missing in '{text}' ({begin})",
+        resource.kind.kind
+    ))
+}
+
 fn last(version: &str) -> &str {
     version.rsplit('/').next().unwrap_or_default()
 }
@@ -160,6 +173,9 @@ impl Store {
         object: &mut Value,
         caller: &Caller,
     ) -> Result<Vec<String>, Failure> {
+        if resource.custom && !caller.system && object.is_object() && object.text("/kind").is_empty() {
+            return Err(kindless(resource, object));
+        }
         typed(resource, object)?;
         let admitted = self.schemas.admit(&resource.kind, object, caller.validation);
         let name = object.name().to_owned();

@@ -67,7 +67,7 @@ impl DeleteOptions {
             ("", None) => None,
             (other, _) => {
                 let message = format!(
-                    "Unsupported value: {other:?}: supported values: \"Background\", \"Foreground\", \"Orphan\""
+                    "Unsupported value: {other:?}: supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\""
                 );
                 let cause = Cause {
                     reason: "FieldValueNotSupported",
@@ -164,9 +164,16 @@ impl Store {
         let finalizers = finalizers(resource, &live, options);
         if !live.is_terminating() {
             object.put("/metadata/deletionTimestamp", json!(time(later(caller.now, grace))));
-            object.put("/metadata/deletionGracePeriodSeconds", json!(grace));
-            if let Some(generation) = live.number("/metadata/generation") {
-                object.put("/metadata/generation", json!(generation + 1));
+            // These two are deleted by code of their own, which knows no grace.
+            let apart = ["namespaces", "customresourcedefinitions.apiextensions.k8s.io"];
+            if !apart.contains(&resource.collection.as_str()) {
+                object.put("/metadata/deletionGracePeriodSeconds", json!(grace));
+                if let Some(generation) = live.number("/metadata/generation") {
+                    object.put("/metadata/generation", json!(generation + 1));
+                }
+            }
+            if resource.collection == "customresourcedefinitions.apiextensions.k8s.io" {
+                mark_for_deletion(&mut object, caller);
             }
         } else if grace < live.number("/metadata/deletionGracePeriodSeconds").unwrap_or_default() {
             object.put("/metadata/deletionTimestamp", json!(time(later(caller.now, grace))));
@@ -187,7 +194,8 @@ impl Store {
         }
         if gone {
             // An object that goes at once shows no sign of having been about to.
-            let last = if live.is_terminating() { object } else { live.as_ref().clone() };
+            let shows = live.is_terminating() || resource.collection == "pods";
+            let last = if shows { object } else { live.as_ref().clone() };
             let object = self.commit(resource, last, Change::Deleted);
             return Ok(Deleted { object, gone });
         }
@@ -195,6 +203,15 @@ impl Store {
             return Ok(Deleted { object: live, gone: false });
         }
         Ok(Deleted { object: self.commit(resource, object, Change::Modified), gone: false })
+    }
+}
+
+fn mark_for_deletion(object: &mut Value, caller: &Caller) {
+    let condition = json!({"type": "Terminating", "status": "True", "reason": "InstanceDeletionPending",
+        "message": "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
+        "lastTransitionTime": time(caller.now)});
+    if let Some(conditions) = object.pointer_mut("/status/conditions").and_then(Value::as_array_mut) {
+        conditions.push(condition);
     }
 }
 

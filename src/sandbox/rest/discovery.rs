@@ -105,8 +105,7 @@ impl Store {
         }
         let of_version =
             |resource: &&Arc<Resource>| resource.kind.group == group && resource.kind.version == version;
-        let resources: Vec<Value> =
-            self.catalog.all().filter(of_version).flat_map(|one| listed(one)).collect();
+        let resources: Vec<Value> = self.catalog.all().filter(of_version).flat_map(|one| listed(one)).collect();
         let name = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
         let mut list = json!({"kind": "APIResourceList"});
         if !group.is_empty() {
@@ -118,8 +117,7 @@ impl Store {
     }
 
     pub(super) fn paths(&self) -> Value {
-        let mut paths =
-            vec!["/api".to_owned(), "/api/v1".to_owned(), "/apis".to_owned(), "/apis/".to_owned()];
+        let mut paths = vec!["/api".to_owned(), "/api/v1".to_owned(), "/apis".to_owned(), "/apis/".to_owned()];
         for (group, versions) in self.served() {
             if group.is_empty() {
                 continue;
@@ -178,8 +176,7 @@ fn aggregated(groups: impl Iterator<Item = (String, Versions)>) -> Response {
 
 fn discovered(resource: &Resource) -> Value {
     let kind = &resource.kind;
-    let response =
-        |group: &str, version: &str, kind: &str| json!({"group": group, "version": version, "kind": kind});
+    let response = |group: &str, version: &str, kind: &str| json!({"group": group, "version": version, "kind": kind});
     // A resource of its own group leaves group and version out.
     let own = if resource.custom {
         response(&kind.group, &kind.version, &kind.kind)
@@ -196,11 +193,11 @@ fn discovered(resource: &Resource) -> Value {
         found.put("/categories", json!(kind.categories));
     }
     let part = |one: &Subresource| {
-        let is_own = one.kind == kind.kind;
-        let shown = if is_own {
-            found["responseKind"].clone()
-        } else {
-            response(&one.group, &one.version, &one.kind)
+        let is_own = one.group == kind.group && one.version == kind.version;
+        let shown = match is_own {
+            true if resource.custom => response(&kind.group, &kind.version, &one.kind),
+            true => response("", "", &one.kind),
+            false => response(&one.group, &one.version, &one.kind),
         };
         json!({"subresource": one.name, "responseKind": shown, "verbs": one.verbs})
     };
@@ -229,7 +226,8 @@ fn listed(resource: &Resource) -> Vec<Value> {
     for part in &kind.subresources {
         let mut one = json!({"name": format!("{}/{}", kind.plural, part.name), "singularName": "",
             "namespaced": kind.namespaced});
-        if part.kind != kind.kind && !part.version.is_empty() {
+        let is_own = part.group == kind.group && part.version == kind.version;
+        if !is_own && !part.version.is_empty() {
             one.put("/group", json!(part.group));
             one.put("/version", json!(part.version));
         }

@@ -36,7 +36,7 @@ fn media_of<'a>(call: &'a Call<'_>) -> Result<&'a str, Failure> {
         }
         _ => {
             let mut failure = Failure::unsupported_media_type("");
-            failure.message = "415: Unsupported Media Type".to_owned();
+            "415: Unsupported Media Type".clone_into(&mut failure.message);
             failure.details = json!({});
             Err(failure)
         }

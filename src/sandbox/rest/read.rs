@@ -13,6 +13,7 @@ use super::super::request::{Body, List, Response};
 use super::super::selector::{FieldSelector, LabelSelector};
 use super::super::store::Store;
 use super::super::versions;
+use super::super::view::View;
 use super::super::watch::{Scope, Watch};
 use super::Call;
 
@@ -35,7 +36,12 @@ impl Page {
 
     fn parse(token: &str) -> Result<Page, Failure> {
         let unreadable = || Failure::bad_request(PAGE_UNREADABLE);
-        let bytes = STANDARD_NO_PAD.decode(token).map_err(|_| unreadable())?;
+        let bytes = STANDARD_NO_PAD.decode(token).map_err(|_| {
+            let place = token.len() / 4 * 4;
+            Failure::bad_request(format!(
+                "invalid continue token: continue key is not valid: illegal base64 data at input byte {place}"
+            ))
+        })?;
         let text = String::from_utf8(bytes).map_err(|_| unreadable())?;
         let mut parts = text.splitn(3, '/');
         let (Some(version), Some(namespace), Some(name)) = (parts.next(), parts.next(), parts.next()) else {
@@ -59,6 +65,10 @@ fn scope(call: &Call<'_>) -> Result<Scope, Failure> {
         labels: LabelSelector::parse(query.text("labelSelector"))?,
         fields,
     })
+}
+
+fn no_version(text: &str) -> String {
+    format!("resourceVersion: Invalid value: {text:?}: strconv.ParseUint: parsing {text:?}: invalid syntax")
 }
 
 fn options_invalid(field: &str, why: &str) -> Failure {
@@ -115,6 +125,10 @@ impl Store {
                 metadata.put("/remainingItemCount", json!(remaining));
             }
         }
+        // Lists of custom resources say that nothing follows.
+        if call.resource.custom && call.view == View::Plain && metadata.get("continue").is_none() {
+            metadata.put("/continue", json!(""));
+        }
         let items = items.iter().map(|item| versions::read_as(item, &call.resource)).collect();
         let head = json!({"kind": format!("{}List", call.resource.kind.kind),
             "apiVersion": call.resource.api_version, "metadata": metadata});
@@ -150,9 +164,9 @@ impl Store {
         match query.text("resourceVersion") {
             "" | "0" => {}
             text => {
-                let version: u64 = text
-                    .parse()
-                    .map_err(|_| Failure::bad_request(format!("invalid resource version {text:?}")))?;
+                let version: u64 = text.parse().map_err(|_| {
+                    Failure::bad_request(format!("invalid resource version: {}", no_version(text)))
+                })?;
                 if version > self.version() {
                     return Err(too_large(version, self.version()));
                 }
@@ -190,10 +204,11 @@ impl Store {
         let text = query.text("resourceVersion");
         let from: Option<u64> = match text {
             "" | "0" => None,
-            text => Some(
-                text.parse()
-                    .map_err(|_| Failure::bad_request(format!("invalid resource version {text:?}")))?,
-            ),
+            text => Some(text.parse().map_err(|_| {
+                let mut failure = Failure::bad_request(no_version(text));
+                (failure.code, failure.reason) = (500, "");
+                failure
+            })?),
         };
         if let Some(version) = from.filter(|version| *version > self.version()) {
             return Err(too_large(version, self.version()));

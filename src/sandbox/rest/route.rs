@@ -71,7 +71,7 @@ fn target(group: &str, version: &str, rest: &[&str]) -> Target {
         rest => rest,
     };
     let mut steps = rest.iter();
-    target.plural = steps.next().copied().unwrap_or_default().to_owned();
+    target.plural.push_str(steps.next().copied().unwrap_or_default());
     target.name = steps.next().map(|name| (*name).to_owned());
     target.subresource.push_str(&steps.copied().collect::<Vec<_>>().join("/"));
     target

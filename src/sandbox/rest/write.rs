@@ -99,7 +99,6 @@ impl Store {
         }
         object.put("/metadata/uid", json!(self.ids.uid()));
         object.put("/metadata/creationTimestamp", json!(time(caller.now)));
-        object.take_out("/metadata/generation");
         if rules::has_generation(resource) {
             object.put("/metadata/generation", json!(1));
         }
@@ -111,7 +110,12 @@ impl Store {
             .map_err(|rejection| Failure::rejected(&resource.named_kind, &name, rejection))?;
         rules::admit_create(self, resource, &object)?;
         if self.get(&resource.collection, object.namespace(), object.name()).is_some() {
-            return Err(Failure::already_exists(&resource.named, object.name()));
+            let mut failure = Failure::already_exists(&resource.named, object.name());
+            let there = self.get(&resource.collection, object.namespace(), object.name());
+            if there.is_some_and(|there| there.is_terminating()) {
+                failure.message = format!("object is being deleted: {}", failure.message);
+            }
+            return Err(failure);
         }
         if tracking == Tracking::Update {
             let manager = caller.manager.as_str();
@@ -141,10 +145,10 @@ impl Store {
         place(resource, namespace, &mut object)?;
         object.put("/metadata/name", json!(name));
         if resource.custom && object.text("/metadata/resourceVersion").is_empty() && !caller.system {
-            let message = "Invalid value: 0x0: must be specified for an update".to_owned();
+            let message = "Invalid value: 0: must be specified for an update".to_owned();
             let mut cause = invalid("metadata.resourceVersion", &json!(0), "");
             cause.message = message;
-            return Err(Failure::invalid(&resource.named_kind, name, &[cause]));
+            return Err(Failure::invalid(&resource.named, name, &[cause]));
         }
         let mut written = self.replace(resource, &live, object, subresource, caller, Tracking::Update)?;
         written.warnings.splice(0..0, warnings);
@@ -242,18 +246,11 @@ impl Store {
     fn restore(resource: &Resource, live: &Value, object: &mut Value, subresource: &str) {
         if subresource == "status" {
             let status = object.get("status").cloned();
-            let (fields, annotations, version) = (
-                object.pointer("/metadata/managedFields").cloned(),
-                object.pointer("/metadata/annotations").cloned(),
-                object.pointer("/metadata/resourceVersion").cloned(),
-            );
+            let metadata = object.get("metadata").cloned().unwrap_or_default();
             object.clone_from(live);
             put_or_take(object, "/status", status);
-            put_or_take(object, "/metadata/managedFields", fields);
-            put_or_take(object, "/metadata/resourceVersion", version);
-            // Controllers say some things of a built-in kind's object in annotations, and write them so.
-            if !resource.custom {
-                put_or_take(object, "/metadata/annotations", annotations);
+            for field in written_with_status(resource) {
+                put_or_take(object, &format!("/metadata/{field}"), metadata.get(*field).cloned());
             }
         } else if resource.has_status() {
             put_or_take(object, "/status", live.get("status").cloned());
@@ -322,6 +319,20 @@ impl Store {
 pub(crate) fn time(now: jiff::Timestamp) -> String {
     let second = jiff::Timestamp::from_second(now.as_second()).unwrap_or(now);
     second.to_string()
+}
+
+/// Which metadata a write of the status may change.
+fn written_with_status(resource: &Resource) -> &'static [&'static str] {
+    let group = resource.kind.group.as_str();
+    let apart = ["flowcontrol.apiserver.k8s.io", "admissionregistration.k8s.io", "apiregistration.k8s.io"];
+    match resource.collection.as_str() {
+        _ if resource.custom || apart.contains(&group) => &["managedFields", "resourceVersion"],
+        "deployments.apps" => {
+            &["managedFields", "resourceVersion", "annotations", "finalizers", "ownerReferences"]
+        }
+        "pods" => &["managedFields", "resourceVersion", "labels", "annotations", "finalizers"],
+        _ => &["managedFields", "resourceVersion", "labels", "annotations", "finalizers", "ownerReferences"],
+    }
 }
 
 fn put_or_take(object: &mut Value, pointer: &str, value: Option<Value>) {

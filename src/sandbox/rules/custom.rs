@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::super::apply;
 use super::super::catalog::Resource;
 use super::super::failure::Failure;
 use super::super::object::Fields;
@@ -16,7 +17,7 @@ pub(super) fn prepare(store: &Store, resource: &Resource, object: &mut Value) ->
     let kind = object.text("/spec/names/kind").to_owned();
     for (field, value) in [("singular", kind.to_lowercase()), ("listKind", format!("{kind}List"))] {
         let pointer = format!("/spec/names/{field}");
-        if object.text(&pointer).is_empty() {
+        if object.text(&pointer).is_empty() && !kind.is_empty() {
             object.put(&pointer, json!(value));
         }
     }
@@ -31,6 +32,7 @@ pub(super) fn check(store: &Store, resource: &Resource, object: &Value) -> Resul
 
 /// Says that the kind is served, as the controllers of the API server do a moment later.
 pub(super) fn establish(store: &mut Store, resource: &Arc<Resource>, object: &Arc<Value>, caller: &Caller) {
+    let live = object;
     let mut object = object.as_ref().clone();
     let since = super::super::rest::time(caller.now);
     let condition = |kind: &str, reason: &str, message: &str| {
@@ -55,5 +57,20 @@ pub(super) fn establish(store: &mut Store, resource: &Arc<Resource>, object: &Ar
     if !object.is_terminating() {
         super::add_finalizer(&mut object, finalizer);
     }
+    if live.is_terminating() {
+        return;
+    }
+    let (kind, manager) = (&resource.kind, "kube-apiserver");
+    let schemas = store.schemas().clone();
+    apply::track_update(&schemas, kind, Some(live), &mut object, manager, Some("status"), &caller.now);
+    disown_finalizers(&mut object, manager);
     store.commit(resource, object, Change::Modified);
+}
+
+/// The finalizer is nobody's.
+fn disown_finalizers(object: &mut Value, manager: &str) {
+    let entries = object.pointer_mut("/metadata/managedFields").and_then(Value::as_array_mut);
+    for entry in entries.into_iter().flatten().filter(|entry| entry.text("/manager") == manager) {
+        entry.take_out("/fieldsV1/f:metadata");
+    }
 }

@@ -48,7 +48,11 @@ pub(super) fn allocate(store: &mut Store, object: &mut Value, live: Option<&Valu
     };
     object.put("/spec/clusterIP", json!(address));
     object.put("/spec/clusterIPs", json!([address]));
-    for (field, value) in [("ipFamilies", json!(["IPv4"])), ("ipFamilyPolicy", json!("SingleStack"))] {
+    // Without addresses and without pods to choose, a service may be of every family.
+    let any = address == "None" && object.map("/spec/selector").is_none_or(serde_json::Map::is_empty);
+    let (families, policy) =
+        if any { (json!(["IPv4", "IPv6"]), "RequireDualStack") } else { (json!(["IPv4"]), "SingleStack") };
+    for (field, value) in [("ipFamilies", families), ("ipFamilyPolicy", json!(policy))] {
         let pointer = format!("/spec/{field}");
         if is_unset(object.pointer(&pointer)) {
             object.put(&pointer, value);

@@ -16,6 +16,9 @@ pub(super) fn prepare_job(object: &mut Value) {
         ("controller-uid", &uid),
         ("job-name", &name),
     ];
+    // Labels that were taken from the template are the template's still.
+    let shared = object.map("/metadata/labels").is_none_or(serde_json::Map::is_empty)
+        || object.pointer("/metadata/labels") == object.pointer("/spec/template/metadata/labels");
     for (label, value) in labels {
         object.put(&format!("/spec/template/metadata/labels/{}", label.replace('/', "~1")), json!(value));
     }
@@ -23,6 +26,9 @@ pub(super) fn prepare_job(object: &mut Value) {
     if object.map("/metadata/labels").is_none_or(serde_json::Map::is_empty)
         && let Some(labels) = object.pointer("/spec/template/metadata/labels").cloned()
     {
+        object.put("/metadata/labels", labels);
+    }
+    if let Some(labels) = object.pointer("/spec/template/metadata/labels").filter(|_| shared).cloned() {
         object.put("/metadata/labels", labels);
     }
     object.put("/spec/selector", json!({"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}));

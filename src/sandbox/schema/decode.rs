@@ -281,7 +281,9 @@ fn decode_base64(text: &str) -> Result<(), usize> {
     let text: String = text.chars().filter(|char| !matches!(char, '\n' | '\r')).collect();
     match base64::engine::general_purpose::STANDARD.decode(text.as_bytes()) {
         Ok(_) => Ok(()),
-        Err(DecodeError::InvalidByte(place, _) | DecodeError::InvalidLastSymbol { offset: place, .. }) => Err(place),
+        Err(DecodeError::InvalidByte(place, _) | DecodeError::InvalidLastSymbol { offset: place, .. }) => {
+            Err(place)
+        }
         Err(DecodeError::InvalidLength(_) | DecodeError::InvalidPadding) => Err(text.len() / 4 * 4),
     }
 }
@@ -298,8 +300,9 @@ fn time(text: &str, micro: bool) -> Result<String, String> {
             return Err(format!("parsing time {text:?} as {layout:?}: cannot parse {rest:?} as \".000000\""));
         }
     }
-    let parsed: Timestamp =
-        text.parse().map_err(|_| format!("parsing time {text:?} as {layout:?}: cannot parse {text:?} as \"2006\""))?;
+    let parsed: Timestamp = text
+        .parse()
+        .map_err(|_| format!("parsing time {text:?} as {layout:?}: cannot parse {text:?} as \"2006\""))?;
     let format = if micro { "%Y-%m-%dT%H:%M:%S.%6fZ" } else { "%Y-%m-%dT%H:%M:%SZ" };
     Ok(parsed.strftime(format).to_string())
 }

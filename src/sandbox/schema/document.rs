@@ -54,7 +54,9 @@ fn described(schema: &Value, texts: &Value, path: &str) -> Value {
                 let inner = properties.iter();
                 Value::Object(
                     inner
-                        .map(|(name, schema)| (name.clone(), described(schema, texts, &format!("{path}/{name}"))))
+                        .map(|(name, schema)| {
+                            (name.clone(), described(schema, texts, &format!("{path}/{name}")))
+                        })
                         .collect(),
                 )
             }

@@ -125,7 +125,8 @@ mod tests {
 
     #[test]
     fn what_stands_twice_is_told_and_the_last_counts() {
-        let (value, duplicates) = read(br#"{"a": {"b": 1, "b": 2}, "c": [{"d": 1, "d": 1}], "e": 1.5}"#).unwrap();
+        let (value, duplicates) =
+            read(br#"{"a": {"b": 1, "b": 2}, "c": [{"d": 1, "d": 1}], "e": 1.5}"#).unwrap();
         assert_eq!(value, json!({"a": {"b": 2}, "c": [{"d": 1}], "e": 1.5}));
         assert_eq!(duplicates, ["a.b", "c[0].d"]);
     }

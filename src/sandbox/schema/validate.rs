@@ -18,7 +18,12 @@ use serde_json::{Map, Value};
 use super::{Cause, ResourceType};
 
 /// Checks a decoded object with its defaults; `before` is what it was.
-pub(super) fn validate(resource: &ResourceType, object: &Value, before: Option<&Value>, custom: bool) -> Findings {
+pub(super) fn validate(
+    resource: &ResourceType,
+    object: &Value,
+    before: Option<&Value>,
+    custom: bool,
+) -> Findings {
     let mut found = Findings::default();
     metadata::check(resource, object, before, custom, &mut found);
     if custom {
@@ -46,7 +51,9 @@ pub(super) fn validate(resource: &ResourceType, object: &Value, before: Option<&
         ("rbac.authorization.k8s.io", "Role") => access::role(object, true, &mut found),
         ("rbac.authorization.k8s.io", "ClusterRole") => access::role(object, false, &mut found),
         ("rbac.authorization.k8s.io", "RoleBinding") => access::binding(object, before, true, &mut found),
-        ("rbac.authorization.k8s.io", "ClusterRoleBinding") => access::binding(object, before, false, &mut found),
+        ("rbac.authorization.k8s.io", "ClusterRoleBinding") => {
+            access::binding(object, before, false, &mut found)
+        }
         ("apiextensions.k8s.io", "CustomResourceDefinition") => definition::check(object, &mut found),
         _ => {}
     }

@@ -119,7 +119,10 @@ fn filtered<'a>(list: &'a Value, filter: &str) -> Option<&'a Value> {
     let wanted = wanted.trim().trim_matches(['\'', '"']);
     list.as_array()?.iter().find(|item| match find(item, path.trim()) {
         Some(Value::String(text)) => text == wanted,
-        Some(other) => wanted == other.to_string(),
+        Some(other) => {
+            let text = other.to_string();
+            text == wanted
+        }
         None => false,
     })
 }

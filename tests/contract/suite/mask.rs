@@ -40,7 +40,9 @@ impl Mask {
             ("resourceVersion", Value::String(text)) if !text.is_empty() => json!("VERSION"),
             ("continue", Value::String(text)) if !text.is_empty() => json!("TOKEN"),
             // Long texts of documentation, which no client acts on.
-            ("columnDefinitions", Value::Array(columns)) => columns.iter().map(|column| self.column(column)).collect(),
+            ("columnDefinitions", Value::Array(columns)) => {
+                columns.iter().map(|column| self.column(column)).collect()
+            }
             ("serverAddress", Value::String(_)) => json!("ADDRESS"),
             ("nodePort" | "healthCheckNodePort", Value::Number(_)) => json!("PORT"),
             ("pod-template-hash" | "controller-revision-hash", Value::String(_)) => json!("HASH"),
@@ -85,7 +87,9 @@ impl Mask {
             .map(|(key, value)| match (generated, key.as_str()) {
                 (Some(prefix), "name") => (key, json!(format!("{prefix}*"))),
                 // It covers the group, which is another in each run.
-                (None, "storageVersionHash") if map.get("name") == Some(&json!("widgets")) => (key, json!("HASH")),
+                (None, "storageVersionHash") if map.get("name") == Some(&json!("widgets")) => {
+                    (key, json!("HASH"))
+                }
                 _ => (key, self.inner(value, key)),
             })
             .collect();

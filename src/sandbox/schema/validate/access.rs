@@ -68,7 +68,8 @@ pub(super) fn binding(object: &Value, before: Option<&Value>, namespaced: bool, 
     }
     if let Some(before) = before.map(|before| at(before, "/roleRef")).filter(|before| *before != reference) {
         let _ = before;
-        let shown = json!({"APIGroup": group, "Kind": text(reference, "kind"), "Name": text(reference, "name")});
+        let shown =
+            json!({"APIGroup": group, "Kind": text(reference, "kind"), "Name": text(reference, "name")});
         found.invalid("roleRef", &shown, "field is immutable");
     }
 }

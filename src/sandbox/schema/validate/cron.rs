@@ -12,20 +12,18 @@ const FIELDS: [(u32, u32, &[&str]); 5] = [
 /// What is wrong with a schedule.
 pub(super) fn check(schedule: &str) -> Option<String> {
     if let Some(word) = schedule.strip_prefix('@') {
-        let known = matches!(word, "yearly" | "annually" | "monthly" | "weekly" | "daily" | "midnight" | "hourly");
+        let known =
+            matches!(word, "yearly" | "annually" | "monthly" | "weekly" | "daily" | "midnight" | "hourly");
         return (!known && !word.starts_with("every ")).then(|| format!("unrecognized descriptor: @{word}"));
     }
     let fields: Vec<&str> = schedule.split_whitespace().collect();
     if fields.len() != 5 {
-        return Some(format!(
-            "expected exactly 5 fields, found {}: [{}]",
-            fields.len(),
-            fields.join(" ")
-        ));
+        return Some(format!("expected exactly 5 fields, found {}: [{}]", fields.len(), fields.join(" ")));
     }
-    FIELDS.iter().zip(fields).find_map(|(bounds, field)| {
-        field.split(',').find_map(|part| check_part(part, *bounds).err())
-    })
+    FIELDS
+        .iter()
+        .zip(fields)
+        .find_map(|(bounds, field)| field.split(',').find_map(|part| check_part(part, *bounds).err()))
 }
 
 fn check_part(part: &str, (least, most, names): (u32, u32, &[&str])) -> Result<(), String> {
@@ -69,10 +67,12 @@ fn number(text: &str, least: u32, names: &[&str]) -> Result<u32, String> {
         return Ok(u32::try_from(place).unwrap_or(0) + least);
     }
     match text.parse::<i64>() {
-        Ok(number) => u32::try_from(number).map_err(|_| format!("negative number ({number}) not allowed: {text}")),
-        Err(_) => Err(format!(
-            "failed to parse int from {text}: strconv.Atoi: parsing {text:?}: invalid syntax"
-        )),
+        Ok(number) => {
+            u32::try_from(number).map_err(|_| format!("negative number ({number}) not allowed: {text}"))
+        }
+        Err(_) => {
+            Err(format!("failed to parse int from {text}: strconv.Atoi: parsing {text:?}: invalid syntax"))
+        }
     }
 }
 

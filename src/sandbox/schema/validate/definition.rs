@@ -54,13 +54,9 @@ fn internal(version: &Value) -> Value {
     map.insert("Served".to_owned(), flag("served"));
     map.insert("Storage".to_owned(), flag("storage"));
     map.insert("Deprecated".to_owned(), flag("deprecated"));
-    for key in [
-        "DeprecationWarning",
-        "Schema",
-        "Subresources",
-        "AdditionalPrinterColumns",
-        "SelectableFields",
-    ] {
+    for key in
+        ["DeprecationWarning", "Schema", "Subresources", "AdditionalPrinterColumns", "SelectableFields"]
+    {
         map.insert(key.to_owned(), Value::Null);
     }
     Value::Object(map)

@@ -10,7 +10,8 @@ use crate::sandbox::schema::ResourceType;
 const ANNOTATIONS_LIMIT: usize = 256 * 1024;
 
 /// Kinds whose names are labels, without dots.
-const LABEL_NAMES: [(&str, &str); 3] = [("", "Namespace"), ("", "Service"), ("discovery.k8s.io", "Endpoints")];
+const LABEL_NAMES: [(&str, &str); 3] =
+    [("", "Namespace"), ("", "Service"), ("discovery.k8s.io", "Endpoints")];
 
 pub(super) fn check(
     resource: &ResourceType,
@@ -125,7 +126,8 @@ fn owners(metadata: &Value, found: &mut Findings) {
 /// A reference with its fields as the API server writes them.
 fn in_order(owner: &Value) -> Value {
     let fields = ["apiVersion", "kind", "name", "uid", "controller", "blockOwnerDeletion"];
-    let present = fields.iter().filter_map(|field| owner.get(*field).map(|value| ((*field).to_owned(), value.clone())));
+    let present =
+        fields.iter().filter_map(|field| owner.get(*field).map(|value| ((*field).to_owned(), value.clone())));
     Value::Object(present.collect())
 }
 

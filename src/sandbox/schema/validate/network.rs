@@ -35,7 +35,9 @@ pub(super) fn service(spec: &Value, before: Option<&Value>, found: &mut Findings
         let kept = kind != "ExternalName" && text(before, "type") != "ExternalName";
         if kept && !old.is_empty() && old != new {
             let all = match spec.get("clusterIPs") {
-                Some(all) if !new.is_empty() && all.get(0).and_then(Value::as_str) == Some(new) => all.clone(),
+                Some(all) if !new.is_empty() && all.get(0).and_then(Value::as_str) == Some(new) => {
+                    all.clone()
+                }
                 _ => json!([new]),
             };
             found.invalid("spec.clusterIPs[0]", &all, "may not change once set");
@@ -188,7 +190,11 @@ pub(super) fn policy(spec: &Value, found: &mut Findings) {
         found.invalid("spec.policyTypes", at(spec, "/policyTypes"), why);
     }
     for (index, kind) in types.iter().enumerate() {
-        found.one_of(format!("spec.policyTypes[{index}]"), kind.as_str().unwrap_or(""), &["Ingress", "Egress"]);
+        found.one_of(
+            format!("spec.policyTypes[{index}]"),
+            kind.as_str().unwrap_or(""),
+            &["Ingress", "Egress"],
+        );
     }
 }
 
@@ -206,7 +212,8 @@ fn check_policy_ports(rule: &Value, field: &str, found: &mut Findings) {
 }
 
 fn check_peer(peer: &Value, field: &str, found: &mut Findings) {
-    let given = ["podSelector", "namespaceSelector", "ipBlock"].into_iter().filter(|key| has(peer, key)).count();
+    let given =
+        ["podSelector", "namespaceSelector", "ipBlock"].into_iter().filter(|key| has(peer, key)).count();
     for key in ["podSelector", "namespaceSelector"] {
         selector::check(at(peer, &format!("/{key}")), &format!("{field}.{key}"), found);
     }

@@ -75,7 +75,11 @@ pub(super) fn check(spec: &Value, field: &str, found: &mut Findings) {
     if host_network {
         check_host_ports(spec, field, found);
     }
-    found.one_of(format!("{field}.restartPolicy"), text(spec, "restartPolicy"), &["Always", "OnFailure", "Never"]);
+    found.one_of(
+        format!("{field}.restartPolicy"),
+        text(spec, "restartPolicy"),
+        &["Always", "OnFailure", "Never"],
+    );
     let policies = ["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"];
     found.one_of(format!("{field}.dnsPolicy"), text(spec, "dnsPolicy"), &policies);
     if has(spec, "nodeSelector") {
@@ -130,7 +134,9 @@ fn check_container<'a>(
     if text(container, "image").is_empty() {
         found.required(format!("{field}.image"), "");
     }
-    for (kind, in_probe) in [("lifecycle", false), ("livenessProbe", true), ("readinessProbe", true), ("startupProbe", true)] {
+    for (kind, in_probe) in
+        [("lifecycle", false), ("livenessProbe", true), ("readinessProbe", true), ("startupProbe", true)]
+    {
         let Some(value) = container.get(kind).filter(|value| !value.is_null()) else { continue };
         if in_probe {
             check_probe(value, &format!("{field}.{kind}"), found);
@@ -175,7 +181,9 @@ fn check_ports(ports: &[Value], field: &str, found: &mut Findings) {
         }
         match number(port, "containerPort") {
             0 => found.required(format!("{field}.containerPort"), ""),
-            other if !is_port(other) => found.invalid(format!("{field}.containerPort"), &json!(other), PORT_RANGE),
+            other if !is_port(other) => {
+                found.invalid(format!("{field}.containerPort"), &json!(other), PORT_RANGE)
+            }
             _ => {}
         }
         let host = number(port, "hostPort");
@@ -203,7 +211,8 @@ fn check_environment(variables: &[Value], field: &str, found: &mut Findings) {
 }
 
 fn check_source(from: &Value, value: &str, field: &str, found: &mut Findings) {
-    const KINDS: [&str; 5] = ["fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef", "fileKeyRef"];
+    const KINDS: [&str; 5] =
+        ["fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef", "fileKeyRef"];
     let given: Vec<&str> = KINDS.into_iter().filter(|kind| has(from, kind)).collect();
     if let Some(reference) = from.get("fieldRef").filter(|reference| !reference.is_null()) {
         check_field_path(text(reference, "fieldPath"), &format!("{field}.fieldRef.fieldPath"), found);
@@ -228,7 +237,9 @@ fn check_source(from: &Value, value: &str, field: &str, found: &mut Findings) {
             let why = "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`";
             found.invalid_text(field, "", why);
         }
-        _ if !value.is_empty() => found.invalid_text(field, "", "may not be specified when `value` is not empty"),
+        _ if !value.is_empty() => {
+            found.invalid_text(field, "", "may not be specified when `value` is not empty")
+        }
         1 => {}
         _ => found.invalid_text(field, "", "may not have more than one field specified at a time"),
     }
@@ -251,7 +262,11 @@ fn check_field_path(path: &str, field: &str, found: &mut Findings) {
     if path.is_empty() {
         found.required(field, "");
     } else if !subscript && !KNOWN.contains(&path) {
-        found.invalid_text(field, path, &format!("error converting fieldPath: field label not supported: {path}"));
+        found.invalid_text(
+            field,
+            path,
+            &format!("error converting fieldPath: field label not supported: {path}"),
+        );
     }
 }
 
@@ -278,7 +293,9 @@ fn check_handler(handler: &Value, field: &str, found: &mut Findings) {
             continue;
         }
         match kind {
-            "exec" if items(action, "command").is_empty() => found.required(format!("{field}.exec.command"), ""),
+            "exec" if items(action, "command").is_empty() => {
+                found.required(format!("{field}.exec.command"), "")
+            }
             "httpGet" | "tcpSocket" | "grpc" => {
                 check_port(at(action, "/port"), &format!("{field}.{kind}.port"), found);
             }
@@ -311,6 +328,11 @@ fn check_resources(resources: &Value, field: &str, found: &mut Findings) {
     for (name, quantity) in entries(resources, "requests") {
         check_resource(name, quantity, &format!("{field}.requests[{name}]"), found);
         let limit = limits.iter().find(|(limited, _)| *limited == name);
+        // What devices offer cannot be promised twice.
+        if name.contains('/') && limit.is_none() {
+            let why = "Limit must be set for non overcommitable resources";
+            found.required(format!("{field}.limits"), why);
+        }
         let parsed = |value: &Value| value.as_str().and_then(Quantity::parse);
         if let Some((limit, (request, shown))) =
             limit.and_then(|(_, limit)| parsed(limit).zip(parsed(quantity).zip(quantity.as_str())))

@@ -23,7 +23,10 @@ pub(super) fn check(selector: &Value, field: &str, found: &mut Findings) {
         match text(expression, "operator") {
             "In" | "NotIn" => {
                 if values.is_empty() {
-                    found.required(format!("{field}.values"), "must be specified when `operator` is 'In' or 'NotIn'");
+                    found.required(
+                        format!("{field}.values"),
+                        "must be specified when `operator` is 'In' or 'NotIn'",
+                    );
                 }
             }
             "Exists" | "DoesNotExist" => {
@@ -54,7 +57,8 @@ pub(super) fn is_empty(selector: &Value) -> bool {
 
 /// Whether labels are selected.
 pub(super) fn selects(selector: &Value, labels: &Value) -> bool {
-    let all = entries(selector, "matchLabels").iter().all(|(key, value)| labels.get(key.as_str()) == Some(*value));
+    let all =
+        entries(selector, "matchLabels").iter().all(|(key, value)| labels.get(key.as_str()) == Some(*value));
     all && items(selector, "matchExpressions").iter().all(|expression| {
         let there = labels.get(text(expression, "key"));
         let listed = there.is_some_and(|value| items(expression, "values").contains(value));

@@ -145,7 +145,9 @@ pub(super) fn claim(spec: &Value, before: Option<&Value>, status: &Value, found:
         let why = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims";
         found.forbidden("spec", why);
     }
-    let size = |spec: &Value| spec.pointer("/resources/requests/storage").and_then(Value::as_str).and_then(Quantity::parse);
+    let size = |spec: &Value| {
+        spec.pointer("/resources/requests/storage").and_then(Value::as_str).and_then(Quantity::parse)
+    };
     if bound && size(spec).zip(size(before)).is_some_and(|(new, old)| new < old) {
         let why = "field can not be less than status.capacity";
         found.forbidden("spec.resources.requests.storage", why);

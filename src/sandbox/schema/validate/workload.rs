@@ -101,7 +101,8 @@ fn deployment_strategy(strategy: &Value, found: &mut Findings) {
 
 /// A number or a percentage; with `capped` only whether it is more than all.
 fn share(value: &Value, field: &str, capped: bool, found: &mut Findings) {
-    let percent = value.as_str().and_then(|text| text.strip_suffix('%')).and_then(|text| text.parse::<u32>().ok());
+    let percent =
+        value.as_str().and_then(|text| text.strip_suffix('%')).and_then(|text| text.parse::<u32>().ok());
     match value {
         Value::String(_) if percent.is_none() && !capped => found.invalid(field, value, PERCENT),
         Value::String(_) if capped && percent.is_some_and(|percent| percent > 100) => {
