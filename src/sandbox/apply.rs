@@ -451,3 +451,7 @@ fn same_but_times(one: &Value, other: &Value) -> bool {
         && ours.iter().zip(&theirs).all(|(one, other)| timeless(one) == timeless(other))
         && without_entries(one) == without_entries(other)
 }
+
+#[cfg(test)]
+#[path = "apply/tests.rs"]
+mod tests;
