@@ -398,13 +398,15 @@ fn reset_fields(schemas: &Schemas, resource: &ResourceType, subresource: &str) -
             &[&["spec"], &["metadata", "deletionTimestamp"], &["metadata", "ownerReferences"]]
         }
         (
-            "flowcontrol.apiserver.k8s.io" | "admissionregistration.k8s.io" | "storagemigration.k8s.io",
+            "flowcontrol.apiserver.k8s.io"
+            | "admissionregistration.k8s.io"
+            | "storagemigration.k8s.io"
+            | "apiregistration.k8s.io",
             _,
             "status",
         )
         | ("networking.k8s.io", "servicecidrs", "status")
-        | ("storage.k8s.io", "volumeattachments", "status")
-        | ("apiregistration.k8s.io", _, "status") => &[&["metadata"], &["spec"]],
+        | ("storage.k8s.io", "volumeattachments", "status") => &[&["metadata"], &["spec"]],
         (_, _, "status") if schemas.is_custom(resource) => &[&["metadata"], &["spec"]],
         (_, _, "status") => &[&["spec"]],
         _ => &[&["status"]],
@@ -449,3 +451,7 @@ fn same_but_times(one: &Value, other: &Value) -> bool {
         && ours.iter().zip(&theirs).all(|(one, other)| timeless(one) == timeless(other))
         && without_entries(one) == without_entries(other)
 }
+
+#[cfg(test)]
+#[path = "apply/tests.rs"]
+mod tests;

@@ -35,6 +35,7 @@ pub(crate) struct Structure {
 
 /// One field.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a word of the schema or of Go's tags")]
 pub(crate) struct Field {
     pub(crate) name: Arc<str>,
     pub(crate) shape: Shape,
@@ -49,7 +50,6 @@ pub(crate) struct Field {
     pub(crate) patch_merge: bool,
     pub(crate) patch_replace: bool,
     pub(crate) merge_key: Option<String>,
-    pub(crate) enumeration: Vec<String>,
 }
 
 impl Field {
@@ -257,7 +257,6 @@ impl Arena {
         let go = text(property, "x-go").unwrap_or("");
         let (go, options) = go.split_once(',').unwrap_or((go, ""));
         let strategy = text(property, "x-kubernetes-patch-strategy").unwrap_or("");
-        let enumeration = property.get("enum").and_then(Value::as_array).into_iter().flatten();
         let mut shape = self.shape_of(property, definitions);
         if go.ends_with("v1.Duration") {
             shape = Shape::Scalar;
@@ -274,7 +273,6 @@ impl Arena {
             patch_merge: strategy.contains("merge"),
             patch_replace: strategy.contains("replace"),
             merge_key: text(property, "x-kubernetes-patch-merge-key").map(str::to_owned),
-            enumeration: enumeration.filter_map(Value::as_str).map(str::to_owned).collect(),
         }
     }
 
@@ -339,7 +337,6 @@ impl Arena {
             patch_merge: false,
             patch_replace: false,
             merge_key: None,
-            enumeration: Vec::new(),
         };
         if let Some(structure) = self.structures.get_mut(id) {
             structure

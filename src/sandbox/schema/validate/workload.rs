@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::pod;
 use super::selector;
-use super::{Findings, at, cron, has, items, number, text};
+use super::{Findings, at, cron, has, number, text};
 
 const PERCENT: &str = "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')";
 
@@ -267,5 +267,4 @@ pub(super) fn cron_job(spec: &Value, found: &mut Findings) {
     found.not_negative("spec.successfulJobsHistoryLimit", at(spec, "/successfulJobsHistoryLimit"));
     found.not_negative("spec.failedJobsHistoryLimit", at(spec, "/failedJobsHistoryLimit"));
     job_template(at(spec, "/jobTemplate/spec/template"), "spec.jobTemplate.spec.template", found);
-    let _ = items;
 }
