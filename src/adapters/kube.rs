@@ -86,7 +86,9 @@ impl Clusters for OneKubeCluster {
     async fn connect(&self, context: Option<&str>) -> Result<Arc<dyn ClusterWrite>, ClusterError> {
         match context {
             None => Ok(self.0.clone()),
-            Some(context) => Err(ClusterError::Unconfigured { message: format!("it has no context {context:?}") }),
+            Some(context) => {
+                Err(ClusterError::Unconfigured { message: format!("it has no context {context:?}") })
+            }
         }
     }
 }

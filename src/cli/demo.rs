@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use jiff::Timestamp;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -16,6 +15,7 @@ use super::output::Failure;
 use super::run::stop_signal;
 use super::sandbox::write_kubeconfig;
 use super::session::{Session, runtime};
+use crate::adapters::clock::{Clock as _, SystemClock};
 use crate::demo::screen::Screen;
 use crate::demo::shop::Shop;
 use crate::demo::tries::{text, tries};
@@ -104,7 +104,7 @@ async fn show(
 ) -> Result<bool, Failure> {
     let sandbox = TcpListener::bind("127.0.0.1:0").await.map_err(|error| Failure::of(&error))?;
     let address = sandbox.local_addr().map_err(|error| Failure::of(&error))?;
-    let cluster = Cluster::new(seed(), Pace::default(), Timestamp::now());
+    let cluster = Cluster::new(seed(), Pace::default(), SystemClock.now());
     let sandbox = tokio::spawn(serve(Served::new(cluster), sandbox));
     write_kubeconfig(Some(&shop.kubeconfig()), address)?;
     let session = Session::open(&settings(shop))?;

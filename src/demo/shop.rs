@@ -73,7 +73,7 @@ impl Shop {
     pub fn create(folder: &Path) -> Result<Self, CreateShopError> {
         let shop = Self { folder: folder.to_owned() };
         let code = shop.code();
-        let commit = create(&code, CODE, |text| text.to_owned())?;
+        let commit = create(&code, CODE, str::to_owned)?;
         let values = [code.display().to_string(), commit];
         create(&shop.config(), CONFIG, |text| {
             PLACEHOLDERS

@@ -24,7 +24,7 @@ pub struct Frame {
 
 /// Whether everything is deployed and healthy.
 pub fn is_green(board: &Board) -> bool {
-    board.ready && !board.applications.is_empty() && board.applications.iter().all(|one| is_settled(one))
+    board.ready && !board.applications.is_empty() && board.applications.iter().all(is_settled)
 }
 
 fn is_settled(application: &ApplicationStatus) -> bool {

@@ -731,7 +731,8 @@ fn names_field(manifest: &Value, owner: &FieldOwner) -> bool {
 fn signature(manifest: &Value, live: &Value, index: &LiveIndex) -> Option<(String, String, KeyedHash)> {
     let field = diff::changed_fields(manifest, live).into_iter().next()?;
     // A field that nobody else has was changed by our own hand: by another daemon of this instance.
-    let manager = diff::owner_of(live, &field).map_or_else(|| diff::FIELD_MANAGER.to_owned(), |owner| owner.manager);
+    let manager =
+        diff::owner_of(live, &field).map_or_else(|| diff::FIELD_MANAGER.to_owned(), |owner| owner.manager);
     let value = live.pointer(&field).cloned().unwrap_or(Value::Null);
     Some((manager, field, index.key().of_value(&value)))
 }

@@ -24,7 +24,10 @@ use crate::model::manifest::RenderedSet;
 use crate::model::name::{ApplicationId, InstanceName, NamespaceName};
 use crate::model::record::Record;
 use crate::model::resource::{GroupKind, ResourceId};
-use crate::sync::{ApplyReason, Confirmations, Facts, Failure, FailureKind, Progress, ResourceState, Step, SyncPlan, Wanted, plan, scaled_by};
+use crate::sync::{
+    ApplyReason, Confirmations, Facts, Failure, FailureKind, Progress, ResourceState, Step, SyncPlan, Wanted,
+    plan, scaled_by,
+};
 
 /// A tick acts at most so many times: each time something was written, so this is a backstop against a fault
 /// of ours, not a limit that work meets.
@@ -60,8 +63,6 @@ pub(super) struct Tick {
     pub(super) heals: Vec<ResourceId>,
     pub(super) sight: Sight,
     pub(super) looked_up: LookedUp,
-    /// Whether another daemon of this instance was found at work.
-    pub(super) rivalled: bool,
     /// Whether Git has to be asked before anything is begun.
     pub(super) behind: bool,
 }
@@ -82,6 +83,17 @@ pub(super) struct TickResult {
     pub(super) heals: Vec<ResourceId>,
     pub(super) behind: bool,
     pub(super) duration: std::time::Duration,
+}
+
+/// What acting came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Acted {
+    /// Something was written.
+    Wrote,
+    /// Nothing was, or something failed.
+    Nothing,
+    /// Another daemon of this instance is at work: the inventory is not as we knew it.
+    MetARival,
 }
 
 /// The live side of an application at one moment.
@@ -132,11 +144,11 @@ impl Tick {
             // Bodies are unpacked once, and only by a tick that has something to do.
             let bodies = rendered.get_or_insert_with(|| self.unpack_wanted());
             let bodies = bodies.as_ref();
-            let wrote = self.act(&plan, bodies, &mut sets, &mut records, &mut writes).await;
-            if std::mem::take(&mut self.rivalled) {
+            let acted = self.act(&plan, bodies, &mut sets, &mut records, &mut writes).await;
+            if acted == Acted::MetARival {
                 self.reread(&mut sets).await;
             }
-            if !wrote {
+            if acted == Acted::Nothing {
                 let seen = self.observe().await;
                 let plan = self.decide(&seen);
                 return self.result(plan, seen, (sets, records, writes));
@@ -248,7 +260,8 @@ impl Tick {
             self.progress.end();
         }
         let reached = number(&self.head);
-        let begun = kept.sets.iter().map(|(stored, _)| stored).find(|stored| stored.rollout > reached).cloned();
+        let begun =
+            kept.sets.iter().map(|(stored, _)| stored).find(|stored| stored.rollout > reached).cloned();
         let theirs = begun.as_ref().is_some_and(|begun| self.intent.as_ref() != Some(begun));
         let deployed =
             self.head.as_ref().and_then(|stored| stored.head.deployed.as_ref()).map(|version| version.digest);
@@ -486,7 +499,7 @@ impl Tick {
         sets: &mut Vec<PackedSet>,
         records: &mut Vec<Record>,
         writes: &mut usize,
-    ) -> bool {
+    ) -> Acted {
         let mut execution = Execution {
             cluster: &*self.cluster,
             live: &self.live,
@@ -512,7 +525,7 @@ impl Tick {
         let wrote = execution.carry_out(plan).await;
         *writes += execution.writes;
         self.heals.extend(execution.heals);
-        self.rivalled = execution.rivalled;
+        let rivalled = execution.rivalled;
         self.head = execution.head;
         self.intent = execution.intent;
         self.progress = execution.progress;
@@ -525,7 +538,11 @@ impl Tick {
             self.deployed = Some(packed.clone());
         }
         records.extend(execution.records);
-        wrote && self.progress.failure.is_none()
+        match (rivalled, wrote && self.progress.failure.is_none()) {
+            (true, _) => Acted::MetARival,
+            (false, true) => Acted::Wrote,
+            (false, false) => Acted::Nothing,
+        }
     }
 }
 

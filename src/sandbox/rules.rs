@@ -95,7 +95,8 @@ pub(super) fn prepare_create(
         "pods" => return pod::prepare(store, resource, object, caller),
         "services" => {
             service::allocate(store, object, None)?;
-            if object.text("/spec/clusterIP") == "None" && object.text("/spec/sessionAffinity") == "ClientIP" {
+            if object.text("/spec/clusterIP") == "None" && object.text("/spec/sessionAffinity") == "ClientIP"
+            {
                 return Ok(vec!["spec.SessionAffinity is ignored for headless services".to_owned()]);
             }
         }

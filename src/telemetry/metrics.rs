@@ -237,9 +237,11 @@ impl Metrics {
     pub fn healed_in_all(&self) -> u64 {
         use prometheus::core::Collector as _;
         let families = self.heals.collect();
-        let counters = families.iter().flat_map(|family| family.get_metric());
-        // Counters are whole numbers that fit.
-        counters.map(|metric| metric.get_counter().get_value() as u64).sum()
+        let counters = families.iter().flat_map(prometheus::proto::MetricFamily::get_metric);
+        let heals: f64 = counters.map(|metric| metric.get_counter().get_value()).sum();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of objects")]
+        let heals = heals as u64;
+        heals
     }
 
     /// Counts a request to an API server.

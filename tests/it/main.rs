@@ -3,8 +3,8 @@
 
 mod architecture;
 mod config_repository;
-mod dependencies;
 mod contract;
+mod dependencies;
 mod helm;
 mod reconciler;
 mod server;

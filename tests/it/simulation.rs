@@ -3,15 +3,15 @@
 //! end. `examples/moorline-sim.rs` runs as many as one has patience for, and replays and shrinks what fails.
 
 #[path = "simulation/book.rs"]
-pub mod book;
+pub(crate) mod book;
 #[path = "simulation/cluster.rs"]
-pub mod cluster;
+pub(crate) mod cluster;
 #[path = "simulation/files.rs"]
-pub mod files;
+pub(crate) mod files;
 #[path = "simulation/play.rs"]
-pub mod play;
+pub(crate) mod play;
 #[path = "simulation/script.rs"]
-pub mod script;
+pub(crate) mod script;
 
 #[cfg(test)]
 #[path = "simulation/tests.rs"]

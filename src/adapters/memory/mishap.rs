@@ -73,8 +73,11 @@ impl Mishaps {
     /// Counts a call, and says whether everything stops at it.
     pub fn moment(&self) -> Moment {
         let calls = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
-        let left =
-            if self.armed.load(Ordering::SeqCst) { self.fuse.fetch_sub(1, Ordering::SeqCst) } else { i64::MAX };
+        let left = if self.armed.load(Ordering::SeqCst) {
+            self.fuse.fetch_sub(1, Ordering::SeqCst)
+        } else {
+            i64::MAX
+        };
         match left {
             1 if calls % 2 == 1 => Moment::After,
             ..=1 => Moment::Before,

@@ -90,7 +90,6 @@ impl Reconciler {
             heals: Vec::new(),
             sight: state.sight,
             looked_up: self.observer.looked_up(id),
-            rivalled: false,
             behind: false,
         })
     }

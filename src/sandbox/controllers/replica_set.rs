@@ -37,16 +37,27 @@ fn pods_of(store: &Store, set: &Value) -> Vec<Arc<Value>> {
 fn scale(store: &mut Store, set: &Value, now: Timestamp) -> Option<Failure> {
     let wanted = usize::try_from(set.number("/spec/replicas").unwrap_or(1)).unwrap_or_default();
     let mut pods = pods_of(store, set);
-    let by = if set.text("/kind") == "ReplicaSet" { "replicaset-controller" } else { "replication-controller" };
+    let by =
+        if set.text("/kind") == "ReplicaSet" { "replicaset-controller" } else { "replication-controller" };
     for _ in pods.len()..wanted {
         match start(store, set, now) {
             Ok(pod) => {
                 let message = format!("Created pod: {}", pod.name());
-                say(store, set, Notice { kind: "Normal", reason: "SuccessfulCreate", message: &message, by }, now);
+                say(
+                    store,
+                    set,
+                    Notice { kind: "Normal", reason: "SuccessfulCreate", message: &message, by },
+                    now,
+                );
             }
             Err(failure) => {
                 let message = format!("Error creating: {}", failure.message);
-                say(store, set, Notice { kind: "Warning", reason: "FailedCreate", message: &message, by }, now);
+                say(
+                    store,
+                    set,
+                    Notice { kind: "Warning", reason: "FailedCreate", message: &message, by },
+                    now,
+                );
                 return Some(failure);
             }
         }

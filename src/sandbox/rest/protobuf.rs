@@ -303,7 +303,9 @@ fn special(name: &str, map: Map<String, Value>) -> Value {
             map.get("strVal").cloned().unwrap_or_else(|| json!(""))
         }
         ("intstr", "IntOrString") => json!(number("intVal")),
-        ("runtime", "RawExtension") | ("v1", "JSON") => serde_json::from_slice(&bytes_of(&map, "raw")).unwrap_or_default(),
+        ("runtime", "RawExtension") | ("v1", "JSON") => {
+            serde_json::from_slice(&bytes_of(&map, "raw")).unwrap_or_default()
+        }
         ("v1", "FieldsV1") => serde_json::from_slice(&bytes_of(&map, "Raw")).unwrap_or_default(),
         ("v1", "ExtraValue" | "Verbs") => map.get("items").cloned().unwrap_or_else(|| json!([])),
         ("v1", "Duration") => json!(format!("{}ns", number("duration"))),

@@ -157,7 +157,9 @@ fn listed(usage: &Usage, names: &[&String]) -> String {
 /// Refuses an object that a quota has no room for.
 pub(super) fn admit(store: &Store, resource: &Resource, object: &Value) -> Result<(), Failure> {
     let namespace = object.namespace();
-    if namespace.is_empty() || store.collection("resourcequotas").is_none_or(super::super::objects::Collection::is_empty) {
+    if namespace.is_empty()
+        || store.collection("resourcequotas").is_none_or(super::super::objects::Collection::is_empty)
+    {
         return Ok(());
     }
     let wanted = usage_of(resource, object);

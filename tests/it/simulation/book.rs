@@ -9,39 +9,39 @@ use super::files::Config;
 
 /// A commit of the config repository.
 #[derive(Clone, Debug)]
-pub struct Commit {
+pub(crate) struct Commit {
     /// Its id.
-    pub id: String,
+    pub(crate) id: String,
     /// Its files.
-    pub config: Config,
+    pub(crate) config: Config,
 }
 
 /// What is known of the world, to judge by.
 #[derive(Debug, Default)]
-pub struct Book {
+pub(crate) struct Book {
     /// Every commit, oldest first.
-    pub commits: Vec<Commit>,
+    pub(crate) commits: Vec<Commit>,
     /// What went wrong.
-    pub violations: Vec<String>,
+    pub(crate) violations: Vec<String>,
     /// Annotations that somebody set, by object, with the uid of the object at that time.
-    pub notes: BTreeMap<String, String>,
+    pub(crate) notes: BTreeMap<String, String>,
     /// The writes that the daemons made.
-    pub writes: Vec<String>,
+    pub(crate) writes: Vec<String>,
 }
 
 /// One write of a daemon that was carried out.
 #[derive(Debug)]
-pub struct Write<'a> {
+pub(crate) struct Write<'a> {
     /// `PATCH`, `DELETE`, …
-    pub method: &'a str,
+    pub(crate) method: &'a str,
     /// The path.
-    pub path: &'a str,
+    pub(crate) path: &'a str,
     /// The object before.
-    pub before: Option<&'a Value>,
+    pub(crate) before: Option<&'a Value>,
     /// The object after.
-    pub after: Option<&'a Value>,
+    pub(crate) after: Option<&'a Value>,
     /// The head of its application at this moment.
-    pub head: Option<&'a Head>,
+    pub(crate) head: Option<&'a Head>,
 }
 
 impl Book {
@@ -56,10 +56,11 @@ impl Book {
     }
 
     /// Judges one write.
-    pub fn judge(&mut self, write: &Write<'_>) {
+    pub(crate) fn judge(&mut self, write: &Write<'_>) {
         self.writes.push(format!("{} {}", write.method, write.path));
         let object = write.after.or(write.before);
-        let name = object.and_then(|object| object.pointer("/metadata/name")).and_then(Value::as_str).unwrap_or("");
+        let name =
+            object.and_then(|object| object.pointer("/metadata/name")).and_then(Value::as_str).unwrap_or("");
         if name.starts_with("foreign") {
             self.violation(format!("{} {}: a foreign object was touched", write.method, write.path));
         }
@@ -75,7 +76,8 @@ impl Book {
     fn judge_apply(&mut self, write: &Write<'_>, service: &str, value: u32) {
         let Some(head) = write.head else { return };
         let Some(blocked) = &head.blocked else { return };
-        let at = |version: &moorline::model::facts::Version| self.value_at(&version.config.to_string(), service);
+        let at =
+            |version: &moorline::model::facts::Version| self.value_at(&version.config.to_string(), service);
         let deployed = head.deployed.as_ref().and_then(at);
         let before = write.before.and_then(value_of);
         if at(&blocked.version) == Some(value) && deployed != Some(value) && before != Some(value) {
@@ -85,11 +87,16 @@ impl Book {
 
     /// Only what some sound commit did not ask for, or what no version that became healthy had.
     fn judge_delete(&mut self, write: &Write<'_>, environment: &str, service: &str, name: &str) {
-        let left = self.commits.iter().any(|commit| {
-            !commit.config.empty && !commit.config.names(environment, service, name)
-        });
+        let left = self
+            .commits
+            .iter()
+            .any(|commit| !commit.config.empty && !commit.config.names(environment, service, name));
         let deployed = write.head.is_some_and(|head| {
-            head.deployed.is_some() && head.objects.keys().any(|id| &*id.name == name && write.path.contains(&plural(&id.kind.kind)))
+            head.deployed.is_some()
+                && head
+                    .objects
+                    .keys()
+                    .any(|id| &*id.name == name && write.path.contains(&plural(&id.kind.kind)))
         });
         if !left && (deployed || write.head.is_none()) {
             self.violation(format!("{}: deleted, though every commit asks for it", write.path));
@@ -102,7 +109,7 @@ fn plural(kind: &str) -> String {
 }
 
 /// The application on the label.
-pub fn application_of(object: &Value) -> Option<(String, String)> {
+pub(crate) fn application_of(object: &Value) -> Option<(String, String)> {
     let label = object.pointer("/metadata/labels/moorline.dev~1application")?.as_str()?;
     let role = object.pointer("/metadata/labels/moorline.dev~1role");
     let (environment, service) = label.split_once('.').filter(|_| role.is_none())?;
@@ -110,7 +117,7 @@ pub fn application_of(object: &Value) -> Option<(String, String)> {
 }
 
 /// The number in a ConfigMap or an image that says which version it is of.
-pub fn value_of(object: &Value) -> Option<u32> {
+pub(crate) fn value_of(object: &Value) -> Option<u32> {
     let name = object.pointer("/metadata/name")?.as_str()?;
     if name.contains("extra") {
         return None;

@@ -16,12 +16,12 @@ use super::book::{Book, Write, application_of};
 const CALLS: u64 = 6_000;
 
 /// A lock that outlives a panic of a test.
-pub fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Reads one object by its path, as the administrator, without any fault.
-pub fn look(served: &Served, path: &str) -> Option<Value> {
+pub(crate) fn look(served: &Served, path: &str) -> Option<Value> {
     let steps: Vec<&str> = path.trim_matches('/').split('/').collect();
     let (group, rest) = match steps.as_slice() {
         ["api", _, rest @ ..] => ("", rest),
@@ -38,7 +38,12 @@ pub fn look(served: &Served, path: &str) -> Option<Value> {
 }
 
 /// A client of the cluster whose writes are judged.
-pub fn client(served: &Served, book: &Arc<Mutex<Book>>, mishaps: &Arc<Mishaps>, metrics: &Arc<Metrics>) -> OneKubeCluster {
+pub(crate) fn client(
+    served: &Served,
+    book: &Arc<Mutex<Book>>,
+    mishaps: &Arc<Mishaps>,
+    metrics: &Arc<Metrics>,
+) -> OneKubeCluster {
     let (served, book, mishaps) = (served.clone(), book.clone(), mishaps.clone());
     let service = tower::service_fn(move |request: http::Request<kube::client::Body>| {
         converse(served.clone(), book.clone(), mishaps.clone(), request)
@@ -59,7 +64,9 @@ async fn converse(
     }
     if mishaps.calls() > CALLS {
         let last: Vec<String> = locked(&book).writes.iter().rev().take(6).cloned().collect();
-        locked(&book).violations.push(format!("it runs away: {CALLS} calls, the last writes {}", last.join(", ")));
+        locked(&book)
+            .violations
+            .push(format!("it runs away: {CALLS} calls, the last writes {}", last.join(", ")));
         mishaps.stop().await;
     }
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
@@ -79,7 +86,13 @@ async fn converse(
     answer
 }
 
-fn judge(served: &Served, book: &Mutex<Book>, method: &str, path: &str, objects: (Option<&Value>, Option<&Value>)) {
+fn judge(
+    served: &Served,
+    book: &Mutex<Book>,
+    method: &str,
+    path: &str,
+    objects: (Option<&Value>, Option<&Value>),
+) {
     let (before, after) = objects;
     let application = after.or(before).and_then(application_of);
     let head = application.and_then(|(environment, service)| head(served, &environment, &service));
@@ -87,7 +100,7 @@ fn judge(served: &Served, book: &Mutex<Book>, method: &str, path: &str, objects:
 }
 
 /// The head of an application.
-pub fn head(served: &Served, environment: &str, service: &str) -> Option<Head> {
+pub(crate) fn head(served: &Served, environment: &str, service: &str) -> Option<Head> {
     let path = format!("/api/v1/namespaces/moorline/configmaps/sim.{environment}.{service}");
     let object = look(served, &path)?;
     serde_json::from_str(object.pointer("/data/head")?.as_str()?).ok()

@@ -6,7 +6,7 @@ use moorline::model::source::FileTree;
 
 /// What a service's manifests are like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Quality {
+pub(crate) enum Quality {
     /// They become healthy.
     Good,
     /// Their image never starts.
@@ -19,32 +19,32 @@ pub enum Quality {
 
 /// One service in Git.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Service {
+pub(crate) struct Service {
     /// The number of the commit that last changed it: in a ConfigMap and as the tag of its image.
-    pub value: u32,
+    pub(crate) value: u32,
     /// What its manifests are like.
-    pub quality: Quality,
+    pub(crate) quality: Quality,
     /// Further ConfigMaps.
-    pub extras: BTreeSet<u8>,
+    pub(crate) extras: BTreeSet<u8>,
 }
 
 /// All of Git's config repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Config {
+pub(crate) struct Config {
     /// The services.
-    pub services: BTreeMap<&'static str, Service>,
+    pub(crate) services: BTreeMap<&'static str, Service>,
     /// Which service is in which environment.
-    pub members: BTreeSet<(&'static str, &'static str)>,
+    pub(crate) members: BTreeSet<(&'static str, &'static str)>,
     /// An empty repository, as after an accident.
-    pub empty: bool,
+    pub(crate) empty: bool,
 }
 
 /// The services.
-pub const SERVICES: [&str; 2] = ["api", "web"];
+pub(crate) const SERVICES: [&str; 2] = ["api", "web"];
 
 impl Config {
     /// What a simulation begins with.
-    pub fn first() -> Self {
+    pub(crate) fn first() -> Self {
         let service = || Service { value: 1, quality: Quality::Good, extras: (0..5).collect() };
         Self {
             services: SERVICES.into_iter().map(|name| (name, service())).collect(),
@@ -54,13 +54,14 @@ impl Config {
     }
 
     /// The files.
-    pub fn tree(&self) -> FileTree {
+    pub(crate) fn tree(&self) -> FileTree {
         if self.empty {
             return FileTree::default();
         }
         let mut files = vec![(
             "moorline.yaml".to_owned(),
-            "version: 1\nname: sim\nenvironments: {dev: {}, prod: {}}\ndefaults: {sync: {timeout: 20s}}\n".to_owned(),
+            "version: 1\nname: sim\nenvironments: {dev: {}, prod: {}}\ndefaults: {sync: {timeout: 20s}}\n"
+                .to_owned(),
         )];
         for (name, service) in &self.services {
             let text = format!("team: blue\nmanifests: {{path: k8s/{name}}}\n");
@@ -71,12 +72,16 @@ impl Config {
                 files.push((format!("k8s/{name}/extra{extra}.yaml"), text));
             }
         }
-        files.extend(self.members.iter().map(|(stage, name)| (format!("environments/{stage}/{name}.yaml"), String::new())));
+        files.extend(
+            self.members
+                .iter()
+                .map(|(stage, name)| (format!("environments/{stage}/{name}.yaml"), String::new())),
+        );
         FileTree::from_contents(files)
     }
 
     /// Whether an object of an environment is asked for. `name` is that of a ConfigMap or Deployment.
-    pub fn names(&self, environment: &str, service: &str, name: &str) -> bool {
+    pub(crate) fn names(&self, environment: &str, service: &str, name: &str) -> bool {
         let there = self.members.iter().any(|(stage, one)| *stage == environment && *one == service);
         let extra = name.strip_prefix(service).and_then(|rest| rest.strip_prefix("-extra"));
         there

@@ -29,15 +29,15 @@ const SETTLING: Duration = Duration::from_mins(40);
 
 /// What a play came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Played {
+pub(crate) struct Played {
     /// How many writes the daemons made.
-    pub writes: usize,
+    pub(crate) writes: usize,
     /// How many calls they made.
-    pub calls: u64,
+    pub(crate) calls: u64,
     /// How much time passed in the simulation.
-    pub seconds: i64,
+    pub(crate) seconds: i64,
     /// What the cluster holds in the end, hashed: the same for the same script and seed.
-    pub trace: String,
+    pub(crate) trace: String,
 }
 
 /// Plays a script. Gives the first thing that should not have happened.
@@ -45,7 +45,7 @@ pub struct Played {
 /// # Errors
 ///
 /// What was violated, in words.
-pub fn play(script: &[Step], seed: u64) -> Result<Played, String> {
+pub(crate) fn play(script: &[Step], seed: u64) -> Result<Played, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.map_err(|error| error.to_string())?;
     let played = runtime.block_on(async {
@@ -259,10 +259,18 @@ impl Theatre {
             "scale" => self.person(Method::Patch, &deployment, json!({"spec": {"replicas": 3}})),
             "image" => {
                 let container = json!([{"name": service, "image": "somebody/else:999"}]);
-                self.person(Method::Patch, &deployment, json!({"spec": {"template": {"spec": {"containers": container}}}}));
+                self.person(
+                    Method::Patch,
+                    &deployment,
+                    json!({"spec": {"template": {"spec": {"containers": container}}}}),
+                );
             }
             "note" => {
-                self.person(Method::Patch, &map, json!({"metadata": {"annotations": {"example.com/note": "mine"}}}));
+                self.person(
+                    Method::Patch,
+                    &map,
+                    json!({"metadata": {"annotations": {"example.com/note": "mine"}}}),
+                );
                 if let Some(uid) = uid(&self.served, &map) {
                     locked(&self.book).notes.insert(map, uid);
                 }
@@ -282,8 +290,8 @@ impl Theatre {
 
     async fn crash(&mut self, calls: u32) {
         self.memory.mishaps.kill_after(calls);
-        let hour = tokio::time::timeout(Duration::from_secs(60), self.memory.mishaps.stopped());
-        let _ = hour.await;
+        let minute = tokio::time::timeout(Duration::from_mins(1), self.memory.mishaps.stopped());
+        let _ = minute.await;
         for daemon in self.daemon.take().into_iter().chain(self.rival.take()) {
             daemon.task.abort();
             let _ = daemon.task.await;
@@ -316,7 +324,7 @@ impl Theatre {
     }
 
     /// Everything works again; then all must come to rest as Git says, or say why not.
-    async fn end(mut self) -> Result<Played, String> {
+    async fn end(self) -> Result<Played, String> {
         self.served.cluster().store.faults.clear();
         self.memory.mishaps.clear();
         self.memory.repositories.set_reachable(&url(), true);
@@ -344,9 +352,10 @@ impl Theatre {
         }
         let more = locked(&self.book).writes[writes..].to_vec();
         // What is held by somebody's hand is tried again from time to time.
-        let held = self.daemon.as_ref().is_some_and(|daemon| {
-            daemon.board.borrow().applications.iter().any(|one| !one.holds.is_empty())
-        });
+        let held = self
+            .daemon
+            .as_ref()
+            .is_some_and(|daemon| daemon.board.borrow().applications.iter().any(|one| !one.holds.is_empty()));
         if !more.is_empty() && !held {
             return Err(format!("writes in a settled world: {}", more.join(", ")));
         }
@@ -357,7 +366,11 @@ impl Theatre {
         }
         self.controllers.abort();
         let cluster = self.served.cluster();
-        let objects: Vec<&Arc<Value>> = cluster.store.list("configmaps", None).chain(cluster.store.list("deployments.apps", None)).collect();
+        let objects: Vec<&Arc<Value>> = cluster
+            .store
+            .list("configmaps", None)
+            .chain(cluster.store.list("deployments.apps", None))
+            .collect();
         let text = serde_json::to_string(&objects).unwrap_or_default();
         Ok(Played {
             writes,
@@ -379,7 +392,8 @@ impl Theatre {
     fn check_notes(&self) -> Result<(), String> {
         for (path, noted) in &locked(&self.book).notes {
             let object = look(&self.served, path);
-            let kept = object.as_ref().and_then(|object| object.pointer("/metadata/annotations/example.com~1note"));
+            let kept =
+                object.as_ref().and_then(|object| object.pointer("/metadata/annotations/example.com~1note"));
             if uid(&self.served, path).as_ref() == Some(noted) && kept.is_none() {
                 return Err(format!("{path} lost somebody's annotation"));
             }
@@ -391,31 +405,54 @@ impl Theatre {
     fn unsettled(&self) -> Option<String> {
         let board = self.daemon.as_ref()?.board.borrow().clone();
         let empty = locked(&self.book).commits.last().is_some_and(|commit| commit.config.empty)
-            && self.memory.repositories.head(&url(), "main").is_some_and(|tree| tree.get("moorline.yaml").is_none());
+            && self
+                .memory
+                .repositories
+                .head(&url(), "main")
+                .is_some_and(|tree| tree.get("moorline.yaml").is_none());
         for application in &board.applications {
             let held = application.holds.iter().any(|hold| !hold.message.is_empty());
             let well = application.sync == SyncStatus::Synced;
             if !well && !held && application.suspended.is_none() && !empty {
-                return Some(format!("{}/{} is {} without a reason", application.environment, application.service, application.sync.as_str()));
+                return Some(format!(
+                    "{}/{} is {} without a reason",
+                    application.environment,
+                    application.service,
+                    application.sync.as_str()
+                ));
             }
         }
         if empty {
             return None;
         }
-        self.config.members.iter().find_map(|(environment, service)| self.unsettled_member(&board, environment, service))
+        self.config
+            .members
+            .iter()
+            .find_map(|(environment, service)| self.unsettled_member(&board, environment, service))
     }
 
     fn unsettled_member(&self, board: &Board, environment: &str, service: &str) -> Option<String> {
         let wanted = &self.config.services[service];
-        let status = board.applications.iter().find(|one| one.environment == environment && one.service == service);
+        let status =
+            board.applications.iter().find(|one| one.environment == environment && one.service == service);
         let Some(status) = status else { return Some(format!("{environment}/{service} is not shown")) };
         let held = !status.holds.is_empty();
         let map = look(&self.served, &Self::path(environment, service, "configmaps"));
-        let value = map.as_ref().and_then(|map| map.pointer("/data/value")).and_then(Value::as_str).map(str::to_owned);
+        let value = map
+            .as_ref()
+            .and_then(|map| map.pointer("/data/value"))
+            .and_then(Value::as_str)
+            .map(str::to_owned);
         let head = head(&self.served, environment, service);
         let deployed = head.as_ref().and_then(|head| head.deployed.as_ref()).and_then(|version| {
             let commits = &locked(&self.book).commits;
-            commits.iter().find(|one| one.id == version.config.to_string())?.config.services.get(service).map(|one| one.value)
+            commits
+                .iter()
+                .find(|one| one.id == version.config.to_string())?
+                .config
+                .services
+                .get(service)
+                .map(|one| one.value)
         });
         if wanted.quality == Quality::Good && !held {
             (value != Some(wanted.value.to_string()))
@@ -442,7 +479,7 @@ fn uid(served: &Served, path: &str) -> Option<String> {
 }
 
 /// Removes steps as long as it still fails: the smallest script that is left, with its failure.
-pub fn shrink(script: &[Step], seed: u64, failure: String) -> (Vec<Step>, String) {
+pub(crate) fn shrink(script: &[Step], seed: u64, failure: String) -> (Vec<Step>, String) {
     let (mut script, mut failure) = (script.to_vec(), failure);
     let mut index = 0;
     while index < script.len() {

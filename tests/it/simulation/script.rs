@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 /// One step.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub(crate) enum Step {
     /// A commit that changes a service: `good`, `image`, `yaml` or `invalid`.
     Commit(String, String),
     /// A commit that adds or drops an extra ConfigMap of a service.
@@ -48,8 +48,12 @@ impl fmt::Display for Step {
             Self::Force(back) => write!(formatter, "force {back}"),
             Self::Empty => formatter.write_str("empty"),
             Self::Reach(repository, reachable) => write!(formatter, "reach {repository} {reachable}"),
-            Self::Meddle(environment, service, how) => write!(formatter, "meddle {environment} {service} {how}"),
-            Self::Lose(environment, service, sets) => write!(formatter, "lose {environment} {service} {sets}"),
+            Self::Meddle(environment, service, how) => {
+                write!(formatter, "meddle {environment} {service} {how}")
+            }
+            Self::Lose(environment, service, sets) => {
+                write!(formatter, "lose {environment} {service} {sets}")
+            }
             Self::Fault(rule) => write!(formatter, "fault {rule}"),
             Self::Calm => formatter.write_str("calm"),
             Self::Crash(calls) => write!(formatter, "crash {calls}"),
@@ -67,9 +71,6 @@ impl FromStr for Step {
         let words: Vec<&str> = line.split_whitespace().collect();
         let wrong = || format!("not a step: {line:?}");
         let text = |index: usize| words.get(index).map(|word| (*word).to_owned()).ok_or_else(wrong);
-        fn parsed<T: FromStr>(text: &str, line: &str) -> Result<T, String> {
-            text.parse().map_err(|_| format!("not a step: {line:?}"))
-        }
         Ok(match text(0)?.as_str() {
             "commit" => Self::Commit(text(1)?, text(2)?),
             "extra" => Self::Extra(text(1)?, parsed(&text(2)?, line)?),
@@ -91,18 +92,22 @@ impl FromStr for Step {
     }
 }
 
+fn parsed<T: FromStr>(text: &str, line: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("not a step: {line:?}"))
+}
+
 /// Numbers from a seed (splitmix64, Steele and others 2014).
 #[derive(Clone, Debug)]
-pub struct Chance(u64);
+pub(crate) struct Chance(u64);
 
 impl Chance {
     /// Begins with a seed.
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
     /// The next number below a limit.
-    pub fn below(&mut self, limit: u64) -> u64 {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -111,13 +116,13 @@ impl Chance {
     }
 
     /// One of several.
-    pub fn pick<'a>(&mut self, items: &[&'a str]) -> &'a str {
+    pub(crate) fn pick<'a>(&mut self, items: &[&'a str]) -> &'a str {
         items[usize::try_from(self.below(items.len() as u64)).unwrap_or(0)]
     }
 }
 
 /// The script of a seed: about a dozen steps.
-pub fn of_seed(seed: u64) -> Vec<Step> {
+pub(crate) fn of_seed(seed: u64) -> Vec<Step> {
     let mut chance = Chance::new(seed);
     let count = 4 + chance.below(12);
     (0..count).map(|_| step(&mut chance)).collect()
@@ -140,7 +145,11 @@ fn step(chance: &mut Chance) -> Step {
         10 => Step::Force(1 + small(chance, 3) as usize),
         11 => Step::Empty,
         12..=13 => Step::Reach(chance.pick(&["config", "state"]).to_owned(), chance.below(2) == 0),
-        14..=17 => Step::Meddle(environment, member, chance.pick(&["value", "scale", "note", "delete", "image"]).to_owned()),
+        14..=17 => Step::Meddle(
+            environment,
+            member,
+            chance.pick(&["value", "scale", "note", "delete", "image"]).to_owned(),
+        ),
         18 => Step::Lose(environment, member, chance.below(2) == 0),
         19..=21 => Step::Fault(fault(chance)),
         22 => Step::Calm,
@@ -153,7 +162,8 @@ fn step(chance: &mut Chance) -> Step {
 
 fn fault(chance: &mut Chance) -> String {
     let times = 1 + chance.below(6);
-    let kind = chance.pick(&["latency=700", "429=1", "500", "reset", "lost", "drop=1", "stall=1", "conflict"]);
+    let kind =
+        chance.pick(&["latency=700", "429=1", "500", "reset", "lost", "drop=1", "stall=1", "conflict"]);
     match chance.below(3) {
         0 => format!("{kind},times={times}"),
         1 => format!("{kind},verb=patch,times={times}"),

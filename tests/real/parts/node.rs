@@ -84,7 +84,7 @@ async fn serve_claims(client: &Client) {
 }
 
 /// Repeats a reaction that failed, unless the object is gone, changed or there already: an event then follows.
-#[expect(clippy::print_stderr, reason = "a program's own complaint, in the quickstart and in a failing test")]
+#[expect(clippy::print_stderr, reason = "a program's own complaint, by hand and in a failing test")]
 async fn insist<Answer: Future<Output = Result<(), kube::Error>>>(
     name: &str,
     mut reaction: impl FnMut() -> Answer,
