@@ -66,7 +66,10 @@ fn measure(what: &str, count: usize, mut one: impl FnMut(usize) -> u16) {
     let refused = (0..count).filter(|number| one(*number) >= 300).count();
     let took = start.elapsed();
     let micros = usize::try_from(took.as_micros()).unwrap_or(usize::MAX).max(1);
-    println!("{what}: {count} in {took:.1?}, {}/s, {refused} refused", count.saturating_mul(1_000_000) / micros);
+    println!(
+        "{what}: {count} in {took:.1?}, {}/s, {refused} refused",
+        count.saturating_mul(1_000_000) / micros
+    );
 }
 
 fn send(cluster: &mut Cluster, request: Request, now: Timestamp) -> u16 {

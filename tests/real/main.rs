@@ -9,6 +9,7 @@ mod commands;
 mod contract;
 mod daemon;
 mod dashboard;
+mod demo;
 mod git_sources;
 mod git_state;
 mod parts_work;
