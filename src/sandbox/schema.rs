@@ -295,3 +295,7 @@ fn convert_secret(object: &mut Value) {
         data.insert(key, json!(base64::engine::general_purpose::STANDARD.encode(text)));
     }
 }
+
+#[cfg(test)]
+#[path = "schema/tests.rs"]
+mod tests;

@@ -79,10 +79,10 @@ fn parse(text: &str) -> Vec<Scenario> {
             });
             continue;
         }
-        let scenario = scenarios.last_mut().expect("a step before the first scenario");
+        let scenario = scenarios.last_mut().unwrap();
         scenario.own_namespace |= line.contains("$ns");
         if line.starts_with(' ') {
-            scenario.steps.last_mut().expect("a body before the first step").body.push(line.to_owned());
+            scenario.steps.last_mut().unwrap().body.push(line.to_owned());
             continue;
         }
         let quiet = line.starts_with('~');

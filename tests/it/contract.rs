@@ -1,5 +1,6 @@
 //! The contract suite against the sandbox: it answers as the real API server did.
 
+#[allow(dead_code, reason = "the whole tier records with it")]
 #[path = "../contract/suite.rs"]
 mod suite;
 
@@ -14,6 +15,7 @@ use moorline::sandbox::front::{Served, serve};
 use tokio::net::TcpListener;
 
 /// Serves a sandbox as long as the test lives, and gives its URL.
+#[expect(clippy::disallowed_methods, reason = "the front that serves it runs on the real clock too")]
 fn sandbox() -> String {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {

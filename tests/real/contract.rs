@@ -1,6 +1,7 @@
 //! The contract suite against the real API server: the recorded answers are what it answers. With
 //! `MOORLINE_CONTRACT_RECORD=1` they are recorded anew.
 
+#[allow(dead_code, reason = "the quick tier knows where the sandbox departs")]
 #[path = "../contract/suite.rs"]
 mod suite;
 

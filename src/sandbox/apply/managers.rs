@@ -153,10 +153,10 @@ pub(super) fn cap(entries: &mut Vec<Entry>) {
             api_version: version,
             subresource: String::new(),
         };
-        if !entries.iter().any(|entry| entry.identity == bucket) {
-            if let Some(entry) = entries.iter_mut().find(|entry| entry.identity == *first) {
-                entry.identity = bucket.clone();
-            }
+        if !entries.iter().any(|entry| entry.identity == bucket)
+            && let Some(entry) = entries.iter_mut().find(|entry| entry.identity == *first)
+        {
+            entry.identity = bucket.clone();
         }
         let old = entries.remove(place);
         if let Some(entry) = entries.iter_mut().find(|entry| entry.identity == bucket) {

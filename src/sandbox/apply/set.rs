@@ -295,7 +295,10 @@ impl Set {
             }
             // Elements of a kind that is not known are left out, as the API server does.
             let Some(element) = Element::parse(key) else {
-                if key.contains(':') { continue } else { return None }
+                if key.contains(':') {
+                    continue;
+                }
+                return None;
             };
             let (own, children) = match inner.as_object() {
                 Some(inner) => Set::parse_level(inner, depth + 1)?,
@@ -314,10 +317,11 @@ impl Set {
         let mut map = Map::with_capacity(self.nodes.len());
         for node in &self.nodes {
             let mut inner = node.children.written();
-            if node.member && !node.children.is_empty() {
-                if let Value::Object(inner) = &mut inner {
-                    inner.shift_insert(0, ".".to_owned(), Value::Object(Map::new()));
-                }
+            if node.member
+                && !node.children.is_empty()
+                && let Value::Object(inner) = &mut inner
+            {
+                inner.shift_insert(0, ".".to_owned(), Value::Object(Map::new()));
             }
             map.insert(node.element.written(), inner);
         }

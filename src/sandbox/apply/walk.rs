@@ -62,8 +62,8 @@ impl<'a> Scope<'a> {
 
     fn view(self, value: &Value) -> View<'a> {
         match self.shape {
-            Some(Shape::Structure { id, atomic }) => {
-                if *atomic || self.arena.structure(*id).atomic {
+            Some(Shape::Structure { atomic, .. }) => {
+                if *atomic {
                     View::Atomic
                 } else {
                     View::Map(self)
@@ -164,13 +164,18 @@ pub(super) fn check(scope: Scope<'_>, value: &Value, duplicates: bool) -> Result
         })
     };
     match (scope.shape, value) {
-        (_, Value::Null) => Ok(()),
+        (_, Value::Null)
+        | (Some(Shape::Integer { .. } | Shape::Number), Value::Number(_))
+        | (Some(Shape::Text | Shape::Bytes), Value::String(_))
+        | (Some(Shape::Boolean), Value::Bool(_)) => Ok(()),
         (Some(Shape::Structure { .. } | Shape::Map { .. }), Value::Object(map)) => {
             for (key, inner) in map {
-                let element = Element::field(key);
-                match scope.at(key) {
-                    Some(shape) => below(&element, check(scope.with(shape), inner, duplicates))?,
-                    None => below(&element, Err("field not declared in schema".to_owned()))?,
+                let found = match scope.at(key) {
+                    Some(shape) => check(scope.with(shape), inner, duplicates),
+                    None => Err("field not declared in schema".to_owned()),
+                };
+                if found.is_err() {
+                    below(&Element::field(key), found)?;
                 }
             }
             Ok(())
@@ -198,9 +203,6 @@ pub(super) fn check(scope: Scope<'_>, value: &Value, duplicates: bool) -> Result
             Ok(())
         }
         (Some(Shape::List { .. }), other) => Err(format!("expected list, got &{{{}}}", shown(other))),
-        (Some(Shape::Integer { .. } | Shape::Number), Value::Number(_))
-        | (Some(Shape::Text | Shape::Bytes), Value::String(_))
-        | (Some(Shape::Boolean), Value::Bool(_)) => Ok(()),
         (Some(Shape::Integer { .. } | Shape::Number), other) => {
             Err(format!("expected numeric (int or float), got {}", go_type(other)))
         }
@@ -389,16 +391,16 @@ fn differ(
     }
     let Some(known) = after.or(before) else { return };
     let (one, two) = (before.map(|value| scope.view(value)), after.map(|value| scope.view(value)));
-    if let (Some(one), Some(two)) = (&one, &two) {
-        if std::mem::discriminant(one) != std::mem::discriminant(two) {
-            // Of no fixed type, and changed from one form to another.
-            found.modified.insert(path);
-            match two {
-                View::Map(_) => differ_maps(scope, None, after, path, found),
-                _ => differ_maps(scope, before, None, path, found),
-            }
-            return;
+    if let (Some(one), Some(two)) = (&one, &two)
+        && std::mem::discriminant(one) != std::mem::discriminant(two)
+    {
+        // Of no fixed type, and changed from one form to another.
+        found.modified.insert(path);
+        match two {
+            View::Map(_) => differ_maps(scope, None, after, path, found),
+            _ => differ_maps(scope, before, None, path, found),
         }
+        return;
     }
     let empty = |value: Option<&Value>| match value {
         None | Some(Value::Null) => true,

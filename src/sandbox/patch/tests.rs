@@ -1,5 +1,4 @@
 //! Patches against what the API server makes of them.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 use serde_json::json;
 

@@ -139,8 +139,9 @@ impl Decoder {
 
     fn scalar(&self, shape: &Shape, value: &mut Value, place: Place<'_>) -> Result<(), String> {
         match (shape, &*value) {
-            (Shape::Text | Shape::Scalar, Value::String(_)) | (Shape::Boolean, Value::Bool(_)) => Ok(()),
-            (Shape::Number, Value::Number(_)) => Ok(()),
+            (Shape::Text | Shape::Scalar | Shape::IntegerOrText, Value::String(_))
+            | (Shape::Boolean, Value::Bool(_))
+            | (Shape::Number, Value::Number(_)) => Ok(()),
             (Shape::Integer { bits }, Value::Number(number)) => {
                 let fits = number.as_i64().is_some_and(|number| *bits == 64 || i32::try_from(number).is_ok());
                 if fits {
@@ -164,7 +165,6 @@ impl Decoder {
                 Ok(())
             }
             (Shape::Quantity, _) => Err(quantity::MALFORMED.to_owned()),
-            (Shape::IntegerOrText, Value::String(_)) => Ok(()),
             (Shape::IntegerOrText, Value::Number(number)) => {
                 if number.as_i64().is_some_and(|number| i32::try_from(number).is_ok()) {
                     return Ok(());

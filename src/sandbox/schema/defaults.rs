@@ -44,10 +44,10 @@ pub(super) fn fill(arena: &Arena, shape: &Shape, value: &mut Value) {
                 filler(map);
             }
             for field in structure.fields() {
-                if let Some(default) = field.nonzero_default() {
-                    if map.get(field.name.as_ref()).is_none_or(|value| value.is_null() || value == "") {
-                        map.insert(field.name.to_string(), default.clone());
-                    }
+                if let Some(default) = field.nonzero_default()
+                    && map.get(field.name.as_ref()).is_none_or(|value| value.is_null() || value == "")
+                {
+                    map.insert(field.name.to_string(), default.clone());
                 }
                 if let Some(inner) = map.get_mut(field.name.as_ref()) {
                     fill(arena, &field.shape, inner);

@@ -14,8 +14,6 @@ use super::{ResourceType, Subresource};
 #[derive(Debug)]
 pub(super) struct Recorded {
     pub(super) resources: Vec<ResourceType>,
-    /// Group, version, plural → place in `resources`.
-    pub(super) by_path: FxHashMap<(String, String, String), usize>,
     pub(super) arena: Arena,
     /// API version, kind → shape.
     pub(super) shapes: FxHashMap<(String, String), Shape>,
@@ -71,18 +69,7 @@ impl Recorded {
         let metadata = matches!(metadata, Shape::Structure { .. }).then_some(metadata);
         arena.find_defaults();
         let resources = resources(&data);
-        let by_path = resources.iter().enumerate().map(|(index, resource)| {
-            ((resource.group.clone(), resource.version.clone(), resource.plural.clone()), index)
-        });
-        Recorded {
-            by_path: by_path.collect(),
-            resources,
-            arena,
-            shapes,
-            metadata,
-            definitions,
-            definition_names,
-        }
+        Recorded { resources, arena, shapes, metadata, definitions, definition_names }
     }
 }
 

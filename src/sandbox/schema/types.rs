@@ -35,6 +35,7 @@ pub(crate) struct Structure {
 
 /// One field.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a word of the schema or of Go's tags")]
 pub(crate) struct Field {
     pub(crate) name: Arc<str>,
     pub(crate) shape: Shape,
@@ -49,7 +50,6 @@ pub(crate) struct Field {
     pub(crate) patch_merge: bool,
     pub(crate) patch_replace: bool,
     pub(crate) merge_key: Option<String>,
-    pub(crate) enumeration: Vec<String>,
 }
 
 impl Field {
@@ -257,7 +257,6 @@ impl Arena {
         let go = text(property, "x-go").unwrap_or("");
         let (go, options) = go.split_once(',').unwrap_or((go, ""));
         let strategy = text(property, "x-kubernetes-patch-strategy").unwrap_or("");
-        let enumeration = property.get("enum").and_then(Value::as_array).into_iter().flatten();
         let mut shape = self.shape_of(property, definitions);
         if go.ends_with("v1.Duration") {
             shape = Shape::Scalar;
@@ -274,7 +273,6 @@ impl Arena {
             patch_merge: strategy.contains("merge"),
             patch_replace: strategy.contains("replace"),
             merge_key: text(property, "x-kubernetes-patch-merge-key").map(str::to_owned),
-            enumeration: enumeration.filter_map(Value::as_str).map(str::to_owned).collect(),
         }
     }
 
@@ -282,11 +280,15 @@ impl Arena {
     pub(crate) fn shape_of(&mut self, schema: &Value, definitions: &Value) -> Shape {
         let reference =
             text(schema, "$ref").or_else(|| text(schema.pointer("/allOf/0").unwrap_or(&Value::Null), "$ref"));
-        let atomic = text(schema, "x-kubernetes-map-type") == Some("atomic");
+        let relation = text(schema, "x-kubernetes-map-type");
+        let atomic = relation == Some("atomic");
         if let Some(reference) = reference {
             let name = reference.rsplit('/').next().unwrap_or(reference);
             return match self.named(name, definitions) {
-                Shape::Structure { id, atomic: own } => Shape::Structure { id, atomic: own || atomic },
+                // What the field says counts before what its type says.
+                Shape::Structure { id, atomic: own } => {
+                    Shape::Structure { id, atomic: if relation.is_some() { atomic } else { own } }
+                }
                 other => other,
             };
         }
@@ -339,7 +341,6 @@ impl Arena {
             patch_merge: false,
             patch_replace: false,
             merge_key: None,
-            enumeration: Vec::new(),
         };
         if let Some(structure) = self.structures.get_mut(id) {
             structure

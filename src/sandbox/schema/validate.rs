@@ -25,7 +25,7 @@ pub(super) fn validate(
     custom: bool,
 ) -> Findings {
     let mut found = Findings::default();
-    metadata::check(resource, object, before, custom, &mut found);
+    metadata::check(resource, object, before, &mut found);
     if custom {
         return found;
     }

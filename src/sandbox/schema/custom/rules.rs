@@ -46,7 +46,6 @@ fn is_of_type(schema: &Value, value: &Value) -> bool {
         return value.is_string() || value.is_i64();
     }
     match schema.get("type").and_then(Value::as_str).unwrap_or("") {
-        "" => true,
         "integer" => value.is_i64() || value.as_f64().is_some_and(|number| number.fract() == 0.0),
         "number" => value.is_number(),
         "string" => value.is_string(),
@@ -113,12 +112,11 @@ fn check_text(schema: &Value, text: &str, path: &str, causes: &mut Vec<Cause>) {
             return;
         }
     }
-    if let Some(format) = schema.get("format").and_then(Value::as_str) {
-        if !has_format(format, text) {
-            let message =
-                format!("Invalid value: {text:?}: {path} in body must be of type {format}: {text:?}");
-            causes.push(cause("FieldValueTypeInvalid", path, message));
-        }
+    if let Some(format) = schema.get("format").and_then(Value::as_str)
+        && !has_format(format, text)
+    {
+        let message = format!("Invalid value: {text:?}: {path} in body must be of type {format}: {text:?}");
+        causes.push(cause("FieldValueTypeInvalid", path, message));
     }
 }
 
@@ -165,10 +163,10 @@ fn check_number(schema: &Value, value: &Value, path: &str, causes: &mut Vec<Caus
             say(format!("should be less than or equal to {most}"));
         }
     }
-    if let Some(factor) = bound("multipleOf").filter(|factor| *factor > 0.0) {
-        if (number / factor).fract() != 0.0 {
-            say(format!("should be a multiple of {factor}"));
-        }
+    if let Some(factor) = bound("multipleOf").filter(|factor| *factor > 0.0)
+        && (number / factor).fract() != 0.0
+    {
+        say(format!("should be a multiple of {factor}"));
     }
 }
 

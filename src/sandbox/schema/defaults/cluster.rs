@@ -258,9 +258,9 @@ fn definition(map: &mut Map<String, Value>) {
     let mut stored = versions.filter(|version| version.get("storage") == Some(&Value::Bool(true)));
     let stored = stored.next().and_then(|version| version.get("name")).cloned();
     let Some(status) = inner(map, "status") else { return };
-    if lacks_items(status, "storedVersions") {
-        if let Some(stored) = stored {
-            status.insert("storedVersions".to_owned(), json!([stored]));
-        }
+    if lacks_items(status, "storedVersions")
+        && let Some(stored) = stored
+    {
+        status.insert("storedVersions".to_owned(), json!([stored]));
     }
 }

@@ -86,10 +86,10 @@ fn pod_status(map: &mut Map<String, Value>) {
 }
 
 fn pod_spec(map: &mut Map<String, Value>) {
-    if lacks(map, "serviceAccountName") {
-        if let Some(account) = map.get("serviceAccount").filter(|account| **account != "").cloned() {
-            map.insert("serviceAccountName".to_owned(), account);
-        }
+    if lacks(map, "serviceAccountName")
+        && let Some(account) = map.get("serviceAccount").filter(|account| **account != "").cloned()
+    {
+        map.insert("serviceAccountName".to_owned(), account);
     }
     if let Some(account) = map.get("serviceAccountName").filter(|account| !account.is_null()).cloned() {
         map.insert("serviceAccount".to_owned(), account);

@@ -27,14 +27,14 @@ fn deployment(map: &mut Map<String, Value>) {
     set(spec, "replicas", 1);
     if let Some(strategy) = inner(spec, "strategy") {
         set(strategy, "type", "RollingUpdate");
-        if text(strategy, "type") == "RollingUpdate" {
-            if let Some(rolling) = inner(strategy, "rollingUpdate") {
-                if lacks_value(rolling, "maxUnavailable") {
-                    rolling.insert("maxUnavailable".to_owned(), json!("25%"));
-                }
-                if lacks_value(rolling, "maxSurge") {
-                    rolling.insert("maxSurge".to_owned(), json!("25%"));
-                }
+        if text(strategy, "type") == "RollingUpdate"
+            && let Some(rolling) = inner(strategy, "rollingUpdate")
+        {
+            if lacks_value(rolling, "maxUnavailable") {
+                rolling.insert("maxUnavailable".to_owned(), json!("25%"));
+            }
+            if lacks_value(rolling, "maxSurge") {
+                rolling.insert("maxSurge".to_owned(), json!("25%"));
             }
         }
     }
@@ -50,11 +50,11 @@ fn daemon_set(map: &mut Map<String, Value>) {
     let Some(spec) = inner(map, "spec") else { return };
     if let Some(strategy) = inner(spec, "updateStrategy") {
         set(strategy, "type", "RollingUpdate");
-        if text(strategy, "type") == "RollingUpdate" {
-            if let Some(rolling) = inner(strategy, "rollingUpdate") {
-                set(rolling, "maxUnavailable", 1);
-                set(rolling, "maxSurge", 0);
-            }
+        if text(strategy, "type") == "RollingUpdate"
+            && let Some(rolling) = inner(strategy, "rollingUpdate")
+        {
+            set(rolling, "maxUnavailable", 1);
+            set(rolling, "maxSurge", 0);
         }
     }
     set(spec, "revisionHistoryLimit", 10);
@@ -68,11 +68,11 @@ fn stateful_set(map: &mut Map<String, Value>) {
             strategy.insert("type".to_owned(), json!("RollingUpdate"));
             let _ = inner(strategy, "rollingUpdate");
         }
-        if text(strategy, "type") == "RollingUpdate" {
-            if let Some(rolling) = present(strategy, "rollingUpdate") {
-                set(rolling, "partition", 0);
-                set(rolling, "maxUnavailable", 1);
-            }
+        if text(strategy, "type") == "RollingUpdate"
+            && let Some(rolling) = present(strategy, "rollingUpdate")
+        {
+            set(rolling, "partition", 0);
+            set(rolling, "maxUnavailable", 1);
         }
     }
     if let Some(policy) = inner(spec, "persistentVolumeClaimRetentionPolicy") {
@@ -97,10 +97,10 @@ fn job(map: &mut Map<String, Value>) {
     set(spec, "podReplacementPolicy", policy);
     set(spec, "manualSelector", false);
     let labels = spec.get("template").and_then(|template| template.pointer("/metadata/labels")).cloned();
-    if let (Some(labels), Some(metadata)) = (labels, inner(map, "metadata")) {
-        if lacks_items(metadata, "labels") {
-            metadata.insert("labels".to_owned(), labels);
-        }
+    if let (Some(labels), Some(metadata)) = (labels, inner(map, "metadata"))
+        && lacks_items(metadata, "labels")
+    {
+        metadata.insert("labels".to_owned(), labels);
     }
 }
 

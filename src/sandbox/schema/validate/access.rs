@@ -66,8 +66,7 @@ pub(super) fn binding(object: &Value, before: Option<&Value>, namespaced: bool, 
     if text(reference, "name").is_empty() {
         found.required("roleRef.name", "");
     }
-    if let Some(before) = before.map(|before| at(before, "/roleRef")).filter(|before| *before != reference) {
-        let _ = before;
+    if before.is_some_and(|before| at(before, "/roleRef") != reference) {
         let shown =
             json!({"APIGroup": group, "Kind": text(reference, "kind"), "Name": text(reference, "name")});
         found.invalid("roleRef", &shown, "field is immutable");

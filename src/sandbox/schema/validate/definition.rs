@@ -71,7 +71,7 @@ fn check_schema(schema: &Value, field: &str, depth: usize, found: &mut Findings)
         && schema.get("x-kubernetes-int-or-string") != Some(&Value::Bool(true))
         && schema.get("x-kubernetes-preserve-unknown-fields") != Some(&Value::Bool(true));
     if untyped {
-        let what = match (depth, field.ends_with(".items")) {
+        let what = match (depth, field.rsplit('.').next() == Some("items")) {
             (0, _) => "must not be empty at the root",
             (_, true) => "must not be empty for specified array items",
             _ => "must not be empty for specified object fields",

@@ -13,13 +13,7 @@ const ANNOTATIONS_LIMIT: usize = 256 * 1024;
 const LABEL_NAMES: [(&str, &str); 3] =
     [("", "Namespace"), ("", "Service"), ("discovery.k8s.io", "Endpoints")];
 
-pub(super) fn check(
-    resource: &ResourceType,
-    object: &Value,
-    before: Option<&Value>,
-    custom: bool,
-    found: &mut Findings,
-) {
+pub(super) fn check(resource: &ResourceType, object: &Value, before: Option<&Value>, found: &mut Findings) {
     let metadata = at(object, "/metadata");
     check_name(resource, metadata, found);
     owners(metadata, found);
@@ -47,7 +41,6 @@ pub(super) fn check(
         found.add("FieldValueTooLong", "metadata.annotations", message);
     }
     finalizers(metadata, found);
-    let _ = custom;
 }
 
 fn check_name(resource: &ResourceType, metadata: &Value, found: &mut Findings) {
@@ -140,7 +133,7 @@ fn new_finalizers(metadata: &Value, before: &Value, found: &mut Findings) {
     let new: Vec<String> = items(metadata, "finalizers")
         .iter()
         .filter(|name| !known.contains(name))
-        .map(|name| name.to_string())
+        .map(std::string::ToString::to_string)
         .collect();
     if !new.is_empty() {
         let why = format!(

@@ -22,10 +22,10 @@ pub(super) fn pod(spec: &Value, before: Option<&Value>, found: &mut Findings) {
             found.invalid_text(format!("spec.{list}[{index}].image"), image, why);
         }
     }
-    if let Some(before) = before {
-        if fixed(spec) != fixed(before) {
-            found.forbidden("spec", CHANGEABLE);
-        }
+    if let Some(before) = before
+        && fixed(spec) != fixed(before)
+    {
+        found.forbidden("spec", CHANGEABLE);
     }
 }
 
@@ -91,11 +91,11 @@ pub(super) fn check(spec: &Value, field: &str, found: &mut Findings) {
             found.invalid_text(format!("{field}.serviceAccountName"), account, why);
         }
     }
-    if let Some(deadline) = spec.get("activeDeadlineSeconds").filter(|deadline| !deadline.is_null()) {
-        if deadline.as_i64().is_some_and(|seconds| seconds < 1) {
-            let why = "must be between 1 and 2147483647, inclusive";
-            found.invalid(format!("{field}.activeDeadlineSeconds"), deadline, why);
-        }
+    if let Some(deadline) = spec.get("activeDeadlineSeconds").filter(|deadline| !deadline.is_null())
+        && deadline.as_i64().is_some_and(|seconds| seconds < 1)
+    {
+        let why = "must be between 1 and 2147483647, inclusive";
+        found.invalid(format!("{field}.activeDeadlineSeconds"), deadline, why);
     }
 }
 
@@ -336,11 +336,10 @@ fn check_resources(resources: &Value, field: &str, found: &mut Findings) {
         let parsed = |value: &Value| value.as_str().and_then(Quantity::parse);
         if let Some((limit, (request, shown))) =
             limit.and_then(|(_, limit)| parsed(limit).zip(parsed(quantity).zip(quantity.as_str())))
+            && request > limit
         {
-            if request > limit {
-                let why = format!("must be less than or equal to {name} limit of {}", limit.canonical());
-                found.invalid_text(format!("{field}.requests"), shown, &why);
-            }
+            let why = format!("must be less than or equal to {name} limit of {}", limit.canonical());
+            found.invalid_text(format!("{field}.requests"), shown, &why);
         }
     }
 }

@@ -74,7 +74,8 @@ pub(super) fn autoscaler(spec: &Value, found: &mut Findings) {
         }
     }
     let version = text(target, "apiVersion");
-    if !version.contains('/') && !(version == "v1" && text(target, "kind") == "ReplicationController") {
+    let is_old = version == "v1" && text(target, "kind") == "ReplicationController";
+    if !is_old && !version.contains('/') {
         let why = "apiVersion must specify API group";
         found.invalid_text("spec.scaleTargetRef.apiVersion", version, why);
     }

@@ -1,6 +1,6 @@
 //! Rules of configuration, secrets and claims.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::names;
 use super::{Findings, at, entries, has, items, text};
@@ -79,10 +79,10 @@ pub(super) fn secret(object: &Value, before: Option<&Value>, found: &mut Finding
         found.required(format!("data[{key}]"), "");
     }
     for key in [".dockercfg", ".dockerconfigjson"] {
-        if let Some((_, value)) = data.iter().find(|(known, _)| *known == key && needed.contains(&key)) {
-            if let Some(why) = broken_json(value) {
-                found.invalid_text(format!("data[{key}]"), "<secret contents redacted>", &why);
-            }
+        if let Some((_, value)) = data.iter().find(|(known, _)| *known == key && needed.contains(&key))
+            && let Some(why) = broken_json(value)
+        {
+            found.invalid_text(format!("data[{key}]"), "<secret contents redacted>", &why);
         }
     }
     if text(object, "type") == "kubernetes.io/service-account-token" {
@@ -152,5 +152,4 @@ pub(super) fn claim(spec: &Value, before: Option<&Value>, status: &Value, found:
         let why = "field can not be less than status.capacity";
         found.forbidden("spec.resources.requests.storage", why);
     }
-    let _ = json!(null);
 }

@@ -1,5 +1,7 @@
 //! Rules of what runs pods.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 
 use super::pod;
@@ -158,13 +160,34 @@ pub(super) fn stateful_set(spec: &Value, before: Option<&Value>, found: &mut Fin
     }
     found.not_negative("spec.replicas", at(spec, "/replicas"));
     found.not_negative("spec.minReadySeconds", at(spec, "/minReadySeconds"));
-    check_selector_and_template(spec, "statefulset", found);
+    check_selector_and_template(&with_claims(spec), "statefulset", found);
     if let Some(before) = before {
         for field in ["selector", "volumeClaimTemplates", "serviceName", "podManagementPolicy"] {
             let pointer = format!("/{field}");
             found.immutable(&format!("spec.{field}"), at(spec, &pointer), at(before, &pointer));
         }
     }
+}
+
+/// The pods of a set have a volume for each of its templates of claims.
+fn with_claims(spec: &Value) -> Cow<'_, Value> {
+    let claims = items(spec, "volumeClaimTemplates");
+    if claims.is_empty() {
+        return Cow::Borrowed(spec);
+    }
+    let mut spec = spec.clone();
+    let Some(pod) = spec.pointer_mut("/template/spec").and_then(Value::as_object_mut) else {
+        return Cow::Owned(spec);
+    };
+    let volumes = pod.entry("volumes").or_insert_with(|| json!([]));
+    for claim in claims {
+        let name = text(at(claim, "/metadata"), "name");
+        let known = volumes.as_array().into_iter().flatten().any(|volume| text(volume, "name") == name);
+        if let Some(volumes) = volumes.as_array_mut().filter(|_| !known) {
+            volumes.push(json!({"name": name, "persistentVolumeClaim": {"claimName": name}}));
+        }
+    }
+    Cow::Owned(spec)
 }
 
 pub(super) fn daemon_set(spec: &Value, before: Option<&Value>, found: &mut Findings) {
@@ -267,5 +290,4 @@ pub(super) fn cron_job(spec: &Value, found: &mut Findings) {
     found.not_negative("spec.successfulJobsHistoryLimit", at(spec, "/successfulJobsHistoryLimit"));
     found.not_negative("spec.failedJobsHistoryLimit", at(spec, "/failedJobsHistoryLimit"));
     job_template(at(spec, "/jobTemplate/spec/template"), "spec.jobTemplate.spec.template", found);
-    let _ = items;
 }
