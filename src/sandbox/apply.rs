@@ -255,11 +255,15 @@ impl<'a> Task<'a> {
         let scope = Scope::new(arena, shape);
         let named = |set: &Set| set.with_named(scope, &Scope::named);
         let last = named(&last.set);
-        let managed = entries.iter().fold(Set::default(), |all, entry| all.union(&entry.set));
+        let managed = named(&entries.iter().fold(Set::default(), |all, entry| all.union(&entry.set)));
+        // Most applies give nothing up.
+        if last.difference(&managed).is_empty() {
+            return merged;
+        }
         let merged_set = named(&walk::covered(scope, &merged).1);
         // What others have comes back, with the items and maps around it.
         let pruned = walk::remove(scope, &merged, &last);
-        let kept = named(&walk::covered(scope, &pruned).1).union(&named(&managed));
+        let kept = named(&walk::covered(scope, &pruned).1).union(&managed);
         let pruned = walk::remove(scope, &merged, &merged_set.difference(&kept));
         // And so does what the manager never had.
         let pruned_set = named(&walk::covered(scope, &pruned).1);
@@ -440,16 +444,26 @@ fn without_entries(object: &Value) -> Value {
 
 /// Whether two objects differ in nothing but the times of their managers.
 fn same_but_times(one: &Value, other: &Value) -> bool {
-    let list = |object: &Value| object.pointer("/metadata/managedFields").and_then(Value::as_array).cloned();
-    let (Some(ours), Some(theirs)) = (list(one), list(other)) else { return false };
-    let timeless = |entry: &Value| {
-        let mut entry = entry.clone();
-        entry.as_object_mut().map(|entry| entry.shift_remove("time"));
-        entry
-    };
+    let (Some(ours), Some(theirs)) = (entries_of(one), entries_of(other)) else { return false };
+    let timeless = |one: &Value, other: &Value| same_but(one, other, "time", &|_, _| true);
     ours.len() == theirs.len()
-        && ours.iter().zip(&theirs).all(|(one, other)| timeless(one) == timeless(other))
-        && without_entries(one) == without_entries(other)
+        && ours.iter().zip(theirs).all(|(one, other)| timeless(one, other))
+        && same_but(one, other, "metadata", &|one, other| same_but(one, other, "managedFields", &|_, _| true))
+}
+
+fn entries_of(object: &Value) -> Option<&Vec<Value>> {
+    object.pointer("/metadata/managedFields").and_then(Value::as_array)
+}
+
+/// Whether two maps are the same in all keys but one, which is compared otherwise.
+fn same_but(one: &Value, other: &Value, apart: &str, compare: &dyn Fn(&Value, &Value) -> bool) -> bool {
+    let (Some(ours), Some(theirs)) = (one.as_object(), other.as_object()) else { return one == other };
+    let count = |map: &serde_json::Map<String, Value>| map.len() - usize::from(map.contains_key(apart));
+    let null = Value::Null;
+    let (one, other) = (ours.get(apart).unwrap_or(&null), theirs.get(apart).unwrap_or(&null));
+    count(ours) == count(theirs)
+        && compare(one, other)
+        && ours.iter().filter(|(key, _)| *key != apart).all(|(key, value)| theirs.get(key) == Some(value))
 }
 
 #[cfg(test)]

@@ -7,5 +7,6 @@ mod contract;
 mod dependencies;
 mod helm;
 mod reconciler;
+mod sandbox;
 mod server;
 mod simulation;

@@ -62,8 +62,8 @@ impl<'a> Scope<'a> {
 
     fn view(self, value: &Value) -> View<'a> {
         match self.shape {
-            Some(Shape::Structure { id, atomic }) => {
-                if *atomic || self.arena.structure(*id).atomic {
+            Some(Shape::Structure { atomic, .. }) => {
+                if *atomic {
                     View::Atomic
                 } else {
                     View::Map(self)
@@ -170,10 +170,12 @@ pub(super) fn check(scope: Scope<'_>, value: &Value, duplicates: bool) -> Result
         | (Some(Shape::Boolean), Value::Bool(_)) => Ok(()),
         (Some(Shape::Structure { .. } | Shape::Map { .. }), Value::Object(map)) => {
             for (key, inner) in map {
-                let element = Element::field(key);
-                match scope.at(key) {
-                    Some(shape) => below(&element, check(scope.with(shape), inner, duplicates))?,
-                    None => below(&element, Err("field not declared in schema".to_owned()))?,
+                let found = match scope.at(key) {
+                    Some(shape) => check(scope.with(shape), inner, duplicates),
+                    None => Err("field not declared in schema".to_owned()),
+                };
+                if found.is_err() {
+                    below(&Element::field(key), found)?;
                 }
             }
             Ok(())

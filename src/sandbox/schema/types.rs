@@ -280,11 +280,15 @@ impl Arena {
     pub(crate) fn shape_of(&mut self, schema: &Value, definitions: &Value) -> Shape {
         let reference =
             text(schema, "$ref").or_else(|| text(schema.pointer("/allOf/0").unwrap_or(&Value::Null), "$ref"));
-        let atomic = text(schema, "x-kubernetes-map-type") == Some("atomic");
+        let relation = text(schema, "x-kubernetes-map-type");
+        let atomic = relation == Some("atomic");
         if let Some(reference) = reference {
             let name = reference.rsplit('/').next().unwrap_or(reference);
             return match self.named(name, definitions) {
-                Shape::Structure { id, atomic: own } => Shape::Structure { id, atomic: own || atomic },
+                // What the field says counts before what its type says.
+                Shape::Structure { id, atomic: own } => {
+                    Shape::Structure { id, atomic: if relation.is_some() { atomic } else { own } }
+                }
                 other => other,
             };
         }

@@ -1,10 +1,12 @@
 //! Rules of what runs pods.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 
 use super::pod;
 use super::selector;
-use super::{Findings, at, cron, has, number, text};
+use super::{Findings, at, cron, has, items, number, text};
 
 const PERCENT: &str = "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')";
 
@@ -158,13 +160,34 @@ pub(super) fn stateful_set(spec: &Value, before: Option<&Value>, found: &mut Fin
     }
     found.not_negative("spec.replicas", at(spec, "/replicas"));
     found.not_negative("spec.minReadySeconds", at(spec, "/minReadySeconds"));
-    check_selector_and_template(spec, "statefulset", found);
+    check_selector_and_template(&with_claims(spec), "statefulset", found);
     if let Some(before) = before {
         for field in ["selector", "volumeClaimTemplates", "serviceName", "podManagementPolicy"] {
             let pointer = format!("/{field}");
             found.immutable(&format!("spec.{field}"), at(spec, &pointer), at(before, &pointer));
         }
     }
+}
+
+/// The pods of a set have a volume for each of its templates of claims.
+fn with_claims(spec: &Value) -> Cow<'_, Value> {
+    let claims = items(spec, "volumeClaimTemplates");
+    if claims.is_empty() {
+        return Cow::Borrowed(spec);
+    }
+    let mut spec = spec.clone();
+    let Some(pod) = spec.pointer_mut("/template/spec").and_then(Value::as_object_mut) else {
+        return Cow::Owned(spec);
+    };
+    let volumes = pod.entry("volumes").or_insert_with(|| json!([]));
+    for claim in claims {
+        let name = text(at(claim, "/metadata"), "name");
+        let known = volumes.as_array().into_iter().flatten().any(|volume| text(volume, "name") == name);
+        if let Some(volumes) = volumes.as_array_mut().filter(|_| !known) {
+            volumes.push(json!({"name": name, "persistentVolumeClaim": {"claimName": name}}));
+        }
+    }
+    Cow::Owned(spec)
 }
 
 pub(super) fn daemon_set(spec: &Value, before: Option<&Value>, found: &mut Findings) {
