@@ -68,6 +68,9 @@ const TABLE: &[(&str, Reconcile)] = &[
 /// The most that one step does: an endless dispute between controllers ends in a next step.
 const MOST: usize = 5_000;
 
+/// The rest after that, in which others get their turn.
+const REST: Duration = Duration::from_millis(100);
+
 /// All of them, with what each wants to look at and when.
 #[derive(Debug)]
 pub struct Controllers {
@@ -101,7 +104,10 @@ impl Controllers {
             self.look(store, &place, now);
             self.take(store);
         }
-        if self.queue.is_empty() { self.timers.first().map(|(due, _)| *due) } else { Some(now) }
+        if self.queue.is_empty() {
+            return self.timers.first().map(|(due, _)| *due);
+        }
+        Some(actions::later(now, REST))
     }
 
     /// Takes what was written since, and what depends on it without being named by it.
@@ -117,6 +123,7 @@ impl Controllers {
             }
             if place.collection == "resourcequotas" {
                 // What was refused may be allowed now.
+                store.refused.retain(|refused, _| refused.namespace != place.namespace);
                 for collection in ["replicasets.apps", "statefulsets.apps", "daemonsets.apps", "jobs.batch"] {
                     self.queue_all(store, collection, &place.namespace);
                 }

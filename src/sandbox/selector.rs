@@ -71,7 +71,7 @@ impl LabelSelector {
 
     /// Whether an object has the labels.
     pub fn matches(&self, object: &Value) -> bool {
-        self.matches_labels(object.map("/metadata/labels"))
+        self.requirements.is_empty() || self.matches_labels(object.map("/metadata/labels"))
     }
 
     /// Whether these are the labels.

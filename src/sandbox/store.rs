@@ -48,6 +48,9 @@ pub struct Store {
     pub faults: Faults,
     /// What the simulated kubelet remembers of pods, by their uid.
     pub(super) lives: BTreeMap<String, super::controllers::Life>,
+    /// When controllers whose writes were refused try again. A refusal names what it refuses, by a name made up each
+    /// time: without this each one would be news, and a reason to try at once.
+    pub(super) refused: BTreeMap<Place, jiff::Timestamp>,
     pods_started: u32,
     pub(super) logs: BTreeMap<Place, Vec<super::logs::Line>>,
     collections: BTreeMap<String, Collection>,
@@ -74,6 +77,7 @@ impl Store {
             ids: Ids::new(seed),
             faults: Faults::new(seed),
             lives: BTreeMap::new(),
+            refused: BTreeMap::new(),
             pods_started: 0,
             logs: BTreeMap::new(),
             collections: BTreeMap::new(),

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::catalog::Resource;
 use super::failure::Failure;
+use super::object::Fields;
 use super::objects::{Change, Entry};
 use super::selector::{FieldSelector, LabelSelector};
 use super::store::Store;
@@ -30,8 +31,7 @@ pub struct Scope {
 impl Scope {
     /// Whether an object is in it; its namespace is looked at too.
     pub fn holds(&self, object: &Value) -> bool {
-        let namespace = object.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or_default();
-        self.namespace.as_deref().is_none_or(|wanted| wanted == namespace)
+        self.namespace.as_deref().is_none_or(|wanted| wanted == object.namespace())
             && self.labels.matches(object)
             && self.fields.matches(object)
     }

@@ -6,4 +6,5 @@ mod config_repository;
 mod contract;
 mod helm;
 mod reconciler;
+mod sandbox;
 mod server;

@@ -21,12 +21,20 @@ const RETRY: Duration = Duration::from_secs(5);
 
 pub(super) fn reconcile(store: &mut Store, place: &Place, now: Timestamp, _pace: &Pace) -> Option<Timestamp> {
     let set = store.at(place)?.clone();
-    let mut refusal = None;
-    if !set.is_terminating() {
-        refusal = scale(store, &set, now);
+    let short = pods_of(store, &set).len() < wanted(&set);
+    let waits = store.refused.get(place).copied().filter(|due| short && *due > now);
+    let mut message = super::actions::condition(&set, "ReplicaFailure")
+        .filter(|_| waits.is_some())
+        .map(|known| known.text("/message").to_owned());
+    if !set.is_terminating() && waits.is_none() {
+        message = scale(store, &set, now).map(|failure| failure.message);
+        match &message {
+            Some(_) => drop(store.refused.insert(place.clone(), later(now, RETRY))),
+            None => drop(store.refused.remove(place)),
+        }
     }
-    let due = report(store, place, &set, refusal.as_ref(), now);
-    let retry = refusal.map(|_| later(now, RETRY));
+    let due = report(store, place, &set, message.as_deref(), now);
+    let retry = store.refused.get(place).copied();
     [due, retry].into_iter().flatten().min()
 }
 
@@ -34,8 +42,12 @@ fn pods_of(store: &Store, set: &Value) -> Vec<Arc<Value>> {
     store.controlled(set.uid(), "pods").filter(|pod| is_active(pod)).cloned().collect()
 }
 
+fn wanted(set: &Value) -> usize {
+    usize::try_from(set.number("/spec/replicas").unwrap_or(1)).unwrap_or_default()
+}
+
 fn scale(store: &mut Store, set: &Value, now: Timestamp) -> Option<Failure> {
-    let wanted = usize::try_from(set.number("/spec/replicas").unwrap_or(1)).unwrap_or_default();
+    let wanted = wanted(set);
     let mut pods = pods_of(store, set);
     let by = if set.text("/kind") == "ReplicaSet" { "replicaset-controller" } else { "replication-controller" };
     for _ in pods.len()..wanted {
@@ -78,7 +90,7 @@ fn report(
     store: &mut Store,
     place: &Place,
     set: &Value,
-    refusal: Option<&Failure>,
+    refusal: Option<&str>,
     now: Timestamp,
 ) -> Option<Timestamp> {
     let pods = pods_of(store, set);
@@ -114,13 +126,13 @@ fn report(
         if set.text("/kind") == "ReplicaSet" {
             status.put("/terminatingReplicas", json!(terminating));
         }
-        if let Some(failure) = refusal {
+        if let Some(message) = refusal {
             let known = super::actions::condition(set, "ReplicaFailure");
             let since = known.map_or(since, |known| known.text("/lastTransitionTime").to_owned());
             status.put(
                 "/conditions",
                 json!([{"type": "ReplicaFailure", "status": "True", "lastTransitionTime": since,
-                    "reason": "FailedCreate", "message": failure.message}]),
+                    "reason": "FailedCreate", "message": message}]),
             );
         }
         set.put("/status", status);

@@ -150,9 +150,13 @@ fn listed(usage: &Usage, names: &[&String]) -> String {
     parts.join(",")
 }
 
-/// Refuses an object that a quota has no room for.
+/// Refuses an object that a quota has no room for, or that says it wants to be refused.
 pub(super) fn admit(store: &Store, resource: &Resource, object: &Value) -> Result<(), Failure> {
     let namespace = object.namespace();
+    if resource.collection == "pods" && object.annotation("sandbox.moorline.dev/fail") == Some("quota") {
+        let why = "exceeded quota: sandbox, requested: pods=1, used: pods=0, limited: pods=0";
+        return Err(Failure::forbidden(&resource.named, object.name(), why));
+    }
     if namespace.is_empty() || store.collection("resourcequotas").is_none_or(super::super::objects::Collection::is_empty) {
         return Ok(());
     }
