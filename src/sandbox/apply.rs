@@ -232,7 +232,10 @@ impl<'a> Task<'a> {
             time: last.and_then(|entry| entry.time.clone()),
             set: walk::covered(self.scope, applied).1.without(&self.reset),
         });
-        if let Some(last) = last.filter(|entry| !entry.set.is_empty()) {
+        // Most applies give nothing up.
+        let own = entries.last().map(|entry| &entry.set);
+        let given_up = |last: &&Entry| own.is_none_or(|own| !last.set.difference(own).is_empty());
+        if let Some(last) = last.filter(given_up) {
             merged = self.prune(merged, &entries, last);
         }
         let compared = self.compare(&self.api_version, before, &merged);
@@ -256,10 +259,6 @@ impl<'a> Task<'a> {
         let named = |set: &Set| set.with_named(scope, &Scope::named);
         let last = named(&last.set);
         let managed = named(&entries.iter().fold(Set::default(), |all, entry| all.union(&entry.set)));
-        // Most applies give nothing up.
-        if last.difference(&managed).is_empty() {
-            return merged;
-        }
         let merged_set = named(&walk::covered(scope, &merged).1);
         // What others have comes back, with the items and maps around it.
         let pruned = walk::remove(scope, &merged, &last);

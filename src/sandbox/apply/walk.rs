@@ -281,19 +281,17 @@ pub(super) fn merge(scope: Scope<'_>, live: &Value, applied: &Value) -> Value {
         (View::Map(map_scope), Value::Object(old), Value::Object(new))
             if !(old.is_empty() && new.is_empty()) =>
         {
-            let mut merged = old.clone();
-            for (key, value) in new {
-                match merged.get_mut(key) {
-                    Some(there) => {
-                        *there = match map_scope.at(key) {
-                            Some(shape) => merge(map_scope.with(shape), there, value),
-                            None => value.clone(),
-                        };
-                    }
-                    None => {
-                        merged.insert(key.clone(), value.clone());
-                    }
-                }
+            let mut merged = Map::with_capacity(old.len() + new.len());
+            for (key, there) in old {
+                let value = match (new.get(key), map_scope.at(key)) {
+                    (Some(value), Some(shape)) => merge(map_scope.with(shape), there, value),
+                    (Some(value), None) => value.clone(),
+                    (None, _) => there.clone(),
+                };
+                merged.insert(key.clone(), value);
+            }
+            for (key, value) in new.iter().filter(|(key, _)| !old.contains_key(*key)) {
+                merged.insert(key.clone(), value.clone());
             }
             Value::Object(merged)
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 use serde_json::Value;
 
 use super::defaults::{Filler, filler};
@@ -24,6 +24,8 @@ pub(crate) struct Structure {
     pub(crate) name: String,
     /// By name.
     fields: Vec<Field>,
+    /// Name → place in `fields`: most of the work on objects is looking up their fields.
+    places: FxHashMap<Arc<str>, usize>,
     /// What unknown keys hold; without it there are none.
     pub(crate) others: Option<Shape>,
     pub(crate) atomic: bool,
@@ -129,8 +131,12 @@ pub(crate) enum Shape {
 
 impl Structure {
     pub(crate) fn field(&self, name: &str) -> Option<&Field> {
-        let index = self.fields.binary_search_by(|field| field.name.as_ref().cmp(name)).ok()?;
-        self.fields.get(index)
+        self.places.get(name).and_then(|place| self.fields.get(*place))
+    }
+
+    fn number_fields(&mut self) {
+        let numbered = self.fields.iter().enumerate();
+        self.places = numbered.map(|(place, field)| (field.name.clone(), place)).collect();
     }
 
     pub(super) fn has_defaults(&self) -> bool {
@@ -148,6 +154,7 @@ impl Arena {
         static EMPTY: Structure = Structure {
             name: String::new(),
             fields: Vec::new(),
+            places: FxHashMap::with_hasher(FxBuildHasher),
             others: None,
             atomic: false,
             filler: None,
@@ -239,6 +246,7 @@ impl Arena {
         let others = self.others_of(schema, definitions);
         if let Some(structure) = self.structures.get_mut(id) {
             structure.fields = fields;
+            structure.number_fields();
             structure.others = others;
             structure.atomic = text(schema, "x-kubernetes-map-type") == Some("atomic");
         }
@@ -350,6 +358,7 @@ impl Arena {
             structure.fields.push(plain("kind", Shape::Text));
             structure.fields.push(plain("metadata", metadata));
             structure.fields.sort_by(|one, other| one.name.cmp(&other.name));
+            structure.number_fields();
         }
         Shape::Structure { id, atomic: false }
     }
