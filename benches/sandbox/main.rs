@@ -18,15 +18,25 @@ fn main() {
     let path = "/api/v1/namespaces/default/configmaps";
     let named = |number: usize| format!("{path}/c{number}");
     measure("create config maps", COUNT, |number| {
-        send(&mut cluster, Request::new(Method::Post, path).with("application/json", config_map(number, 0)), now)
+        send(
+            &mut cluster,
+            Request::new(Method::Post, path).with("application/json", config_map(number, 0)),
+            now,
+        )
     });
     measure("update config maps", COUNT, |number| {
         let request = Request::new(Method::Put, &named(number));
         send(&mut cluster, request.with("application/json", config_map(number, 1)), now)
     });
-    measure("apply config maps (unchanged)", COUNT, |number| apply(&mut cluster, &named(number), 1, number, now));
-    measure("apply config maps (changed)", COUNT, |number| apply(&mut cluster, &named(number), 2, number, now));
-    measure("get config maps", COUNT, |number| send(&mut cluster, Request::new(Method::Get, &named(number)), now));
+    measure("apply config maps (unchanged)", COUNT, |number| {
+        apply(&mut cluster, &named(number), 1, number, now)
+    });
+    measure("apply config maps (changed)", COUNT, |number| {
+        apply(&mut cluster, &named(number), 2, number, now)
+    });
+    measure("get config maps", COUNT, |number| {
+        send(&mut cluster, Request::new(Method::Get, &named(number)), now)
+    });
     measure("list 5,000 config maps in pages of 500", 10, |_| {
         let request = Request::new(Method::Get, &format!("{path}?limit=500"));
         send(&mut cluster, request, now)
@@ -55,7 +65,8 @@ fn measure(what: &str, count: usize, mut one: impl FnMut(usize) -> u16) {
     let start = Instant::now();
     let refused = (0..count).filter(|number| one(*number) >= 300).count();
     let took = start.elapsed();
-    println!("{what}: {count} in {took:.1?}, {:.0}/s, {refused} refused", count as f64 / took.as_secs_f64());
+    let rate = f64::from(u32::try_from(count).unwrap_or_default()) / took.as_secs_f64();
+    println!("{what}: {count} in {took:.1?}, {rate:.0}/s, {refused} refused");
 }
 
 fn send(cluster: &mut Cluster, request: Request, now: Timestamp) -> u16 {

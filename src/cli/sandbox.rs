@@ -67,7 +67,8 @@ fn delay(text: &str) -> Result<Duration, Failure> {
     if text == "0" {
         return Ok(Duration::ZERO);
     }
-    let wrong = || Failure::new(format!("--start-delay: {text:?} is not a duration")).hint("write 500ms or 2s");
+    let wrong =
+        || Failure::new(format!("--start-delay: {text:?} is not a duration")).hint("write 500ms or 2s");
     match text.strip_suffix("ms").map(str::parse::<u64>) {
         Some(Ok(milliseconds)) => Ok(Duration::from_millis(milliseconds)),
         Some(Err(_)) => Err(wrong()),

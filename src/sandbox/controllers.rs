@@ -83,12 +83,7 @@ pub struct Controllers {
 impl Controllers {
     /// None of them has seen anything yet.
     pub fn new(pace: Pace) -> Controllers {
-        Controllers {
-            pace,
-            queue: BTreeSet::new(),
-            timers: BTreeSet::new(),
-            timer_of: BTreeMap::new(),
-        }
+        Controllers { pace, queue: BTreeSet::new(), timers: BTreeSet::new(), timer_of: BTreeMap::new() }
     }
 
     /// Does what is due, and says when something is due again.

@@ -257,8 +257,7 @@ fn causes_of(causes: &[Cause]) -> Value {
 
 /// A field that must be there.
 pub fn required(field: &str, why: &str) -> Cause {
-    let message =
-        if why.is_empty() { "Required value".to_owned() } else { format!("Required value: {why}") };
+    let message = if why.is_empty() { "Required value".to_owned() } else { format!("Required value: {why}") };
     Cause { reason: "FieldValueRequired", field: field.to_owned(), message }
 }
 
@@ -286,10 +285,8 @@ mod tests {
                 "message": "deployments.apps \"web\" not found", "reason": "NotFound",
                 "details": {"name": "web", "group": "apps", "kind": "deployments"}, "code": 404})
         );
-        let causes = [
-            required("metadata.name", "name or generateName is required"),
-            required("spec.containers", ""),
-        ];
+        let causes =
+            [required("metadata.name", "name or generateName is required"), required("spec.containers", "")];
         assert_eq!(
             Failure::invalid(&Named::new("", "Pod"), "", &causes).message,
             "Pod \"\" is invalid: [metadata.name: Required value: name or generateName is required, spec.containers: Required value]"

@@ -67,7 +67,8 @@ impl FaultRule {
     }
 
     fn applies(&self, asked: &Asked<'_>) -> bool {
-        let is = |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|wanted| wanted == value);
+        let is =
+            |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|wanted| wanted == value);
         is(&self.verb, asked.verb)
             && is(&self.resource, asked.resource)
             && is(&self.namespace, asked.namespace)

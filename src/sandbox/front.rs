@@ -77,9 +77,7 @@ async fn converse(served: Served, socket: TcpStream, _peer: SocketAddr) {
     let _ = socket.set_nodelay(true);
     let service = service_fn(move |request| answer(served.clone(), request));
     // A client that goes away in the middle is no concern of the server.
-    let _ = hyper::server::conn::http1::Builder::new()
-        .serve_connection(TokioIo::new(socket), service)
-        .await;
+    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service).await;
 }
 
 /// Steps the controllers whenever something was written or is due.
@@ -89,9 +87,8 @@ async fn control(served: &Served) {
         changed.mark_unchanged();
         let now = now();
         let due = served.cluster().step(now);
-        let wait = due.map_or(IDLE, |due| {
-            Duration::try_from(due.duration_since(now)).unwrap_or_default().min(IDLE)
-        });
+        let wait =
+            due.map_or(IDLE, |due| Duration::try_from(due.duration_since(now)).unwrap_or_default().min(IDLE));
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             _ = changed.changed() => {}

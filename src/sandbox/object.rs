@@ -43,7 +43,9 @@ fn find<'a>(value: &'a Value, pointer: &str) -> Option<&'a Value> {
     let mut at = value;
     for step in pointer.split('/').skip(1) {
         at = match at {
-            Value::Object(map) if step.contains('~') => map.get(&step.replace("~1", "/").replace("~0", "~"))?,
+            Value::Object(map) if step.contains('~') => {
+                map.get(&step.replace("~1", "/").replace("~0", "~"))?
+            }
             Value::Object(map) => map.get(step)?,
             Value::Array(items) => items.get(step.parse::<usize>().ok()?)?,
             _ => return None,

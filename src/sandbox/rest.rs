@@ -27,10 +27,10 @@ use super::store::Store;
 use super::versions;
 use super::view::View;
 use super::watch::WatchFault;
-use route::{Route, Target, route};
 pub(super) use delete::{DeleteOptions, Propagation};
-pub(crate) use write::time;
+use route::{Route, Target, route};
 pub(super) use write::Written;
+pub(crate) use write::time;
 
 /// Who writes, when and how.
 #[derive(Clone, Debug)]
@@ -343,9 +343,8 @@ fn no_right(call: &Call<'_>) -> Failure {
         format!("in the namespace \"{}\"", call.namespace)
     };
     let verb = call.verb;
-    let why = format!(
-        "User \"{user}\" cannot {verb} resource \"{plural}{part}\" in API group \"{group}\" {scope}"
-    );
+    let why =
+        format!("User \"{user}\" cannot {verb} resource \"{plural}{part}\" in API group \"{group}\" {scope}");
     Failure::forbidden(&call.resource.named, &call.name, &why)
 }
 

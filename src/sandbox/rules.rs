@@ -68,9 +68,8 @@ pub(super) fn bumps_generation(resource: &Resource, live: &Value, object: &Value
         return false;
     }
     // Of a custom resource without a status of its own, the status is like any other field.
-    let apart = |key: &str| {
-        key == "metadata" || (key == "status" && (resource.has_status() || !resource.custom))
-    };
+    let apart =
+        |key: &str| key == "metadata" || (key == "status" && (resource.has_status() || !resource.custom));
     let fields = |object: &Value| -> Vec<(String, Value)> {
         let fields = object.as_object().into_iter().flatten();
         let mut fields: Vec<_> = fields
@@ -96,7 +95,8 @@ pub(super) fn prepare_create(
         "pods" => return pod::prepare(store, resource, object, caller),
         "services" => {
             service::allocate(store, object, None)?;
-            if object.text("/spec/clusterIP") == "None" && object.text("/spec/sessionAffinity") == "ClientIP" {
+            if object.text("/spec/clusterIP") == "None" && object.text("/spec/sessionAffinity") == "ClientIP"
+            {
                 return Ok(vec!["spec.SessionAffinity is ignored for headless services".to_owned()]);
             }
         }
@@ -170,7 +170,9 @@ pub(super) fn after_create(
 ) -> Arc<Value> {
     match resource.collection.as_str() {
         "namespaces" => account::furnish(store, object.name(), caller.now),
-        "customresourcedefinitions.apiextensions.k8s.io" => custom::establish(store, resource, &object, caller),
+        "customresourcedefinitions.apiextensions.k8s.io" => {
+            custom::establish(store, resource, &object, caller)
+        }
         _ => {}
     }
     object

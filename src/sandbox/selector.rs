@@ -372,6 +372,9 @@ mod tests {
         assert_eq!(matches("metadata.name=a,spec.nodeName==n1"), Ok(true));
         assert_eq!(matches("spec.nodeName!=n1"), Ok(false));
         assert_eq!(matches("status.phase=Running"), Ok(false));
-        assert_eq!(matches("spec.x=1").map_err(|error| error.message), Err("field label not supported: spec.x".into()));
+        assert_eq!(
+            matches("spec.x=1").map_err(|error| error.message),
+            Err("field label not supported: spec.x".into())
+        );
     }
 }

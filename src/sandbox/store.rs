@@ -185,14 +185,7 @@ impl Store {
         let object = Arc::new(object);
         self.index_owners(&place, before.as_deref(), Some(&object).filter(|_| change != Change::Deleted));
         let collection = self.collections.entry(place.collection.clone()).or_default();
-        collection.commit(
-            &place.namespace,
-            &place.name,
-            change,
-            object.clone(),
-            self.version,
-            self.history,
-        );
+        collection.commit(&place.namespace, &place.name, change, object.clone(), self.version, self.history);
         if change == Change::Deleted {
             self.logs.remove(&place);
         }

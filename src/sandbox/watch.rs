@@ -166,8 +166,7 @@ impl Watch {
             Ok(mut changes) => changes.find_map(|entry| self.judge(entry).map(|kind| (kind, entry.clone()))),
             Err(compacted) => {
                 self.ended = true;
-                let message =
-                    format!("too old resource version: {} ({})", self.position, compacted.oldest);
+                let message = format!("too old resource version: {} ({})", self.position, compacted.oldest);
                 let status = Failure::expired(message).status();
                 return Next::Event(WatchEvent::new("ERROR", Arc::new(status)));
             }

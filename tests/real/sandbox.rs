@@ -120,7 +120,8 @@ fn run(kubeconfig: &Path, line: &str, namespace: &str, masks: &Masks) -> String 
         .output()
         .unwrap();
     let text = |bytes: &[u8]| masks.mask(&String::from_utf8_lossy(bytes), namespace);
-    let mut said = format!("exit {:?}\n{}--\n{}", output.status.code(), text(&output.stdout), text(&output.stderr));
+    let mut said =
+        format!("exit {:?}\n{}--\n{}", output.status.code(), text(&output.stdout), text(&output.stderr));
     let mut lines: Vec<&str> = said.lines().collect();
     // How often a rollout is looked at depends on the machine; events of one second have no order.
     lines.retain(|line| !line.starts_with("Waiting"));

@@ -18,7 +18,8 @@ const VOLUMES: &str = "persistentvolumes";
 pub(super) fn interested(store: &Store, place: &Place, queue: &mut BTreeSet<Place>) {
     match place.collection.as_str() {
         "pods" => {
-            let terminating = store.list(CLAIMS, Some(&place.namespace)).filter(|claim| claim.is_terminating());
+            let terminating =
+                store.list(CLAIMS, Some(&place.namespace)).filter(|claim| claim.is_terminating());
             queue.extend(terminating.map(|claim| Place::new(CLAIMS, &place.namespace, claim.name())));
         }
         CLAIMS => {
@@ -80,12 +81,18 @@ pub(super) fn reconcile(store: &mut Store, place: &Place, now: Timestamp, _pace:
         }
         let message = format!("Successfully provisioned volume {volume}");
         let by = "sandbox.moorline.dev";
-        say(store, &claim, Notice { kind: "Normal", reason: "ProvisioningSucceeded", message: &message, by }, now);
+        say(
+            store,
+            &claim,
+            Notice { kind: "Normal", reason: "ProvisioningSucceeded", message: &message, by },
+            now,
+        );
     }
     let at = Place::new(VOLUMES, "", &volume);
     change(store, &at, now, |volume| volume.put("/spec/claimRef", reference));
     change_status(store, &at, now, |volume| volume.put("/status/phase", json!("Bound")));
-    let capacity = store.at(&at).and_then(|volume| volume.pointer("/spec/capacity").cloned()).unwrap_or(requested);
+    let capacity =
+        store.at(&at).and_then(|volume| volume.pointer("/spec/capacity").cloned()).unwrap_or(requested);
     change(store, place, now, |claim| {
         claim.put("/spec/volumeName", json!(volume));
         for name in ["bind-completed", "bound-by-controller"] {

@@ -60,7 +60,8 @@ fn start(store: &mut Store, cron: &Value, at: Timestamp, now: Timestamp) -> bool
     let running = active(store, cron);
     match cron.text("/spec/concurrencyPolicy") {
         "Forbid" if !running.is_empty() => {
-            let message = "Not starting job because prior execution is running and concurrency policy is Forbid";
+            let message =
+                "Not starting job because prior execution is running and concurrency policy is Forbid";
             say(store, cron, Notice { kind: "Normal", reason: "JobAlreadyActive", message, by: BY }, now);
             return false;
         }
@@ -80,12 +81,22 @@ fn start(store: &mut Store, cron: &Value, at: Timestamp, now: Timestamp) -> bool
     match create(store, JOBS, cron.namespace(), job, now) {
         Ok(_) => {
             let message = format!("Created job {name}");
-            say(store, cron, Notice { kind: "Normal", reason: "SuccessfulCreate", message: &message, by: BY }, now);
+            say(
+                store,
+                cron,
+                Notice { kind: "Normal", reason: "SuccessfulCreate", message: &message, by: BY },
+                now,
+            );
             true
         }
         Err(failure) => {
             let message = format!("Error creating job: {}", failure.message);
-            say(store, cron, Notice { kind: "Warning", reason: "FailedCreate", message: &message, by: BY }, now);
+            say(
+                store,
+                cron,
+                Notice { kind: "Warning", reason: "FailedCreate", message: &message, by: BY },
+                now,
+            );
             failure.code == 409
         }
     }
@@ -113,8 +124,7 @@ fn report(store: &mut Store, place: &Place, last: Option<Timestamp>, now: Timest
     for job in &running {
         let ours = job.annotation("batch.kubernetes.io/cronjob-scheduled-timestamp").is_some();
         if !ours {
-            let message =
-                format!("Saw a job that the controller did not create or forgot: {}", job.name());
+            let message = format!("Saw a job that the controller did not create or forgot: {}", job.name());
             let notice = Notice { kind: "Warning", reason: "UnexpectedJob", message: &message, by: BY };
             say(store, &cron, notice, now);
         }

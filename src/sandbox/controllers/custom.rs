@@ -12,7 +12,8 @@ pub(super) fn reconcile(store: &mut Store, place: &Place, now: Timestamp, _pace:
     if !store.at(place)?.is_terminating() {
         return None;
     }
-    let objects: Vec<Place> = store.list(&place.name, None).map(|object| place_of(&place.name, object)).collect();
+    let objects: Vec<Place> =
+        store.list(&place.name, None).map(|object| place_of(&place.name, object)).collect();
     for object in objects {
         delete(store, &object, None, now);
     }

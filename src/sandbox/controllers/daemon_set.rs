@@ -10,8 +10,7 @@ use super::super::object::{Fields, controlled_by};
 use super::super::selector::LabelSelector;
 use super::super::store::{Place, Store};
 use super::actions::{
-    Notice, availability, change_status, create, delete, is_active, is_true, place as place_of, pod_from,
-    say,
+    Notice, availability, change_status, create, delete, is_active, is_true, place as place_of, pod_from, say,
 };
 use super::{Pace, revision};
 
@@ -70,7 +69,12 @@ fn start(store: &mut Store, set: &Value, label: &str, now: Timestamp) {
     match create(store, "pods", set.namespace(), pod, now) {
         Ok(pod) => {
             let message = format!("Created pod: {}", pod.name());
-            say(store, set, Notice { kind: "Normal", reason: "SuccessfulCreate", message: &message, by }, now);
+            say(
+                store,
+                set,
+                Notice { kind: "Normal", reason: "SuccessfulCreate", message: &message, by },
+                now,
+            );
         }
         Err(failure) => {
             let message = format!("Error creating: {}", failure.message);
@@ -97,8 +101,7 @@ fn report(
         Some(Err(due)) => (false, Some(due)),
         None => (false, None),
     };
-    let updated =
-        pod.is_some_and(|pod| pod.text("/metadata/labels/controller-revision-hash") == label);
+    let updated = pod.is_some_and(|pod| pod.text("/metadata/labels/controller-revision-hash") == label);
     let generation = set.number("/metadata/generation").unwrap_or(1);
     change_status(store, place, now, |set| {
         let mut status = json!({"currentNumberScheduled": i64::from(pod.is_some()), "numberMisscheduled": 0,

@@ -86,9 +86,10 @@ fn newest(store: &Store, deployment: &Value) -> Option<Arc<Value>> {
         }
         other == *template
     };
-    sets(store, deployment).into_iter().filter(same).min_by_key(|set| {
-        (set.text("/metadata/creationTimestamp").to_owned(), set.name().to_owned())
-    })
+    sets(store, deployment)
+        .into_iter()
+        .filter(same)
+        .min_by_key(|set| (set.text("/metadata/creationTimestamp").to_owned(), set.name().to_owned()))
 }
 
 /// Annotations that go from a deployment to its replica sets.
@@ -102,7 +103,8 @@ fn inherited(deployment: &Value) -> Vec<(String, Value)> {
 }
 
 fn annotate(object: &mut Value, name: &str, value: &str) {
-    object.put(&format!("/metadata/annotations/{}", name.replace('~', "~0").replace('/', "~1")), json!(value));
+    object
+        .put(&format!("/metadata/annotations/{}", name.replace('~', "~0").replace('/', "~1")), json!(value));
 }
 
 /// Makes the replica set of a new template.
@@ -141,7 +143,8 @@ fn begin(store: &mut Store, deployment: &Value, now: Timestamp) -> Option<String
 fn first_replicas(store: &Store, deployment: &Value) -> i64 {
     let old: i64 = sets(store, deployment).iter().map(|set| wanted(set)).sum();
     if deployment.text("/spec/strategy/type") == "Recreate" {
-        let runs = sets(store, deployment).iter().any(|set| store.controlled(set.uid(), "pods").next().is_some());
+        let runs =
+            sets(store, deployment).iter().any(|set| store.controlled(set.uid(), "pods").next().is_some());
         return if old > 0 || runs { 0 } else { desired(deployment) };
     }
     (desired(deployment) + surge(deployment).0 - old).clamp(0, desired(deployment))
@@ -151,8 +154,12 @@ fn first_replicas(store: &Store, deployment: &Value) -> i64 {
 fn note_revision(store: &mut Store, place: &Place, deployment: &Value, now: Timestamp) {
     let Some(set) = newest(store, deployment) else { return };
     let others = sets(store, deployment);
-    let latest =
-        others.iter().filter(|other| other.uid() != set.uid()).map(|other| revision(other)).max().unwrap_or_default();
+    let latest = others
+        .iter()
+        .filter(|other| other.uid() != set.uid())
+        .map(|other| revision(other))
+        .max()
+        .unwrap_or_default();
     let own = revision(&set);
     let wanted = if own > latest { own } else { latest + 1 };
     change(store, &place_of(SETS, &set), now, |set| {
@@ -208,7 +215,12 @@ fn say_scaled(store: &mut Store, deployment: &Value, set: &str, before: i64, rep
     let direction = if replicas > before { "up" } else { "down" };
     let message = format!("Scaled {direction} replica set {set} from {before} to {replicas}");
     let by = "deployment-controller";
-    say(store, deployment, Notice { kind: "Normal", reason: "ScalingReplicaSet", message: &message, by }, now);
+    say(
+        store,
+        deployment,
+        Notice { kind: "Normal", reason: "ScalingReplicaSet", message: &message, by },
+        now,
+    );
 }
 
 /// The newest replica set and the others, oldest first.
@@ -224,8 +236,7 @@ fn parted(store: &Store, deployment: &Value) -> (Option<Arc<Value>>, Vec<Arc<Val
 /// While a rollout is paused, only the number of pods follows.
 fn rescale(store: &mut Store, deployment: &Value, now: Timestamp) {
     let (newest, old) = parted(store, deployment);
-    let active: Vec<Arc<Value>> =
-        old.into_iter().chain(newest).filter(|set| wanted(set) > 0).collect();
+    let active: Vec<Arc<Value>> = old.into_iter().chain(newest).filter(|set| wanted(set) > 0).collect();
     if let [only] = active.as_slice() {
         scale(store, deployment, only, desired(deployment), now);
     }

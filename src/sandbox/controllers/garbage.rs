@@ -10,7 +10,8 @@ use super::actions::{change, delete};
 pub(super) fn reconcile(store: &mut Store, place: &Place, now: Timestamp) {
     let Some(object) = store.at(place).cloned() else { return };
     if object.is_terminating() {
-        let has = |name: &str| object.items("/metadata/finalizers").iter().any(|one| one.as_str() == Some(name));
+        let has =
+            |name: &str| object.items("/metadata/finalizers").iter().any(|one| one.as_str() == Some(name));
         if has("orphan") {
             orphan(store, place, &object, now);
         } else if has("foregroundDeletion") {

@@ -64,7 +64,8 @@ pub(super) fn reconcile(store: &mut Store, place: &Place, now: Timestamp, _pace:
     }
     if complete {
         let message = "Reached expected number of succeeded pods";
-        let notice = Notice { kind: "Normal", reason: "Completed", message: "Job completed", by: "job-controller" };
+        let notice =
+            Notice { kind: "Normal", reason: "Completed", message: "Job completed", by: "job-controller" };
         say(store, &job, notice, now);
         report(store, place, &counts, Some(("Complete", "CompletionsReached", message)), now);
         return Some(now);
@@ -80,14 +81,19 @@ pub(super) fn reconcile(store: &mut Store, place: &Place, now: Timestamp, _pace:
 
 /// When a job ended, if it did.
 fn finished(job: &Value) -> Option<Timestamp> {
-    let ended = |one: &&Value| {
-        matches!(one.text("/type"), "Complete" | "Failed") && one.text("/status") == "True"
-    };
+    let ended =
+        |one: &&Value| matches!(one.text("/type"), "Complete" | "Failed") && one.text("/status") == "True";
     let condition = job.items("/status/conditions").iter().find(ended)?;
     time_of(condition, "/lastTransitionTime")
 }
 
-fn expire(store: &mut Store, place: &Place, job: &Value, done: Timestamp, now: Timestamp) -> Option<Timestamp> {
+fn expire(
+    store: &mut Store,
+    place: &Place,
+    job: &Value,
+    done: Timestamp,
+    now: Timestamp,
+) -> Option<Timestamp> {
     let seconds = job.number("/spec/ttlSecondsAfterFinished")?;
     let due = done.checked_add(SignedDuration::from_secs(seconds)).ok()?;
     if due > now {
@@ -139,18 +145,31 @@ fn fill(store: &mut Store, job: &Value, counts: &Counts, needed: i64, now: Times
         pod.put("/metadata/ownerReferences", json!([controlled_by(job, "batch/v1", "Job")]));
         if job.text("/spec/completionMode") == "Indexed" {
             let index = next_index(store, job);
-            pod.put("/metadata/annotations/batch.kubernetes.io~1job-completion-index", json!(index.to_string()));
+            pod.put(
+                "/metadata/annotations/batch.kubernetes.io~1job-completion-index",
+                json!(index.to_string()),
+            );
             pod.put("/metadata/labels/batch.kubernetes.io~1job-completion-index", json!(index.to_string()));
             pod.put("/metadata/generateName", json!(format!("{}-{index}-", job.name())));
         }
         match create(store, "pods", job.namespace(), pod, now) {
             Ok(pod) => {
                 let message = format!("Created pod: {}", pod.name());
-                say(store, job, Notice { kind: "Normal", reason: "SuccessfulCreate", message: &message, by }, now);
+                say(
+                    store,
+                    job,
+                    Notice { kind: "Normal", reason: "SuccessfulCreate", message: &message, by },
+                    now,
+                );
             }
             Err(failure) => {
                 let message = format!("Error creating: {}", failure.message);
-                say(store, job, Notice { kind: "Warning", reason: "FailedCreate", message: &message, by }, now);
+                say(
+                    store,
+                    job,
+                    Notice { kind: "Warning", reason: "FailedCreate", message: &message, by },
+                    now,
+                );
                 return Some(later(now, RETRY));
             }
         }

@@ -58,8 +58,7 @@ pub(super) fn reconcile(store: &mut Store, place: &Place, now: Timestamp, pace: 
 
 /// Why a pod cannot be placed.
 fn obstacle(store: &Store, pod: &Value) -> Option<String> {
-    let preemption =
-        "preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.";
+    let preemption = "preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.";
     if life::fails(pod, "unschedulable", "unschedulable") {
         return Some("0/1 nodes are available: 1 Insufficient cpu.".to_owned());
     }
@@ -69,9 +68,8 @@ fn obstacle(store: &Store, pod: &Value) -> Option<String> {
     if node.holds("/spec/unschedulable") {
         return Some(format!("0/1 nodes are available: 1 node(s) were unschedulable. {preemption}"));
     }
-    let selected = pod
-        .map("/spec/nodeSelector")
-        .is_none_or(|labels| LabelSelector::of_labels(labels).matches(node));
+    let selected =
+        pod.map("/spec/nodeSelector").is_none_or(|labels| LabelSelector::of_labels(labels).matches(node));
     if !selected {
         return Some(format!(
             "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector. {preemption}"
@@ -95,7 +93,12 @@ fn obstacle(store: &Store, pod: &Value) -> Option<String> {
     })
 }
 
-fn schedule(store: &mut Store, place: &Place, pod: &std::sync::Arc<Value>, now: Timestamp) -> Option<Timestamp> {
+fn schedule(
+    store: &mut Store,
+    place: &Place,
+    pod: &std::sync::Arc<Value>,
+    now: Timestamp,
+) -> Option<Timestamp> {
     if !pod.items("/spec/schedulingGates").is_empty() {
         return None;
     }

@@ -49,16 +49,27 @@ fn wanted(set: &Value) -> usize {
 fn scale(store: &mut Store, set: &Value, now: Timestamp) -> Option<Failure> {
     let wanted = wanted(set);
     let mut pods = pods_of(store, set);
-    let by = if set.text("/kind") == "ReplicaSet" { "replicaset-controller" } else { "replication-controller" };
+    let by =
+        if set.text("/kind") == "ReplicaSet" { "replicaset-controller" } else { "replication-controller" };
     for _ in pods.len()..wanted {
         match start(store, set, now) {
             Ok(pod) => {
                 let message = format!("Created pod: {}", pod.name());
-                say(store, set, Notice { kind: "Normal", reason: "SuccessfulCreate", message: &message, by }, now);
+                say(
+                    store,
+                    set,
+                    Notice { kind: "Normal", reason: "SuccessfulCreate", message: &message, by },
+                    now,
+                );
             }
             Err(failure) => {
                 let message = format!("Error creating: {}", failure.message);
-                say(store, set, Notice { kind: "Warning", reason: "FailedCreate", message: &message, by }, now);
+                say(
+                    store,
+                    set,
+                    Notice { kind: "Warning", reason: "FailedCreate", message: &message, by },
+                    now,
+                );
                 return Some(failure);
             }
         }

@@ -59,11 +59,8 @@ pub(super) fn template(store: &Store, owner: &Value, revision: &str) -> Option<V
 /// Deletes what is older than the history's limit and not in use.
 pub(super) fn forget(store: &mut Store, owner: &Value, used: &[&str], now: Timestamp) {
     let limit = usize::try_from(owner.number("/spec/revisionHistoryLimit").unwrap_or(10)).unwrap_or(10);
-    let mut old: Vec<_> = store
-        .controlled(owner.uid(), REVISIONS)
-        .filter(|one| !used.contains(&one.name()))
-        .cloned()
-        .collect();
+    let mut old: Vec<_> =
+        store.controlled(owner.uid(), REVISIONS).filter(|one| !used.contains(&one.name())).cloned().collect();
     old.sort_by_key(|one| one.number("/revision"));
     let surplus = old.len().saturating_sub(limit);
     for one in old.iter().take(surplus) {

@@ -73,9 +73,7 @@ fn port_of(port: &Value, pods: &[Arc<Value>]) -> Value {
 }
 
 fn ports_of(service: &Value, pods: &[Arc<Value>]) -> Vec<Value> {
-    let one = |port: &Value| {
-        json!({"name": port.text("/name"), "port": port_of(port, pods), "protocol": port.text("/protocol")})
-    };
+    let one = |port: &Value| json!({"name": port.text("/name"), "port": port_of(port, pods), "protocol": port.text("/protocol")});
     let ports = service.items("/spec/ports").iter().map(one);
     ports.filter(|port| !port["port"].is_null()).collect()
 }

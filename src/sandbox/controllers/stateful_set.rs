@@ -167,7 +167,12 @@ fn start_pod(store: &mut Store, set: &Value, ordinal: i64, wanted: &str, now: Ti
     match create(store, "pods", set.namespace(), pod, now) {
         Ok(_) => {
             let message = format!("Create Pod {name} in StatefulSet {} successful", set.name());
-            say(store, set, Notice { kind: "Normal", reason: "SuccessfulCreate", message: &message, by }, now);
+            say(
+                store,
+                set,
+                Notice { kind: "Normal", reason: "SuccessfulCreate", message: &message, by },
+                now,
+            );
             true
         }
         Err(failure) => {
@@ -196,8 +201,7 @@ fn claim_for(store: &mut Store, set: &Value, template: &Value, name: &str, now: 
     }
     if create(store, CLAIMS, set.namespace(), claim, now).is_ok() {
         let pod = name.strip_prefix(&format!("{}-", template.name())).unwrap_or(name);
-        let message =
-            format!("Create Claim {name} Pod {pod} in StatefulSet {} success", set.name());
+        let message = format!("Create Claim {name} Pod {pod} in StatefulSet {} success", set.name());
         let by = "statefulset-controller";
         say(store, set, Notice { kind: "Normal", reason: "SuccessfulCreate", message: &message, by }, now);
     }

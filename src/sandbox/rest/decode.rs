@@ -186,7 +186,11 @@ impl Store {
     }
 
     /// The resource in the version in which an object is kept.
-    pub(super) fn kept(&self, resource: &std::sync::Arc<Resource>, object: &Value) -> std::sync::Arc<Resource> {
+    pub(super) fn kept(
+        &self,
+        resource: &std::sync::Arc<Resource>,
+        object: &Value,
+    ) -> std::sync::Arc<Resource> {
         if versions::is_written_as(object, resource) {
             return resource.clone();
         }

@@ -58,7 +58,8 @@ impl DeleteOptions {
             policy => policy.to_owned(),
         };
         let orphan = sent.pointer("/orphanDependents").and_then(Value::as_bool);
-        let orphan = orphan.or_else(|| query.has("orphanDependents").then(|| query.holds("orphanDependents")));
+        let orphan =
+            orphan.or_else(|| query.has("orphanDependents").then(|| query.holds("orphanDependents")));
         let propagation = match (policy.as_str(), orphan) {
             ("Background", _) | ("", Some(false)) => Some(Propagation::Background),
             ("Foreground", _) => Some(Propagation::Foreground),
@@ -68,8 +69,11 @@ impl DeleteOptions {
                 let message = format!(
                     "Unsupported value: {other:?}: supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\""
                 );
-                let cause =
-                    Cause { reason: "FieldValueNotSupported", field: "propagationPolicy".to_owned(), message };
+                let cause = Cause {
+                    reason: "FieldValueNotSupported",
+                    field: "propagationPolicy".to_owned(),
+                    message,
+                };
                 return Err(Failure::invalid(&Named::new("meta.k8s.io", "DeleteOptions"), "", &[cause]));
             }
         };

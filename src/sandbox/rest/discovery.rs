@@ -105,7 +105,8 @@ impl Store {
         }
         let of_version =
             |resource: &&Arc<Resource>| resource.kind.group == group && resource.kind.version == version;
-        let resources: Vec<Value> = self.catalog.all().filter(of_version).flat_map(|one| listed(one)).collect();
+        let resources: Vec<Value> =
+            self.catalog.all().filter(of_version).flat_map(|one| listed(one)).collect();
         let name = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
         let mut list = json!({"kind": "APIResourceList"});
         if !group.is_empty() {
@@ -117,7 +118,8 @@ impl Store {
     }
 
     pub(super) fn paths(&self) -> Value {
-        let mut paths = vec!["/api".to_owned(), "/api/v1".to_owned(), "/apis".to_owned(), "/apis/".to_owned()];
+        let mut paths =
+            vec!["/api".to_owned(), "/api/v1".to_owned(), "/apis".to_owned(), "/apis/".to_owned()];
         for (group, versions) in self.served() {
             if group.is_empty() {
                 continue;
@@ -176,7 +178,8 @@ fn aggregated(groups: impl Iterator<Item = (String, Versions)>) -> Response {
 
 fn discovered(resource: &Resource) -> Value {
     let kind = &resource.kind;
-    let response = |group: &str, version: &str, kind: &str| json!({"group": group, "version": version, "kind": kind});
+    let response =
+        |group: &str, version: &str, kind: &str| json!({"group": group, "version": version, "kind": kind});
     // A resource of its own group leaves group and version out.
     let own = if resource.custom {
         response(&kind.group, &kind.version, &kind.kind)

@@ -24,11 +24,8 @@ const APPLY: &str = "application/apply-patch+yaml";
 
 fn media_of<'a>(call: &'a Call<'_>) -> Result<&'a str, Failure> {
     let media = call.request.content_type.split(';').next().unwrap_or_default().trim();
-    let known: &[&str] = if call.resource.custom {
-        &[JSON, MERGE, APPLY]
-    } else {
-        &[JSON, MERGE, STRATEGIC, APPLY]
-    };
+    let known: &[&str] =
+        if call.resource.custom { &[JSON, MERGE, APPLY] } else { &[JSON, MERGE, STRATEGIC, APPLY] };
     match known.iter().find(|one| **one == media) {
         Some(_) if media != "application/apply-patch+cbor" => Ok(media),
         _ if [JSON, MERGE, STRATEGIC].contains(&media) => {
@@ -75,7 +72,8 @@ impl Store {
             .map_err(|error| refusal(resource, &call.name, error))?;
         check_name(&object, &call.name)?;
         let said = object.to_string();
-        let warnings = self.decode(resource, &mut object, caller).map_err(|failure| undecodable(failure, &said))?;
+        let warnings =
+            self.decode(resource, &mut object, caller).map_err(|failure| undecodable(failure, &said))?;
         let mut written =
             self.replace(resource, &live, object, &call.subresource, caller, Tracking::Update)?;
         written.warnings.splice(0..0, warnings);
@@ -115,7 +113,11 @@ impl Store {
         let query = &call.request.query;
         if query.text("fieldManager").is_empty() {
             let options = Named::new("meta.k8s.io", "PatchOptions");
-            return Err(Failure::invalid(&options, "", &[required("fieldManager", "is required for apply patch")]));
+            return Err(Failure::invalid(
+                &options,
+                "",
+                &[required("fieldManager", "is required for apply patch")],
+            ));
         }
         check_kind(resource, &applied)?;
         if !applied.name().is_empty() && applied.name() != call.name {
@@ -179,7 +181,9 @@ pub(super) fn check_name(object: &Value, name: &str) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::bad_request(match object.name() {
-        "" => format!("the name of the object ({name} based on URL) was undeterminable: name must be provided"),
+        "" => {
+            format!("the name of the object ({name} based on URL) was undeterminable: name must be provided")
+        }
         other => format!("the name of the object ({other}) does not match the name on the URL ({name})"),
     }))
 }

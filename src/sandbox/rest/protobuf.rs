@@ -145,7 +145,9 @@ fn version_name(group: &str, version: &str) -> String {
 fn message_name(group: &str, version: &str, kind: &str) -> String {
     let first = group.split('.').next().unwrap_or_default();
     let package = match first {
-        _ if kind == "DeleteOptions" => return "k8s.io.apimachinery.pkg.apis.meta.v1.DeleteOptions".to_owned(),
+        _ if kind == "DeleteOptions" => {
+            return "k8s.io.apimachinery.pkg.apis.meta.v1.DeleteOptions".to_owned();
+        }
         "" => "k8s.io.api.core".to_owned(),
         "apiextensions" => "k8s.io.apiextensions_apiserver.pkg.apis.apiextensions".to_owned(),
         "apiregistration" => "k8s.io.kube_aggregator.pkg.apis.apiregistration".to_owned(),
@@ -301,7 +303,9 @@ fn special(name: &str, map: Map<String, Value>) -> Value {
             map.get("strVal").cloned().unwrap_or_else(|| json!(""))
         }
         ("intstr", "IntOrString") => json!(number("intVal")),
-        ("runtime", "RawExtension") | ("v1", "JSON") => serde_json::from_slice(&bytes_of(&map, "raw")).unwrap_or_default(),
+        ("runtime", "RawExtension") | ("v1", "JSON") => {
+            serde_json::from_slice(&bytes_of(&map, "raw")).unwrap_or_default()
+        }
         ("v1", "FieldsV1") => serde_json::from_slice(&bytes_of(&map, "Raw")).unwrap_or_default(),
         ("v1", "ExtraValue" | "Verbs") => map.get("items").cloned().unwrap_or_else(|| json!([])),
         ("v1", "Duration") => json!(format!("{}ns", number("duration"))),
@@ -318,7 +322,9 @@ mod tests {
         let bytes = b"k8s\0\n\x0f\n\x02v1\x12\tNamespace\x12\x1b\n\x13\n\x03foo\x12\0\x1a\0\"\0*\x002\08\0B\0\x12\0\x1a\x02\n\0\x1a\0\"\0";
         assert_eq!(
             decode(bytes, "", "v1", "Namespace"),
-            Ok(json!({"metadata": {"name": "foo"}, "spec": {}, "status": {}, "apiVersion": "v1", "kind": "Namespace"}))
+            Ok(
+                json!({"metadata": {"name": "foo"}, "spec": {}, "status": {}, "apiVersion": "v1", "kind": "Namespace"})
+            )
         );
         assert!(decode(b"{}", "", "v1", "Namespace").is_err());
         assert!(decode(b"k8s\0\x12\xff", "", "v1", "Namespace").is_err());
@@ -327,7 +333,10 @@ mod tests {
     #[test]
     fn the_recorded_messages_are_whole() {
         assert!(MESSAGES.all.len() > 500, "{}", MESSAGES.all.len());
-        let spec = MESSAGES.by_name.get("k8s.io.api.apps.v1.DeploymentSpec").and_then(|index| MESSAGES.all.get(*index));
+        let spec = MESSAGES
+            .by_name
+            .get("k8s.io.api.apps.v1.DeploymentSpec")
+            .and_then(|index| MESSAGES.all.get(*index));
         let replicas = spec.and_then(|message| message.fields.get(&1));
         assert!(matches!(replicas, Some(Field { shape: Shape::Pointer, kind: Kind::Integer, .. })));
     }

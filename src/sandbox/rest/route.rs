@@ -60,8 +60,7 @@ pub(super) fn route(path: &str) -> Route {
 }
 
 fn target(group: &str, version: &str, rest: &[&str]) -> Target {
-    let mut target =
-        Target { group: group.to_owned(), version: version.to_owned(), ..Target::default() };
+    let mut target = Target { group: group.to_owned(), version: version.to_owned(), ..Target::default() };
     let rest = match rest {
         // The namespace itself and its parts.
         ["namespaces"] | ["namespaces", _] | ["namespaces", _, "status" | "finalize"] => rest,

@@ -59,11 +59,8 @@ impl Store {
         if !call.resource.custom {
             return ("/spec/replicas".to_owned(), "/status/replicas".to_owned(), None);
         }
-        let definition = self.get(
-            "customresourcedefinitions.apiextensions.k8s.io",
-            "",
-            &call.resource.named.to_string(),
-        );
+        let definition =
+            self.get("customresourcedefinitions.apiextensions.k8s.io", "", &call.resource.named.to_string());
         let version = definition.and_then(|definition| {
             let versions = definition.items("/spec/versions");
             versions.iter().find(|one| one.text("/name") == call.resource.kind.version)
@@ -165,19 +162,15 @@ impl Store {
             }
         };
         let statuses = ["/status/containerStatuses", "/status/initContainerStatuses"];
-        let status = statuses
-            .iter()
-            .flat_map(|list| pod.items(list))
-            .find(|status| status.text("/name") == container);
+        let status =
+            statuses.iter().flat_map(|list| pod.items(list)).find(|status| status.text("/name") == container);
         let restarts = status.and_then(|status| status.number("/restartCount")).unwrap_or_default();
         let waiting = status.map_or("ContainerCreating", |status| status.text("/state/waiting/reason"));
         let previous = query.holds("previous");
         let ended_before = status.is_some_and(|status| status.pointer("/lastState/terminated").is_some());
         if previous && !ended_before {
-            let message = format!(
-                "previous terminated container \"{container}\" in pod \"{}\" not found",
-                call.name
-            );
+            let message =
+                format!("previous terminated container \"{container}\" in pod \"{}\" not found", call.name);
             return Err(Failure::bad_request(message));
         }
         if !previous && !waiting.is_empty() && !ended_before {
@@ -185,10 +178,8 @@ impl Store {
                 "ErrImagePull" | "ImagePullBackOff" => "trying and failing to pull image".to_owned(),
                 waiting => waiting.to_owned(),
             };
-            let message = format!(
-                "container \"{container}\" in pod \"{}\" is waiting to start: {said}",
-                call.name
-            );
+            let message =
+                format!("container \"{container}\" in pod \"{}\" is waiting to start: {said}", call.name);
             return Err(Failure::bad_request(message));
         }
         // A container that waits to be started again shows its last run, whichever is asked for.
@@ -216,7 +207,8 @@ impl Store {
         let live = self.live(call)?;
         let binding = body_of(call.request, ("", "v1", "Binding"))?;
         if !live.text("/spec/nodeName").is_empty() {
-            let why = format!("pod {} is already assigned to node {:?}", call.name, live.text("/spec/nodeName"));
+            let why =
+                format!("pod {} is already assigned to node {:?}", call.name, live.text("/spec/nodeName"));
             return Err(Failure::conflict(&Named::new("", "pods/binding"), &call.name, &why));
         }
         self.assign(&live, binding.text("/target/name"), &caller)?;
@@ -261,8 +253,7 @@ impl Store {
             .collect();
         let runs = !matches!(pod.text("/status/phase"), "Succeeded" | "Failed" | "Pending");
         if budgets.len() > 1 && runs {
-            let message =
-                "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.";
+            let message = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.";
             let mut failure = Failure::internal(message);
             message.clone_into(&mut failure.message);
             return Err(failure);
@@ -308,8 +299,11 @@ impl Store {
         }
         sent.put("/kind", json!("TokenRequest"));
         sent.put("/apiVersion", json!("authentication.k8s.io/v1"));
-        sent.put("/metadata", json!({"name": call.name, "namespace": call.namespace,
-            "creationTimestamp": time(call.now)}));
+        sent.put(
+            "/metadata",
+            json!({"name": call.name, "namespace": call.namespace,
+            "creationTimestamp": time(call.now)}),
+        );
         sent.put("/spec/expirationSeconds", json!(seconds));
         sent.put("/status", json!({"token": token, "expirationTimestamp": time(expires)}));
         let mut response = Response::object(sent);

@@ -303,9 +303,8 @@ impl Store {
         if found.text("/status/phase") != "Terminating" {
             return Ok(());
         }
-        let why = format!(
-            "unable to create new content in namespace {namespace} because it is being terminated"
-        );
+        let why =
+            format!("unable to create new content in namespace {namespace} because it is being terminated");
         let terminating = format!("namespace {namespace} is being terminated");
         Err(Failure::forbidden(&resource.named, object.name(), &why).with_cause(
             "NamespaceTerminating",

@@ -8,8 +8,7 @@ use super::super::rest::Caller;
 use super::super::store::Store;
 
 /// Nothing in the sandbox is encrypted: the certificate only has the right shape.
-const CERTIFICATE: &str =
-    "-----BEGIN CERTIFICATE-----\nc2FuZGJveA==\n-----END CERTIFICATE-----\n";
+const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\nc2FuZGJveA==\n-----END CERTIFICATE-----\n";
 
 /// Creates what a namespace holds from its beginning, where it is missing.
 pub(in super::super) fn furnish(store: &mut Store, namespace: &str, now: Timestamp) {

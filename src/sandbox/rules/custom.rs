@@ -27,9 +27,7 @@ pub(super) fn prepare(store: &Store, resource: &Resource, object: &mut Value) ->
 /// Refuses a definition that cannot be served.
 pub(super) fn check(store: &Store, resource: &Resource, object: &Value) -> Result<(), Failure> {
     let mut trial = store.schemas().clone();
-    trial
-        .define(object)
-        .map_err(|causes| Failure::invalid(&resource.named_kind, object.name(), &causes))
+    trial.define(object).map_err(|causes| Failure::invalid(&resource.named_kind, object.name(), &causes))
 }
 
 /// Says that the kind is served, as the controllers of the API server do a moment later.

@@ -71,7 +71,9 @@ fn add_account(store: &mut Store, resource: &Resource, object: &mut Value) -> Re
     .to_owned();
     let namespace = object.namespace().to_owned();
     let Some(account) = store.get("serviceaccounts", &namespace, &name).cloned() else {
-        let why = format!("error looking up service account {namespace}/{name}: serviceaccount \"{name}\" not found");
+        let why = format!(
+            "error looking up service account {namespace}/{name}: serviceaccount \"{name}\" not found"
+        );
         return Err(Failure::forbidden(&resource.named, object.name(), &why));
     };
     object.put("/spec/serviceAccountName", json!(name));

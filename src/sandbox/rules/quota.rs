@@ -122,7 +122,11 @@ fn collections_of(name: &str) -> Option<&str> {
     match name {
         "services.loadbalancers" | "services.nodeports" => Some("services"),
         "requests.storage" => Some("persistentvolumeclaims"),
-        "services" | "secrets" | "configmaps" | "persistentvolumeclaims" | "replicationcontrollers"
+        "services"
+        | "secrets"
+        | "configmaps"
+        | "persistentvolumeclaims"
+        | "replicationcontrollers"
         | "resourcequotas" => Some(name),
         name if name.contains(".storageclass.") => Some("persistentvolumeclaims"),
         _ => Some("pods"),
@@ -157,7 +161,9 @@ pub(super) fn admit(store: &Store, resource: &Resource, object: &Value) -> Resul
         let why = "exceeded quota: sandbox, requested: pods=1, used: pods=0, limited: pods=0";
         return Err(Failure::forbidden(&resource.named, object.name(), why));
     }
-    if namespace.is_empty() || store.collection("resourcequotas").is_none_or(super::super::objects::Collection::is_empty) {
+    if namespace.is_empty()
+        || store.collection("resourcequotas").is_none_or(super::super::objects::Collection::is_empty)
+    {
         return Ok(());
     }
     let wanted = usage_of(resource, object);
@@ -201,7 +207,8 @@ pub(super) fn admit(store: &Store, resource: &Resource, object: &Value) -> Resul
 /// Which limits and requests a quota demands of every container and which are missing, by container.
 fn missing(quota: &Value, object: &Value) -> Option<String> {
     let mut parts = Vec::new();
-    let mut names: Vec<&String> = quota.map("/spec/hard").into_iter().flatten().map(|(name, _)| name).collect();
+    let mut names: Vec<&String> =
+        quota.map("/spec/hard").into_iter().flatten().map(|(name, _)| name).collect();
     names.sort();
     for name in names {
         let pointer = match name.split_once('.') {

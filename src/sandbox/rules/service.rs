@@ -90,7 +90,12 @@ fn free_address(store: &mut Store) -> Result<String, Failure> {
 }
 
 /// An address that is asked for must be one of the range, and free.
-fn taken_over(store: &Store, object: &Value, live: Option<&Value>, address: String) -> Result<String, Failure> {
+fn taken_over(
+    store: &Store,
+    object: &Value,
+    live: Option<&Value>,
+    address: String,
+) -> Result<String, Failure> {
     if live.is_some_and(|live| live.text("/spec/clusterIP") == address) {
         return Ok(address);
     }
@@ -103,7 +108,11 @@ fn taken_over(store: &Store, object: &Value, live: Option<&Value>, address: Stri
         return Ok(address);
     };
     // A change of the address is refused by the rules of the kind, in their words.
-    if live.is_some() { Ok(address) } else { Err(refused(object.name(), invalid("spec.clusterIPs", &value, &why))) }
+    if live.is_some() {
+        Ok(address)
+    } else {
+        Err(refused(object.name(), invalid("spec.clusterIPs", &value, &why)))
+    }
 }
 
 fn give_ports(store: &mut Store, object: &mut Value, live: Option<&Value>) -> Result<(), Failure> {

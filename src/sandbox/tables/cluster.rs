@@ -29,7 +29,8 @@ pub(super) fn cells(collection: &str, object: &Value, created: &str, now: Timest
         }
         "customresourcedefinitions.apiextensions.k8s.io" => definition(object),
         "priorityclasses.scheduling.k8s.io" => {
-            let (value, default) = (object.number("/value").unwrap_or_default(), object.holds("/globalDefault"));
+            let (value, default) =
+                (object.number("/value").unwrap_or_default(), object.holds("/globalDefault"));
             vec![name, json!(value), json!(default), created, text("/preemptionPolicy")]
         }
         "leases.coordination.k8s.io" => vec![name, text("/spec/holderIdentity"), created],
@@ -73,7 +74,11 @@ fn entries(object: &Value, pointers: &[&str]) -> usize {
 
 fn parameter_kind(object: &Value) -> String {
     let kind = |field: &str| object.text(&format!("/spec/paramKind/{field}")).to_owned();
-    if kind("kind").is_empty() { "<unset>".to_owned() } else { format!("{}/{}", kind("apiVersion"), kind("kind")) }
+    if kind("kind").is_empty() {
+        "<unset>".to_owned()
+    } else {
+        format!("{}/{}", kind("apiVersion"), kind("kind"))
+    }
 }
 
 fn node(object: &Value, created: &Value) -> Vec<Value> {
@@ -284,11 +289,14 @@ fn autoscaler(object: &Value, created: &Value) -> Vec<Value> {
     };
     let metric = |(index, spec): (usize, &Value)| {
         let kind = spec.text("/type");
-        let part = format!("{}{}", kind.get(..1).unwrap_or_default().to_lowercase(), kind.get(1..).unwrap_or_default());
+        let part = format!(
+            "{}{}",
+            kind.get(..1).unwrap_or_default().to_lowercase(),
+            kind.get(1..).unwrap_or_default()
+        );
         let current = object.items("/status/currentMetrics").get(index);
-        let now = |field: &str| {
-            quantity(current.and_then(|one| one.pointer(&format!("/{part}/current/{field}"))))
-        };
+        let now =
+            |field: &str| quantity(current.and_then(|one| one.pointer(&format!("/{part}/current/{field}"))));
         let target = |field: &str| quantity(spec.pointer(&format!("/{part}/target/{field}")));
         let unknown = || "<unknown>".to_owned();
         let average = target("averageValue")
@@ -306,7 +314,13 @@ fn autoscaler(object: &Value, created: &Value) -> Vec<Value> {
             }
             "Pods" => average.unwrap_or_default(),
             _ => average.map_or_else(
-                || format!("{}/{}", now("value").unwrap_or_else(unknown), target("value").unwrap_or_default()),
+                || {
+                    format!(
+                        "{}/{}",
+                        now("value").unwrap_or_else(unknown),
+                        target("value").unwrap_or_default()
+                    )
+                },
                 |average| format!("{average} (avg)"),
             ),
         }
@@ -320,7 +334,8 @@ fn autoscaler(object: &Value, created: &Value) -> Vec<Value> {
             format!("{shown} + {} more...", many - 2)
         }
     };
-    let reference = format!("{}/{}", object.text("/spec/scaleTargetRef/kind"), object.text("/spec/scaleTargetRef/name"));
+    let reference =
+        format!("{}/{}", object.text("/spec/scaleTargetRef/kind"), object.text("/spec/scaleTargetRef/name"));
     let least = quantity(object.pointer("/spec/minReplicas")).unwrap_or("<unset>".to_owned());
     vec![
         json!(object.name()),
@@ -365,7 +380,18 @@ mod tests {
             "nodes",
             json!({"metadata": {"name": "n1"}, "spec": {"unschedulable": true},
                 "status": {"conditions": [{"type": "Ready", "status": "True"}]}}),
-            &["n1", "Ready,SchedulingDisabled", "<none>", "1m", "", "<none>", "<none>", "<unknown>", "<unknown>", "<unknown>"],
+            &[
+                "n1",
+                "Ready,SchedulingDisabled",
+                "<none>",
+                "1m",
+                "",
+                "<none>",
+                "<none>",
+                "<unknown>",
+                "<unknown>",
+                "<unknown>",
+            ],
         );
     }
 }

@@ -63,7 +63,9 @@ fn cell(kind: &str, value: Option<&Value>, now: Timestamp) -> Value {
         ("integer", Some(Value::Number(number))) => {
             json!(number.as_i64().or_else(|| number.as_f64().map(whole)))
         }
-        ("number", Some(value @ Value::Number(_))) | ("boolean", Some(value @ Value::Bool(_))) => value.clone(),
+        ("number", Some(value @ Value::Number(_))) | ("boolean", Some(value @ Value::Bool(_))) => {
+            value.clone()
+        }
         _ => Value::Null,
     }
 }

@@ -50,7 +50,9 @@ fn containers(object: &Value, pointer: &str) -> (String, String) {
 
 fn selector(object: &Value) -> String {
     match object.pointer("/spec/selector") {
-        Some(selector) if selector.get("matchLabels").is_some() || selector.get("matchExpressions").is_some() => {
+        Some(selector)
+            if selector.get("matchLabels").is_some() || selector.get("matchExpressions").is_some() =>
+        {
             LabelSelector::of(selector).text()
         }
         Some(Value::Object(map)) => or(&LabelSelector::of_labels(map).text(), "<none>").to_owned(),
@@ -93,8 +95,7 @@ fn replica_set(object: &Value, age: &str) -> Vec<Value> {
 
 fn daemon_set(object: &Value, age: &str) -> Vec<Value> {
     let (names, images) = containers(object, "/spec/template/spec/containers");
-    let status =
-        |field: &str| json!(object.number(&format!("/status/{field}")).unwrap_or_default());
+    let status = |field: &str| json!(object.number(&format!("/status/{field}")).unwrap_or_default());
     vec![
         json!(object.name()),
         status("desiredNumberScheduled"),
@@ -140,7 +141,8 @@ fn job(object: &Value, age: &str, now: Timestamp) -> Vec<Value> {
         ("FailureTarget", "FailureTarget"),
         ("SuccessCriteriaMet", "SuccessCriteriaMet"),
     ];
-    let holds = |kind: &str| if kind.is_empty() { object.is_terminating() } else { has_condition(object, kind) };
+    let holds =
+        |kind: &str| if kind.is_empty() { object.is_terminating() } else { has_condition(object, kind) };
     let status = states.iter().find(|(kind, _)| holds(kind)).map_or("Running", |(_, status)| status);
     let (names, images) = containers(object, "/spec/template/spec/containers");
     vec![
@@ -230,8 +232,7 @@ fn pod(object: &Value, created: &str, now: Timestamp) -> Vec<Value> {
     };
     let gates = object.items("/spec/readinessGates");
     let open = gates.iter().filter(|gate| has_condition(object, gate.text("/conditionType"))).count();
-    let gates =
-        if gates.is_empty() { "<none>".to_owned() } else { format!("{open}/{}", gates.len()) };
+    let gates = if gates.is_empty() { "<none>".to_owned() } else { format!("{open}/{}", gates.len()) };
     let address = object.items("/status/podIPs").first().map_or("", |address| address.text("/ip"));
     vec![
         json!(object.name()),
@@ -255,7 +256,8 @@ fn note_restart(container: &Value, last: &mut String) {
 
 /// How a container ended, in a word.
 fn ending(container: &Value) -> String {
-    let terminated = |field: &str| container.number(&format!("/state/terminated/{field}")).unwrap_or_default();
+    let terminated =
+        |field: &str| container.number(&format!("/state/terminated/{field}")).unwrap_or_default();
     match container.text("/state/terminated/reason") {
         "" if terminated("signal") != 0 => format!("Signal:{}", terminated("signal")),
         "" => format!("ExitCode:{}", terminated("exitCode")),

@@ -42,7 +42,8 @@ async fn watcher_and_reflector_follow() {
             .applied_objects()
             .map_ok(|object| object.name_any())
             .boxed();
-        let mut initial = vec![names.try_next().await.unwrap().unwrap(), names.try_next().await.unwrap().unwrap()];
+        let mut initial =
+            vec![names.try_next().await.unwrap().unwrap(), names.try_next().await.unwrap().unwrap()];
         initial.sort();
         assert_eq!(initial, ["first", "kube-root-ca.crt"]);
         maps.create(&PostParams::default(), &named("second")).await.unwrap();
@@ -66,7 +67,8 @@ async fn dynamic_apply_and_pages() {
     let apply = PatchParams::apply("kube-rs");
     for number in 0..25 {
         let name = format!("c{number:02}");
-        let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"a": "b"}});
+        let object =
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"a": "b"}});
         maps.patch(&name, &apply, &Patch::Apply(&object)).await.unwrap();
     }
     let mut page = maps.list(&ListParams::default().limit(10)).await.unwrap();
@@ -84,11 +86,26 @@ async fn dynamic_apply_and_pages() {
 async fn a_pod_is_awaited_and_its_log_read() {
     let (_served, client) = sandbox().await;
     let pods: Api<Pod> = Api::namespaced(client, "default");
-    let pod = json!({"metadata": {"name": "web"}, "spec": {"containers": [{"name": "web", "image": "web:1"}]}});
+    let pod =
+        json!({"metadata": {"name": "web"}, "spec": {"containers": [{"name": "web", "image": "web:1"}]}});
     pods.create(&PostParams::default(), &serde_json::from_value(pod).unwrap()).await.unwrap();
     wait::await_condition(pods.clone(), "web", wait::conditions::is_pod_running()).await.unwrap();
     let log = pods.logs("web", &kube::api::LogParams::default()).await.unwrap();
     assert_eq!(log, "web: started from web:1\n");
     pods.delete("web", &DeleteParams::default()).await.unwrap();
     wait::await_condition(pods.clone(), "web", |pod: Option<&Pod>| pod.is_none()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_breaks_before_or_after_the_deed() {
+    let (served, client) = sandbox().await;
+    let maps: Api<ConfigMap> = Api::namespaced(client, "default");
+    for (fault, name, done) in
+        [("lost,verb=create,times=1", "done", true), ("reset,verb=create,times=1", "not", false)]
+    {
+        served.cluster().store.faults.add(fault.parse::<FaultRule>().unwrap());
+        let error = maps.create(&PostParams::default(), &named(name)).await.unwrap_err();
+        assert!(!matches!(error, kube::Error::Api(_)), "{error:?}");
+        assert_eq!(maps.get_opt(name).await.unwrap().is_some(), done, "{fault}");
+    }
 }

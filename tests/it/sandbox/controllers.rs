@@ -28,9 +28,7 @@ fn a_deployment_rolls_out_back_and_away() {
     let live = world.get(&uri);
     assert_eq!(live["status"]["availableReplicas"], 2);
     assert_eq!(condition(&live, "Progressing"), "True NewReplicaSetAvailable");
-    let image = |tag: &str| {
-        json!({"spec": {"template": {"spec": {"containers": [{"name": "web", "image": format!("web:{tag}")}]}}}})
-    };
+    let image = |tag: &str| json!({"spec": {"template": {"spec": {"containers": [{"name": "web", "image": format!("web:{tag}")}]}}}});
     world.send_with(Method::Patch, &uri, image("missing"));
     world.pass(599);
     assert_eq!(condition(&world.get(&uri), "Progressing"), "True ReplicaSetUpdated");
@@ -52,7 +50,8 @@ fn a_deployment_rolls_out_back_and_away() {
 #[test]
 fn a_crashing_pod_is_started_ever_later() {
     let mut world = World::new(1);
-    let pod = json!({"metadata": {"name": "a"}, "spec": {"containers": [{"name": "c", "image": "web:crash"}]}});
+    let pod =
+        json!({"metadata": {"name": "a"}, "spec": {"containers": [{"name": "c", "image": "web:crash"}]}});
     world.create(PODS, pod);
     let uri = format!("{PODS}/a");
     let mut seen = Vec::new();
@@ -65,7 +64,13 @@ fn a_crashing_pod_is_started_ever_later() {
     }
     assert_eq!(
         seen,
-        ["running  0", "waiting CrashLoopBackOff 1", "running  2", "waiting CrashLoopBackOff 2", "running  3"]
+        [
+            "running  0",
+            "waiting CrashLoopBackOff 1",
+            "running  2",
+            "waiting CrashLoopBackOff 2",
+            "running  3"
+        ]
     );
 }
 
@@ -84,7 +89,10 @@ fn a_quota_stops_what_is_too_much_and_lets_it_in_later() {
     world.send_with(Method::Patch, &format!("{quotas}/few"), json!({"spec": {"hard": {"pods": "5"}}}));
     world.pass(3);
     let live = world.get(&uri);
-    assert_eq!((live["status"]["availableReplicas"].as_i64(), condition(&live, "ReplicaFailure")), (Some(2), "none".into()));
+    assert_eq!(
+        (live["status"]["availableReplicas"].as_i64(), condition(&live, "ReplicaFailure")),
+        (Some(2), "none".into())
+    );
 }
 
 #[test]
@@ -160,7 +168,11 @@ fn a_namespace_goes_with_all_that_is_in_it() {
     world.pass(3);
     assert_eq!(world.get("/api/v1/namespaces/team")["status"]["phase"], "Terminating");
     assert_eq!(names(&mut world, "/api/v1/namespaces/team/configmaps"), ["held"]);
-    let refused = world.send_with(Method::Post, "/api/v1/namespaces/team/configmaps", json!({"metadata": {"name": "x"}}));
+    let refused = world.send_with(
+        Method::Post,
+        "/api/v1/namespaces/team/configmaps",
+        json!({"metadata": {"name": "x"}}),
+    );
     assert_eq!(refused.code, 403);
     let release = json!({"metadata": {"finalizers": null}});
     world.send_with(Method::Patch, "/api/v1/namespaces/team/configmaps/held", release);

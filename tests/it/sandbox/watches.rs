@@ -60,7 +60,9 @@ fn a_compacted_version_is_gone() {
     assert_eq!(told(&world, &mut early), ["ERROR", "end"]);
     let mut late = watch(&mut world, &uri);
     match late.next(&world.cluster.store, world.now) {
-        Next::Event(event) => assert_eq!((&event.object["code"], &event.object["reason"]), (&json!(410), &json!("Expired"))),
+        Next::Event(event) => {
+            assert_eq!((&event.object["code"], &event.object["reason"]), (&json!(410), &json!("Expired")))
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -85,7 +87,9 @@ fn initial_events_end_with_a_bookmark() {
 
 #[test]
 fn watches_drop_and_stall_on_demand() {
-    for (fault, expected) in [("drop=1,verb=watch", &["ADDED a", "end"][..]), ("stall=1,verb=watch", &["ADDED a"])] {
+    for (fault, expected) in
+        [("drop=1,verb=watch", &["ADDED a", "end"][..]), ("stall=1,verb=watch", &["ADDED a"])]
+    {
         let mut world = World::new(1);
         world.cluster.store.faults.add(fault.parse::<FaultRule>().unwrap());
         let mut watch = watch(&mut world, &format!("{CONFIG_MAPS}?watch=1&labelSelector=app"));

@@ -55,7 +55,9 @@ pub(super) fn write(
         note.set("Available", "False", "MinimumReplicasUnavailable", message);
     }
     match &failure {
-        Some(failure) => note.set("ReplicaFailure", "True", failure.text("/reason"), failure.text("/message")),
+        Some(failure) => {
+            note.set("ReplicaFailure", "True", failure.text("/reason"), failure.text("/message"))
+        }
         None => note.list.retain(|one| one.text("/type") != "ReplicaFailure"),
     }
     let due = judge(&deployment, &counts, newest, &mut note);
@@ -145,7 +147,9 @@ impl Conditions<'_> {
     fn set(&mut self, kind: &str, status: &str, reason: &str, message: &str) {
         let known = self.find(kind);
         if known.as_ref().is_some_and(|known| {
-            known.text("/status") == status && known.text("/reason") == reason && known.text("/message") == message
+            known.text("/status") == status
+                && known.text("/reason") == reason
+                && known.text("/message") == message
         }) {
             return;
         }

@@ -210,10 +210,8 @@ impl Life {
                         .unwrap_or(Duration::from_secs(1)),
                 };
                 let name = spec.text("/name").to_owned();
-                let container = self
-                    .containers
-                    .entry(name.clone())
-                    .or_insert_with(|| created(spec, later(now, delay)));
+                let container =
+                    self.containers.entry(name.clone()).or_insert_with(|| created(spec, later(now, delay)));
                 if container.image != spec.text("/image") {
                     *container = created(spec, later(now, delay));
                 }
@@ -351,7 +349,9 @@ impl Container {
         // The first time it is started again at once.
         let wait = match u32::try_from(run) {
             Ok(0) | Err(_) => Duration::ZERO,
-            Ok(run) => FIRST_BACK_OFF.saturating_mul(1 << run.min(10).saturating_sub(1)).min(LONGEST_BACK_OFF),
+            Ok(run) => {
+                FIRST_BACK_OFF.saturating_mul(1 << run.min(10).saturating_sub(1)).min(LONGEST_BACK_OFF)
+            }
         };
         if !wait.is_zero() {
             told.push(Happening::BackOff { container: name });

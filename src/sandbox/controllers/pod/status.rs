@@ -129,9 +129,19 @@ fn status(pod: &Value, spec: &Value, name: &str, container: Option<&Container>, 
         Some(State::PullFailed { backing_off, .. }) => {
             known = false;
             let (reason, message) = if backing_off {
-                ("ImagePullBackOff", format!("Back-off pulling image \"{image}\": ErrImagePull: rpc error: code = NotFound desc = failed to pull and unpack image \"{image}\": not found"))
+                (
+                    "ImagePullBackOff",
+                    format!(
+                        "Back-off pulling image \"{image}\": ErrImagePull: rpc error: code = NotFound desc = failed to pull and unpack image \"{image}\": not found"
+                    ),
+                )
             } else {
-                ("ErrImagePull", format!("rpc error: code = NotFound desc = failed to pull and unpack image \"{image}\": not found"))
+                (
+                    "ErrImagePull",
+                    format!(
+                        "rpc error: code = NotFound desc = failed to pull and unpack image \"{image}\": not found"
+                    ),
+                )
             };
             json!({"waiting": {"reason": reason, "message": message}})
         }
