@@ -95,3 +95,17 @@ async fn a_pod_is_awaited_and_its_log_read() {
     pods.delete("web", &DeleteParams::default()).await.unwrap();
     wait::await_condition(pods.clone(), "web", |pod: Option<&Pod>| pod.is_none()).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_connection_breaks_before_or_after_the_deed() {
+    let (served, client) = sandbox().await;
+    let maps: Api<ConfigMap> = Api::namespaced(client, "default");
+    for (fault, name, done) in
+        [("lost,verb=create,times=1", "done", true), ("reset,verb=create,times=1", "not", false)]
+    {
+        served.cluster().store.faults.add(fault.parse::<FaultRule>().unwrap());
+        let error = maps.create(&PostParams::default(), &named(name)).await.unwrap_err();
+        assert!(!matches!(error, kube::Error::Api(_)), "{error:?}");
+        assert_eq!(maps.get_opt(name).await.unwrap().is_some(), done, "{fault}");
+    }
+}
