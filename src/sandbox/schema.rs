@@ -2,7 +2,7 @@
 //! that CustomResourceDefinitions add. No clock, no IO.
 
 mod custom;
-mod decode;
+pub(crate) mod decode;
 mod defaults;
 mod document;
 pub(crate) mod quantity;

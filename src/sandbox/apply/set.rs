@@ -288,7 +288,9 @@ impl Set {
         }
         let mut set = Set { nodes: Vec::with_capacity(fields.len()) };
         let mut member = false;
-        for (key, inner) in fields {
+        let mut entries: Vec<_> = fields.iter().collect();
+        entries.sort_by_key(|(key, _)| key.as_str());
+        for (key, inner) in entries {
             if key == "." {
                 member = true;
                 continue;

@@ -62,6 +62,23 @@ fn a_manager_of_a_version_that_is_gone_is_forgotten() {
     assert_eq!(owners(&next).len(), 1);
 }
 
+#[test]
+fn lists_are_as_long_as_can_be_worked_with() {
+    let (schemas, finalizers) = (Schemas::built_in(), |count: usize| {
+        let list: Vec<String> = (0..count).map(|number| format!("example.com/{number}")).collect();
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "finalizers": list}})
+    });
+    let resource = resource(&schemas, "configmaps");
+    let applied = |count| apply(&schemas, &resource, None, &finalizers(count), "one", false, None, &now());
+    assert!(applied(1_000).is_ok());
+    let Err(ApplyError::Internal(message)) = applied(10_001) else { panic!("not refused") };
+    assert!(message.ends_with("a list may have at most 10000 items, this one has 10001"), "{message}");
+    let admitted = schemas.admit(&resource, &mut finalizers(10_001), FieldValidation::Ignore);
+    assert!(
+        matches!(admitted, Err(Rejection::BadRequest(message)) if message.contains("at most 10000 items"))
+    );
+}
+
 fn any_value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::set::{Element, Set, key_text};
+use crate::sandbox::schema::decode::check_length;
 use crate::sandbox::schema::types::{Arena, Field, ListKind, Shape};
 
 /// What differs between two objects.
@@ -184,6 +185,7 @@ pub(super) fn check(scope: Scope<'_>, value: &Value, duplicates: bool) -> Result
             Err(format!("expected map, got &{{{}}}", shown(other)))
         }
         (Some(Shape::List { item, kind }), Value::Array(items)) => {
+            check_length(items)?;
             let mut seen: Vec<Element> = Vec::new();
             for (index, inner) in items.iter().enumerate() {
                 let element = if *kind == ListKind::Atomic {
@@ -262,7 +264,7 @@ pub(super) fn covered(scope: Scope<'_>, value: &Value) -> (bool, Set) {
         }
         (View::Map(map_scope), Value::Object(map)) => {
             let mut set = Set::default();
-            for (key, inner) in map {
+            for (key, inner) in in_order(Some(map)) {
                 let Some(shape) = map_scope.at(key) else { continue };
                 let (leaf, children) = covered(map_scope.with(shape), inner);
                 let empty = inner.is_null() || inner.as_object().is_some_and(Map::is_empty);
@@ -439,14 +441,21 @@ fn differ_maps(
         differ(scope.with(shape), before, after, path, found);
         path.pop();
     };
-    for (key, value) in old.into_iter().flatten() {
+    // In order: sets grow cheaply at their end.
+    for (key, value) in in_order(old) {
         visit(key, Some(value), new.and_then(|new| new.get(key)));
     }
-    for (key, value) in new.into_iter().flatten() {
+    for (key, value) in in_order(new) {
         if !old.is_some_and(|old| old.contains_key(key)) {
             visit(key, None, Some(value));
         }
     }
+}
+
+fn in_order(map: Option<&Map<String, Value>>) -> Vec<(&String, &Value)> {
+    let mut entries: Vec<_> = map.into_iter().flatten().collect();
+    entries.sort_by_key(|(key, _)| key.as_str());
+    entries
 }
 
 fn differ_lists<'a>(

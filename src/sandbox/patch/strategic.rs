@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::sandbox::schema::decode::check_length;
 use crate::sandbox::schema::types::{Arena, Shape};
 
 const DIRECTIVE: &str = "$patch";
@@ -161,6 +162,7 @@ fn order_lists(scope: Scope<'_>, original: &mut Fields, patch: &mut Fields) -> R
         let Some(Value::Array(order)) = patch.shift_remove(&format!("{ORDER}{name}")) else {
             return Err("invalid patch format of setElementOrder list".to_owned());
         };
+        check_length(&order)?;
         let (inner, strategy) = scope.field(&name)?;
         let changes = match patch.get(&name) {
             Some(Value::Array(changes)) => Some(changes.clone()),
@@ -226,6 +228,8 @@ fn merge_lists(
     key: Option<&str>,
     deletes: bool,
 ) -> Result<Vec<Value>, String> {
+    check_length(&original)?;
+    check_length(&patch)?;
     let Some(first) = original.first().or(patch.first()) else { return Ok(original) };
     if !first.is_object() {
         if deletes {

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::decode::Decoder;
+use super::decode::{Decoder, check_length};
 use super::recorded::recorded;
 use super::types::{Arena, Shape};
 use super::{Cause, ResourceType, Subresource};
@@ -104,6 +104,7 @@ impl Custom {
     /// Decodes an object: metadata as of every object, the rest pruned by the schema and filled with its defaults.
     /// Gives the paths of unknown fields.
     pub(super) fn decode(&self, object: &mut Value) -> Result<Vec<String>, String> {
+        check_lengths(object)?;
         let mut unknown = Vec::new();
         let recorded = recorded();
         if let (Some(shape), Some(metadata)) = (recorded.metadata.as_ref(), object.get_mut("metadata")) {
@@ -139,6 +140,17 @@ impl Custom {
     /// Checks an object against the schema.
     pub(super) fn validate(&self, object: &Value) -> Vec<Cause> {
         rules::validate(&self.schema, object)
+    }
+}
+
+fn check_lengths(value: &Value) -> Result<(), String> {
+    match value {
+        Value::Array(items) => {
+            check_length(items)?;
+            items.iter().try_for_each(check_lengths)
+        }
+        Value::Object(map) => map.values().try_for_each(check_lengths),
+        _ => Ok(()),
     }
 }
 

@@ -11,6 +11,9 @@ use super::types::{Arena, Field, Shape, Structure};
 /// How deep objects may nest.
 pub(crate) const DEPTH_LIMIT: usize = 128;
 
+/// How many items a list may have. The items of some are compared with one another.
+pub(crate) const ITEM_LIMIT: usize = 10_000;
+
 /// What decoding found on its way.
 #[derive(Debug, Default)]
 pub(crate) struct Decoder {
@@ -72,6 +75,7 @@ impl Decoder {
             }
             Shape::List { item: inner, .. } => {
                 let Value::Array(items) = value else { return Err(self.mismatch(value, place)) };
+                check_length(items)?;
                 let place = Place { go: element(place.go), ..place };
                 for (index, item) in items.iter_mut().enumerate() {
                     self.path.push(Step::Index(index));
@@ -213,6 +217,14 @@ impl Decoder {
         }
         text
     }
+}
+
+/// Whether a list is short enough to work with.
+pub(crate) fn check_length(items: &[Value]) -> Result<(), String> {
+    if items.len() <= ITEM_LIMIT {
+        return Ok(());
+    }
+    Err(format!("a list may have at most {ITEM_LIMIT} items, this one has {}", items.len()))
 }
 
 /// `[]v1.Container` → `v1.Container`.

@@ -61,9 +61,9 @@ fn what_does_not_fit_is_refused_in_the_servers_words() {
     refusal(
         "services",
         json!({"metadata": {"name": "a"}, "spec": {"ports": [{"port": 0}]}}),
-        expect![[r#"
+        expect![[r"
             spec.ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive
-            spec.ports[0].targetPort: Invalid value: 0: must be between 1 and 65535, inclusive"#]],
+            spec.ports[0].targetPort: Invalid value: 0: must be between 1 and 65535, inclusive"]],
     );
 }
 
