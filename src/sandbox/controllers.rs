@@ -23,10 +23,14 @@ mod service;
 mod stateful_set;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::Value;
 
+use super::object::Fields;
+use super::selector::LabelSelector;
 use super::store::{Place, Store};
 pub(crate) use pod::life::Life;
 
@@ -107,11 +111,9 @@ impl Controllers {
 
     /// Takes what was written since, and what depends on it without being named by it.
     fn take(&mut self, store: &mut Store) {
-        for place in store.take_touched() {
+        for (place, states) in store.take_touched() {
             if place.collection == "pods" {
-                for collection in ["poddisruptionbudgets.policy", "services"] {
-                    self.queue_all(store, collection, &place.namespace);
-                }
+                self.queue_selecting(store, &place.namespace, &states);
             }
             if place.collection != "resourcequotas" && place.collection != "events" {
                 self.queue_all(store, "resourcequotas", &place.namespace);
@@ -137,6 +139,23 @@ impl Controllers {
             }
             claim::interested(store, &place, &mut self.queue);
             self.queue.insert(place);
+        }
+    }
+
+    /// Queues the services and budgets that select a pod in one of these states.
+    fn queue_selecting(&mut self, store: &Store, namespace: &str, states: &[Arc<Value>]) {
+        for service in store.list("services", Some(namespace)) {
+            let selector = service.map("/spec/selector").filter(|labels| !labels.is_empty());
+            let Some(selector) = selector.map(LabelSelector::of_labels) else { continue };
+            if states.iter().any(|pod| selector.matches(pod)) {
+                self.queue.insert(actions::place("services", service));
+            }
+        }
+        for budget in store.list("poddisruptionbudgets.policy", Some(namespace)) {
+            let Some(selector) = budget.pointer("/spec/selector").map(LabelSelector::of) else { continue };
+            if states.iter().any(|pod| selector.matches(pod)) {
+                self.queue.insert(actions::place("poddisruptionbudgets.policy", budget));
+            }
         }
     }
 

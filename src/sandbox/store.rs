@@ -33,6 +33,9 @@ impl Place {
     }
 }
 
+/// Places that were written or are concerned, with the states that were written there.
+pub(super) type Touched = BTreeMap<Place, Vec<Arc<Value>>>;
+
 /// Called after every write, so that somebody who waits looks again.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
@@ -56,7 +59,7 @@ pub struct Store {
     collections: BTreeMap<String, Collection>,
     version: u64,
     dependents: BTreeMap<String, BTreeSet<Place>>,
-    touched: BTreeSet<Place>,
+    touched: Touched,
     wake: Option<Wake>,
     history: usize,
 }
@@ -83,7 +86,7 @@ impl Store {
             collections: BTreeMap::new(),
             version: 0,
             dependents: BTreeMap::new(),
-            touched: BTreeSet::new(),
+            touched: Touched::new(),
             wake: None,
             history: HISTORY,
         }
@@ -165,7 +168,7 @@ impl Store {
     }
 
     /// Takes the places that were written since this was last asked: what controllers look at.
-    pub(super) fn take_touched(&mut self) -> BTreeSet<Place> {
+    pub(super) fn take_touched(&mut self) -> Touched {
         std::mem::take(&mut self.touched)
     }
 
@@ -192,7 +195,7 @@ impl Store {
         if place.collection == "customresourcedefinitions.apiextensions.k8s.io" {
             self.redefine(&place.name, Some(&object).filter(|_| change != Change::Deleted));
         }
-        self.touch(&place, &object, before.as_deref(), change);
+        self.touch(&place, &object, before.as_ref(), change);
         if let Some(wake) = &self.wake {
             wake();
         }
@@ -200,22 +203,23 @@ impl Store {
     }
 
     /// Notes what controllers are to look at: the object, who owns or owned it, and, once it is gone, who named it.
-    fn touch(&mut self, place: &Place, object: &Value, before: Option<&Value>, change: Change) {
+    fn touch(&mut self, place: &Place, object: &Arc<Value>, before: Option<&Arc<Value>>, change: Change) {
         for state in [Some(object), before].into_iter().flatten() {
             for owner in state.items("/metadata/ownerReferences") {
                 let found = self.catalog.of_kind(owner.text("/apiVersion"), owner.text("/kind"));
                 if let Some(resource) = found {
                     let namespace = if resource.kind.namespaced { place.namespace.as_str() } else { "" };
                     let owner = Place::new(&resource.collection, namespace, owner.text("/name"));
-                    self.touched.insert(owner);
+                    self.touched.entry(owner).or_default();
                 }
             }
         }
         if change == Change::Deleted {
             let named: Vec<Place> = self.dependents(object.uid()).cloned().collect();
-            self.touched.extend(named);
+            self.touched.extend(named.into_iter().map(|place| (place, Vec::new())));
         }
-        self.touched.insert(place.clone());
+        let states = self.touched.entry(place.clone()).or_default();
+        states.extend(before.into_iter().chain([object]).cloned());
     }
 
     fn index_owners(&mut self, place: &Place, before: Option<&Value>, after: Option<&Arc<Value>>) {
