@@ -1,5 +1,5 @@
 //! The state of a cluster: objects, the counter of their versions, and what is derived from them. Every write goes
-//! through [`Store::commit`]; the rules of requests live in `rest`, those of kinds in `rules`.
+//! through `commit`; the rules of requests live in `rest`, those of kinds in `rules`.
 //!
 //! There is no clock and no chance in here: times are arguments, identities come from a seed.
 

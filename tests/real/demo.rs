@@ -3,7 +3,6 @@
 use std::io::{Read as _, Write as _};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use crate::shop::eventually;
 
@@ -73,11 +72,9 @@ fn shell(line: &str) -> Output {
 #[test]
 #[ignore = "needs the real parts: tests/run"]
 fn each_printed_thing_to_try_works_as_printed() {
-    let started = Instant::now();
     let mut demo = Demo::start();
     eventually("it says something", || !demo.shown().is_empty());
     eventually("the things to try are printed", || demo.shown().contains("# read what was recorded"));
-    assert!(started.elapsed() < Duration::from_secs(60));
     eventually("all is green", || demo.shown().contains("6 of 6 deployed and healthy"));
     let running = demo.paste("see what runs");
     assert!(String::from_utf8_lossy(&running.stdout).contains("deployment.apps/shop"), "{running:?}");
