@@ -574,6 +574,7 @@ impl Execution<'_> {
         if let Err(ClusterError::Missing { .. }) = answer {
             // Somebody deleted it, or the whole namespace; what it said is known here.
             self.restore_home().await?;
+            self.restore_set(application, &head).await?;
             self.writes += 1;
             answer = inventory::write_head(cluster, namespace, application, &head, None).await;
         }
@@ -587,6 +588,28 @@ impl Execution<'_> {
                 self.rivalled = true;
                 Err(Stop::Failed)
             }
+            Err(error) => Err(self.fail(None, &error)),
+        }
+    }
+
+    /// The deployed set, if it went with the head: a head without it could restore nothing.
+    async fn restore_set(&mut self, application: &ApplicationId, head: &Head) -> Result<(), Stop> {
+        let deployed = head.deployed.as_ref().map(|version| version.digest);
+        let packed = self.deployed.iter().chain(&self.sets).find(|packed| Some(packed.digest) == deployed);
+        let (Some(packed), Some(slot)) = (packed.cloned(), head.slot) else { return Ok(()) };
+        let stored = StoredSet {
+            application: application.clone(),
+            slot,
+            rollout: head.rollout,
+            digest: packed.digest,
+            objects: head.objects.keys().cloned().collect(),
+        };
+        let (namespace, instance) = (self.namespace, self.instance);
+        let place = SetPlace { namespace, instance, stored: &stored, known: None };
+        self.writes += 1;
+        match inventory::write_set(self.cluster, &place, &packed).await {
+            // What stands there is of this rollout or newer: it was not lost.
+            Ok(()) | Err(ClusterError::Changed { .. }) => Ok(()),
             Err(error) => Err(self.fail(None, &error)),
         }
     }

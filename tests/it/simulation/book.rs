@@ -80,7 +80,12 @@ impl Book {
             |version: &moorline::model::facts::Version| self.value_at(&version.config.to_string(), service);
         let deployed = head.deployed.as_ref().and_then(at);
         let before = write.before.and_then(value_of);
-        if at(&blocked.version) == Some(value) && deployed != Some(value) && before != Some(value) {
+        // The same value with other extras is another version.
+        let of = |commit: &Commit| commit.config.services.get(service).cloned();
+        let versions: Vec<_> = self.commits.iter().filter_map(of).filter(|one| one.value == value).collect();
+        let one_version = versions.windows(2).all(|pair| pair[0] == pair[1]);
+        let blocked = at(&blocked.version) == Some(value) && one_version;
+        if blocked && deployed != Some(value) && before != Some(value) {
             self.violation(format!("{} {}: value {value} is blocked", write.method, write.path));
         }
     }

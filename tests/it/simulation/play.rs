@@ -461,6 +461,10 @@ impl Theatre {
             Some(format!("{environment}/{service} is bad and not held"))
         } else if let Some(deployed) = deployed {
             let holds: Vec<&str> = status.holds.iter().map(|hold| hold.reason).collect();
+            // A set that somebody deleted in the middle of its rollout is nowhere: that is said, and no more can be.
+            if holds.contains(&"SetMissing") {
+                return None;
+            }
             (value != Some(deployed.to_string()))
                 .then(|| format!("{environment}/{service} has {value:?} instead of the deployed {deployed} (held: {holds:?})"))
         } else {

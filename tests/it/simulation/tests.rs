@@ -45,6 +45,37 @@ fn the_same_seed_gives_the_same_play() {
     }
 }
 
+/// What schedules found, with the seed of their cluster; each was mended.
+const MENDED: [(&str, u64, &str); 4] = [
+    (
+        "a field that somebody took during a first rollout is taken back",
+        47,
+        "revert\nmeddle prod web image\nwait 31\ncommit web good",
+    ),
+    (
+        "a head that is written again takes its deployed set with it",
+        2111,
+        "meddle dev api delete\nlose prod web true\ncrash 21\ncommit web image",
+    ),
+    (
+        "the same, when the set is needed at once",
+        2712,
+        "crash 2\nlose dev web true\nforce 2\nfault conflict,chance=20%,times=3\ncrash 3\nmeddle dev web value",
+    ),
+    (
+        "two daemons of which one has not seen the newest commit do not fight",
+        1,
+        "commit web image\ncommit api good\nrival true\nmeddle dev web image\nmeddle prod web note\nmeddle dev api scale\nfault conflict,chance=20%,times=6\nreach config false\nfault lost,chance=20%,times=3",
+    ),
+];
+
+#[test]
+fn what_was_mended_stays_mended() {
+    for (what, seed, lines) in MENDED {
+        assert_eq!(play(&parse(lines), seed).err(), None, "{what}");
+    }
+}
+
 #[test]
 fn random_schedules_keep_what_must_hold() {
     seeds(0..100);
