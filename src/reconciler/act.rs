@@ -566,7 +566,11 @@ impl Execution<'_> {
 
     async fn store_head(&mut self, application: &ApplicationId, head: Head) -> Result<(), Stop> {
         let known = self.head.as_ref().map(|stored| stored.resource_version.clone());
+        let gone = known.as_ref().is_some_and(String::is_empty);
         let version = known.filter(|version| !version.is_empty());
+        if gone {
+            self.restore_set(application, &head).await?;
+        }
         self.writes += 1;
         let (cluster, namespace) = (self.cluster, self.namespace);
         let mut answer =

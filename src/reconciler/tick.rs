@@ -253,6 +253,9 @@ impl Tick {
         let Ok(kept) = read else { return false };
         let version = |head: &Option<StoredHead>| head.as_ref().map(|stored| stored.resource_version.clone());
         // A head that is gone is known here, and written again.
+        if let (None, Some(ours)) = (&kept.head, &mut self.head) {
+            ours.resource_version.clear();
+        }
         let is_new = kept.head.is_some() && version(&kept.head) != version(&self.head);
         let number = |head: &Option<StoredHead>| head.as_ref().map_or(0, |stored| stored.head.rollout);
         if is_new {
