@@ -180,8 +180,12 @@ impl Tick {
     /// What is not as it should be, with values: of drift that is not healed yet, and of a wanted version that is
     /// not there yet. Bodies are unpacked only for these.
     fn changes(&self, plan: &SyncPlan, seen: &mut Seen) -> BTreeMap<ResourceId, Vec<FieldChange>> {
-        let differs =
-            |state: &&ResourceState| matches!(state.drift.drift, ObjectDrift::Changed | ObjectDrift::Pending);
+        // A first rollout has nothing to be told against.
+        let differs = |state: &&ResourceState| match state.drift.drift {
+            ObjectDrift::Changed => true,
+            ObjectDrift::Pending => self.deployed.is_some(),
+            _ => false,
+        };
         let different: Vec<&ResourceState> = plan.resources.iter().filter(differs).collect();
         if different.is_empty() {
             return BTreeMap::new();
