@@ -78,5 +78,5 @@ fn what_was_mended_stays_mended() {
 
 #[test]
 fn random_schedules_keep_what_must_hold() {
-    seeds(0..100);
+    seeds(0..250);
 }
