@@ -11,7 +11,7 @@ use super::schema::{ResourceType, Schemas};
 use super::tables::CustomColumn;
 
 /// One resource in one version.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Resource {
     /// What discovery says of it.
     pub kind: ResourceType,
@@ -47,6 +47,12 @@ impl Resource {
             has_status: kind.subresources.iter().any(|subresource| subresource.name == "status"),
             kind: kind.clone(),
         }
+    }
+
+    /// The same seen as scales, for printing.
+    pub(super) fn as_scales(&self) -> Resource {
+        let collection = super::tables::SCALES.to_owned();
+        Resource { collection, custom: false, columns: Vec::new(), ..self.clone() }
     }
 
     /// Whether it has that subresource.

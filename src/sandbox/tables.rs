@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::catalog::Resource;
 use super::object::Fields;
+pub(super) use columns::SCALES;
 pub(super) use custom::CustomColumn;
 
 /// A column.

@@ -155,68 +155,104 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// Whether a configuration fits its type; the first thing that does not is the error. Without `duplicates` no item
-/// of an associative list may stand twice.
+/// Whether a configuration fits its type; all that does not is told, with its path. Without `duplicates` no item of an
+/// associative list may stand twice.
 pub(super) fn check(scope: Scope<'_>, value: &Value, duplicates: bool) -> Result<(), String> {
-    let below = |element: &Element, found: Result<(), String>| {
-        found.map_err(|error| {
-            let joint = if error.starts_with(['.', '[']) { "" } else { ": " };
-            format!("{}{joint}{error}", element.shown())
-        })
-    };
+    let mut found = Vec::new();
+    collect(scope, value, duplicates, &mut found);
+    match found.as_slice() {
+        [] => Ok(()),
+        [only] => Err(only.clone()),
+        several => Err(format!("errors:\n  {}", several.join("\n  "))),
+    }
+}
+
+fn collect(scope: Scope<'_>, value: &Value, duplicates: bool, found: &mut Vec<String>) {
     match (scope.shape, value) {
-        (_, Value::Null)
-        | (Some(Shape::Integer { .. } | Shape::Number), Value::Number(_))
-        | (Some(Shape::Text | Shape::Bytes), Value::String(_))
-        | (Some(Shape::Boolean), Value::Bool(_)) => Ok(()),
         (Some(Shape::Structure { .. } | Shape::Map { .. }), Value::Object(map)) => {
-            for (key, inner) in map {
-                let found = match scope.at(key) {
-                    Some(shape) => check(scope.with(shape), inner, duplicates),
-                    None => Err("field not declared in schema".to_owned()),
-                };
-                if found.is_err() {
-                    below(&Element::field(key), found)?;
+            let mut keys: Vec<(&String, &Value)> = map.iter().collect();
+            keys.sort_by_key(|(key, _)| *key);
+            for (key, inner) in keys {
+                let before = found.len();
+                match scope.at(key) {
+                    Some(shape) => collect(scope.with(shape), inner, duplicates, found),
+                    None => found.push("field not declared in schema".to_owned()),
                 }
+                place(&Element::field(key), &mut found[before..]);
             }
-            Ok(())
-        }
-        (Some(Shape::Structure { .. } | Shape::Map { .. }), other) => {
-            Err(format!("expected map, got &{{{}}}", shown(other)))
         }
         (Some(Shape::List { item, kind }), Value::Array(items)) => {
-            check_length(items)?;
-            let mut seen: Vec<Element> = Vec::new();
-            for (index, inner) in items.iter().enumerate() {
-                let element = if *kind == ListKind::Atomic {
-                    Element::Index(index)
-                } else {
-                    let element = scope
-                        .element(item, kind, inner)
-                        .map_err(|error| format!("element {index}: {error}"))?;
-                    if !duplicates && seen.contains(&element) {
-                        return Err(format!("duplicate entries for key {}", element.shown()));
-                    }
-                    element
-                };
-                below(&element, check(scope.with(item), inner, duplicates))?;
-                seen.push(element);
+            if let Err(error) = check_length(items) {
+                return found.push(error);
             }
-            Ok(())
+            collect_items(scope, (item, kind), items, duplicates, found);
         }
-        (Some(Shape::List { .. }), other) => Err(format!("expected list, got &{{{}}}", shown(other))),
-        (Some(Shape::Integer { .. } | Shape::Number), other) => {
-            Err(format!("expected numeric (int or float), got {}", go_type(other)))
+        _ => found.extend(misfit(scope, value)),
+    }
+}
+
+fn collect_items<'a>(
+    scope: Scope<'a>,
+    list: (&'a Shape, &ListKind),
+    items: &[Value],
+    duplicates: bool,
+    found: &mut Vec<String>,
+) {
+    let (item, kind) = list;
+    let mut seen: Vec<Element> = Vec::new();
+    for (index, inner) in items.iter().enumerate() {
+        let element = match kind {
+            ListKind::Atomic => Ok(Element::Index(index)),
+            _ => scope.element(item, kind, inner),
+        };
+        let element = match element {
+            Ok(element) => element,
+            Err(error) => {
+                found.push(format!("element {index}: {error}"));
+                continue;
+            }
+        };
+        if *kind != ListKind::Atomic && !duplicates && seen.contains(&element) {
+            found.push(format!("duplicate entries for key {}", element.shown()));
         }
-        (Some(Shape::Text | Shape::Bytes), other) => {
-            Err(format!("expected string, got &value.valueUnstructured{{Value:{}}}", shown(other)))
+        let before = found.len();
+        collect(scope.with(item), inner, duplicates, found);
+        place(&element, &mut found[before..]);
+        seen.push(element);
+    }
+}
+
+/// Puts what was found below an element below it.
+fn place(element: &Element, found: &mut [String]) {
+    for error in found {
+        let joint = if error.starts_with(['.', '[']) { "" } else { ": " };
+        *error = format!("{}{joint}{error}", element.shown());
+    }
+}
+
+/// Why a value is not of its type.
+fn misfit(scope: Scope<'_>, value: &Value) -> Option<String> {
+    match (scope.shape?, value) {
+        (_, Value::Null)
+        | (Shape::Integer { .. } | Shape::Number, Value::Number(_))
+        | (Shape::Text | Shape::Bytes, Value::String(_))
+        | (Shape::Boolean, Value::Bool(_)) => None,
+        (Shape::Structure { .. } | Shape::Map { .. }, other) => {
+            Some(format!("expected map, got &{{{}}}", shown(other)))
         }
-        (Some(Shape::Boolean), other) => Err(format!("expected boolean, got &{{{}}}", shown(other))),
+        (Shape::List { .. }, other) => Some(format!("expected list, got &{{{}}}", shown(other))),
+        (Shape::Integer { .. } | Shape::Number, other) => {
+            Some(format!("expected numeric (int or float), got {}", go_type(other)))
+        }
+        (Shape::Text | Shape::Bytes, other) => {
+            Some(format!("expected string, got &value.valueUnstructured{{Value:{}}}", shown(other)))
+        }
+        (Shape::Boolean, other) => Some(format!("expected boolean, got &{{{}}}", shown(other))),
         (
-            Some(Shape::Time | Shape::MicroTime | Shape::Quantity | Shape::Scalar | Shape::IntegerOrText),
+            Shape::Time | Shape::MicroTime | Shape::Quantity | Shape::Scalar | Shape::IntegerOrText,
             Value::Object(_) | Value::Array(_),
-        ) => Err(format!("expected any scalar, got &{{{}}}", shown(value))),
-        _ => Ok(()),
+        ) => Some(format!("expected any scalar, got &{{{}}}", shown(value))),
+        _ => None,
     }
 }
 

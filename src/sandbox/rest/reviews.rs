@@ -16,16 +16,43 @@ pub(super) fn is_review(resource: &Resource) -> bool {
     matches!(resource.kind.group.as_str(), "authorization.k8s.io" | "authentication.k8s.io")
 }
 
+/// What an administrator may do: everything, and what everybody may.
+fn everything() -> Value {
+    const OPEN: [&[&str]; 2] = [
+        &["/healthz", "/livez", "/readyz", "/version", "/version/"],
+        &[
+            "/api",
+            "/api/*",
+            "/apis",
+            "/apis/*",
+            "/healthz",
+            "/livez",
+            "/openapi",
+            "/openapi/*",
+            "/readyz",
+            "/version",
+            "/version/",
+        ],
+    ];
+    let create = |group: &str, resources: &[&str]| json!({"verbs": ["create"], "apiGroups": [group], "resources": resources});
+    let get = OPEN.map(|pages| json!({"verbs": ["get"], "nonResourceURLs": pages}));
+    json!({
+        "resourceRules": [
+            {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
+            create("authorization.k8s.io", &["selfsubjectaccessreviews", "selfsubjectrulesreviews"]),
+            create("authentication.k8s.io", &["selfsubjectreviews"]),
+        ],
+        "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}, get[0], get[1]],
+        "incomplete": false})
+}
+
 impl Store {
     pub(super) fn review(&mut self, call: &Call<'_>) -> Result<Response, Failure> {
         let mut review = call.body()?;
         typed(&call.resource, &mut review)?;
         let user = if call.request.user.is_empty() { "administrator" } else { &call.request.user };
         let status = match call.resource.kind.kind.as_str() {
-            "SelfSubjectRulesReview" => json!({
-                "resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}],
-                "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
-                "incomplete": false}),
+            "SelfSubjectRulesReview" => everything(),
             "SelfSubjectReview" => json!({"userInfo": {"username": user, "uid": user,
                 "groups": ["system:masters", "system:authenticated"]}}),
             "TokenReview" => json!({"authenticated": !review.text("/spec/token").is_empty(),

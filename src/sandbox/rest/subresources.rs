@@ -27,8 +27,9 @@ impl Store {
         }
         match (call.subresource.as_str(), method) {
             ("scale", Method::Get) => {
-                let live = self.live(call)?;
-                Ok(Response::object(self.scale_of(call, &live)))
+                let scale = Arc::new(self.scale_of(call, &*self.live(call)?));
+                let scales = call.resource.as_scales();
+                Ok(Response::new(200, call.view.of_object(&scales, scale, call.now)))
             }
             ("scale", Method::Put | Method::Patch) => self.set_scale(call),
             ("log", Method::Get) => self.read_log(call),

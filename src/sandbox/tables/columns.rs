@@ -1,5 +1,8 @@
 //! The columns that kube-apiserver 1.37 prints for the kinds that it has built in. Data, nothing else.
 
+/// What the scales of all resources are printed as.
+pub(crate) const SCALES: &str = "scales.autoscaling";
+
 /// Resource and columns: `name[:type][*]`, where a star marks those that only wide output shows.
 pub(super) const COLUMNS: &[(&str, &str)] = &[
     ("apiservices.apiregistration.k8s.io", "Name|Service|Available|Age"),
@@ -26,6 +29,7 @@ pub(super) const COLUMNS: &[(&str, &str)] = &[
         "customresourcedefinitions.apiextensions.k8s.io",
         "Name|Scope|Versions|Created At:date|Group*|Kind*|ShortNames*|Established:boolean*",
     ),
+    (SCALES, "Name|Desired:integer|Available:integer|Age"),
     (
         "daemonsets.apps",
         "Name|Desired:integer|Current:integer|Ready:integer|Up-to-date:integer|Available:integer|Node Selector|Age|Containers*|Images*|Selector*",

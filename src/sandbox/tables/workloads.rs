@@ -25,6 +25,11 @@ pub(super) fn cells(collection: &str, object: &Value, age: &str, now: Timestamp)
             vec![json!(object.name()), json!(names), json!(images), json!(labels)]
         }
         "controllerrevisions.apps" => controller_revision(object, age),
+        super::SCALES => {
+            let number = |pointer| object.number(pointer).unwrap_or_default();
+            let (wanted, there) = (number("/spec/replicas"), number("/status/replicas"));
+            vec![json!(object.name()), json!(wanted), json!(there), json!(age)]
+        }
         "poddisruptionbudgets.policy" => {
             let limit = |pointer| match object.pointer(pointer) {
                 Some(Value::String(text)) => text.clone(),

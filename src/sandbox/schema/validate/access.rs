@@ -42,11 +42,12 @@ pub(super) fn binding(object: &Value, before: Option<&Value>, namespaced: bool, 
     }
     let kinds: &[&str] = if namespaced { &["Role", "ClusterRole"] } else { &["ClusterRole"] };
     found.one_of("roleRef.kind", text(reference, "kind"), kinds);
+    let mut nameless = Vec::new();
     for (index, subject) in items(object, "subjects").iter().enumerate() {
         let field = format!("subjects[{index}]");
         let name = text(subject, "name");
         if name.is_empty() {
-            found.required(format!("{field}.name"), "");
+            nameless.push(format!("{field}.name"));
         }
         match text(subject, "kind") {
             "ServiceAccount" => {
@@ -62,6 +63,10 @@ pub(super) fn binding(object: &Value, before: Option<&Value>, namespaced: bool, 
             "User" | "Group" => {}
             other => found.one_of(format!("{field}.kind"), other, &["ServiceAccount", "User", "Group"]),
         }
+    }
+    // The API server asks for what must be there in a second pass.
+    for field in nameless {
+        found.required(field, "");
     }
     if text(reference, "name").is_empty() {
         found.required("roleRef.name", "");

@@ -120,7 +120,8 @@ fn check_host(host: &str, field: &str, found: &mut Findings) {
         found.invalid_text(field, host, "must be a DNS name, not an IP address");
         return;
     }
-    for why in names::subdomain(host.strip_prefix("*.").unwrap_or(host)) {
+    let wrong = if host.contains('*') { names::wildcard(host) } else { names::subdomain(host) };
+    for why in wrong {
         found.invalid_text(field, host, why);
     }
 }
@@ -166,7 +167,7 @@ fn check_backend(backend: &Value, field: &str, found: &mut Findings) {
         let port = at(service, "/port");
         let (named, numbered) = (!text(port, "name").is_empty(), number(port, "number"));
         if !named && numbered == 0 {
-            found.required(format!("{field}.service.port"), "port name or number is required");
+            found.required(field, "port name or number is required");
         } else if !named && !is_port(numbered) {
             found.invalid(format!("{field}.service.port.number"), &json!(numbered), PORT_RANGE);
         }

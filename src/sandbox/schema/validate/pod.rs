@@ -122,14 +122,9 @@ fn check_container<'a>(
     if name.is_empty() {
         found.required(format!("{field}.name"), "");
     } else {
-        let wrong = names::label(name);
-        for why in &wrong {
+        for why in names::label(name) {
             found.invalid_text(format!("{field}.name"), name, why);
         }
-        if wrong.is_empty() && seen.contains(&name) {
-            found.duplicate(format!("{field}.name"), &format!("{name:?}"));
-        }
-        seen.push(name);
     }
     if text(container, "image").is_empty() {
         found.required(format!("{field}.image"), "");
@@ -156,6 +151,11 @@ fn check_container<'a>(
     let policy = text(container, "imagePullPolicy");
     found.one_of(format!("{field}.imagePullPolicy"), policy, &["Always", "IfNotPresent", "Never"]);
     check_resources(at(container, "/resources"), &format!("{field}.resources"), found);
+    if seen.contains(&name) {
+        found.duplicate(format!("{field}.name"), &format!("{name:?}"));
+    } else if !name.is_empty() {
+        seen.push(name);
+    }
 }
 
 pub(super) fn is_port(number: i64) -> bool {

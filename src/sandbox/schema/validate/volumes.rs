@@ -35,6 +35,7 @@ pub(super) fn check<'a>(spec: &'a Value, field: &str, found: &mut Findings) -> V
         let before = found.causes.len();
         check_source(volume, &field, found);
         let sources = found.causes.split_off(before);
+        let sound = sources.is_empty();
         if name.is_empty() {
             found.required(format!("{field}.name"), "");
         } else {
@@ -47,7 +48,10 @@ pub(super) fn check<'a>(spec: &'a Value, field: &str, found: &mut Findings) -> V
             }
         }
         found.causes.extend(sources);
-        seen.push(name);
+        // A volume that is wrong in itself is no volume: nothing can be its double, and nothing can mount it.
+        if sound && found.causes.len() == before {
+            seen.push(name);
+        }
     }
     seen
 }
