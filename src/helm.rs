@@ -42,7 +42,7 @@ mod values;
 mod yaml;
 
 pub use capabilities::Capabilities;
-pub use chart::{Chart, ChartError, Dependency};
+pub use chart::{Chart, ChartError, ChartLock, Dependency, LockError, highest_version, is_exact_version};
 pub use dependencies::enabled_dependencies;
 pub use failure::Limit;
 pub use limits::RenderLimits;

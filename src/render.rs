@@ -15,8 +15,9 @@ use serde_json::{Value, json};
 
 pub use error::RenderError;
 
-use crate::desired::{Application, Origin, Umbrella};
+use crate::desired::{Application, Origin, Supply, Umbrella};
 use crate::helm;
+use crate::model::chart::ChartNeed;
 use crate::model::digest::{Digest, DigestBuilder, canonical_json};
 use crate::model::kinds::KindTable;
 use crate::model::manifest::{APPLICATION_LABEL, HookPhase, INSTANCE_LABEL, Manifest, RenderedSet};
@@ -60,6 +61,8 @@ pub struct RenderInput<'a> {
     pub kinds: Option<&'a KindTable>,
     /// The version of the cluster, as `v1.37.2`.
     pub kubernetes: Option<&'a str>,
+    /// Charts of chart repositories that the application asked for so far.
+    pub supply: &'a Supply,
     /// Answers to the questions that the chart asked so far; absent without a cluster: then nothing is ever found.
     pub lookups: Option<&'a Answers>,
     /// Where random values of charts come from: the same for the same application and instance, and secret.
@@ -84,8 +87,23 @@ pub struct Rendered {
 pub enum Outcome {
     /// The manifests.
     Rendered(Box<Rendered>),
-    /// The chart asks the cluster: find the answers, and render again with them and those given before.
-    Needs(BTreeSet<helm::Lookup>),
+    /// Something is missing: find it, and render again with it and with what was given before.
+    Needs(Needs),
+}
+
+/// What has to be found before an application can be rendered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Questions of its chart to the cluster.
+    pub lookups: BTreeSet<helm::Lookup>,
+    /// Charts of chart repositories.
+    pub dependencies: BTreeSet<ChartNeed>,
+}
+
+impl Needs {
+    fn is_empty(&self) -> bool {
+        self.lookups.is_empty() && self.dependencies.is_empty()
+    }
 }
 
 /// A document before labels and namespaces.
@@ -108,10 +126,15 @@ impl RenderInput<'_> {
             _ => self.files.digest(),
         };
         builder.add(files.hex().as_bytes());
-        if let (Origin::Chart { .. }, Some(umbrella)) = (&self.application.origin, self.umbrella) {
+        if let (Origin::Chart { .. } | Origin::Released(_), Some(umbrella)) =
+            (&self.application.origin, self.umbrella)
+        {
             builder.add(
                 umbrella.inputs(self.folder, Some(self.application.id.service.as_str())).hex().as_bytes(),
             );
+        }
+        for (need, supplied) in self.supply {
+            builder.add(need.to_string().as_bytes()).add(supplied.digest.hex().as_bytes());
         }
         builder.add(self.kubernetes.unwrap_or("").as_bytes());
         builder.add(&self.seed);
@@ -129,11 +152,11 @@ impl RenderInput<'_> {
 /// Renders an application.
 pub fn render(input: &RenderInput<'_>) -> Result<Outcome, RenderError> {
     let application = input.application;
-    let (mut chart, mut lookups) = (None, BTreeSet::new());
+    let (mut chart, mut needs) = (None, Needs::default());
     let mut of_chart = || -> Result<Vec<Draft>, RenderError> {
         let of_chart = chart::render(input)?;
         chart = of_chart.chart;
-        lookups = of_chart.lookups;
+        needs = of_chart.needs;
         Ok(chart::drafts(of_chart.rendered))
     };
     let drafts = match &application.origin {
@@ -144,10 +167,10 @@ pub fn render(input: &RenderInput<'_>) -> Result<Outcome, RenderError> {
             drafts.extend(plain::read_environment(input.files, &application.id.environment)?);
             drafts
         }
-        Origin::Dependency { .. } | Origin::Chart { .. } => of_chart()?,
+        Origin::Dependency { .. } | Origin::Chart { .. } | Origin::Released(_) => of_chart()?,
     };
-    if !lookups.is_empty() {
-        return Ok(Outcome::Needs(lookups));
+    if !needs.is_empty() {
+        return Ok(Outcome::Needs(needs));
     }
     let image = application.image.as_ref().zip(input.code.commit);
     let reference = image.map(|(image, commit)| image.reference(commit, input.code.digest.as_deref()));

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::service::{Allow, ImageSource, ManifestSource};
+use crate::model::chart::ChartNeed;
 use crate::model::name::{ApplicationId, NamespaceName, TeamName};
 use crate::model::policy::SyncPolicy;
 use crate::model::source::{CommitSha, File, RepositoryPath, RepositoryUrl};
@@ -54,6 +55,8 @@ pub enum Origin {
         /// The folder.
         path: RepositoryPath,
     },
+    /// A chart of a chart repository.
+    Released(ChartNeed),
     /// Plain YAML.
     Manifests(ManifestSource),
     /// The umbrella's own templates and `manifests/`.
@@ -61,12 +64,17 @@ pub enum Origin {
 }
 
 impl Origin {
+    /// Whether it is rendered as a part of the umbrella.
+    pub fn is_chart(&self) -> bool {
+        !matches!(self, Self::Manifests(_))
+    }
+
     /// Whether the manifests come from a repository that the config repository's reviewers do not see.
     pub fn is_code(&self) -> bool {
         match self {
             Self::Chart { .. } => true,
             Self::Manifests(source) => source.repository.is_some(),
-            Self::Dependency { .. } | Self::Environment => false,
+            Self::Dependency { .. } | Self::Released(_) | Self::Environment => false,
         }
     }
 }

@@ -28,7 +28,7 @@ keys! {
     IGNORE "ignore": "kind" "name" "fields";
     SERVICE "service": "team" "code" "chart" "manifests" "image" "namespace" "release" "sync" "suspend" "adopt" "allow";
     CODE "code": "repository" "path";
-    CHART "chart": "path";
+    CHART "chart": "path" "repository" "name" "version";
     MANIFESTS "manifests": "repository" "branch" "path";
     IMAGE "image": "repository" "tag" "values";
     IMAGE_VALUES "imageValues": "repository" "tag" "digest";

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::application::{Application, Code, CodeRevision, Image, Layer, Origin};
 use super::configuration::{CONFIGURATION_FILE, Configuration};
 use super::environment::{Environment, plain_fault};
-use super::service::Service;
+use super::service::{ChartSource, Service};
 use super::umbrella::dependency_place;
 use crate::model::fault::{Fault, FaultScope};
 use crate::model::manifest::TEAM_LABEL;
@@ -89,7 +89,8 @@ impl Resolver<'_> {
         let dependency = umbrella.is_some_and(|umbrella| umbrella.names(name.as_str()));
         match (&service.chart, &service.manifests, dependency) {
             (None, None, true) => Ok(Origin::Dependency { key: name.to_string() }),
-            (Some(chart), None, false) => Ok(Origin::Chart { path: chart.path.clone() }),
+            (Some(ChartSource::Folder(path)), None, false) => Ok(Origin::Chart { path: path.clone() }),
+            (Some(ChartSource::Released(need)), None, false) => Ok(Origin::Released(need.clone())),
             (None, Some(manifests), false) => Ok(Origin::Manifests(manifests.clone())),
             (None, None, false) => Err(self.fault(
                 name,

@@ -152,7 +152,7 @@ fn service() -> Value {
         json!({
             "team": text("The team that owns the service.", LABEL),
             "code": reference("code", "The code repository."),
-            "chart": reference("chart", "The chart, where it stands in the code repository. Without it, the service is a dependency of the umbrella or has manifests."),
+            "chart": reference("chart", "The chart, in the code repository or a chart repository. Without it, the service is a dependency of the umbrella or has manifests."),
             "manifests": reference("manifests", "Plain YAML instead of a chart."),
             "image": reference("image", "The image whose tag follows the code."),
             "namespace": text("A namespace of its own, instead of the pattern.", LABEL),
@@ -178,9 +178,14 @@ fn code() -> Value {
 
 fn chart() -> Value {
     map(
-        "The chart of a service.",
-        &["path"],
-        json!({"path": text("The folder of the chart in the code repository, at the wanted commit.", PATH)}),
+        "The chart of a service: `path` in its code repository, or `repository`, `name` and `version`.",
+        &[],
+        json!({
+            "path": text("The folder of the chart in the code repository, at the wanted commit.", PATH),
+            "repository": text("A chart repository: https://…, http://… with an index.yaml, or oci://….", "^(https?|oci)://[^\\s?#@]+$"),
+            "name": text("The name of the chart in that repository.", "^[A-Za-z0-9][A-Za-z0-9._-]*$"),
+            "version": plain("A version, as 1.2.3, or a range of which the highest one is taken, as ^1.2."),
+        }),
     )
 }
 

@@ -31,12 +31,13 @@ fn render_web(files: &[(&str, &str)]) -> Result<Rendered, RenderError> {
         code: &WantedCode::default(),
         kinds: None,
         kubernetes: None,
+        supply: &crate::desired::Supply::new(),
         lookups: None,
         seed: [0; 32],
     })
     .map(|outcome| match outcome {
         Outcome::Rendered(rendered) => *rendered,
-        Outcome::Needs(lookups) => panic!("asks {lookups:?}"),
+        Outcome::Needs(needs) => panic!("asks {needs:?}"),
     })
 }
 

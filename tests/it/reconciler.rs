@@ -1,6 +1,7 @@
 //! The whole reconciler over a world in memory, with paused time.
 
 mod absence;
+mod charts;
 mod drift;
 mod kill;
 mod lookup;

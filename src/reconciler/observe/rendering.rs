@@ -8,10 +8,12 @@ use futures::StreamExt as _;
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
+use super::shelf::Shelf;
 use crate::adapters::cluster::{ClusterError, ClusterRead};
-use crate::desired::{Application, ConfigRepository};
+use crate::desired::{Application, ConfigRepository, Origin, Supply};
 use crate::diff::LookedUp;
 use crate::helm::Lookup;
+use crate::model::chart::ChartNeed;
 use crate::model::digest::{Digest, HashKey};
 use crate::model::hold::HoldReason;
 use crate::model::kinds::KindTable;
@@ -20,7 +22,7 @@ use crate::model::resource::{ApiVersion, GroupKind, ResourceId};
 use crate::model::source::{CommitSha, FileTree};
 use crate::reconciler::Options;
 use crate::reconciler::inventory::PackedSet;
-use crate::render::{self, Answers, Outcome, RenderInput, Rendered, WantedCode};
+use crate::render::{self, Answers, Needs, Outcome, RenderInput, Rendered, WantedCode};
 use crate::sync::WantedSet;
 
 /// A chart may look up what earlier answers named, so many times over.
@@ -111,6 +113,8 @@ struct Memo {
     inputs: Digest,
     /// What the chart asked, and was told.
     answers: Answers,
+    /// The charts that it asked for.
+    charts: BTreeSet<ChartNeed>,
     result: Result,
 }
 
@@ -120,12 +124,13 @@ struct Work {
     view: Option<ClusterView>,
     base: Digest,
     answers: Answers,
+    supply: Supply,
 }
 
 /// What a round made of it.
 enum Step {
     Done(Digest, Result),
-    Asks(BTreeSet<Lookup>),
+    Asks(Needs),
 }
 
 impl Renderer {
@@ -139,9 +144,11 @@ impl Renderer {
     pub(super) async fn render(
         &mut self,
         prepared: Vec<Prepared>,
+        shelf: &mut Shelf,
         setting: &Setting<'_>,
     ) -> Vec<(Prepared, Digest, Result)> {
-        let work = prepared.into_par_iter().map(|one| Work::new(one, setting)).collect::<Vec<_>>();
+        let mut work = prepared.into_par_iter().map(|one| Work::new(one, setting)).collect::<Vec<_>>();
+        self.take_charts(&mut work, shelf).await;
         let mut work = self.ask_again(work, setting).await;
         let mut results = Vec::with_capacity(work.len());
         for round in 0..=LOOKUP_ROUNDS {
@@ -163,6 +170,11 @@ impl Renderer {
                     }
                 }
             }
+            let (asking, lacking) = supply_all(asking, shelf).await;
+            results.extend(lacking.into_iter().map(|(work, hold)| {
+                let inputs = work.base;
+                (work, inputs, Err(hold))
+            }));
             let answered = answer_all(asking, setting.options).await;
             let (answered, failed): (Vec<_>, Vec<_>) =
                 answered.into_iter().partition(|(_, hold)| hold.is_none());
@@ -179,10 +191,29 @@ impl Renderer {
     }
 
     fn keep(&mut self, work: Work, inputs: Digest, result: Result) -> (Prepared, Digest, Result) {
-        let Work { one, base, answers, .. } = work;
+        let Work { one, base, answers, supply, .. } = work;
         let id = one.application.id.clone();
-        self.memo.insert(id, Memo { base, inputs, answers, result: result.clone() });
+        let charts = supply.into_keys().collect();
+        self.memo.insert(id, Memo { base, inputs, answers, charts, result: result.clone() });
         (one, inputs, result)
+    }
+
+    /// The charts that are known to be needed, those of last time among them, are there before the first round.
+    async fn take_charts(&self, work: &mut [Work], shelf: &mut Shelf) {
+        let needs_of = |work: &Work| -> BTreeSet<ChartNeed> {
+            let memo = self.memo.get(&work.one.application.id).filter(|memo| memo.base == work.base);
+            let known = memo.into_iter().flat_map(|memo| memo.charts.iter().cloned());
+            let own = match &work.one.application.origin {
+                Origin::Released(need) => Some(need.clone()),
+                _ => None,
+            };
+            known.chain(own).collect()
+        };
+        let needs: Vec<BTreeSet<ChartNeed>> = work.iter().map(needs_of).collect();
+        shelf.bring(&needs.iter().flatten().cloned().collect()).await;
+        for (work, needs) in work.iter_mut().zip(&needs).filter(|(_, needs)| !needs.is_empty()) {
+            work.supply = shelf.supply_of(needs);
+        }
     }
 
     /// What a chart asked last time is asked again before it is rendered: the cluster may answer differently now.
@@ -204,7 +235,8 @@ impl Renderer {
 impl Work {
     fn new(one: Prepared, setting: &Setting<'_>) -> Self {
         let view = (setting.views)(one.application.cluster.as_deref());
-        let mut work = Self { one, view, base: Digest::of(b""), answers: Answers::new() };
+        let (answers, supply) = (Answers::new(), Supply::new());
+        let mut work = Self { one, view, base: Digest::of(b""), answers, supply };
         #[expect(
             clippy::redundant_closure_for_method_calls,
             reason = "the method's own lifetime is too narrow"
@@ -227,6 +259,7 @@ impl Work {
             code: &one.code,
             kinds: view.map(|view| &*view.kinds),
             kubernetes: view.map(|view| view.version.as_str()),
+            supply: &self.supply,
             lookups: view.map(|_| &self.answers),
             seed: view.map_or([0; 32], |view| seed(&view.key, &one.application.id)),
         })
@@ -256,6 +289,21 @@ impl Work {
         Ok(Arc::new(packed))
     }
 
+    /// Where the chart is asked for, or lists what it depends on.
+    fn place_of_chart(&self) -> String {
+        let service = &self.one.application.id.service;
+        match &self.one.application.origin {
+            Origin::Chart { path } => {
+                let code = self.one.application.code.as_ref().map(|code| code.repository.to_string());
+                format!("{path}/Chart.yaml of {}", code.unwrap_or_default())
+            }
+            _ => match self.one.source.services.get(service) {
+                Some(known) => known.place_of(service, &["chart"]),
+                None => format!("services/{service}.yaml"),
+            },
+        }
+    }
+
     /// Finds the answers to what it asks.
     async fn answer(&mut self, questions: BTreeSet<Lookup>, own: &NamespaceName) -> Option<HoldReason> {
         let cluster = self.view.as_ref()?.cluster.clone();
@@ -279,6 +327,29 @@ impl Work {
         let bytes: usize = self.answers.values().map(|answer| answer.to_string().len()).sum();
         (bytes > ANSWER_BYTES).then(|| too_much(&format!("more than {} MiB", ANSWER_BYTES >> 20)))
     }
+}
+
+/// Brings the charts that are asked for; what cannot be brought holds who asks.
+async fn supply_all(
+    asking: Vec<(Work, Needs)>,
+    shelf: &mut Shelf,
+) -> (Vec<(Work, BTreeSet<Lookup>)>, Vec<(Work, HoldReason)>) {
+    shelf.bring(&asking.iter().flat_map(|(_, needs)| needs.dependencies.iter().cloned()).collect()).await;
+    let (mut supplied, mut lacking) = (Vec::new(), Vec::new());
+    for (mut work, needs) in asking {
+        let found = shelf.supply_of(&needs.dependencies);
+        match needs.dependencies.iter().find(|need| !found.contains_key(*need)) {
+            Some(need) => {
+                let hold = shelf.hold(need, &work.place_of_chart());
+                lacking.push((work, hold));
+            }
+            None => {
+                work.supply.extend(found);
+                supplied.push((work, needs.lookups));
+            }
+        }
+    }
+    (supplied, lacking)
 }
 
 /// Asks for all of them, side by side.
