@@ -27,6 +27,7 @@
 //! ```
 
 mod capabilities;
+mod chance;
 mod chart;
 mod dependencies;
 mod failure;
@@ -42,6 +43,7 @@ mod values;
 mod yaml;
 
 pub use capabilities::Capabilities;
+pub use chance::{Chance, Remembered, Site};
 pub use chart::{Chart, ChartError, ChartLock, Dependency, LockError, highest_version, is_exact_version};
 pub use dependencies::enabled_dependencies;
 pub use failure::Limit;

@@ -26,7 +26,7 @@ use crate::model::policy::Hooks;
 use crate::model::source::{CommitSha, FileTree};
 
 /// Raised when the same inputs render to something else than before.
-const RENDERER: &str = "1";
+const RENDERER: &str = "2";
 
 /// The commit and image digest that an application wants.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,8 +65,12 @@ pub struct RenderInput<'a> {
     pub supply: &'a Supply,
     /// Answers to the questions that the chart asked so far; absent without a cluster: then nothing is ever found.
     pub lookups: Option<&'a Answers>,
-    /// Where random values of charts come from: the same for the same application and instance, and secret.
+    /// Whether random values and times of charts are remembered, new, or stand-ins.
+    pub chance: helm::Chance,
+    /// Where new random values come from; secret.
     pub seed: [u8; 32],
+    /// The time, in seconds since 1970, for what is drawn now.
+    pub now: i64,
 }
 
 /// The result of rendering.
@@ -80,6 +84,10 @@ pub struct Rendered {
     pub image: Option<String>,
     /// What a person should know: hooks that were left out.
     pub notices: Vec<String>,
+    /// What its chart drew, where that is remembered.
+    pub drawn: helm::Remembered,
+    /// Whether it holds stand-ins for what would be drawn.
+    pub stands_in: bool,
 }
 
 /// What came of rendering.
@@ -113,7 +121,7 @@ struct Draft {
 }
 
 impl RenderInput<'_> {
-    /// The digest of all inputs: equal digests render equally.
+    /// The digest of all inputs but what is drawn: equal digests render equally where nothing is.
     pub fn digest(&self) -> Digest {
         let mut builder = DigestBuilder::default();
         builder.add(RENDERER.as_bytes());
@@ -137,7 +145,8 @@ impl RenderInput<'_> {
             builder.add(need.to_string().as_bytes()).add(supplied.digest.hex().as_bytes());
         }
         builder.add(self.kubernetes.unwrap_or("").as_bytes());
-        builder.add(&self.seed);
+        // Stand-ins are no version of anything.
+        builder.add(&[u8::from(self.chance == helm::Chance::StandIns)]);
         for (question, answer) in self.lookups.into_iter().flatten() {
             builder.add(format!("{question:?}").as_bytes());
             builder.add(canonical_json(answer).as_bytes());
@@ -153,10 +162,13 @@ impl RenderInput<'_> {
 pub fn render(input: &RenderInput<'_>) -> Result<Outcome, RenderError> {
     let application = input.application;
     let (mut chart, mut needs) = (None, Needs::default());
+    let (mut drawn, mut has_drawn) = (helm::Remembered::default(), false);
     let mut of_chart = || -> Result<Vec<Draft>, RenderError> {
         let of_chart = chart::render(input)?;
         chart = of_chart.chart;
         needs = of_chart.needs;
+        drawn = of_chart.rendered.drawn.clone();
+        has_drawn = of_chart.rendered.has_drawn;
         Ok(chart::drafts(of_chart.rendered))
     };
     let drafts = match &application.origin {
@@ -176,7 +188,8 @@ pub fn render(input: &RenderInput<'_>) -> Result<Outcome, RenderError> {
     let reference = image.map(|(image, commit)| image.reference(commit, input.code.digest.as_deref()));
     let (manifests, notices) = finish(input, drafts, reference.as_deref())?;
     let set = RenderedSet::new(manifests);
-    Ok(Outcome::Rendered(Box::new(Rendered { set, chart, image: reference, notices })))
+    let stands_in = has_drawn && input.chance == helm::Chance::StandIns;
+    Ok(Outcome::Rendered(Box::new(Rendered { set, chart, image: reference, notices, drawn, stands_in })))
 }
 
 /// Renders an application as Helm's own documents, before anything is filled in; nothing for plain YAML.

@@ -8,6 +8,7 @@ use clap::Args;
 use super::output::{Failure, print};
 use crate::adapters::checkout::read_checkout;
 use crate::desired::{Application, ChartSource, ConfigRepository, Origin, Supply, Umbrella};
+use crate::helm::Chance;
 use crate::model::error::Classified as _;
 use crate::model::fault::Fault;
 use crate::model::name::{ApplicationId, EnvironmentName};
@@ -141,7 +142,9 @@ fn render_faults(config: &ConfigRepository, tree: &FileTree, environment: &Envir
             kubernetes: None,
             supply: &Supply::new(),
             lookups: None,
+            chance: Chance::StandIns,
             seed: [0; 32],
+            now: 0,
         };
         if let Err(error) = render(&input) {
             let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();

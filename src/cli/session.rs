@@ -97,6 +97,7 @@ impl Session {
             poll: Duration::from_mins(1),
             dry_run,
             revision: None,
+            random: false,
             as_helm: false,
         })
     }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::service::{Allow, ImageSource, ManifestSource};
+use crate::helm::Compat;
 use crate::model::chart::ChartNeed;
 use crate::model::name::{ApplicationId, NamespaceName, TeamName};
 use crate::model::policy::SyncPolicy;
@@ -38,8 +39,22 @@ pub struct Application {
     pub allow: Allow,
     /// Whether objects that another tool tracks may be taken over.
     pub adopt: bool,
+    /// What becomes of random values and times that its chart draws.
+    pub random: Random,
+    /// Whose bytes its chart is rendered to.
+    pub compat: Compat,
     /// Why it is suspended in Git.
     pub suspend: Option<String>,
+}
+
+/// What becomes of random values and times that a chart draws.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Random {
+    /// They are drawn once and remembered.
+    #[default]
+    Remember,
+    /// They are drawn anew whenever the chart is rendered, as by Helm.
+    Fresh,
 }
 
 /// Where manifests come from.

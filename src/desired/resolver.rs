@@ -57,6 +57,8 @@ impl Resolver<'_> {
             image: service.image.clone().map(|source| Image { source }),
             policy,
             allow: service.allow.clone(),
+            random: service.random,
+            compat: settings.helm.unwrap_or_default(),
             adopt: service.adopt,
             suspend: service.suspend.clone().or_else(|| settings.suspend.clone()),
             id,

@@ -75,6 +75,7 @@ fn environment() -> Value {
             "from": text("The environment that this one is promoted from; pending changes are counted against it.", LABEL),
             "cluster": plain("A context of the kubeconfig. Without it, that of --context, else the current one."),
             "namespace": text("The namespace of what has no team: third-party charts and the umbrella's own templates.", LABEL),
+            "helm": word("Whose bytes charts are rendered to. It is a text: put it in quotes.", &["4.3", "4.1", "3.19"]),
             "revision": text("A branch, tag or commit of the config repository of its own.", REFERENCE),
             "suspend": plain("Why nothing is written in this environment."),
             "sync": reference("sync", "How applications of this environment are synced."),
@@ -161,6 +162,7 @@ fn service() -> Value {
             "suspend": plain("Why nothing is written for this service."),
             "adopt": flag("Whether objects that Argo CD, Flux or Helm track may be taken over.", false),
             "allow": reference("allow", "What the code repository may write outside of its own namespace."),
+            "random": word("What becomes of random values, certificates and times that its chart draws: they are drawn once and remembered, or anew at every render, as by Helm.", &["remember", "fresh"]),
         }),
     )
 }

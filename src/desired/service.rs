@@ -1,5 +1,6 @@
 //! `services/<name>.yaml`: whose a service is, where its code, chart or manifests and image are.
 
+use super::application::Random;
 use super::configuration::{SyncSettings, checked_kind, checked_reference, checked_release};
 use super::document::{Document, Node, Places};
 use super::keys;
@@ -33,6 +34,8 @@ pub struct Service {
     pub adopt: bool,
     /// What code may write outside its own namespace.
     pub allow: Allow,
+    /// What becomes of random values and times that its chart draws.
+    pub random: Random,
     /// Where its keys stand.
     pub(super) places: Places,
 }
@@ -123,6 +126,10 @@ fn read_service(root: &Node<'_>) -> Service {
         suspend: fields.get("suspend").and_then(Node::reason),
         adopt: fields.get("adopt").and_then(Node::boolean).unwrap_or(false),
         allow: fields.get("allow").map(read_allow).unwrap_or_default(),
+        random: fields
+            .get("random")
+            .and_then(|node| node.one_of(&[("remember", Random::Remember), ("fresh", Random::Fresh)]))
+            .unwrap_or_default(),
         places: fields.places(),
     };
     let in_code = matches!(service.chart, Some(ChartSource::Folder(_)));

@@ -12,11 +12,12 @@ use rustc_hash::FxHashMap;
 
 use super::Compat;
 use super::capabilities::Capabilities;
+use super::chance::Draws;
 use super::chart::metadata::as_struct;
 use super::chart::{Chart, ChartTemplate};
 use super::dependencies::{Instance, user_values};
 use super::failure::{Failure, Limit, Place};
-use super::functions::{Entropy, RegexCache, semver};
+use super::functions::{RegexCache, semver};
 use super::output::{Rendered, Writer};
 use super::schema;
 use super::template::machine::{Machine, Scope};
@@ -258,6 +259,7 @@ impl Render<'_> {
                 ("BasePath", Value::Text(file.base_path.clone())),
             ]);
             file.root.insert(Text::from("Template"), Value::Map(about.with_kind(MapKind::Values)));
+            machine.draws.enter_file(&file.name);
             let mut out = Vec::with_capacity(file.file.text.len());
             let current = machine.scope.find(&file.name).cloned();
             let template = current.as_ref().unwrap_or(template);
@@ -297,8 +299,7 @@ impl Render<'_> {
             limits: self.input.limits,
             lookups: &self.input.lookups,
             lookups_missing: Vec::new(),
-            now: self.input.now,
-            entropy: Entropy::new(self.input.seed),
+            draws: Draws::new(self.input.chance.clone(), self.input.seed, self.input.now),
             deterministic: true,
             includes: FxHashMap::default(),
             tpl_cache: FxHashMap::default(),

@@ -364,7 +364,7 @@ impl HoldReason {
             Self::InventoryUnreadable { message } => format!("the inventory cannot be read: {message}"),
             Self::SetMissing { digest } => {
                 format!(
-                    "the deployed set {} is in no Secret of the inventory; the next rollout writes it anew",
+                    "the deployed set {} is in no Secret of the inventory; the next rollout writes it anew, and draws anew the certificates and times that its charts remembered there",
                     digest.short()
                 )
             }

@@ -15,6 +15,7 @@ use super::{Event, Options};
 use crate::adapters::World;
 use crate::adapters::cluster::{ClusterError, ClusterIdentity, ClusterWrite};
 use crate::diff;
+use crate::helm::Remembered;
 use crate::model::digest::{Digest, HashKey};
 use crate::model::inventory::{StoredHead, StoredSet};
 use crate::model::kinds::KindTable;
@@ -167,6 +168,18 @@ impl ClusterState {
         let sets = self.sets.entry(application.clone()).or_default();
         sets.retain(|one| one.digest != packed.digest && Some(one.digest) == deployed);
         sets.push(packed);
+    }
+
+    /// What charts drew before, by application: as the set of the rollout that goes on has it, else the deployed one.
+    pub fn drawn(&self) -> BTreeMap<ApplicationId, Arc<Remembered>> {
+        let of = |application: &ApplicationId| {
+            let begun = self.intents.get(application).map(|intent| intent.digest);
+            let head = self.heads.get(application).map(|stored| &stored.head);
+            let deployed = head.and_then(|head| head.deployed.as_ref()).map(|version| version.digest);
+            let sets = begun.into_iter().chain(deployed).filter_map(|digest| self.set(application, &digest));
+            sets.map(PackedSet::drawn).next().filter(|drawn| !drawn.is_empty()).cloned()
+        };
+        self.sets.keys().filter_map(|application| Some((application.clone(), of(application)?))).collect()
     }
 
     /// A set at hand.

@@ -300,7 +300,13 @@ impl Observer {
     ) {
         let Some(config) = &self.config else { return };
         let Some(configuration) = &config.repository.configuration else { return };
-        let setting = Setting { instance: &configuration.instance, options: &self.options, views };
+        let setting = Setting {
+            instance: &configuration.instance,
+            options: &self.options,
+            views,
+            entropy: &*self.world.entropy,
+            now: self.world.clock.now().as_second(),
+        };
         let rendered = self.renderer.render(prepared, &mut self.shelf, &setting).await;
         self.shelf.tidy();
         for (one, inputs, result) in rendered {

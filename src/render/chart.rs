@@ -71,7 +71,10 @@ pub(super) fn render(input: &RenderInput<'_>) -> Result<OfChart, RenderError> {
         capabilities: capabilities(input),
         member,
         include_crds: true,
+        compat: application.compat,
+        chance: input.chance.clone(),
         seed: input.seed,
+        now: input.now,
         lookups: input
             .lookups
             .map_or_else(Lookups::offline, |answers| Lookups { answers: answers.clone(), offline: false }),
@@ -191,7 +194,7 @@ fn image_values(application: &Application, input: &RenderInput<'_>) -> Option<Va
 
 fn capabilities(input: &RenderInput<'_>) -> Option<Capabilities> {
     let (kinds, version) = (input.kinds?, input.kubernetes?);
-    let offline = Capabilities::offline(Compat::default());
+    let offline = Capabilities::offline(input.application.compat);
     let versioned = offline.clone().with_kube_version(version).unwrap_or(offline);
     Some(versioned.serving(kinds.api_versions()))
 }

@@ -33,7 +33,9 @@ fn render_web(files: &[(&str, &str)]) -> Result<Rendered, RenderError> {
         kubernetes: None,
         supply: &crate::desired::Supply::new(),
         lookups: None,
+        chance: crate::helm::Chance::StandIns,
         seed: [0; 32],
+        now: 0,
     })
     .map(|outcome| match outcome {
         Outcome::Rendered(rendered) => *rendered,

@@ -2,6 +2,7 @@
 
 mod absence;
 mod charts;
+mod draws;
 mod drift;
 mod kill;
 mod lookup;

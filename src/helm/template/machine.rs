@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 
 use super::{Template, parser};
 use crate::helm::Compat;
+use crate::helm::chance::Draws;
 use crate::helm::failure::{Failure, Limit};
 use crate::helm::functions;
 use crate::helm::limits::RenderLimits;
@@ -45,8 +46,8 @@ pub(crate) struct Machine<'r> {
     pub(crate) limits: RenderLimits,
     pub(crate) lookups: &'r Lookups,
     pub(crate) lookups_missing: Vec<Lookup>,
-    pub(crate) now: i64,
-    pub(crate) entropy: functions::Entropy,
+    /// What is drawn on entropy and time.
+    pub(crate) draws: Draws,
     /// False once a function drew on time, entropy or a lookup.
     pub(crate) deterministic: bool,
     pub(crate) includes: FxHashMap<Text, usize>,

@@ -1,7 +1,7 @@
 //! Applications rendered side by side, each only when an input changed; what their charts look up is asked of the
 //! cluster between two renders.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use futures::StreamExt as _;
@@ -9,10 +9,11 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::shelf::Shelf;
+use crate::adapters::clock::Entropy;
 use crate::adapters::cluster::{ClusterError, ClusterRead};
-use crate::desired::{Application, ConfigRepository, Origin, Supply};
+use crate::desired::{Application, ConfigRepository, Origin, Random, Supply};
 use crate::diff::LookedUp;
-use crate::helm::Lookup;
+use crate::helm::{Chance, Lookup, Remembered};
 use crate::model::chart::ChartNeed;
 use crate::model::digest::{Digest, HashKey};
 use crate::model::hold::HoldReason;
@@ -47,15 +48,18 @@ pub struct PackedRendering {
     pub image: Option<String>,
     /// What a person should know.
     pub notices: Vec<String>,
+    /// Whether it holds stand-ins for what would be drawn.
+    pub stands_in: bool,
     /// Helm's own documents, if they were asked for.
     pub helm: Option<crate::helm::Rendered>,
 }
 
 impl PackedRendering {
-    fn pack(rendered: &Rendered, key: &HashKey) -> Self {
+    fn pack(rendered: &Rendered, key: &HashKey, kept: Arc<Remembered>) -> Self {
         Self {
             set: Arc::new(WantedSet::new(&rendered.set, key)),
-            packed: PackedSet::pack(&rendered.set),
+            packed: PackedSet::pack(&rendered.set).with_drawn(kept),
+            stands_in: rendered.stands_in,
             chart: rendered.chart.clone(),
             image: rendered.image.clone(),
             notices: rendered.notices.clone(),
@@ -75,6 +79,8 @@ pub struct ClusterView {
     pub key: HashKey,
     /// Where `lookup` of charts is answered.
     pub cluster: Arc<dyn ClusterRead>,
+    /// What charts drew before; absent where our rights do not show it.
+    pub drawn: Option<Arc<BTreeMap<ApplicationId, Arc<Remembered>>>>,
 }
 
 /// The view of the cluster behind a context; absent if there is none.
@@ -94,6 +100,10 @@ pub(super) struct Setting<'a> {
     pub(super) instance: &'a InstanceName,
     pub(super) options: &'a Options,
     pub(super) views: &'a ClusterViews<'a>,
+    /// For values that are drawn anew at every render.
+    pub(super) entropy: &'a dyn Entropy,
+    /// The time, in seconds since 1970.
+    pub(super) now: i64,
 }
 
 /// The result of rendering one application.
@@ -115,6 +125,10 @@ struct Memo {
     answers: Answers,
     /// The charts that it asked for.
     charts: BTreeSet<ChartNeed>,
+    /// What it drew.
+    drawn: Remembered,
+    /// That, and what earlier versions drew.
+    kept: Arc<Remembered>,
     result: Result,
 }
 
@@ -125,19 +139,38 @@ struct Work {
     base: Digest,
     answers: Answers,
     supply: Supply,
+    chance: Chance,
+    seed: [u8; 32],
 }
 
 /// What a round made of it.
 enum Step {
-    Done(Digest, Result),
+    Done(Box<Made>),
     Asks(Needs),
 }
 
+/// A finished render.
+struct Made {
+    inputs: Digest,
+    drawn: Remembered,
+    kept: Arc<Remembered>,
+    result: Result,
+}
+
+impl Made {
+    fn held(work: &Work, hold: HoldReason) -> Box<Self> {
+        let (drawn, kept) = (Remembered::default(), Arc::default());
+        Box::new(Self { inputs: work.base, drawn, kept, result: Err(hold) })
+    }
+}
+
 impl Renderer {
-    /// What an application's chart looked up from Secrets.
+    /// What an application's chart looked up from Secrets, or drew.
     pub(super) fn looked_up(&self, application: &ApplicationId) -> LookedUp {
-        let memo = self.memo.get(application);
-        LookedUp::from_secrets(memo.into_iter().flat_map(|memo| memo.answers.values()))
+        let Some(memo) = self.memo.get(application) else { return LookedUp::default() };
+        let mut hidden = LookedUp::from_secrets(memo.answers.values());
+        memo.kept.secrets().for_each(|text| hidden.add(text));
+        hidden
     }
 
     /// Renders all of them; gives each with the digest of its inputs.
@@ -147,7 +180,11 @@ impl Renderer {
         shelf: &mut Shelf,
         setting: &Setting<'_>,
     ) -> Vec<(Prepared, Digest, Result)> {
-        let mut work = prepared.into_par_iter().map(|one| Work::new(one, setting)).collect::<Vec<_>>();
+        let new = |one: Prepared| {
+            let memo = self.memo.get(&one.application.id);
+            Work::new(one, setting, memo)
+        };
+        let mut work = prepared.into_par_iter().map(new).collect::<Vec<_>>();
         self.take_charts(&mut work, shelf).await;
         let mut work = self.ask_again(work, setting).await;
         let mut results = Vec::with_capacity(work.len());
@@ -162,39 +199,44 @@ impl Renderer {
             let mut asking = Vec::new();
             for (work, step) in steps {
                 match step {
-                    Step::Done(inputs, result) => results.push((work, inputs, result)),
+                    Step::Done(made) => results.push((work, made)),
                     Step::Asks(questions) if round < LOOKUP_ROUNDS => asking.push((work, questions)),
                     Step::Asks(_) => {
-                        let (inputs, hold) = (work.base, endless());
-                        results.push((work, inputs, Err(hold)));
+                        let made = Made::held(&work, endless());
+                        results.push((work, made));
                     }
                 }
             }
             let (asking, lacking) = supply_all(asking, shelf).await;
             results.extend(lacking.into_iter().map(|(work, hold)| {
-                let inputs = work.base;
-                (work, inputs, Err(hold))
+                let made = Made::held(&work, hold);
+                (work, made)
             }));
             let answered = answer_all(asking, setting.options).await;
             let (answered, failed): (Vec<_>, Vec<_>) =
                 answered.into_iter().partition(|(_, hold)| hold.is_none());
             results.extend(failed.into_iter().filter_map(|(work, hold)| {
-                let inputs = work.base;
-                Some((work, inputs, Err(hold?)))
+                let made = Made::held(&work, hold?);
+                Some((work, made))
             }));
             work = answered.into_iter().map(|(work, _)| work).collect();
             if work.is_empty() {
                 break;
             }
         }
-        results.into_iter().map(|(work, inputs, result)| self.keep(work, inputs, result)).collect()
+        results.into_iter().map(|(work, made)| self.keep(work, *made)).collect()
     }
 
-    fn keep(&mut self, work: Work, inputs: Digest, result: Result) -> (Prepared, Digest, Result) {
+    fn keep(&mut self, work: Work, made: Made) -> (Prepared, Digest, Result) {
         let Work { one, base, answers, supply, .. } = work;
+        let Made { inputs, drawn, mut kept, result } = made;
+        if let (Err(_), Some(memo)) = (&result, self.memo.get(&one.application.id)) {
+            // What does not render now may render again: what was drawn is not lost meanwhile.
+            kept = memo.kept.clone();
+        }
         let id = one.application.id.clone();
         let charts = supply.into_keys().collect();
-        self.memo.insert(id, Memo { base, inputs, answers, charts, result: result.clone() });
+        self.memo.insert(id, Memo { base, inputs, answers, charts, drawn, kept, result: result.clone() });
         (one, inputs, result)
     }
 
@@ -233,10 +275,11 @@ impl Renderer {
 }
 
 impl Work {
-    fn new(one: Prepared, setting: &Setting<'_>) -> Self {
+    fn new(one: Prepared, setting: &Setting<'_>, memo: Option<&Memo>) -> Self {
         let view = (setting.views)(one.application.cluster.as_deref());
         let (answers, supply) = (Answers::new(), Supply::new());
-        let mut work = Self { one, view, base: Digest::of(b""), answers, supply };
+        let (chance, seed) = chance(&one.application, view.as_ref(), memo, setting);
+        let mut work = Self { one, view, base: Digest::of(b""), answers, supply, chance, seed };
         #[expect(
             clippy::redundant_closure_for_method_calls,
             reason = "the method's own lifetime is too narrow"
@@ -261,28 +304,53 @@ impl Work {
             kubernetes: view.map(|view| view.version.as_str()),
             supply: &self.supply,
             lookups: view.map(|_| &self.answers),
-            seed: view.map_or([0; 32], |view| seed(&view.key, &one.application.id)),
+            chance: self.chance.clone(),
+            seed: self.seed,
+            now: setting.now,
         })
     }
 
     fn step(&self, setting: &Setting<'_>, memo: Option<&Memo>) -> Step {
         self.with_input(setting, |input| {
             let inputs = input.digest();
-            if let Some(memo) = memo.filter(|memo| memo.inputs == inputs) {
-                return Step::Done(inputs, memo.result.clone());
+            let known = match &self.chance {
+                Chance::Remembered(known) => known.clone(),
+                Chance::Fresh | Chance::StandIns => Arc::default(),
+            };
+            // The same as last time, if what was drawn then would be drawn now.
+            if let Some(memo) =
+                memo.filter(|memo| memo.inputs == with_drawn(inputs, &known.of_sites(&memo.drawn)))
+            {
+                return Step::Done(Box::new(Made {
+                    inputs: memo.inputs,
+                    drawn: memo.drawn.clone(),
+                    kept: memo.kept.clone(),
+                    result: memo.result.clone(),
+                }));
             }
             match render::render(input) {
-                Ok(Outcome::Needs(questions)) => Step::Asks(questions),
-                Ok(Outcome::Rendered(rendered)) => Step::Done(inputs, self.pack(&rendered, input, setting)),
-                Err(error) => Step::Done(inputs, Err(error.hold())),
+                Ok(Outcome::Needs(needs)) => Step::Asks(needs),
+                Ok(Outcome::Rendered(rendered)) => {
+                    let inputs = with_drawn(inputs, &rendered.drawn);
+                    let kept = Arc::new(known.after(&rendered.drawn));
+                    let result = self.pack(&rendered, input, setting, kept.clone());
+                    Step::Done(Box::new(Made { inputs, drawn: rendered.drawn, kept, result }))
+                }
+                Err(error) => Step::Done(Box::new(Made { inputs, ..*Made::held(self, error.hold()) })),
             }
         })
     }
 
-    fn pack(&self, rendered: &Rendered, input: &RenderInput<'_>, setting: &Setting<'_>) -> Result {
+    fn pack(
+        &self,
+        rendered: &Rendered,
+        input: &RenderInput<'_>,
+        setting: &Setting<'_>,
+        kept: Arc<Remembered>,
+    ) -> Result {
         // Without a cluster nothing is compared with it: any key will do.
         let key = self.view.as_ref().map_or_else(|| HashKey::new([0; 32]), |view| view.key.clone());
-        let mut packed = PackedRendering::pack(rendered, &key);
+        let mut packed = PackedRendering::pack(rendered, &key, kept);
         if setting.options.as_helm {
             packed.helm = Some(render::render_as_helm(input).map_err(|error| error.hold())?);
         }
@@ -416,6 +484,38 @@ fn endless() -> HoldReason {
 
 fn too_much(what: &str) -> HoldReason {
     HoldReason::RenderFailed { message: format!("the chart looks up {what}"), hint: None }
+}
+
+/// Where an application's random values come from. Those of last time count, and above them those that the cluster
+/// keeps. New ones come from the instance's key, which came from the operating system's entropy: so `moorline plan`
+/// and another daemon of the instance draw the same before they are written for the first time.
+fn chance(
+    application: &Application,
+    view: Option<&ClusterView>,
+    memo: Option<&Memo>,
+    setting: &Setting<'_>,
+) -> (Chance, [u8; 32]) {
+    if setting.options.random || (view.is_some() && application.random == Random::Fresh) {
+        // Where there is no entropy, nothing else of the daemon works either: keys are made of it.
+        let seed = setting.entropy.key().map_or([0; 32], |key| *key.expose());
+        return (Chance::Fresh, seed);
+    }
+    let Some((view, drawn)) = view.and_then(|view| Some((view, view.drawn.as_ref()?))) else {
+        return (Chance::StandIns, [0; 32]);
+    };
+    let nothing = Remembered::default();
+    let last = memo.map_or(&nothing, |memo| &memo.kept);
+    let kept = drawn.get(&application.id).map_or(&nothing, |kept| kept);
+    let known = kept.or(last).at(setting.now);
+    (Chance::Remembered(Arc::new(known)), seed(&view.key, &application.id))
+}
+
+/// The digest of all inputs, what is drawn among them.
+fn with_drawn(inputs: Digest, drawn: &Remembered) -> Digest {
+    if drawn.is_empty() {
+        return inputs;
+    }
+    Digest::of_parts([inputs.hex().as_bytes(), &drawn.digest()])
 }
 
 /// Random values of charts: secret, because the key is, and the same at every render of an application.

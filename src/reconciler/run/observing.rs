@@ -11,6 +11,7 @@ use crate::model::record::{Record, RecordOutcome};
 use crate::model::resource::{GroupKind, ResourceId};
 use crate::reconciler::cluster::ClusterState;
 use crate::reconciler::observe::{ClusterView, Desired};
+use crate::reconciler::onlooker::Sight;
 use crate::reconciler::rebuild::{self, Search};
 use crate::reconciler::record::{Recorder, last_records};
 use crate::reconciler::refresh::{Claims, Heads, Target, deployed_commits, targets};
@@ -20,6 +21,7 @@ use crate::reconciler::{Event, inventory};
 use crate::sync::{Progress, SyncPlan, Wanted};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use tokio::sync::mpsc::unbounded_channel;
 
 impl Reconciler {
@@ -40,6 +42,7 @@ impl Reconciler {
                         version: one.identity.version.clone(),
                         key: one.live.key().clone(),
                         cluster: one.cluster.clone(),
+                        drawn: (one.sight == Sight::Whole).then(|| Arc::new(one.drawn())),
                     },
                 )
             })
