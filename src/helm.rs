@@ -42,7 +42,7 @@ pub(crate) mod value;
 mod values;
 mod yaml;
 
-pub use capabilities::Capabilities;
+pub use capabilities::{Capabilities, CapabilitiesSeen};
 pub use chance::{Chance, Remembered, Site};
 pub use chart::{Chart, ChartError, ChartLock, Dependency, LockError, highest_version, is_exact_version};
 pub use dependencies::enabled_dependencies;

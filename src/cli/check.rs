@@ -124,9 +124,7 @@ fn render_faults(config: &ConfigRepository, tree: &FileTree, environment: &Envir
             continue;
         }
         let files = match &application.origin {
-            Origin::Dependency { .. } | Origin::Environment => {
-                tree.subtree(&format!("environments/{environment}"))
-            }
+            Origin::Dependency { .. } | Origin::Environment => FileTree::default(),
             Origin::Manifests(source) if source.repository.is_none() => tree.subtree(source.path.as_str()),
             Origin::Manifests(_) | Origin::Chart { .. } | Origin::Released(_) => continue,
         };

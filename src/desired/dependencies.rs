@@ -57,7 +57,7 @@ pub(crate) fn outside(chart: &Chart, home: &Home<'_>, supply: &Supply) -> Vec<(D
         return Vec::new();
     }
     let lock = read_lock(chart, home.folder);
-    let is_missing = |dependency: &Dependency| missing.iter().any(|one| *one == dependency);
+    let is_missing = |dependency: &Dependency| missing.contains(&dependency);
     let all = chart.dependencies().iter().enumerate().filter(|(_, dependency)| is_missing(dependency));
     all.map(|(place, dependency)| {
         let of_path = dependency.repository.strip_prefix("file://");

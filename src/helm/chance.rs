@@ -213,7 +213,7 @@ impl Draws {
 
     /// A file begins; its name starts with that of the top chart, which is no part of the place.
     pub(crate) fn enter_file(&mut self, name: &Text) {
-        self.file = below_top(&name.lossy()).to_owned();
+        below_top(&name.lossy()).clone_into(&mut self.file);
     }
 
     /// Notes which template is about to draw. The text of a `tpl` is known by its content.

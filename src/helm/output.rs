@@ -3,6 +3,7 @@
 use serde_json::Value as Json;
 
 use super::Compat;
+use super::capabilities::CapabilitiesSeen;
 use super::chance::Remembered;
 use super::chart::metadata::{json_type, lookup, scalar_text};
 use super::lookup::Lookup;
@@ -51,6 +52,8 @@ pub struct Rendered {
     pub lookups_missing: Vec<Lookup>,
     /// False if the render drew on time, entropy or lookups.
     pub deterministic: bool,
+    /// What was asked of `.Capabilities`.
+    pub seen: CapabilitiesSeen,
     /// What was drawn on time and entropy, under [`Chance::Remembered`]: new values and remembered ones.
     pub drawn: Remembered,
     /// Whether anything was drawn on time or entropy.
@@ -249,6 +252,7 @@ impl Writer {
     /// Takes over what the machine learned.
     pub(crate) fn finish_machine(&mut self, machine: &Machine<'_>) {
         self.rendered.deterministic = machine.deterministic;
+        self.rendered.seen.clone_from(&machine.seen);
         (self.rendered.drawn, self.rendered.has_drawn) = machine.draws.finish();
         self.rendered.lookups_missing.clone_from(&machine.lookups_missing);
     }

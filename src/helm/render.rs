@@ -11,7 +11,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::Compat;
-use super::capabilities::Capabilities;
+use super::capabilities::{Capabilities, CapabilitiesSeen};
 use super::chance::Draws;
 use super::chart::metadata::as_struct;
 use super::chart::{Chart, ChartTemplate};
@@ -185,6 +185,10 @@ impl Render<'_> {
         Ok(())
     }
 
+    fn asks_kube_version(&self) -> bool {
+        !self.chart.0.metadata.kube_version.is_empty()
+    }
+
     fn check_kube_version(&self, capabilities: &Capabilities) -> Result<(), RenderError> {
         let wanted = &self.chart.0.metadata.kube_version;
         if wanted.is_empty() {
@@ -299,6 +303,7 @@ impl Render<'_> {
             limits: self.input.limits,
             lookups: &self.input.lookups,
             lookups_missing: Vec::new(),
+            seen: CapabilitiesSeen { version: self.asks_kube_version(), ..CapabilitiesSeen::default() },
             draws: Draws::new(self.input.chance.clone(), self.input.seed, self.input.now),
             deterministic: true,
             includes: FxHashMap::default(),

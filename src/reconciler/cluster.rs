@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::UnboundedSender;
@@ -23,6 +24,7 @@ use crate::model::live::LiveRecord;
 use crate::model::manifest::INSTANCE_LABEL;
 use crate::model::name::{ApplicationId, EnvironmentName, InstanceName, NamespaceName};
 use crate::model::resource::{GroupKind, ResourceId};
+use crate::model::source::CommitSha;
 
 /// A connected cluster.
 pub struct ClusterState {
@@ -34,6 +36,8 @@ pub struct ClusterState {
     pub sight: Sight,
     /// What it serves.
     pub kinds: Arc<KindTable>,
+    /// When that was asked for last.
+    pub discovery: Discovery,
     /// Its live objects.
     pub live: LiveIndex,
     /// The watches that feed them.
@@ -56,6 +60,30 @@ pub struct ClusterState {
     pub contact: Arc<FirstContact>,
     /// Namespaces that are known to exist.
     pub namespaces: HashSet<NamespaceName>,
+}
+
+/// When discovery was asked for last. It is asked for again with every new revision of the config repository, which is
+/// when charts are rendered anyway, and else every half hour: charts may ask which kinds there are.
+pub struct Discovery {
+    commit: Option<CommitSha>,
+    at: Timestamp,
+}
+
+/// How long discovery is believed.
+const DISCOVERY: SignedDuration = SignedDuration::from_mins(30);
+
+impl Discovery {
+    /// Whether it is time to ask.
+    pub fn is_due(&self, commit: Option<CommitSha>, now: Timestamp) -> bool {
+        let moved = self.commit.is_some() && self.commit != commit;
+        let age = now.duration_since(self.at);
+        moved && age >= SignedDuration::from_mins(1) || age >= DISCOVERY
+    }
+
+    /// Notes the revision that goes with what was read.
+    pub fn note(&mut self, commit: Option<CommitSha>) {
+        self.commit = self.commit.or(commit);
+    }
 }
 
 impl ClusterState {
@@ -101,6 +129,7 @@ impl ClusterState {
             identity,
             sight,
             kinds,
+            discovery: Discovery { commit: None, at: world.clock.now() },
             live,
             watches,
             heads: BTreeMap::new(),
@@ -114,6 +143,16 @@ impl ClusterState {
         };
         state.take_inventory(inventory);
         Ok(state)
+    }
+
+    /// Asks again what the cluster serves, and which version it has. Where it does not answer, it is asked next time.
+    pub async fn discover(&mut self, commit: Option<CommitSha>, now: Timestamp) {
+        let (kinds, identity) = tokio::join!(self.cluster.kinds(true), self.cluster.identity());
+        if let (Ok(kinds), Ok(identity)) = (kinds, identity) {
+            self.kinds = kinds;
+            self.identity.version = identity.version;
+            self.discovery = Discovery { commit, at: now };
+        }
     }
 
     fn take_inventory(&mut self, inventory: Inventory) {

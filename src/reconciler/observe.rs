@@ -304,6 +304,7 @@ impl Observer {
             instance: &configuration.instance,
             options: &self.options,
             views,
+            metrics: &self.world.metrics,
             entropy: &*self.world.entropy,
             now: self.world.clock.now().as_second(),
         };
@@ -462,11 +463,9 @@ impl Observer {
         code: &WantedCode,
         reference: Option<&str>,
     ) -> Result<FileTree, HoldReason> {
-        let environment = &application.id.environment;
         match &application.origin {
-            Origin::Dependency { .. } | Origin::Environment => {
-                Ok(config.tree.subtree(&format!("environments/{environment}")))
-            }
+            // The environment's folder is at hand as a whole.
+            Origin::Dependency { .. } | Origin::Environment => Ok(FileTree::default()),
             Origin::Manifests(source) => match &source.repository {
                 None => Ok(config.tree.subtree(source.path.as_str())),
                 Some(repository) => {

@@ -7,6 +7,7 @@ mod drift;
 mod kill;
 mod lookup;
 mod lost;
+mod proportion;
 mod rights;
 mod rollout;
 mod support;

@@ -108,7 +108,7 @@ fn stand_ins_are_marked_and_can_be_used() {
     assert!(shown[4].starts_with("-----BEGIN CERTIFICATE-----"));
     assert!(shown[5].contains("PRIVATE KEY"));
     assert!(rendered.has_drawn && rendered.drawn.is_empty());
-    assert_eq!(render("kind: A\nk: b\n", Chance::StandIns, 0).has_drawn, false);
+    assert!(!render("kind: A\nk: b\n", Chance::StandIns, 0).has_drawn);
 }
 
 #[test]

@@ -144,9 +144,10 @@ fn rand_bytes(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     let count = count(arguments)?;
     let stands_in = machine.draws.stands_in();
     drawn_value(machine, "randBytes", &[&count.to_be_bytes()], |entropy| {
-        let bytes: Vec<u8> = match stands_in {
-            true => MARK.iter().copied().cycle().take(count).collect(),
-            false => (0..count).map(|_| entropy.byte()).collect(),
+        let bytes: Vec<u8> = if stands_in {
+            MARK.iter().copied().cycle().take(count).collect()
+        } else {
+            (0..count).map(|_| entropy.byte()).collect()
         };
         Drawn::Text(crate::helm::value::convert::base64_standard(&bytes))
     })

@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 
 use super::{Template, parser};
 use crate::helm::Compat;
+use crate::helm::capabilities::CapabilitiesSeen;
 use crate::helm::chance::Draws;
 use crate::helm::failure::{Failure, Limit};
 use crate::helm::functions;
@@ -48,6 +49,8 @@ pub(crate) struct Machine<'r> {
     pub(crate) lookups_missing: Vec<Lookup>,
     /// What is drawn on entropy and time.
     pub(crate) draws: Draws,
+    /// What was asked of `.Capabilities`.
+    pub(crate) seen: CapabilitiesSeen,
     /// False once a function drew on time, entropy or a lookup.
     pub(crate) deterministic: bool,
     pub(crate) includes: FxHashMap<Text, usize>,

@@ -23,8 +23,9 @@ use crate::model::resource::{ApiVersion, GroupKind, ResourceId};
 use crate::model::source::{CommitSha, FileTree};
 use crate::reconciler::Options;
 use crate::reconciler::inventory::PackedSet;
-use crate::render::{self, Answers, Needs, Outcome, RenderInput, Rendered, WantedCode};
+use crate::render::{self, Answers, Needs, Outcome, RenderInput, Rendered, Seen, WantedCode};
 use crate::sync::WantedSet;
+use crate::telemetry::Metrics;
 
 /// A chart may look up what earlier answers named, so many times over.
 const LOOKUP_ROUNDS: usize = 8;
@@ -100,6 +101,8 @@ pub(super) struct Setting<'a> {
     pub(super) instance: &'a InstanceName,
     pub(super) options: &'a Options,
     pub(super) views: &'a ClusterViews<'a>,
+    /// What is counted.
+    pub(super) metrics: &'a Metrics,
     /// For values that are drawn anew at every render.
     pub(super) entropy: &'a dyn Entropy,
     /// The time, in seconds since 1970.
@@ -125,6 +128,8 @@ struct Memo {
     answers: Answers,
     /// The charts that it asked for.
     charts: BTreeSet<ChartNeed>,
+    /// What it asked of the cluster's discovery.
+    seen: Seen,
     /// What it drew.
     drawn: Remembered,
     /// That, and what earlier versions drew.
@@ -152,6 +157,7 @@ enum Step {
 /// A finished render.
 struct Made {
     inputs: Digest,
+    seen: Seen,
     drawn: Remembered,
     kept: Arc<Remembered>,
     result: Result,
@@ -160,7 +166,7 @@ struct Made {
 impl Made {
     fn held(work: &Work, hold: HoldReason) -> Box<Self> {
         let (drawn, kept) = (Remembered::default(), Arc::default());
-        Box::new(Self { inputs: work.base, drawn, kept, result: Err(hold) })
+        Box::new(Self { inputs: work.base, seen: Seen::everything(), drawn, kept, result: Err(hold) })
     }
 }
 
@@ -229,14 +235,15 @@ impl Renderer {
 
     fn keep(&mut self, work: Work, made: Made) -> (Prepared, Digest, Result) {
         let Work { one, base, answers, supply, .. } = work;
-        let Made { inputs, drawn, mut kept, result } = made;
+        let Made { inputs, seen, drawn, mut kept, result } = made;
         if let (Err(_), Some(memo)) = (&result, self.memo.get(&one.application.id)) {
             // What does not render now may render again: what was drawn is not lost meanwhile.
             kept = memo.kept.clone();
         }
         let id = one.application.id.clone();
         let charts = supply.into_keys().collect();
-        self.memo.insert(id, Memo { base, inputs, answers, charts, drawn, kept, result: result.clone() });
+        self.memo
+            .insert(id, Memo { base, inputs, answers, charts, seen, drawn, kept, result: result.clone() });
         (one, inputs, result)
     }
 
@@ -317,26 +324,44 @@ impl Work {
                 Chance::Remembered(known) => known.clone(),
                 Chance::Fresh | Chance::StandIns => Arc::default(),
             };
-            // The same as last time, if what was drawn then would be drawn now.
+            let all = |seen: &Seen, drawn: &Remembered| {
+                Digest::of_parts([
+                    inputs.hex().as_bytes(),
+                    input.facts(seen).hex().as_bytes(),
+                    &drawn.digest(),
+                ])
+            };
+            // The same as last time, if all that was asked and drawn then would be the same now.
             if let Some(memo) =
-                memo.filter(|memo| memo.inputs == with_drawn(inputs, &known.of_sites(&memo.drawn)))
+                memo.filter(|memo| memo.inputs == all(&memo.seen, &known.of_sites(&memo.drawn)))
             {
                 return Step::Done(Box::new(Made {
                     inputs: memo.inputs,
+                    seen: memo.seen.clone(),
                     drawn: memo.drawn.clone(),
                     kept: memo.kept.clone(),
                     result: memo.result.clone(),
                 }));
             }
+            setting.metrics.rendered(&input.application.id.environment);
             match render::render(input) {
                 Ok(Outcome::Needs(needs)) => Step::Asks(needs),
                 Ok(Outcome::Rendered(rendered)) => {
-                    let inputs = with_drawn(inputs, &rendered.drawn);
+                    let inputs = all(&rendered.seen, &rendered.drawn);
                     let kept = Arc::new(known.after(&rendered.drawn));
                     let result = self.pack(&rendered, input, setting, kept.clone());
-                    Step::Done(Box::new(Made { inputs, drawn: rendered.drawn, kept, result }))
+                    Step::Done(Box::new(Made {
+                        inputs,
+                        seen: rendered.seen,
+                        drawn: rendered.drawn,
+                        kept,
+                        result,
+                    }))
                 }
-                Err(error) => Step::Done(Box::new(Made { inputs, ..*Made::held(self, error.hold()) })),
+                Err(error) => {
+                    let held = Made::held(self, error.hold());
+                    Step::Done(Box::new(Made { inputs: all(&held.seen, &held.drawn), ..*held }))
+                }
             }
         })
     }
@@ -508,14 +533,6 @@ fn chance(
     let kept = drawn.get(&application.id).map_or(&nothing, |kept| kept);
     let known = kept.or(last).at(setting.now);
     (Chance::Remembered(Arc::new(known)), seed(&view.key, &application.id))
-}
-
-/// The digest of all inputs, what is drawn among them.
-fn with_drawn(inputs: Digest, drawn: &Remembered) -> Digest {
-    if drawn.is_empty() {
-        return inputs;
-    }
-    Digest::of_parts([inputs.hex().as_bytes(), &drawn.digest()])
 }
 
 /// Random values of charts: secret, because the key is, and the same at every render of an application.

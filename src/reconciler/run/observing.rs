@@ -172,12 +172,15 @@ impl Reconciler {
                 .flat_map(|plan| &plan.holds)
                 .any(|hold| matches!(hold, HoldReason::KindUnknown { .. }))
         });
+        let commit = self.observer.config().map(|config| config.commit);
+        let now = self.world.clock.now();
         let Some(state) = self.clusters.get_mut(context) else {
             return;
         };
         state.contact.clear().await;
-        if asks_for_kinds && let Ok(kinds) = state.cluster.kinds(true).await {
-            state.kinds = kinds;
+        state.discovery.note(commit);
+        if asks_for_kinds || state.discovery.is_due(commit, now) {
+            state.discover(commit, now).await;
         }
     }
 

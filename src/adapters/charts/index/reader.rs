@@ -194,14 +194,14 @@ impl Collector {
         if text.len() <= MOST_TEXT && self.key(0) == "entries" {
             match self.levels.as_slice() {
                 [_, _, Level::List { .. }, Level::Map { key: Some(key) }] => match key.as_str() {
-                    "version" => self.entry.version = text.to_owned(),
-                    "digest" => self.entry.digest = text.to_owned(),
+                    "version" => text.clone_into(&mut self.entry.version),
+                    "digest" => text.clone_into(&mut self.entry.digest),
                     _ => {}
                 },
                 [_, _, Level::List { .. }, Level::Map { key: Some(key) }, Level::List { items: 0 }]
                     if key == "urls" =>
                 {
-                    self.entry.url = text.to_owned();
+                    text.clone_into(&mut self.entry.url);
                 }
                 _ => {}
             }
