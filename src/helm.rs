@@ -47,7 +47,7 @@ pub use chance::{Chance, Remembered, Site};
 pub use chart::{Chart, ChartError, ChartLock, Dependency, LockError, highest_version, is_exact_version};
 pub use dependencies::enabled_dependencies;
 pub use failure::Limit;
-pub use limits::RenderLimits;
+pub use limits::{Pulse, RenderLimits, TimeLimit};
 pub use lookup::{Lookup, Lookups};
 pub use output::{Document, Hook, Rendered};
 pub use render::{Member, RenderError, RenderFault, RenderInput};

@@ -72,6 +72,8 @@ pub struct RenderInput<'a> {
     pub seed: [u8; 32],
     /// The time, in seconds since 1970, for what is drawn now.
     pub now: i64,
+    /// How long its chart may take to render.
+    pub time: Option<helm::TimeLimit>,
 }
 
 /// The result of rendering.

@@ -143,6 +143,7 @@ fn render_faults(config: &ConfigRepository, tree: &FileTree, environment: &Envir
             chance: Chance::StandIns,
             seed: [0; 32],
             now: 0,
+            time: None,
         };
         if let Err(error) = render(&input) {
             let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();

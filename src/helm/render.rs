@@ -301,6 +301,11 @@ impl Render<'_> {
             compat: self.input.compat,
             scope: Rc::new(Scope::default()),
             limits: self.input.limits,
+            time: self
+                .input
+                .time
+                .as_ref()
+                .map(|limit| (limit, limit.pulse.beats().saturating_add(limit.beats))),
             lookups: &self.input.lookups,
             lookups_missing: Vec::new(),
             seen: CapabilitiesSeen { version: self.asks_kube_version(), ..CapabilitiesSeen::default() },

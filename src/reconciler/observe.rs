@@ -14,9 +14,11 @@ pub use rendering::{ClusterView, ClusterViews, PackedRendering};
 
 use super::Options;
 use crate::adapters::World;
+use crate::adapters::clock::Beating;
 use crate::adapters::sources::SourceError;
 use crate::desired::{Application, CodeRevision, ConfigRepository, Origin};
 use crate::diff::LookedUp;
+use crate::helm::Pulse;
 use crate::model::digest::Digest;
 use crate::model::fault::Fault;
 use crate::model::hold::HoldReason;
@@ -300,11 +302,15 @@ impl Observer {
     ) {
         let Some(config) = &self.config else { return };
         let Some(configuration) = &config.repository.configuration else { return };
+        let pulse = Pulse::default();
+        let beaten = pulse.clone();
+        let _beating = Beating::start(move || beaten.beat());
         let setting = Setting {
             instance: &configuration.instance,
             options: &self.options,
             views,
             metrics: &self.world.metrics,
+            pulse: pulse.clone(),
             entropy: &*self.world.entropy,
             now: self.world.clock.now().as_second(),
         };

@@ -75,6 +75,7 @@ pub(super) fn render(input: &RenderInput<'_>) -> Result<OfChart, RenderError> {
         chance: input.chance.clone(),
         seed: input.seed,
         now: input.now,
+        time: input.time.clone(),
         lookups: input
             .lookups
             .map_or_else(Lookups::offline, |answers| Lookups { answers: answers.clone(), offline: false }),

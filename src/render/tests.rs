@@ -36,6 +36,7 @@ fn render_web(files: &[(&str, &str)]) -> Result<Rendered, RenderError> {
         chance: crate::helm::Chance::StandIns,
         seed: [0; 32],
         now: 0,
+        time: None,
     })
     .map(|outcome| match outcome {
         Outcome::Rendered(rendered) => *rendered,

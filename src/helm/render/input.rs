@@ -6,7 +6,7 @@ use crate::helm::Compat;
 use crate::helm::capabilities::Capabilities;
 use crate::helm::chance::Chance;
 use crate::helm::failure::Limit;
-use crate::helm::limits::RenderLimits;
+use crate::helm::limits::{RenderLimits, TimeLimit};
 use crate::helm::lookup::{Lookup, Lookups};
 use crate::helm::values::Values;
 
@@ -48,6 +48,8 @@ pub struct RenderInput {
     pub now: i64,
     /// What the render may use.
     pub limits: RenderLimits,
+    /// How long the render may take; absent means as long as its steps last.
+    pub time: Option<TimeLimit>,
     /// Whether the output contains the files of `crds/`.
     pub include_crds: bool,
     /// `.Release.IsUpgrade` instead of `.Release.IsInstall`.
@@ -70,6 +72,7 @@ impl Default for RenderInput {
             seed: [0; 32],
             now: 0,
             limits: RenderLimits::default(),
+            time: None,
             include_crds: false,
             is_upgrade: false,
             skip_schema: false,

@@ -13,7 +13,7 @@ use crate::adapters::clock::Entropy;
 use crate::adapters::cluster::{ClusterError, ClusterRead};
 use crate::desired::{Application, ConfigRepository, Origin, Random, Supply};
 use crate::diff::LookedUp;
-use crate::helm::{Chance, Lookup, Remembered};
+use crate::helm::{Chance, Lookup, Pulse, Remembered, TimeLimit};
 use crate::model::chart::ChartNeed;
 use crate::model::digest::{Digest, HashKey};
 use crate::model::hold::HoldReason;
@@ -29,6 +29,8 @@ use crate::telemetry::Metrics;
 
 /// A chart may look up what earlier answers named, so many times over.
 const LOOKUP_ROUNDS: usize = 8;
+/// A render may take so many tenths of a second.
+const LONGEST: u64 = 300;
 /// A render may ask so many questions.
 const LOOKUPS: usize = 200;
 /// So many questions are asked at once.
@@ -103,6 +105,8 @@ pub(super) struct Setting<'a> {
     pub(super) views: &'a ClusterViews<'a>,
     /// What is counted.
     pub(super) metrics: &'a Metrics,
+    /// By which renders know how long they take.
+    pub(super) pulse: Pulse,
     /// For values that are drawn anew at every render.
     pub(super) entropy: &'a dyn Entropy,
     /// The time, in seconds since 1970.
@@ -314,6 +318,7 @@ impl Work {
             chance: self.chance.clone(),
             seed: self.seed,
             now: setting.now,
+            time: Some(TimeLimit { pulse: setting.pulse.clone(), beats: LONGEST, words: "30 seconds" }),
         })
     }
 
