@@ -30,6 +30,9 @@ struct Arguments {
     /// The seed of the cluster's identities for --replay
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// End at the first schedule that fails
+    #[arg(long)]
+    first: bool,
     /// Print every seed's script as it begins
     #[arg(long)]
     verbose: bool,
@@ -68,6 +71,9 @@ fn run(arguments: &Arguments) -> ExitCode {
     let to: u64 = to.parse().unwrap_or(from + 1);
     let (started, done, failed) = (Instant::now(), AtomicU64::new(0), AtomicU64::new(0));
     (from..to).into_par_iter().for_each(|seed| {
+        if arguments.first && failed.load(Ordering::SeqCst) > 0 {
+            return;
+        }
         let script = of_seed(seed);
         if arguments.verbose {
             let lines: Vec<String> = script.iter().map(Step::to_string).collect();

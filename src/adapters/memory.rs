@@ -8,6 +8,7 @@ mod cluster;
 mod mishap;
 mod repositories;
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
@@ -72,14 +73,27 @@ impl MemoryWorld {
     }
 }
 
-/// A clock that follows tokio's, so that paused time moves both.
+/// A clock that follows tokio's, so that paused time moves both, until somebody sets it.
 #[derive(Default)]
 pub struct MemoryClock {
     origin: Mutex<Option<tokio::time::Instant>>,
+    ahead: AtomicI64,
+}
+
+impl MemoryClock {
+    /// Somebody sets the clock: it is so many seconds ahead of the true time from now on, or behind it.
+    pub fn set_ahead(&self, seconds: i64) {
+        self.ahead.store(seconds, Ordering::SeqCst);
+    }
 }
 
 impl Clock for MemoryClock {
     fn now(&self) -> Timestamp {
+        let ahead = SignedDuration::from_secs(self.ahead.load(Ordering::SeqCst));
+        self.steady().saturating_add(ahead).unwrap_or_default()
+    }
+
+    fn steady(&self) -> Timestamp {
         let now = tokio::time::Instant::now();
         let mut origin = self.origin.lock().unwrap_or_else(PoisonError::into_inner);
         let elapsed = now.saturating_duration_since(*origin.get_or_insert(now));

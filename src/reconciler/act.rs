@@ -73,8 +73,10 @@ pub struct Execution<'a> {
     pub heals: Vec<ResourceId>,
     /// Whether another daemon of this instance was found at work: the inventory is to be read again.
     pub rivalled: bool,
-    /// The time.
+    /// The even time, for waiting.
     pub now: Timestamp,
+    /// The time on the machine's clock, for records.
+    pub time: Timestamp,
 }
 
 /// Why a step ended the execution.
@@ -414,7 +416,7 @@ impl Execution<'_> {
             previous: previous.clone(),
             blocked: None,
             cluster: self.identity.to_owned(),
-            time: self.now,
+            time: self.time,
         };
         let mut head = self.new_head(wanted, rollout);
         head.deployed = Some(wanted.version.clone());
@@ -486,10 +488,10 @@ impl Execution<'_> {
         suspects: &[ResourceId],
     ) -> Result<(), Stop> {
         let wanted = self.wanted_version()?;
-        let details = diagnose::diagnose(self.cluster, suspects, self.now).await;
+        let details = diagnose::diagnose(self.cluster, suspects, self.time).await;
         let diagnosis =
             if details.is_empty() { diagnosis.to_owned() } else { format!("{diagnosis}: {details}") };
-        let blocked = Blocked { version: wanted.version.clone(), diagnosis, since: self.now };
+        let blocked = Blocked { version: wanted.version.clone(), diagnosis, since: self.time };
         let before = self.head.as_ref().map(|stored| stored.head.clone());
         let deployed = before.as_ref().and_then(|head| head.deployed.clone());
         let record = Record {
@@ -500,7 +502,7 @@ impl Execution<'_> {
             previous: before.as_ref().and_then(|head| head.previous.clone()),
             blocked: Some(blocked.clone()),
             cluster: self.identity.to_owned(),
-            time: self.now,
+            time: self.time,
         };
         let mut head = before.unwrap_or_else(|| self.new_head(wanted, rollout));
         head.rollout = rollout;
@@ -525,7 +527,7 @@ impl Execution<'_> {
             previous: before.deployed.clone(),
             blocked: None,
             cluster: self.identity.to_owned(),
-            time: self.now,
+            time: self.time,
         };
         let mut head = before;
         head.rollout = rollout;
@@ -592,7 +594,10 @@ impl Execution<'_> {
                 self.rivalled = true;
                 Err(Stop::Failed)
             }
-            Err(error) => Err(self.fail(None, &error)),
+            Err(error) => {
+                self.progress.head_in_doubt = matches!(error, ClusterError::Unavailable { .. });
+                Err(self.fail(None, &error))
+            }
         }
     }
 

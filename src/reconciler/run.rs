@@ -172,7 +172,7 @@ impl Reconciler {
         board: watch::Sender<Arc<Board>>,
         events: UnboundedSender<Event>,
     ) -> Self {
-        let next_poll = world.clock.now();
+        let next_poll = world.clock.steady();
         Self {
             observer: Observer::new(world.clone(), options.clone()),
             options: Arc::new(options),
@@ -206,7 +206,7 @@ impl Reconciler {
     async fn work(&mut self, mut events: UnboundedReceiver<Event>, shutdown: impl Future<Output = ()>) {
         tokio::pin!(shutdown);
         loop {
-            if self.world.clock.now() >= self.next_poll && self.busy.is_empty() {
+            if self.world.clock.steady() >= self.next_poll && self.busy.is_empty() {
                 tokio::select! {
                     biased;
                     () = self.refresh() => {}
@@ -217,12 +217,12 @@ impl Reconciler {
                 self.watch_kinds();
             }
             self.dispatch();
-            if self.is_settled() || self.world.clock.now() >= self.next_look {
+            if self.is_settled() || self.world.clock.steady() >= self.next_look {
                 self.publish();
                 if self.mode == RunMode::Once && self.is_done() {
                     return;
                 }
-                self.next_look = self.world.clock.now().checked_add(LOOK).unwrap_or(Timestamp::MAX);
+                self.next_look = self.world.clock.steady().checked_add(LOOK).unwrap_or(Timestamp::MAX);
             }
             let pause = self.pause();
             tokio::select! {
@@ -270,7 +270,7 @@ impl Reconciler {
                 self.dirty.extend(self.applications.keys().cloned());
                 self.refused |= refused;
             }
-            Event::Commands | Event::Sources => self.next_poll = self.world.clock.now(),
+            Event::Commands | Event::Sources => self.next_poll = self.world.clock.steady(),
             Event::Recorded => {}
         }
     }
@@ -285,7 +285,7 @@ impl Reconciler {
         if !self.is_settled() {
             return LOOK;
         }
-        let now = self.world.clock.now();
+        let now = self.world.clock.steady();
         let wakes = self
             .applications
             .iter()
@@ -298,7 +298,7 @@ impl Reconciler {
     }
 
     fn wake_late(&mut self) {
-        let now = self.world.clock.now();
+        let now = self.world.clock.steady();
         let late = self.applications.iter().filter(|(_, one)| one.wake.is_some_and(|wake| wake <= now));
         let late: Vec<ApplicationId> = late.map(|(id, _)| id.clone()).collect();
         for id in late {
@@ -310,7 +310,7 @@ impl Reconciler {
     }
 
     fn is_done(&mut self) -> bool {
-        let now = self.world.clock.now();
+        let now = self.world.clock.steady();
         let busy = !self.is_settled();
         // What a person has to mend is not waited for.
         let open = |plan: &SyncPlan| !plan.informed && !has_fault(plan);

@@ -120,6 +120,9 @@ impl Tick {
         let mut rendered = None;
         let (mut sets, mut records, mut writes) = (Vec::new(), Vec::new(), 0);
         let (mut round, mut reread) = (0, false);
+        if self.progress.head_in_doubt {
+            self.reread(&mut sets).await;
+        }
         loop {
             let seen = self.observe().await;
             if self.sight == Sight::HeadsOnly {
@@ -136,7 +139,7 @@ impl Tick {
                 if self.reread(&mut sets).await {
                     continue;
                 }
-                if !self.progress.may_try(self.clock.now()) {
+                if !self.progress.may_try(self.clock.steady()) {
                     let plan = self.decide(&seen);
                     return self.result(plan, seen, (sets, records, writes));
                 }
@@ -255,6 +258,9 @@ impl Tick {
         let (namespace, instance) = (&self.options.own_namespace, &self.instance);
         let read = inventory::read_one(&*self.cluster, namespace, instance, &self.application).await;
         let Ok(kept) = read else { return false };
+        if std::mem::take(&mut self.progress.head_in_doubt) {
+            self.progress.clear_failure();
+        }
         let version = |head: &Option<StoredHead>| head.as_ref().map(|stored| stored.resource_version.clone());
         // A head that is gone is known here, and written again.
         if let (None, Some(ours)) = (&kept.head, &mut self.head) {
@@ -299,14 +305,14 @@ impl Tick {
     fn fall_behind(&mut self) {
         self.behind = true;
         if matches!(&*self.wanted, Wanted::Version(_)) {
-            self.wanted = Arc::new(Wanted::Held(vec![behind(self.clock.now())]));
+            self.wanted = Arc::new(Wanted::Held(vec![behind(self.clock.steady())]));
             self.packed = None;
         }
     }
 
     /// Leaves another daemon's rollout alone for as long as it may take.
     fn stand_back(&mut self, begun: &StoredSet) {
-        let now = self.clock.now();
+        let now = self.clock.steady();
         let timeout = self.head.as_ref().map_or(STAND_BACK, |stored| stored.head.sync.timeout);
         let first = self.progress.stand_back(begun.rollout, begun.digest, now);
         let patience = first.checked_add(timeout + STAND_BACK).unwrap_or(now);
@@ -360,7 +366,7 @@ impl Tick {
             confirmations: &self.confirmations,
             recorded_rollout: self.recorded_rollout,
             instance: self.instance.as_str(),
-            now: self.clock.now(),
+            now: self.clock.steady(),
         })
     }
 
@@ -527,7 +533,8 @@ impl Tick {
             writes: 0,
             heals: Vec::new(),
             rivalled: false,
-            now: self.clock.now(),
+            now: self.clock.steady(),
+            time: self.clock.now(),
         };
         let wrote = execution.carry_out(plan).await;
         *writes += execution.writes;

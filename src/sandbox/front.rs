@@ -49,7 +49,8 @@ impl Served {
         Served { cluster: Arc::new(Mutex::new(cluster)), changed, clock }
     }
 
-    fn now(&self) -> Timestamp {
+    /// The time, as it is served.
+    pub fn now(&self) -> Timestamp {
         (self.clock)()
     }
 

@@ -99,6 +99,8 @@ pub struct Progress {
     /// No try before this.
     pub retry_at: Option<Timestamp>,
     heals: BTreeMap<ResourceId, Heals>,
+    /// Whether the answer to a write of the head was lost: it may have been carried out.
+    pub head_in_doubt: bool,
     /// Another daemon's rollout, and since when it is left alone.
     rival: Option<(u64, Digest, Timestamp)>,
 }

@@ -92,7 +92,7 @@ impl Reconciler {
 
     /// A poll period, spread by up to a tenth so that many daemons do not ask at once.
     pub(super) fn next_poll_time(&self) -> Timestamp {
-        let now = self.world.clock.now();
+        let now = self.world.clock.steady();
         let spread = now.subsec_nanosecond().unsigned_abs() % 100;
         let poll = self.options.poll + self.options.poll * spread / 1000;
         now.checked_add(poll).unwrap_or(Timestamp::MAX)

@@ -32,7 +32,7 @@ impl Reconciler {
                 self.ticks.spawn(tick.run());
             } else if let Some(application) = self.applications.get_mut(&id) {
                 application.moving = false;
-                show_unconnected(&id, application, self.world.clock.now());
+                show_unconnected(&id, application, self.world.clock.steady());
             }
         }
     }
@@ -145,7 +145,7 @@ impl Reconciler {
 
     /// Another daemon was at work: Git is asked at once, and nothing begun for the application before.
     fn ask_git(&mut self, id: &ApplicationId) {
-        let now = self.world.clock.now();
+        let now = self.world.clock.steady();
         if let Some(application) = self.applications.get_mut(id) {
             application.rivalled = Some(now);
         }
@@ -193,7 +193,7 @@ impl Reconciler {
     }
 
     pub(super) fn judge(&mut self, id: &ApplicationId, result: TickResult) {
-        let now = self.world.clock.now();
+        let now = self.world.clock.steady();
         let Some(application) = self.applications.get(id) else {
             return;
         };
@@ -218,7 +218,9 @@ impl Reconciler {
         };
         let status = view.status();
         application.moving = is_moving(&result);
-        let resumes = suspension.as_ref().and_then(|suspension| suspension.until);
+        // The end of a suspension is a time of people's clocks.
+        let ahead = now.duration_since(self.world.clock.now());
+        let resumes = suspension.as_ref().and_then(|suspension| suspension.until?.checked_add(ahead).ok());
         application.wake = result.plan.wake.into_iter().chain(resumes).min();
         if result.head.is_none() && matches!(&*application.target.wanted, Wanted::Removed) {
             application.moving = false;

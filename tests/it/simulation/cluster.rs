@@ -10,7 +10,7 @@ use moorline::sandbox::front::{Answer, Reset, Served, answer};
 use moorline::telemetry::Metrics;
 use serde_json::Value;
 
-use super::book::{Book, Write, application_of};
+use super::book::{Book, Write, application_of, head_of};
 
 /// More calls than any schedule needs: daemons fight without end.
 const CALLS: u64 = 6_000;
@@ -96,12 +96,16 @@ fn judge(
     let (before, after) = objects;
     let application = after.or(before).and_then(application_of);
     let head = application.and_then(|(environment, service)| head(served, &environment, &service));
-    locked(book).judge(&Write { method, path, before, after, head: head.as_ref() });
+    let of_head = path.rsplit('/').next().and_then(|name| name.strip_prefix("sim.")?.split_once('.'));
+    let workload = of_head.and_then(|(environment, service)| {
+        look(served, &format!("/apis/apps/v1/namespaces/blue-{environment}/deployments/{service}"))
+    });
+    let (head, workload) = (head.as_ref(), workload.as_ref());
+    locked(book).judge(&Write { method, path, before, after, head, workload, now: served.now() });
 }
 
 /// The head of an application.
 pub(crate) fn head(served: &Served, environment: &str, service: &str) -> Option<Head> {
     let path = format!("/api/v1/namespaces/moorline/configmaps/sim.{environment}.{service}");
-    let object = look(served, &path)?;
-    serde_json::from_str(object.pointer("/data/head")?.as_str()?).ok()
+    head_of(&look(served, &path)?)
 }

@@ -1,8 +1,9 @@
-//! The config repository of a simulation: files of two services in two environments, made from a few numbers.
+//! The repositories of a simulation: files of three services in two environments, made from a few numbers. Two have
+//! plain YAML in the config repository; the third has a chart in a code repository, followed in dev, pinned in prod.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use moorline::model::source::FileTree;
+use moorline::model::source::{CommitSha, FileTree};
 
 /// What a service's manifests are like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,22 +34,58 @@ pub(crate) struct Service {
 pub(crate) struct Config {
     /// The services.
     pub(crate) services: BTreeMap<&'static str, Service>,
+    /// The commit of the code repository that prod is pinned to.
+    pub(crate) pin: Option<CommitSha>,
     /// Which service is in which environment.
     pub(crate) members: BTreeSet<(&'static str, &'static str)>,
     /// An empty repository, as after an accident.
     pub(crate) empty: bool,
 }
 
-/// The services.
+/// The services with plain YAML in the config repository.
 pub(crate) const SERVICES: [&str; 2] = ["api", "web"];
+/// The service with a chart in a code repository.
+pub(crate) const CODED: &str = "pay";
+/// Every application.
+pub(crate) const MEMBERS: [(&str, &str); 5] =
+    [("dev", "api"), ("dev", "web"), ("prod", "web"), ("dev", CODED), ("prod", CODED)];
+
+impl Service {
+    /// What a simulation begins with.
+    pub(crate) fn first() -> Self {
+        Self { value: 1, quality: Quality::Good, extras: (0..5).collect() }
+    }
+
+    /// The files of the code repository.
+    pub(crate) fn chart(&self) -> FileTree {
+        let about = format!("apiVersion: v2\nname: {CODED}\nversion: 0.1.0\n");
+        let mut files = vec![
+            ("chart/Chart.yaml".to_owned(), about),
+            ("chart/templates/all.yaml".to_owned(), manifests(CODED, self)),
+        ];
+        files.extend(self.extras.iter().map(|extra| {
+            (format!("chart/templates/extra{extra}.yaml"), map(&format!("{CODED}-extra{extra}"), "1"))
+        }));
+        FileTree::from_contents(files)
+    }
+
+    /// Whether its manifests hold an object. `name` is that of a ConfigMap or Deployment.
+    pub(crate) fn names(&self, service: &str, name: &str) -> bool {
+        let extra = name.strip_prefix(service).and_then(|rest| rest.strip_prefix("-extra"));
+        match extra.and_then(|number| number.parse::<u8>().ok()) {
+            None => name == service,
+            Some(number) => self.extras.contains(&number),
+        }
+    }
+}
 
 impl Config {
     /// What a simulation begins with.
     pub(crate) fn first() -> Self {
-        let service = || Service { value: 1, quality: Quality::Good, extras: (0..5).collect() };
         Self {
-            services: SERVICES.into_iter().map(|name| (name, service())).collect(),
-            members: [("dev", "api"), ("dev", "web"), ("prod", "web")].into(),
+            services: SERVICES.into_iter().map(|name| (name, Service::first())).collect(),
+            pin: None,
+            members: MEMBERS.into(),
             empty: false,
         }
     }
@@ -60,9 +97,15 @@ impl Config {
         }
         let mut files = vec![(
             "moorline.yaml".to_owned(),
-            "version: 1\nname: sim\nenvironments: {dev: {}, prod: {}}\ndefaults: {sync: {timeout: 20s}}\n"
+            "version: 1\nname: sim\nenvironments: {dev: {branch: main}, prod: {}}\ndefaults: {sync: {timeout: 20s}}\n"
                 .to_owned(),
         )];
+        let coded =
+            "team: blue\ncode: {repository: \"https://git.example.com/pay.git\"}\nchart: {path: chart}\n";
+        files.push((format!("services/{CODED}.yaml"), coded.to_owned()));
+        if let Some(commit) = self.pin.filter(|_| self.members.contains(&("prod", CODED))) {
+            files.push(("environments/prod/versions.yaml".to_owned(), format!("{CODED}: \"{commit}\"\n")));
+        }
         for (name, service) in &self.services {
             let text = format!("team: blue\nmanifests: {{path: k8s/{name}}}\n");
             files.push((format!("services/{name}.yaml"), text));
@@ -80,15 +123,9 @@ impl Config {
         FileTree::from_contents(files)
     }
 
-    /// Whether an object of an environment is asked for. `name` is that of a ConfigMap or Deployment.
-    pub(crate) fn names(&self, environment: &str, service: &str, name: &str) -> bool {
-        let there = self.members.iter().any(|(stage, one)| *stage == environment && *one == service);
-        let extra = name.strip_prefix(service).and_then(|rest| rest.strip_prefix("-extra"));
-        there
-            && match extra.and_then(|number| number.parse::<u8>().ok()) {
-                None => name == service,
-                Some(number) => self.services[service].extras.contains(&number),
-            }
+    /// Whether a service is in an environment.
+    pub(crate) fn has(&self, environment: &str, service: &str) -> bool {
+        self.members.iter().any(|(stage, one)| *stage == environment && *one == service)
     }
 }
 

@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 
 use super::book::{Book, Commit};
 use super::cluster::{client, head, locked, look};
-use super::files::{Config, Quality};
+use super::files::{CODED, Config, MEMBERS, Quality, Service};
 use super::script::Step;
 
 /// How long everything may take to settle once nothing goes wrong any more.
@@ -73,6 +73,8 @@ struct Theatre {
     book: Arc<Mutex<Book>>,
     ids: Vec<CommitSha>,
     config: Config,
+    /// Which commit of the code repository its branch points at.
+    code: usize,
     daemon: Option<Daemon>,
     rival: Option<Daemon>,
     controllers: JoinHandle<()>,
@@ -83,12 +85,16 @@ fn url() -> RepositoryUrl {
     "https://git.example.com/config.git".parse().unwrap_or_else(|_| unreachable!("an address"))
 }
 
+fn code_url() -> RepositoryUrl {
+    "https://git.example.com/pay.git".parse().unwrap_or_else(|_| unreachable!("an address"))
+}
+
 impl Theatre {
     fn new(seed: u64) -> Self {
         let memory = MemoryWorld::default();
         let clock = memory.clock.clone();
-        let cluster = Cluster::new(seed, Pace { start: Duration::from_secs(1) }, clock.now());
-        let served = Served::with_clock(cluster, Arc::new(move || clock.now()));
+        let cluster = Cluster::new(seed, Pace { start: Duration::from_secs(1) }, clock.steady());
+        let served = Served::with_clock(cluster, Arc::new(move || clock.steady()));
         let working = served.clone();
         let controllers = tokio::spawn(async move { control(&working).await });
         let mut theatre = Self {
@@ -97,11 +103,13 @@ impl Theatre {
             book: Arc::default(),
             ids: Vec::new(),
             config: Config::first(),
+            code: 0,
             daemon: None,
             rival: None,
             controllers,
             number: 1,
         };
+        theatre.commit_code(Service::first());
         theatre.commit();
         theatre.daemon = Some(theatre.start());
         theatre
@@ -140,6 +148,28 @@ impl Theatre {
         locked(&self.book).commits.push(Commit { id: id.to_string(), config: self.config.clone() });
     }
 
+    /// A commit of the code repository.
+    fn commit_code(&mut self, service: Service) {
+        let id = self.memory.repositories.commit(&code_url(), "main", service.chart());
+        let mut book = locked(&self.book);
+        book.code.push((id, service));
+        self.code = book.code.len() - 1;
+    }
+
+    /// What the branch of the code repository holds.
+    fn coded(&self) -> (CommitSha, Service) {
+        locked(&self.book).code[self.code].clone()
+    }
+
+    /// What an application asks for; nothing while it was never promoted.
+    fn wanted(&self, environment: &str, service: &str) -> Option<Service> {
+        match (environment, service) {
+            (_, service) if service != CODED => self.config.services.get(service).cloned(),
+            ("dev", _) => Some(self.coded().1),
+            _ => locked(&self.book).coded(self.config.pin?).cloned(),
+        }
+    }
+
     async fn take(&mut self, step: &Step) -> Result<(), String> {
         match step {
             Step::Commit(service, quality) => self.change(service, quality),
@@ -147,6 +177,14 @@ impl Theatre {
             Step::Member(environment, service) => self.toggle_member(environment, service),
             Step::Revert => self.go_back(1, false),
             Step::Force(back) => self.go_back(*back, true),
+            Step::Rewind(back) => {
+                self.code = self.code.saturating_sub(*back);
+                self.memory.repositories.force(&code_url(), "main", self.coded().0);
+            }
+            Step::Promote => {
+                self.config.pin = Some(self.coded().0);
+                self.commit();
+            }
             Step::Empty => {
                 let before = self.config.clone();
                 self.config.empty = true;
@@ -164,6 +202,7 @@ impl Theatre {
             Step::Crash(calls) => self.crash(*calls).await,
             Step::Restart => self.restart().await,
             Step::Rival(runs) => self.rival(*runs).await,
+            Step::Clock(seconds) => self.memory.clock.set_ahead(*seconds),
             Step::Wait(seconds) => tokio::time::sleep(Duration::from_secs((*seconds).into())).await,
         }
         // Whoever was woken gets a moment.
@@ -180,25 +219,35 @@ impl Theatre {
             "invalid" => Quality::Invalid,
             _ => Quality::Good,
         };
-        if let Some((_, service)) = self.config.services.iter_mut().find(|(name, _)| **name == service) {
+        self.change_service(service, |service| {
             service.value = number;
             service.quality = quality;
+        });
+    }
+
+    /// A commit that changes a service, in the repository where it lives.
+    fn change_service(&mut self, service: &str, change: impl FnOnce(&mut Service)) {
+        if service == CODED {
+            let mut coded = self.coded().1;
+            change(&mut coded);
+            return self.commit_code(coded);
+        }
+        if let Some((_, service)) = self.config.services.iter_mut().find(|(name, _)| **name == service) {
+            change(service);
         }
         self.commit();
     }
 
     fn toggle_extra(&mut self, service: &str, number: u8) {
-        if let Some((_, service)) = self.config.services.iter_mut().find(|(name, _)| **name == service)
-            && !service.extras.remove(&number)
-        {
-            service.extras.insert(number);
-        }
-        self.commit();
+        self.change_service(service, |service| {
+            if !service.extras.remove(&number) {
+                service.extras.insert(number);
+            }
+        });
     }
 
     fn toggle_member(&mut self, environment: &str, service: &str) {
-        let all = [("dev", "api"), ("dev", "web"), ("prod", "web")];
-        if let Some(member) = all.into_iter().find(|one| *one == (environment, service))
+        if let Some(member) = MEMBERS.into_iter().find(|one| *one == (environment, service))
             && !self.config.members.remove(&member)
         {
             self.config.members.insert(member);
@@ -223,6 +272,8 @@ impl Theatre {
     fn reach(&mut self, repository: &str, reachable: bool) {
         if repository == "config" {
             self.memory.repositories.set_reachable(&url(), reachable);
+        } else if repository == "code" {
+            self.memory.repositories.set_reachable(&code_url(), reachable);
         } else if reachable {
             self.memory.mishaps.clear();
         } else {
@@ -240,11 +291,13 @@ impl Theatre {
 
     fn person(&self, method: Method, path: &str, patch: Value) {
         let mut request = Request::new(method, &format!("{path}?fieldManager=kubectl-edit"));
-        if method == Method::Patch {
-            request = request.with("application/merge-patch+json", patch);
+        match method {
+            Method::Patch => request = request.with("application/merge-patch+json", patch),
+            Method::Post => request = request.with("application/json", patch),
+            _ => {}
         }
         "kubectl/v1.37.2".clone_into(&mut request.agent);
-        let now = self.memory.clock.now();
+        let now = self.memory.clock.steady();
         let mut cluster = self.served.cluster();
         let faults = std::mem::replace(&mut cluster.store.faults, moorline::sandbox::faults::Faults::new(0));
         // A person sees what the API server says; whether it worked is of no concern here.
@@ -253,6 +306,8 @@ impl Theatre {
     }
 
     fn meddle(&mut self, environment: &str, service: &str, how: &str) {
+        let key = (environment.to_owned(), service.to_owned());
+        locked(&self.book).meddled.insert(key, self.served.now());
         let map = Self::path(environment, service, "configmaps");
         let deployment = Self::path(environment, service, "deployments");
         match how {
@@ -265,6 +320,21 @@ impl Theatre {
                     &deployment,
                     json!({"spec": {"template": {"spec": {"containers": container}}}}),
                 );
+            }
+            "stranger" => {
+                let name = format!("stranger-{service}");
+                let labels = json!({
+                    "moorline.dev/instance": "sim",
+                    "moorline.dev/application": format!("{environment}.{service}"),
+                });
+                let stranger = json!({"apiVersion": "v1", "kind": "ConfigMap",
+                    "metadata": {"name": name, "labels": labels}});
+                let collection = format!("/api/v1/namespaces/blue-{environment}/configmaps");
+                self.person(Method::Post, &collection, stranger);
+                let path = format!("{collection}/{name}");
+                if look(&self.served, &path).is_some() {
+                    locked(&self.book).strangers.push(path);
+                }
             }
             "note" => {
                 self.person(
@@ -318,6 +388,7 @@ impl Theatre {
     }
 
     fn check(&self) -> Result<(), String> {
+        locked(&self.book).judge_records(&self.memory.state.operations());
         match locked(&self.book).violations.first() {
             Some(violation) => Err(violation.clone()),
             None => Ok(()),
@@ -329,6 +400,7 @@ impl Theatre {
         self.served.cluster().store.faults.clear();
         self.memory.mishaps.clear();
         self.memory.repositories.set_reachable(&url(), true);
+        self.memory.repositories.set_reachable(&code_url(), true);
         let started = tokio::time::Instant::now();
         let mut last = String::new();
         // What was called after the last fault and before everybody heard of it may wait for its patience.
@@ -376,7 +448,7 @@ impl Theatre {
         Ok(Played {
             writes,
             calls: self.memory.mishaps.calls(),
-            seconds: self.memory.clock.now().as_second(),
+            seconds: self.memory.clock.steady().as_second(),
             trace: moorline::model::digest::Digest::of(text.as_bytes()).short(),
         })
     }
@@ -391,6 +463,10 @@ impl Theatre {
     }
 
     fn check_notes(&self) -> Result<(), String> {
+        let gone = |path: &&String| look(&self.served, path).is_none();
+        if let Some(path) = locked(&self.book).strangers.iter().find(gone) {
+            return Err(format!("{path}, a stranger's, is gone"));
+        }
         for (path, noted) in &locked(&self.book).notes {
             let object = look(&self.served, path);
             let kept =
@@ -413,7 +489,7 @@ impl Theatre {
                 .is_some_and(|tree| tree.get("moorline.yaml").is_none());
         for application in &board.applications {
             let held = application.holds.iter().any(|hold| !hold.message.is_empty());
-            let well = application.sync == SyncStatus::Synced;
+            let well = application.sync == SyncStatus::Synced || application.never_promoted;
             if !well && !held && application.suspended.is_none() && !empty {
                 return Some(format!(
                     "{}/{} is {} without a reason",
@@ -433,7 +509,7 @@ impl Theatre {
     }
 
     fn unsettled_member(&self, board: &Board, environment: &str, service: &str) -> Option<String> {
-        let wanted = &self.config.services[service];
+        let wanted = self.wanted(environment, service);
         let status =
             board.applications.iter().find(|one| one.environment == environment && one.service == service);
         let Some(status) = status else { return Some(format!("{environment}/{service} is not shown")) };
@@ -445,16 +521,13 @@ impl Theatre {
             .and_then(Value::as_str)
             .map(str::to_owned);
         let head = head(&self.served, environment, service);
-        let deployed = head.as_ref().and_then(|head| head.deployed.as_ref()).and_then(|version| {
-            let commits = &locked(&self.book).commits;
-            commits
-                .iter()
-                .find(|one| one.id == version.config.to_string())?
-                .config
-                .services
-                .get(service)
-                .map(|one| one.value)
-        });
+        let deployed = head.as_ref().and_then(|head| head.deployed.as_ref());
+        let deployed = deployed.and_then(|version| locked(&self.book).value_at(version, service));
+        let Some(wanted) = wanted else {
+            // Never promoted, or no longer: what is deployed stays.
+            return (value != deployed.map(|value| value.to_string()))
+                .then(|| format!("{environment}/{service} has {value:?} and no pin"));
+        };
         if wanted.quality == Quality::Good && !held {
             (value != Some(wanted.value.to_string()))
                 .then(|| format!("{environment}/{service} has {value:?} instead of {}", wanted.value))

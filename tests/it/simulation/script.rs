@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::files::{CODED, MEMBERS};
+
 /// One step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
@@ -16,11 +18,16 @@ pub(crate) enum Step {
     Revert,
     /// The branch points at an older commit.
     Force(usize),
+    /// The branch of the code repository points at an older commit.
+    Rewind(usize),
+    /// A commit that pins prod to what the branch of the code repository points at.
+    Promote,
     /// A commit without any file.
     Empty,
-    /// A repository (`config` or `state`) cannot be reached from now on, or can again.
+    /// A repository (`config`, `code` or `state`) cannot be reached from now on, or can again.
     Reach(String, bool),
-    /// Somebody edits (`value`), scales, annotates or deletes an object of a service in an environment.
+    /// Somebody edits (`value`, `image`), scales, annotates (`note`) or deletes an object of a service in an
+    /// environment, or puts a `stranger` with our labels beside them.
     Meddle(String, String, String),
     /// Somebody deletes the head, or head and sets, of an application.
     Lose(String, String, bool),
@@ -34,6 +41,8 @@ pub(crate) enum Step {
     Restart,
     /// A second daemon runs beside the first, or no longer.
     Rival(bool),
+    /// The clock of the daemons' machine is set: so many seconds ahead of the API server's, or behind it.
+    Clock(i64),
     /// Time passes.
     Wait(u32),
 }
@@ -46,6 +55,8 @@ impl fmt::Display for Step {
             Self::Member(environment, service) => write!(formatter, "member {environment} {service}"),
             Self::Revert => formatter.write_str("revert"),
             Self::Force(back) => write!(formatter, "force {back}"),
+            Self::Rewind(back) => write!(formatter, "rewind {back}"),
+            Self::Promote => formatter.write_str("promote"),
             Self::Empty => formatter.write_str("empty"),
             Self::Reach(repository, reachable) => write!(formatter, "reach {repository} {reachable}"),
             Self::Meddle(environment, service, how) => {
@@ -59,6 +70,7 @@ impl fmt::Display for Step {
             Self::Crash(calls) => write!(formatter, "crash {calls}"),
             Self::Restart => formatter.write_str("restart"),
             Self::Rival(runs) => write!(formatter, "rival {runs}"),
+            Self::Clock(seconds) => write!(formatter, "clock {seconds}"),
             Self::Wait(seconds) => write!(formatter, "wait {seconds}"),
         }
     }
@@ -77,6 +89,8 @@ impl FromStr for Step {
             "member" => Self::Member(text(1)?, text(2)?),
             "revert" => Self::Revert,
             "force" => Self::Force(parsed(&text(1)?, line)?),
+            "rewind" => Self::Rewind(parsed(&text(1)?, line)?),
+            "promote" => Self::Promote,
             "empty" => Self::Empty,
             "reach" => Self::Reach(text(1)?, parsed(&text(2)?, line)?),
             "meddle" => Self::Meddle(text(1)?, text(2)?, text(3)?),
@@ -86,6 +100,7 @@ impl FromStr for Step {
             "crash" => Self::Crash(parsed(&text(1)?, line)?),
             "restart" => Self::Restart,
             "rival" => Self::Rival(parsed(&text(1)?, line)?),
+            "clock" => Self::Clock(parsed(&text(1)?, line)?),
             "wait" => Self::Wait(parsed(&text(1)?, line)?),
             _ => return Err(wrong()),
         })
@@ -133,10 +148,10 @@ fn small(chance: &mut Chance, limit: u64) -> u32 {
 }
 
 fn step(chance: &mut Chance) -> Step {
-    let service = chance.pick(&["api", "web"]).to_owned();
-    let (environment, member) = [("dev", "api"), ("dev", "web"), ("prod", "web")][small(chance, 3) as usize];
+    let service = chance.pick(&["api", "web", CODED]).to_owned();
+    let (environment, member) = MEMBERS[small(chance, 5) as usize];
     let (environment, member) = (environment.to_owned(), member.to_owned());
-    match chance.below(30) {
+    match chance.below(34) {
         0..=4 => Step::Commit(service, "good".to_owned()),
         5..=6 => Step::Commit(service, chance.pick(&["image", "yaml", "invalid"]).to_owned()),
         7 => Step::Extra(service, u8::try_from(chance.below(5)).unwrap_or(0)),
@@ -144,11 +159,11 @@ fn step(chance: &mut Chance) -> Step {
         9 => Step::Revert,
         10 => Step::Force(1 + small(chance, 3) as usize),
         11 => Step::Empty,
-        12..=13 => Step::Reach(chance.pick(&["config", "state"]).to_owned(), chance.below(2) == 0),
+        12..=13 => Step::Reach(chance.pick(&["config", "code", "state"]).to_owned(), chance.below(2) == 0),
         14..=17 => Step::Meddle(
             environment,
             member,
-            chance.pick(&["value", "scale", "note", "delete", "image"]).to_owned(),
+            chance.pick(&["value", "scale", "note", "delete", "image", "stranger"]).to_owned(),
         ),
         18 => Step::Lose(environment, member, chance.below(2) == 0),
         19..=21 => Step::Fault(fault(chance)),
@@ -156,14 +171,26 @@ fn step(chance: &mut Chance) -> Step {
         23..=25 => Step::Crash(1 + small(chance, 40)),
         26 => Step::Restart,
         27 => Step::Rival(chance.below(2) == 0),
+        28 => Step::Clock([0, 40, -40, 7_200, -7_200][small(chance, 5) as usize]),
+        29 => Step::Rewind(1 + small(chance, 2) as usize),
+        30..=31 => Step::Promote,
         _ => Step::Wait(1 + small(chance, 45)),
     }
 }
 
 fn fault(chance: &mut Chance) -> String {
     let times = 1 + chance.below(6);
-    let kind =
-        chance.pick(&["latency=700", "429=1", "500", "reset", "lost", "drop=1", "stall=1", "conflict"]);
+    let kind = chance.pick(&[
+        "latency=700",
+        "429=1",
+        "500",
+        "reset",
+        "lost",
+        "drop=1",
+        "stall=1",
+        "conflict",
+        "stale=5",
+    ]);
     match chance.below(3) {
         0 => format!("{kind},times={times}"),
         1 => format!("{kind},verb=patch,times={times}"),
