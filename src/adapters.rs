@@ -1,10 +1,13 @@
 //! Every way moorline touches the world, one narrow trait each. The reconciler knows the traits and the
 //! [`World`] that holds them, never an implementation.
 
+mod address;
 pub mod bell;
+pub mod charts;
 pub mod checkout;
 pub mod clock;
 pub mod cluster;
+pub mod credentials;
 pub mod git;
 pub mod kube;
 pub mod memory;
@@ -19,6 +22,8 @@ use crate::telemetry::Metrics;
 pub struct World {
     /// Code and config repositories.
     pub sources: Arc<dyn sources::Sources>,
+    /// Chart repositories.
+    pub charts: Arc<dyn charts::Charts>,
     /// Clusters.
     pub clusters: Arc<dyn cluster::Clusters>,
     /// The state repository; absent if no records are kept.

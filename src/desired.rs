@@ -6,6 +6,7 @@
 
 mod application;
 mod configuration;
+mod dependencies;
 mod document;
 mod environment;
 mod keys;
@@ -18,8 +19,10 @@ mod service;
 mod strays;
 mod umbrella;
 
-pub use application::{Application, Code, CodeRevision, Image, Layer, Origin};
+pub use application::{Application, Code, CodeRevision, Image, Layer, Origin, Random};
 pub use configuration::{Configuration, Defaults, EnvironmentSettings, SyncSettings};
+pub(crate) use dependencies::{Home, Outside, outside};
+pub use dependencies::{Supplied, Supply};
 pub use document::parse_duration;
 pub use environment::{ConfigRepository, Environment};
 pub use nearest::nearest;

@@ -27,6 +27,7 @@
 //! ```
 
 mod capabilities;
+mod chance;
 mod chart;
 mod dependencies;
 mod failure;
@@ -41,11 +42,12 @@ pub(crate) mod value;
 mod values;
 mod yaml;
 
-pub use capabilities::Capabilities;
-pub use chart::{Chart, ChartError, Dependency};
+pub use capabilities::{Capabilities, CapabilitiesSeen};
+pub use chance::{Chance, Remembered, Site};
+pub use chart::{Chart, ChartError, ChartLock, Dependency, LockError, highest_version, is_exact_version};
 pub use dependencies::enabled_dependencies;
 pub use failure::Limit;
-pub use limits::RenderLimits;
+pub use limits::{Pulse, RenderLimits, TimeLimit};
 pub use lookup::{Lookup, Lookups};
 pub use output::{Document, Hook, Rendered};
 pub use render::{Member, RenderError, RenderFault, RenderInput};

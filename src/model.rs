@@ -1,6 +1,7 @@
 //! Nouns as types, parsed at the edge: identifiers, states, files, objects. No behaviour beyond parsing,
 //! printing and comparing; names nothing outside itself.
 
+pub mod chart;
 pub mod digest;
 pub mod drift;
 pub mod error;

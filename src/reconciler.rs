@@ -60,6 +60,8 @@ pub struct Options {
     pub dry_run: bool,
     /// A revision of the config repository other than its branch's head.
     pub revision: Option<String>,
+    /// Draw random values and times anew, whatever is remembered.
+    pub random: bool,
     /// Keep Helm's own documents of every render.
     pub as_helm: bool,
 }

@@ -15,17 +15,19 @@ use serde_json::{Value, json};
 
 pub use error::RenderError;
 
-use crate::desired::{Application, Origin, Umbrella};
+use crate::desired::{Application, Origin, Supply, Umbrella};
 use crate::helm;
+use crate::model::chart::ChartNeed;
 use crate::model::digest::{Digest, DigestBuilder, canonical_json};
 use crate::model::kinds::KindTable;
 use crate::model::manifest::{APPLICATION_LABEL, HookPhase, INSTANCE_LABEL, Manifest, RenderedSet};
 use crate::model::name::{InstanceName, NamespaceName};
 use crate::model::policy::Hooks;
+use crate::model::resource::GroupKind;
 use crate::model::source::{CommitSha, FileTree};
 
 /// Raised when the same inputs render to something else than before.
-const RENDERER: &str = "1";
+const RENDERER: &str = "2";
 
 /// The commit and image digest that an application wants.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,8 +53,8 @@ pub struct RenderInput<'a> {
     pub umbrella: Option<&'a Umbrella>,
     /// The folder of its environment.
     pub folder: &'a FileTree,
-    /// The files that hold its chart or manifests: the environment's folder, a folder of the code repository, or
-    /// a folder of plain YAML.
+    /// The files that hold its chart or manifests, where they are not in the folder of its environment: a folder of
+    /// the code repository, or one of plain YAML.
     pub files: &'a FileTree,
     /// The wanted commit.
     pub code: &'a WantedCode,
@@ -60,10 +62,18 @@ pub struct RenderInput<'a> {
     pub kinds: Option<&'a KindTable>,
     /// The version of the cluster, as `v1.37.2`.
     pub kubernetes: Option<&'a str>,
+    /// Charts of chart repositories that the application asked for so far.
+    pub supply: &'a Supply,
     /// Answers to the questions that the chart asked so far; absent without a cluster: then nothing is ever found.
     pub lookups: Option<&'a Answers>,
-    /// Where random values of charts come from: the same for the same application and instance, and secret.
+    /// Whether random values and times of charts are remembered, new, or stand-ins.
+    pub chance: helm::Chance,
+    /// Where new random values come from; secret.
     pub seed: [u8; 32],
+    /// The time, in seconds since 1970, for what is drawn now.
+    pub now: i64,
+    /// How long its chart may take to render.
+    pub time: Option<helm::TimeLimit>,
 }
 
 /// The result of rendering.
@@ -77,6 +87,12 @@ pub struct Rendered {
     pub image: Option<String>,
     /// What a person should know: hooks that were left out.
     pub notices: Vec<String>,
+    /// What it asked of the cluster's discovery.
+    pub seen: Seen,
+    /// What its chart drew, where that is remembered.
+    pub drawn: helm::Remembered,
+    /// Whether it holds stand-ins for what would be drawn.
+    pub stands_in: bool,
 }
 
 /// What came of rendering.
@@ -84,8 +100,23 @@ pub struct Rendered {
 pub enum Outcome {
     /// The manifests.
     Rendered(Box<Rendered>),
-    /// The chart asks the cluster: find the answers, and render again with them and those given before.
-    Needs(BTreeSet<helm::Lookup>),
+    /// Something is missing: find it, and render again with it and with what was given before.
+    Needs(Needs),
+}
+
+/// What has to be found before an application can be rendered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Questions of its chart to the cluster.
+    pub lookups: BTreeSet<helm::Lookup>,
+    /// Charts of chart repositories.
+    pub dependencies: BTreeSet<ChartNeed>,
+}
+
+impl Needs {
+    fn is_empty(&self) -> bool {
+        self.lookups.is_empty() && self.dependencies.is_empty()
+    }
 }
 
 /// A document before labels and namespaces.
@@ -95,7 +126,7 @@ struct Draft {
 }
 
 impl RenderInput<'_> {
-    /// The digest of all inputs: equal digests render equally.
+    /// The digest of all inputs but what is drawn: equal digests render equally where nothing is.
     pub fn digest(&self) -> Digest {
         let mut builder = DigestBuilder::default();
         builder.add(RENDERER.as_bytes());
@@ -104,36 +135,82 @@ impl RenderInput<'_> {
         builder.add(format!("{:?}", self.application).as_bytes());
         builder.add(format!("{:?}", self.code).as_bytes());
         let files = match (&self.application.origin, self.umbrella) {
-            (Origin::Dependency { key }, Some(umbrella)) => umbrella.inputs(self.files, Some(key)),
+            (Origin::Dependency { key }, Some(umbrella)) => umbrella.inputs(self.folder, Some(key)),
+            (Origin::Dependency { .. } | Origin::Environment, _) => self.folder.digest(),
             _ => self.files.digest(),
         };
         builder.add(files.hex().as_bytes());
-        if let (Origin::Chart { .. }, Some(umbrella)) = (&self.application.origin, self.umbrella) {
+        if let (Origin::Chart { .. } | Origin::Released(_), Some(umbrella)) =
+            (&self.application.origin, self.umbrella)
+        {
             builder.add(
                 umbrella.inputs(self.folder, Some(self.application.id.service.as_str())).hex().as_bytes(),
             );
         }
-        builder.add(self.kubernetes.unwrap_or("").as_bytes());
-        builder.add(&self.seed);
+        for (need, supplied) in self.supply {
+            builder.add(need.to_string().as_bytes()).add(supplied.digest.hex().as_bytes());
+        }
+        // Stand-ins are no version of anything.
+        builder.add(&[u8::from(self.chance == helm::Chance::StandIns)]);
         for (question, answer) in self.lookups.into_iter().flatten() {
             builder.add(format!("{question:?}").as_bytes());
             builder.add(canonical_json(answer).as_bytes());
         }
-        if let Some(kinds) = self.kinds {
-            builder.add(kinds.api_versions().join(",").as_bytes());
+        builder.finish()
+    }
+
+    /// The digest of what the cluster answers to all that a render asked it.
+    pub fn facts(&self, seen: &Seen) -> Digest {
+        let mut builder = DigestBuilder::default();
+        let Some(kinds) = self.kinds else { return builder.finish() };
+        let capabilities = &seen.capabilities;
+        if capabilities.version {
+            builder.add(self.kubernetes.unwrap_or("").as_bytes());
+        }
+        if capabilities.all {
+            builder.add(kinds.api_versions_text().as_bytes());
+        }
+        for asked in &capabilities.asked {
+            builder.add(asked.as_bytes()).add(&[u8::from(kinds.has_api(asked))]);
+        }
+        for kind in &seen.kinds {
+            builder
+                .add(kind.to_string().as_bytes())
+                .add(format!("{:?}", kinds.is_namespaced(kind)).as_bytes());
         }
         builder.finish()
+    }
+}
+
+/// What a render asked of the cluster's discovery.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// `.Capabilities`, as its chart did.
+    pub capabilities: helm::CapabilitiesSeen,
+    /// Whether these kinds live in a namespace.
+    pub kinds: BTreeSet<GroupKind>,
+}
+
+impl Seen {
+    /// As if everything had been asked: what is known of a render that failed.
+    pub fn everything() -> Self {
+        Self { capabilities: helm::CapabilitiesSeen::everything(), kinds: BTreeSet::new() }
     }
 }
 
 /// Renders an application.
 pub fn render(input: &RenderInput<'_>) -> Result<Outcome, RenderError> {
     let application = input.application;
-    let (mut chart, mut lookups) = (None, BTreeSet::new());
+    let (mut chart, mut needs) = (None, Needs::default());
+    let mut seen = Seen::default();
+    let (mut drawn, mut has_drawn) = (helm::Remembered::default(), false);
     let mut of_chart = || -> Result<Vec<Draft>, RenderError> {
         let of_chart = chart::render(input)?;
         chart = of_chart.chart;
-        lookups = of_chart.lookups;
+        needs = of_chart.needs;
+        drawn = of_chart.rendered.drawn.clone();
+        has_drawn = of_chart.rendered.has_drawn;
+        seen.capabilities = of_chart.rendered.seen.clone();
         Ok(chart::drafts(of_chart.rendered))
     };
     let drafts = match &application.origin {
@@ -141,19 +218,29 @@ pub fn render(input: &RenderInput<'_>) -> Result<Outcome, RenderError> {
         Origin::Environment => {
             let own = input.umbrella.is_some_and(Umbrella::has_own_templates);
             let mut drafts = if own { of_chart()? } else { Vec::new() };
-            drafts.extend(plain::read_environment(input.files, &application.id.environment)?);
+            drafts.extend(plain::read_environment(input.folder, &application.id.environment)?);
             drafts
         }
-        Origin::Dependency { .. } | Origin::Chart { .. } => of_chart()?,
+        Origin::Dependency { .. } | Origin::Chart { .. } | Origin::Released(_) => of_chart()?,
     };
-    if !lookups.is_empty() {
-        return Ok(Outcome::Needs(lookups));
+    if !needs.is_empty() {
+        return Ok(Outcome::Needs(needs));
     }
     let image = application.image.as_ref().zip(input.code.commit);
     let reference = image.map(|(image, commit)| image.reference(commit, input.code.digest.as_deref()));
+    seen.kinds = drafts.iter().filter_map(|draft| scope::kind_of(&draft.object)).collect();
     let (manifests, notices) = finish(input, drafts, reference.as_deref())?;
     let set = RenderedSet::new(manifests);
-    Ok(Outcome::Rendered(Box::new(Rendered { set, chart, image: reference, notices })))
+    let stands_in = has_drawn && input.chance == helm::Chance::StandIns;
+    Ok(Outcome::Rendered(Box::new(Rendered {
+        set,
+        chart,
+        image: reference,
+        notices,
+        seen,
+        drawn,
+        stands_in,
+    })))
 }
 
 /// Renders an application as Helm's own documents, before anything is filled in; nothing for plain YAML.

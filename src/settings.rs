@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Deserialize;
 
-use crate::adapters::git::CredentialEntry;
+use crate::adapters::credentials::CredentialEntry;
 use crate::model::name::{EnvironmentName, NamespaceName};
 use crate::model::source::RepositoryUrl;
 

@@ -1,13 +1,14 @@
 //! Benchmarks without a cluster: what a render costs beside the real `helm template`, and what a whole pass costs
 //! over the world in memory, by the number of applications.
 //!
-//! Usage: `cargo bench --bench render -- [charts|passes]`; charts need `MOORLINE_HELM4` (`tests/bench` gives it).
+//! Usage: `cargo bench --bench render -- [charts|passes|fleet]`; charts need `MOORLINE_HELM4` (`tests/bench` gives it).
 
 #![expect(clippy::cast_precision_loss, reason = "counts of a benchmark are far below 2^52")]
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on panics")]
 
 mod charts;
+mod fleet;
 mod passes;
 
 use std::time::{Duration, Instant};
@@ -20,6 +21,9 @@ fn main() {
     }
     if wants("passes") {
         passes::measure();
+    }
+    if wants("fleet") {
+        fleet::measure();
     }
 }
 

@@ -59,6 +59,7 @@ fn once(world: &MemoryWorld) -> Outcome {
         poll: Duration::from_mins(1),
         dry_run: false,
         revision: None,
+        random: false,
         as_helm: false,
     };
     let (board, _keep) = tokio::sync::watch::channel(Arc::default());

@@ -37,6 +37,39 @@ impl Clock for SystemClock {
     }
 }
 
+/// Beats in the background, ten times a second, until it is dropped: for work that may not read the clock itself and
+/// must end all the same.
+pub struct Beating {
+    stop: std::sync::mpsc::Sender<()>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Beating {
+    /// Starts. Where no thread can be had, nothing beats.
+    pub fn start(beat: impl Fn() + Send + 'static) -> Self {
+        let (stop, stopped) = std::sync::mpsc::channel();
+        let work = move || {
+            while stopped
+                .recv_timeout(std::time::Duration::from_millis(100))
+                .is_err_and(|error| error == std::sync::mpsc::RecvTimeoutError::Timeout)
+            {
+                beat();
+            }
+        };
+        let thread = std::thread::Builder::new().name("pulse".to_owned()).spawn(work).ok();
+        Self { stop, thread }
+    }
+}
+
+impl Drop for Beating {
+    fn drop(&mut self) {
+        let _ = self.stop.send(());
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+}
+
 /// Makes keys that nobody can guess.
 pub trait Entropy: Send + Sync {
     /// A new key; fails where the operating system has no entropy to give.

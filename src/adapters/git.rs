@@ -5,9 +5,7 @@
 //! references that we follow and fetch a commit by its id, without history. Repositories on this machine are read in
 //! place.
 
-mod address;
 mod conversation;
-mod credentials;
 mod failure;
 mod http;
 mod local;
@@ -27,14 +25,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
-use self::address::Address;
-use self::credentials::Credentials;
-pub use self::credentials::{CredentialEntry, InvalidCredential};
 use self::failure::{denied, missing};
 use self::mirror::Mirror;
 use self::remote::{Network, blocking};
 pub use self::state::GitState;
 pub use self::tree::Limits;
+use super::address::Address;
+use super::credentials::Credentials;
+use super::credentials::{CredentialEntry, InvalidCredential};
 use super::sources::{SourceError, Sources};
 use crate::model::source::{CommitSha, FileTree, References, RepositoryPath, RepositoryUrl};
 

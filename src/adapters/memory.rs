@@ -3,6 +3,7 @@
 //! calls.
 
 mod apply;
+mod charts;
 mod cluster;
 mod mishap;
 mod repositories;
@@ -17,6 +18,7 @@ use super::clock::{Clock, Entropy};
 use crate::model::digest::HashKey;
 use crate::telemetry::Metrics;
 
+pub use charts::MemoryCharts;
 pub use cluster::MemoryCluster;
 pub use mishap::{Mishap, Mishaps, Moment};
 pub use repositories::{MemoryRepositories, MemoryState};
@@ -26,6 +28,8 @@ pub use repositories::{MemoryRepositories, MemoryState};
 pub struct MemoryWorld {
     /// The repositories.
     pub repositories: Arc<MemoryRepositories>,
+    /// The chart repositories.
+    pub charts: Arc<MemoryCharts>,
     /// The only cluster.
     pub cluster: Arc<MemoryCluster>,
     /// The state repository.
@@ -44,6 +48,7 @@ impl Default for MemoryWorld {
         let mishaps = Arc::new(Mishaps::default());
         Self {
             repositories: Arc::new(MemoryRepositories::new(mishaps.clone())),
+            charts: Arc::default(),
             cluster: Arc::new(MemoryCluster::new(mishaps.clone())),
             state: Arc::new(MemoryState::new(mishaps.clone())),
             clock: Arc::new(MemoryClock::default()),
@@ -58,6 +63,7 @@ impl MemoryWorld {
     pub fn world(&self) -> World {
         World {
             sources: self.repositories.clone(),
+            charts: self.charts.clone(),
             clusters: Arc::new(cluster::OneCluster(self.cluster.clone())),
             state: Some(self.state.clone()),
             clock: self.clock.clone(),

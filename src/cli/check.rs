@@ -7,7 +7,8 @@ use clap::Args;
 
 use super::output::{Failure, print};
 use crate::adapters::checkout::read_checkout;
-use crate::desired::{ConfigRepository, Origin};
+use crate::desired::{Application, ChartSource, ConfigRepository, Origin, Supply, Umbrella};
+use crate::helm::Chance;
 use crate::model::error::Classified as _;
 use crate::model::fault::Fault;
 use crate::model::name::{ApplicationId, EnvironmentName};
@@ -36,6 +37,9 @@ pub(super) fn run(arguments: &CheckArguments) -> Result<ExitCode, Failure> {
     for line in &lines {
         print(&format!("{line}\n"));
     }
+    for line in not_vendored(&tree) {
+        print(&format!("{line}\n"));
+    }
     if lines.is_empty() {
         let config = ConfigRepository::read(&tree);
         let applications: usize =
@@ -47,6 +51,36 @@ pub(super) fn run(arguments: &CheckArguments) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::SUCCESS);
     }
     Ok(ExitCode::from(1))
+}
+
+/// What is not looked at, because its chart is neither in the repository nor asked for here.
+fn not_vendored(tree: &FileTree) -> Vec<String> {
+    let config = ConfigRepository::read(tree);
+    let mut lines = Vec::new();
+    for environment in config.environments.values() {
+        for (key, need) in environment.umbrella.iter().flat_map(Umbrella::needed) {
+            let place = environment.place_of_dependency(key);
+            lines.push(format!(
+                "note: {place}: {need} is not vendored: the daemon fetches it, check does not"
+            ));
+        }
+    }
+    for (name, service) in &config.services {
+        if let Some(ChartSource::Released(need)) = &service.chart {
+            let place = service.place_of(name, &["chart"]);
+            lines.push(format!(
+                "note: {place}: {need} is not vendored: the daemon fetches it, check does not"
+            ));
+        }
+    }
+    lines
+}
+
+/// Whether a chart that an application sees is not there.
+fn waits_for_charts(config: &ConfigRepository, application: &Application) -> bool {
+    let environment = config.environments.get(&application.id.environment);
+    let umbrella = environment.and_then(|environment| environment.umbrella.as_ref());
+    application.origin.is_chart() && umbrella.is_some_and(|umbrella| !umbrella.needed().is_empty())
 }
 
 /// Every fault as `file:line:column: message`, with its hint behind it.
@@ -86,12 +120,13 @@ fn render_faults(config: &ConfigRepository, tree: &FileTree, environment: &Envir
         if config.faults.iter().any(|fault| fault.holds(environment, &application.id.service)) {
             continue;
         }
+        if waits_for_charts(config, &application) {
+            continue;
+        }
         let files = match &application.origin {
-            Origin::Dependency { .. } | Origin::Environment => {
-                tree.subtree(&format!("environments/{environment}"))
-            }
+            Origin::Dependency { .. } | Origin::Environment => FileTree::default(),
             Origin::Manifests(source) if source.repository.is_none() => tree.subtree(source.path.as_str()),
-            Origin::Manifests(_) | Origin::Chart { .. } => continue,
+            Origin::Manifests(_) | Origin::Chart { .. } | Origin::Released(_) => continue,
         };
         let input = RenderInput {
             instance: &configuration.instance,
@@ -103,8 +138,12 @@ fn render_faults(config: &ConfigRepository, tree: &FileTree, environment: &Envir
             code: &WantedCode::default(),
             kinds: None,
             kubernetes: None,
+            supply: &Supply::new(),
             lookups: None,
+            chance: Chance::StandIns,
             seed: [0; 32],
+            now: 0,
+            time: None,
         };
         if let Err(error) = render(&input) {
             let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();

@@ -2,18 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use super::output::{Failure, print, remark};
 use super::session::{Session, environment, runtime};
+use crate::adapters::cluster::ClusterRead;
 use crate::diff::LookedUp;
+use crate::helm::Remembered;
 use crate::model::digest::HashKey;
 use crate::model::error::chain;
 use crate::model::hold::HoldReason;
 use crate::model::manifest::RenderedSet;
-use crate::model::name::ApplicationId;
+use crate::model::name::{ApplicationId, InstanceName};
+use crate::reconciler::inventory;
 use crate::reconciler::observe::{ClusterView, Desired, Observer, Reading};
 use crate::settings::CommonArguments;
 
@@ -33,6 +37,9 @@ pub(super) struct RenderArguments {
     /// Print Helm's own bytes: of the whole environment, what `helm template` prints for the umbrella
     #[arg(long, conflicts_with_all = ["digest", "output"])]
     as_helm: bool,
+    /// Draw random values, certificates and the time anew, as Helm does, instead of those that are remembered
+    #[arg(long)]
+    random: bool,
     /// Print the digest of each application's rendered set instead
     #[arg(long)]
     digest: bool,
@@ -47,6 +54,7 @@ enum Format {
 pub(super) fn run(common: &CommonArguments, arguments: &RenderArguments) -> Result<ExitCode, Failure> {
     let session = Session::open(common)?;
     let (observer, reading) = runtime()?.block_on(read(&session, arguments))?;
+    mark_stand_ins(&reading, arguments);
     if arguments.as_helm {
         return as_helm(&observer, &reading, arguments);
     }
@@ -64,6 +72,7 @@ async fn read(session: &Session, arguments: &RenderArguments) -> Result<(Observe
     let name = environment(&arguments.environment)?;
     let mut options = session.options(vec![name.clone()], true)?;
     options.as_helm = arguments.as_helm;
+    options.random = arguments.random;
     let mut observer = Observer::new(session.world.clone(), options);
     let revision = arguments.revision.as_deref();
     observer.read_config(revision).await.map_err(|hold| Failure::new(hold.message()))?;
@@ -73,26 +82,66 @@ async fn read(session: &Session, arguments: &RenderArguments) -> Result<(Observe
     }
     let mut view = None;
     if session.settings.kubeconfig.is_some() || session.settings.context.is_some() {
-        let context = configuration.and_then(|one| one.environments.get(&name)?.cluster.clone());
+        let context = configuration.as_ref().and_then(|one| one.environments.get(&name)?.cluster.clone());
         let cluster = session.world.clusters.connect(context.as_deref()).await;
         let cluster = cluster.map_err(|error| Failure::new(chain(&error)))?;
         let kinds = cluster.kinds(false).await.map_err(|error| Failure::new(chain(&error)))?;
         let version = cluster.identity().await.map_err(|error| Failure::new(chain(&error)))?.version;
-        view = Some(ClusterView { kinds, version, key: HashKey::new([0; 32]), cluster });
+        let instance = configuration.as_ref().map(|configuration| &configuration.instance);
+        let (key, drawn) = drawn_before(&*cluster, session, instance).await;
+        view = Some(ClusterView { kinds, version, key, cluster, drawn });
     }
     let reading = observer.read(None, &BTreeMap::new(), &|_| view.clone()).await;
     Ok((observer, reading))
 }
 
+/// The instance's key and what charts drew before, where our rights show them. Else stand-ins are shown.
+async fn drawn_before(
+    cluster: &dyn ClusterRead,
+    session: &Session,
+    instance: Option<&InstanceName>,
+) -> (HashKey, Option<Arc<BTreeMap<ApplicationId, Arc<Remembered>>>>) {
+    let namespace = &session.settings.own_namespace;
+    let nothing = (HashKey::new([0; 32]), None);
+    let Some(instance) = instance else { return nothing };
+    let Ok(Some(key)) = inventory::read_key(cluster, namespace, instance).await else { return nothing };
+    match inventory::read_all(cluster, namespace, instance).await {
+        Ok(kept) => (key, Some(Arc::new(kept.drawn()))),
+        Err(_) => nothing,
+    }
+}
+
+/// Says which applications hold stand-ins.
+fn mark_stand_ins(reading: &Reading, arguments: &RenderArguments) {
+    for (id, desired) in &reading.desired {
+        let asked = arguments.service.as_deref().is_none_or(|service| id.service.as_str() == service);
+        if let Desired::Rendered(version) = desired
+            && asked
+            && version.rendered.stands_in
+        {
+            let what = if arguments.digest {
+                "this is not the digest that is applied"
+            } else {
+                "stand-ins are shown"
+            };
+            remark(&format!(
+                "note: {id} draws random values or the time: {what}; name a cluster by --context or --kubeconfig"
+            ));
+        }
+    }
+}
+
 /// The documents of all applications, merged in Helm's order.
 fn as_helm(observer: &Observer, reading: &Reading, arguments: &RenderArguments) -> Result<ExitCode, Failure> {
     let (mut parts, mut looked_up) = (Vec::new(), LookedUp::default());
+    let mut compat = crate::helm::Compat::default();
     for (id, desired) in &reading.desired {
         if arguments.service.as_deref().is_some_and(|service| id.service.as_str() != service) {
             continue;
         }
         match desired {
             Desired::Rendered(version) => {
+                compat = version.application.compat;
                 looked_up.extend(observer.looked_up(id));
                 parts.extend(version.rendered.helm.clone());
             }
@@ -103,7 +152,7 @@ fn as_helm(observer: &Observer, reading: &Reading, arguments: &RenderArguments) 
             Desired::NeverPromoted => {}
         }
     }
-    let merged = crate::helm::Rendered::merged(parts, crate::helm::Compat::default());
+    let merged = crate::helm::Rendered::merged(parts, compat);
     let mut bytes = merged.to_helm_output();
     if !looked_up.is_empty() {
         bytes = looked_up.hidden_in(&String::from_utf8_lossy(&bytes), None).into_bytes();

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::output::Failure;
 use crate::adapters::World;
+use crate::adapters::charts::{CAPACITY, ChartRepositories, ChartSettings};
 use crate::adapters::clock::{SystemClock, SystemEntropy};
 use crate::adapters::git::{Git, GitSettings, Limits};
 use crate::adapters::kube::KubeClusters;
@@ -36,8 +37,15 @@ impl Session {
             Arc::new(git.state(url, &settings.state_branch)) as Arc<dyn crate::adapters::sources::StateStore>
         });
         let metrics = Arc::new(Metrics::new().map_err(|error| Failure::new(chain(&error)))?);
+        let charts = ChartRepositories::new(ChartSettings {
+            data_directory: settings.data_directory.clone(),
+            credentials: settings.credentials.clone(),
+            capacity: CAPACITY,
+        })
+        .map_err(|error| Failure::new(chain(&error)))?;
         let world = World {
             sources: Arc::new(git),
+            charts: Arc::new(charts),
             clusters: Arc::new(KubeClusters::new(
                 settings.kubeconfig.clone(),
                 settings.context.clone(),
@@ -89,6 +97,7 @@ impl Session {
             poll: Duration::from_mins(1),
             dry_run,
             revision: None,
+            random: false,
             as_helm: false,
         })
     }

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::service::{Allow, ImageSource, ManifestSource};
+use crate::helm::Compat;
+use crate::model::chart::ChartNeed;
 use crate::model::name::{ApplicationId, NamespaceName, TeamName};
 use crate::model::policy::SyncPolicy;
 use crate::model::source::{CommitSha, File, RepositoryPath, RepositoryUrl};
@@ -37,8 +39,22 @@ pub struct Application {
     pub allow: Allow,
     /// Whether objects that another tool tracks may be taken over.
     pub adopt: bool,
+    /// What becomes of random values and times that its chart draws.
+    pub random: Random,
+    /// Whose bytes its chart is rendered to.
+    pub compat: Compat,
     /// Why it is suspended in Git.
     pub suspend: Option<String>,
+}
+
+/// What becomes of random values and times that a chart draws.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Random {
+    /// They are drawn once and remembered.
+    #[default]
+    Remember,
+    /// They are drawn anew whenever the chart is rendered, as by Helm.
+    Fresh,
 }
 
 /// Where manifests come from.
@@ -54,6 +70,8 @@ pub enum Origin {
         /// The folder.
         path: RepositoryPath,
     },
+    /// A chart of a chart repository.
+    Released(ChartNeed),
     /// Plain YAML.
     Manifests(ManifestSource),
     /// The umbrella's own templates and `manifests/`.
@@ -61,12 +79,17 @@ pub enum Origin {
 }
 
 impl Origin {
+    /// Whether it is rendered as a part of the umbrella.
+    pub fn is_chart(&self) -> bool {
+        !matches!(self, Self::Manifests(_))
+    }
+
     /// Whether the manifests come from a repository that the config repository's reviewers do not see.
     pub fn is_code(&self) -> bool {
         match self {
             Self::Chart { .. } => true,
             Self::Manifests(source) => source.repository.is_some(),
-            Self::Dependency { .. } | Self::Environment => false,
+            Self::Dependency { .. } | Self::Released(_) | Self::Environment => false,
         }
     }
 }

@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 
 use super::document::{Document, Node};
 use super::keys;
+use crate::helm::Compat;
 use crate::model::fault::{Fault, FaultScope};
 use crate::model::name::{EnvironmentName, InstanceName, NamespaceName};
 use crate::model::policy::{Extras, Hooks, IgnoreRule, OnFailure, SyncPolicy};
@@ -37,6 +38,8 @@ pub struct EnvironmentSettings {
     pub cluster: Option<String>,
     /// The namespace of applications without a team.
     pub namespace: Option<NamespaceName>,
+    /// Whose bytes charts are rendered to; absent means the newest Helm.
+    pub helm: Option<Compat>,
     /// A branch, tag or commit of the config repository of its own.
     pub revision: Option<String>,
     /// Why the whole environment is suspended.
@@ -226,6 +229,9 @@ fn read_environment(node: &Node<'_>) -> EnvironmentSettings {
         from: fields.get("from").and_then(Node::parse),
         cluster: fields.get("cluster").and_then(Node::text),
         namespace: fields.get("namespace").and_then(Node::parse),
+        helm: fields.get("helm").and_then(|node| {
+            node.one_of(&[("4.3", Compat::V4_3), ("4.1", Compat::V4_1), ("3.19", Compat::V3_19)])
+        }),
         revision: reference("revision"),
         suspend: fields.get("suspend").and_then(Node::reason),
         sync: fields.get("sync").map(SyncSettings::read).unwrap_or_default(),

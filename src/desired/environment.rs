@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::application::Application;
 use super::configuration::{Configuration, EnvironmentSettings};
+use super::dependencies::Supply;
 use super::nearest;
 use super::pins::{Pin, read_pins};
 use super::resolver::Resolver;
 use super::service::Service;
 use super::strays::{check_folders, check_layers, report_unlisted_folders, stray_base_layers};
 use super::umbrella::{Umbrella, dependency_place};
+use crate::model::chart::ChartNeed;
 use crate::model::fault::{Fault, FaultScope};
 use crate::model::name::{EnvironmentName, InvalidName, ServiceName};
 use crate::model::source::FileTree;
@@ -50,13 +52,18 @@ pub struct Environment {
 impl ConfigRepository {
     /// Reads a whole config repository. Never fails: what cannot be used is in `faults`.
     pub fn read(tree: &FileTree) -> Self {
+        Self::read_with(tree, &Supply::new())
+    }
+
+    /// The same with charts that were fetched, as [`Self::needs`] of an earlier reading asked for.
+    pub fn read_with(tree: &FileTree, supply: &Supply) -> Self {
         let mut faults = Vec::new();
         let configuration = Configuration::read(tree, &mut faults);
         let services = read_services(tree, &mut faults);
         let mut environments = BTreeMap::new();
         if let Some(configuration) = &configuration {
             for (name, settings) in &configuration.environments {
-                let environment = Environment::read(name, settings, tree, &services, &mut faults);
+                let environment = Environment::read(name, settings, tree, &services, supply, &mut faults);
                 environments.insert(name.clone(), environment);
             }
             report_unlisted_folders(tree, configuration, &mut faults);
@@ -79,6 +86,12 @@ impl ConfigRepository {
         repository.faults.sort();
         repository.faults.dedup();
         repository
+    }
+
+    /// Charts of the umbrellas that come from chart repositories, fetched already or not.
+    pub fn needs(&self) -> BTreeSet<ChartNeed> {
+        let umbrellas = self.environments.values().filter_map(|environment| environment.umbrella.as_ref());
+        umbrellas.flat_map(|umbrella| umbrella.fetched().iter().cloned()).collect()
     }
 
     /// The applications of an environment, and the faults found while resolving them.
@@ -143,12 +156,25 @@ pub(super) fn plain_fault(file: &str, message: &str, hint: Option<String>, scope
 }
 
 impl Environment {
+    /// Where the umbrella lists a dependency: the file, line and column.
+    pub fn place_of_dependency(&self, key: &str) -> String {
+        let (file, (line, column)) = dependency_place(&self.folder, key);
+        format!("environments/{}/{file}:{line}:{column}", self.name)
+    }
+
+    /// Whether a dependency is known to be an application, and no library, before its chart is there.
+    pub fn is_known_application(&self, key: &str, services: &BTreeMap<ServiceName, Service>) -> bool {
+        let has_file = key.parse().is_ok_and(|name: ServiceName| services.contains_key(&name));
+        has_file || self.folder.get(&format!("{key}.yaml")).is_some()
+    }
+
     /// Reads an environment's folder.
     fn read(
         name: &EnvironmentName,
         settings: &EnvironmentSettings,
         tree: &FileTree,
         services: &BTreeMap<ServiceName, Service>,
+        supply: &Supply,
         faults: &mut Vec<Fault>,
     ) -> Self {
         let path = format!("environments/{name}");
@@ -163,7 +189,7 @@ impl Environment {
             let message = why.unwrap_or("does not exist");
             faults.push(plain_fault(&path, message, Some(hint), scope.clone()));
         }
-        let umbrella = Umbrella::read(name, &folder, tree, faults);
+        let umbrella = Umbrella::read(name, &folder, tree, supply, faults);
         let mut members = BTreeSet::new();
         for key in umbrella.iter().flat_map(Umbrella::applications) {
             match key.parse::<ServiceName>() {

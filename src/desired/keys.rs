@@ -22,13 +22,13 @@ macro_rules! keys {
 
 keys! {
     CONFIGURATION "configuration": "version" "name" "environments" "defaults";
-    ENVIRONMENT "environment": "branch" "from" "cluster" "namespace" "revision" "suspend" "sync";
+    ENVIRONMENT "environment": "branch" "from" "cluster" "namespace" "revision" "helm" "suspend" "sync";
     DEFAULTS "defaults": "namespace" "release" "namespaceLabels" "sync";
     SYNC "sync": "selfHeal" "prune" "timeout" "onFailure" "extras" "hooks" "pruneKinds" "ignore";
     IGNORE "ignore": "kind" "name" "fields";
-    SERVICE "service": "team" "code" "chart" "manifests" "image" "namespace" "release" "sync" "suspend" "adopt" "allow";
+    SERVICE "service": "team" "code" "chart" "manifests" "image" "namespace" "release" "sync" "suspend" "adopt" "allow" "random";
     CODE "code": "repository" "path";
-    CHART "chart": "path";
+    CHART "chart": "path" "repository" "name" "version";
     MANIFESTS "manifests": "repository" "branch" "path";
     IMAGE "image": "repository" "tag" "values";
     IMAGE_VALUES "imageValues": "repository" "tag" "digest";

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::application::{Application, Code, CodeRevision, Image, Layer, Origin};
 use super::configuration::{CONFIGURATION_FILE, Configuration};
 use super::environment::{Environment, plain_fault};
-use super::service::Service;
+use super::service::{ChartSource, Service};
 use super::umbrella::dependency_place;
 use crate::model::fault::{Fault, FaultScope};
 use crate::model::manifest::TEAM_LABEL;
@@ -57,6 +57,8 @@ impl Resolver<'_> {
             image: service.image.clone().map(|source| Image { source }),
             policy,
             allow: service.allow.clone(),
+            random: service.random,
+            compat: settings.helm.unwrap_or_default(),
             adopt: service.adopt,
             suspend: service.suspend.clone().or_else(|| settings.suspend.clone()),
             id,
@@ -89,7 +91,8 @@ impl Resolver<'_> {
         let dependency = umbrella.is_some_and(|umbrella| umbrella.names(name.as_str()));
         match (&service.chart, &service.manifests, dependency) {
             (None, None, true) => Ok(Origin::Dependency { key: name.to_string() }),
-            (Some(chart), None, false) => Ok(Origin::Chart { path: chart.path.clone() }),
+            (Some(ChartSource::Folder(path)), None, false) => Ok(Origin::Chart { path: path.clone() }),
+            (Some(ChartSource::Released(need)), None, false) => Ok(Origin::Released(need.clone())),
             (None, Some(manifests), false) => Ok(Origin::Manifests(manifests.clone())),
             (None, None, false) => Err(self.fault(
                 name,

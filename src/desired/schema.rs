@@ -75,6 +75,7 @@ fn environment() -> Value {
             "from": text("The environment that this one is promoted from; pending changes are counted against it.", LABEL),
             "cluster": plain("A context of the kubeconfig. Without it, that of --context, else the current one."),
             "namespace": text("The namespace of what has no team: third-party charts and the umbrella's own templates.", LABEL),
+            "helm": word("Whose bytes charts are rendered to. It is a text: put it in quotes.", &["4.3", "4.1", "3.19"]),
             "revision": text("A branch, tag or commit of the config repository of its own.", REFERENCE),
             "suspend": plain("Why nothing is written in this environment."),
             "sync": reference("sync", "How applications of this environment are synced."),
@@ -152,7 +153,7 @@ fn service() -> Value {
         json!({
             "team": text("The team that owns the service.", LABEL),
             "code": reference("code", "The code repository."),
-            "chart": reference("chart", "The chart, where it stands in the code repository. Without it, the service is a dependency of the umbrella or has manifests."),
+            "chart": reference("chart", "The chart, in the code repository or a chart repository. Without it, the service is a dependency of the umbrella or has manifests."),
             "manifests": reference("manifests", "Plain YAML instead of a chart."),
             "image": reference("image", "The image whose tag follows the code."),
             "namespace": text("A namespace of its own, instead of the pattern.", LABEL),
@@ -161,6 +162,7 @@ fn service() -> Value {
             "suspend": plain("Why nothing is written for this service."),
             "adopt": flag("Whether objects that Argo CD, Flux or Helm track may be taken over.", false),
             "allow": reference("allow", "What the code repository may write outside of its own namespace."),
+            "random": word("What becomes of random values, certificates and times that its chart draws: they are drawn once and remembered, or anew at every render, as by Helm.", &["remember", "fresh"]),
         }),
     )
 }
@@ -178,9 +180,14 @@ fn code() -> Value {
 
 fn chart() -> Value {
     map(
-        "The chart of a service.",
-        &["path"],
-        json!({"path": text("The folder of the chart in the code repository, at the wanted commit.", PATH)}),
+        "The chart of a service: `path` in its code repository, or `repository`, `name` and `version`.",
+        &[],
+        json!({
+            "path": text("The folder of the chart in the code repository, at the wanted commit.", PATH),
+            "repository": text("A chart repository: https://…, http://… with an index.yaml, or oci://….", "^(https?|oci)://[^\\s?#@]+$"),
+            "name": text("The name of the chart in that repository.", "^[A-Za-z0-9][A-Za-z0-9._-]*$"),
+            "version": plain("A version, as 1.2.3, or a range of which the highest one is taken, as ^1.2."),
+        }),
     )
 }
 

@@ -1,8 +1,10 @@
 //! `services/<name>.yaml`: whose a service is, where its code, chart or manifests and image are.
 
+use super::application::Random;
 use super::configuration::{SyncSettings, checked_kind, checked_reference, checked_release};
 use super::document::{Document, Node, Places};
 use super::keys;
+use crate::model::chart::{ChartAddress, ChartNeed};
 use crate::model::fault::{Fault, FaultScope};
 use crate::model::name::{NamespaceName, ServiceName, TeamName};
 use crate::model::source::{File, RepositoryPath, RepositoryUrl};
@@ -32,6 +34,8 @@ pub struct Service {
     pub adopt: bool,
     /// What code may write outside its own namespace.
     pub allow: Allow,
+    /// What becomes of random values and times that its chart draws.
+    pub random: Random,
     /// Where its keys stand.
     pub(super) places: Places,
 }
@@ -45,11 +49,13 @@ pub struct CodeSource {
     pub path: RepositoryPath,
 }
 
-/// `chart:`: a folder of the code repository.
+/// `chart:`: where the chart is.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ChartSource {
-    /// The folder in the code repository at the wanted commit.
-    pub path: RepositoryPath,
+pub enum ChartSource {
+    /// A folder in the code repository, at the wanted commit.
+    Folder(RepositoryPath),
+    /// A chart of a chart repository.
+    Released(ChartNeed),
 }
 
 /// `manifests:`: plain YAML.
@@ -90,6 +96,12 @@ pub struct Allow {
 }
 
 impl Service {
+    /// Where the first of these keys stands: file, line and column.
+    pub fn place_of(&self, name: &ServiceName, keys: &[&str]) -> String {
+        let (line, column) = self.places.of(keys);
+        format!("services/{name}.yaml:{line}:{column}")
+    }
+
     /// Reads one services file. A service with faults is returned all the same: its faults hold it.
     pub(super) fn read(name: &ServiceName, path: &str, file: &File, faults: &mut Vec<Fault>) -> Self {
         let document = Document::parse(path, file, FaultScope::Service(name.clone()));
@@ -114,10 +126,15 @@ fn read_service(root: &Node<'_>) -> Service {
         suspend: fields.get("suspend").and_then(Node::reason),
         adopt: fields.get("adopt").and_then(Node::boolean).unwrap_or(false),
         allow: fields.get("allow").map(read_allow).unwrap_or_default(),
+        random: fields
+            .get("random")
+            .and_then(|node| node.one_of(&[("remember", Random::Remember), ("fresh", Random::Fresh)]))
+            .unwrap_or_default(),
         places: fields.places(),
     };
-    if let Some(chart) = fields.get("chart").filter(|_| fields.get("code").is_none()) {
-        let hint = "add code: {repository: …}, or make the chart a dependency of the umbrella".to_owned();
+    let in_code = matches!(service.chart, Some(ChartSource::Folder(_)));
+    if let Some(chart) = fields.get("chart").filter(|_| in_code && fields.get("code").is_none()) {
+        let hint = "add code: {repository: …}, or name a chart repository".to_owned();
         chart.fault("a chart in a code repository needs `code`", Some(hint));
     }
     if let (Some(node), Some(_)) = (fields.get("manifests"), &service.chart) {
@@ -141,8 +158,30 @@ fn read_code(node: &Node<'_>) -> Option<CodeSource> {
 
 fn read_chart(node: &Node<'_>) -> Option<ChartSource> {
     let fields = node.fields(&keys::CHART);
-    let path = fields.needed("path", node, "the folder of the chart in the code repository")?;
-    Some(ChartSource { path: path.parse()? })
+    let Some(repository) = fields.get("repository") else {
+        for key in ["name", "version"] {
+            if let Some(node) = fields.get(key) {
+                let hint = "name the chart repository, or give `path` alone".to_owned();
+                node.fault(format!("`{key}` needs `repository`"), Some(hint));
+            }
+        }
+        let hint =
+            "the folder of the chart in the code repository, or `repository` with `name` and `version`";
+        return Some(ChartSource::Folder(fields.needed("path", node, hint)?.parse()?));
+    };
+    if let Some(node) = fields.get("path") {
+        let hint = "a chart of a chart repository has no path: remove one of the two".to_owned();
+        node.fault("`path` and `repository` are both there", Some(hint));
+    }
+    let name = fields.needed("name", node, "the chart's name in the repository");
+    let version = fields.needed("version", node, "a version as 1.2.3, or a range as ^1.2");
+    let address = ChartAddress { repository: repository.parse()?, name: name?.parse()? };
+    Some(ChartSource::Released(ChartNeed { address, version: version?.parse_with(checked_version)? }))
+}
+
+fn checked_version(text: &str) -> Result<String, String> {
+    crate::helm::highest_version(text, [])?;
+    Ok(text.to_owned())
 }
 
 fn read_manifests(node: &Node<'_>) -> Option<ManifestSource> {

@@ -1,17 +1,18 @@
 //! An environment's folder as a Helm umbrella chart: which of its dependencies are applications.
 
-use std::collections::BTreeSet;
+mod inputs;
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use self::inputs::Inputs;
+use super::dependencies::{Home, Outside, Supplied, Supply, outside};
 use super::document::Document;
-use super::environment::has_ending;
 use crate::helm::{Chart, ChartError, Dependency, Values, enabled_dependencies};
-use crate::model::digest::{Digest, DigestBuilder};
+use crate::model::chart::ChartNeed;
+use crate::model::digest::Digest;
 use crate::model::fault::{Fault, FaultScope};
 use crate::model::name::EnvironmentName;
 use crate::model::source::{File, FileContent, FileTree};
-
-/// Files that Helm reads at the root of a chart; all other YAML files there are layers of services.
-const CHART_FILES: [&str; 4] = ["Chart.yaml", "values.yaml", "requirements.yaml", "Chart.lock"];
 
 /// The umbrella of an environment.
 #[derive(Clone, Debug)]
@@ -20,6 +21,9 @@ pub struct Umbrella {
     applications: BTreeSet<String>,
     declared: BTreeSet<String>,
     own_templates: bool,
+    needed: BTreeMap<String, ChartNeed>,
+    fetched: BTreeSet<ChartNeed>,
+    inputs: Inputs,
 }
 
 impl Umbrella {
@@ -28,6 +32,7 @@ impl Umbrella {
         name: &EnvironmentName,
         folder: &FileTree,
         tree: &FileTree,
+        supply: &Supply,
         faults: &mut Vec<Fault>,
     ) -> Option<Self> {
         let reporter = Reporter { environment: name, folder };
@@ -52,6 +57,25 @@ impl Umbrella {
             let hint = Some(format!("list {unlisted} under dependencies, or remove the folder"));
             faults.push(reporter.whole(&format!("charts/{unlisted}"), &message, hint));
         }
+        let path = format!("environments/{name}");
+        let home = Home { folder, tree: Some(tree), path: &path };
+        let (mut needed, mut fetched) = (BTreeMap::new(), BTreeSet::new());
+        let mut supplied: Vec<(String, Supplied)> = Vec::new();
+        let mut broken = Vec::new();
+        for (dependency, outside) in outside(&chart, &home, supply) {
+            let key = dependency.key().to_owned();
+            match outside {
+                Outside::At(found, need) => {
+                    fetched.extend(need);
+                    supplied.push((key, found));
+                }
+                Outside::Needed(need) => {
+                    needed.insert(key, need);
+                }
+                fault @ Outside::Fault { .. } => broken.push((dependency, fault)),
+            }
+        }
+        let chart = with_charts(chart, &supplied);
         let layers = layers(name, folder, tree, &chart, faults);
         let enabled = match enabled_dependencies(&chart, &layers) {
             Ok(enabled) => enabled,
@@ -62,24 +86,23 @@ impl Umbrella {
         };
         let is_library =
             |dependency: &Dependency| chart.dependency_chart(dependency).is_some_and(Chart::is_library);
-        let enabled = |dependency: &&Dependency| {
-            enabled.iter().any(|key| key == dependency.key()) && !is_library(dependency)
-        };
+        let is_on = |key: &str| enabled.iter().any(|one| one == key);
         let applications: BTreeSet<String> = chart
             .dependencies()
             .iter()
-            .filter(enabled)
+            .filter(|dependency| is_on(dependency.key()) && !is_library(dependency))
             .map(|dependency| dependency.key().to_owned())
             .collect();
-        for missing in chart.missing_dependencies() {
-            if applications.contains(missing.key()) {
-                faults.push(reporter.missing(missing));
-            }
+        for (dependency, fault) in broken.iter().filter(|(one, _)| applications.contains(one.key())) {
+            faults.push(reporter.missing(dependency, fault));
         }
+        needed.retain(|key, _| is_on(key));
+        fetched.extend(needed.values().cloned());
         let declared = chart.dependencies().iter().map(|dependency| dependency.key().to_owned()).collect();
         let own_templates =
             folder.has_folder("crds") || folder.below("templates").any(|(path, _)| is_template(path));
-        Some(Self { chart, applications, declared, own_templates })
+        let inputs = Inputs::new(folder, &chart, &applications, &supplied);
+        Some(Self { chart, applications, declared, own_templates, needed, fetched, inputs })
     }
 
     /// An umbrella for environments whose folder is no chart: charts of code repositories are put into it.
@@ -108,45 +131,30 @@ impl Umbrella {
         self.own_templates
     }
 
-    /// The digest of what an application can see of the umbrella's folder: neither other services' layers nor
-    /// other dependencies' charts. `key` is absent for the umbrella's own templates.
+    /// Charts that have to be fetched before the dependencies with these keys can be rendered. Whether they are
+    /// applications or libraries is not known yet.
+    pub fn needed(&self) -> &BTreeMap<String, ChartNeed> {
+        &self.needed
+    }
+
+    /// All charts that come from chart repositories, fetched already or not.
+    pub fn fetched(&self) -> &BTreeSet<ChartNeed> {
+        &self.fetched
+    }
+
+    /// The digest of what an application can see of the umbrella: neither other services' layers nor other
+    /// dependencies' charts. `key` is absent for the umbrella's own templates.
     pub fn inputs(&self, folder: &FileTree, key: Option<&str>) -> Digest {
-        let mut builder = DigestBuilder::default();
-        for (path, file) in folder.iter().filter(|(path, _)| self.sees(path, key)) {
-            builder.add(path.as_bytes()).add(file.id.as_bytes());
-        }
-        builder.finish()
+        self.inputs.of(folder, key)
     }
+}
 
-    fn sees(&self, path: &str, key: Option<&str>) -> bool {
-        let Some(key) = key else {
-            return !path.starts_with("charts/");
-        };
-        match path.split_once('/') {
-            None => {
-                CHART_FILES.contains(&path) || !has_ending(path, &["yaml"]) || path == format!("{key}.yaml")
-            }
-            Some(("charts", rest)) => {
-                let entry = rest.split('/').next().unwrap_or(rest);
-                !self.applications.iter().any(|other| other != key && self.is_chart_of(entry, other))
-                    || self.is_chart_of(entry, key)
-            }
-            Some(("manifests", _)) => false,
-            Some(_) => true,
-        }
+/// The chart with those of its dependencies that are at hand.
+fn with_charts(chart: Chart, supplied: &[(String, Supplied)]) -> Chart {
+    if supplied.is_empty() {
+        return chart;
     }
-
-    /// Whether an entry of `charts/` is the folder or archive of a dependency.
-    fn is_chart_of(&self, entry: &str, key: &str) -> bool {
-        let dependency = self.chart.dependencies().iter().find(|dependency| dependency.key() == key);
-        let Some(name) = dependency.map(|dependency| dependency.name.as_str()) else {
-            return false;
-        };
-        entry == name
-            || entry
-                .strip_prefix(name)
-                .is_some_and(|rest| rest.starts_with('-') && has_ending(rest, &["tgz"]))
-    }
+    chart.with_dependency_charts(supplied.iter().map(|(key, supplied)| (key.clone(), supplied.chart.clone())))
 }
 
 fn is_template(path: &str) -> bool {
@@ -250,30 +258,21 @@ impl Reporter<'_> {
         }
     }
 
-    fn missing(&self, dependency: &Dependency) -> Fault {
-        let (key, name) = (dependency.key(), &dependency.name);
-        let (message, hint) = if dependency.repository.is_empty() {
-            (
-                format!("the dependency {name} is neither in charts/ nor has a repository"),
-                format!(
-                    "vendor the chart into environments/{}/charts/{name}, or remove the dependency",
-                    self.environment
-                ),
-            )
-        } else {
-            (
-                format!(
-                    "the dependency {name} is not in charts/, and moorline does not fetch from chart repositories yet"
-                ),
-                format!("run `helm dependency build environments/{}` and commit charts/", self.environment),
-            )
+    fn missing(&self, dependency: &Dependency, why: &Outside) -> Fault {
+        let key = dependency.key();
+        let (own, message, hint) = match why {
+            Outside::Fault { file, message, hint } => (*file, message.as_str(), Some(hint.clone())),
+            Outside::At(..) | Outside::Needed(_) => (None, "is not there", None),
         };
         let scope = match key.parse() {
             Ok(service) => FaultScope::Application(self.environment.clone(), service),
             Err(_) => FaultScope::Environment(self.environment.clone()),
         };
-        let (file, (line, column)) = dependency_place(self.folder, key);
-        Fault { line, column, scope, ..self.whole(file, &message, Some(hint)) }
+        let (file, (line, column)) = match own {
+            Some(file) => (file, (0, 0)),
+            None => dependency_place(self.folder, key),
+        };
+        Fault { line, column, scope, ..self.whole(file, message, hint) }
     }
 }
 

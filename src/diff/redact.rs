@@ -15,7 +15,7 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// would make most texts unreadable.
 const SHORT: usize = 6;
 
-/// Values that a chart looked up from Secrets (RULES §2).
+/// Values that a chart looked up from Secrets (RULES §2), or drew.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LookedUp(BTreeSet<String>);
 
@@ -37,6 +37,14 @@ impl LookedUp {
             }
         }
         Self(values)
+    }
+
+    /// Adds a text that a chart drew, as it is and as Secrets store it.
+    pub fn add(&mut self, text: &str) {
+        if !text.trim().is_empty() {
+            self.0.insert(text.to_owned());
+            self.0.insert(BASE64.encode(text));
+        }
     }
 
     /// Adds those of another chart.

@@ -1,5 +1,6 @@
 //! What templates may know of the cluster: its version and the API versions it serves.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Compat;
@@ -147,6 +148,47 @@ pub struct Capabilities {
     major: String,
     minor: String,
     pub(crate) api_versions: Vec<String>,
+}
+
+/// What a render asked of `.Capabilities`: with the same answers, another cluster renders the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CapabilitiesSeen {
+    /// The version of Kubernetes.
+    pub version: bool,
+    /// The whole list of API versions.
+    pub all: bool,
+    /// Single API versions, as `apps/v1` or `apps/v1/Deployment`.
+    pub asked: BTreeSet<String>,
+}
+
+impl CapabilitiesSeen {
+    /// As if everything had been asked.
+    pub fn everything() -> Self {
+        Self { version: true, all: true, asked: BTreeSet::new() }
+    }
+
+    /// Notes the access to a field of `.Capabilities`.
+    pub(crate) fn note_field(&mut self, name: &[u8]) {
+        self.version |= !matches!(name, b"APIVersions" | b"HelmVersion");
+    }
+
+    /// Notes that a value was handed on, which may be asked anything later.
+    pub(crate) fn note_escape(&mut self, value: &Value) {
+        let Value::Object(object) = value else { return };
+        match &**object {
+            Object::VersionSet(_) => self.all = true,
+            Object::Record(record) if is_capabilities(record) => {
+                self.all = true;
+                self.version = true;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whether a record is `.Capabilities`.
+pub(crate) fn is_capabilities(record: &Record) -> bool {
+    record.pointer && record.type_name.ends_with(".Capabilities")
 }
 
 impl Capabilities {

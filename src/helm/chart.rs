@@ -12,9 +12,11 @@ use super::values::TreeMap;
 mod archive;
 mod ignore;
 mod load;
+mod lock;
 pub(crate) mod metadata;
 
 pub use load::ChartError;
+pub use lock::{ChartLock, LockError, highest_version, is_exact_version};
 pub use metadata::Dependency;
 pub(crate) use metadata::Metadata;
 

@@ -13,6 +13,8 @@ pub enum Limit {
     Depth,
     /// An expression or number argument is too large.
     Size,
+    /// It takes too long.
+    Time,
 }
 
 impl fmt::Display for Limit {
@@ -22,6 +24,7 @@ impl fmt::Display for Limit {
             Self::Bytes => "bytes",
             Self::Depth => "depth",
             Self::Size => "size",
+            Self::Time => "time",
         })
     }
 }

@@ -143,6 +143,8 @@ pub(crate) struct Function {
     pub(crate) variadic: bool,
     /// Whether the executor treats it specially.
     pub(crate) special: Special,
+    /// Whether it draws on entropy or time, and so has to know where it is called.
+    pub(crate) draws: bool,
     /// The first Helm that has it.
     pub(crate) since: Compat,
     /// The code.
@@ -152,12 +154,34 @@ pub(crate) struct Function {
 impl Function {
     /// A function with a fixed number of parameters.
     const fn new(name: &'static str, parameters: &'static [Type], call: Code) -> Self {
-        Self { name, parameters, variadic: false, special: Special::None, since: Compat::V3_19, call }
+        Self {
+            name,
+            parameters,
+            variadic: false,
+            special: Special::None,
+            draws: false,
+            since: Compat::V3_19,
+            call,
+        }
     }
 
     /// A function whose last parameter repeats.
     const fn variadic(name: &'static str, parameters: &'static [Type], call: Code) -> Self {
-        Self { name, parameters, variadic: true, special: Special::None, since: Compat::V3_19, call }
+        Self {
+            name,
+            parameters,
+            variadic: true,
+            special: Special::None,
+            draws: false,
+            since: Compat::V3_19,
+            call,
+        }
+    }
+
+    /// The same, drawing on entropy or time.
+    const fn drawing(mut self) -> Self {
+        self.draws = true;
+        self
     }
 
     /// The same, but only known from this Helm on.

@@ -1,4 +1,34 @@
-//! Bounds on one render, so that no chart can take a machine down. Plain numbers.
+//! Bounds on one render, so that no chart can take a machine down. Plain numbers, and a pulse that others beat.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A pulse by which a render knows how long it takes without reading a clock: whoever renders makes it beat.
+#[derive(Clone, Debug, Default)]
+pub struct Pulse(Arc<AtomicU64>);
+
+impl Pulse {
+    /// One beat.
+    pub fn beat(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many beats there were.
+    pub fn beats(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// How long a render may take, in beats of a pulse, and what that is in words.
+#[derive(Clone, Debug)]
+pub struct TimeLimit {
+    /// The pulse.
+    pub pulse: Pulse,
+    /// The beats that a render may take.
+    pub beats: u64,
+    /// What that is, as `30 seconds`.
+    pub words: &'static str,
+}
 
 /// What one render may use. The defaults are far above what real charts need.
 ///

@@ -3,6 +3,8 @@
 use serde_json::Value as Json;
 
 use super::Compat;
+use super::capabilities::CapabilitiesSeen;
+use super::chance::Remembered;
 use super::chart::metadata::{json_type, lookup, scalar_text};
 use super::lookup::Lookup;
 use super::render::{RenderError, RenderFault};
@@ -50,6 +52,12 @@ pub struct Rendered {
     pub lookups_missing: Vec<Lookup>,
     /// False if the render drew on time, entropy or lookups.
     pub deterministic: bool,
+    /// What was asked of `.Capabilities`.
+    pub seen: CapabilitiesSeen,
+    /// What was drawn on time and entropy, under [`Chance::Remembered`]: new values and remembered ones.
+    pub drawn: Remembered,
+    /// Whether anything was drawn on time or entropy.
+    pub has_drawn: bool,
     /// Whole files of `crds/`, as Helm prints them.
     crd_files: Vec<(String, Vec<u8>)>,
 }
@@ -138,6 +146,7 @@ impl Rendered {
             whole.notes = whole.notes.or(part.notes);
             whole.lookups_missing.extend(part.lookups_missing);
             whole.deterministic &= part.deterministic;
+            whole.has_drawn |= part.has_drawn;
         }
         whole.documents.sort_by(|left, right| left.source.cmp(&right.source));
         whole.hooks.sort_by(|left, right| left.source.cmp(&right.source));
@@ -243,6 +252,8 @@ impl Writer {
     /// Takes over what the machine learned.
     pub(crate) fn finish_machine(&mut self, machine: &Machine<'_>) {
         self.rendered.deterministic = machine.deterministic;
+        self.rendered.seen.clone_from(&machine.seen);
+        (self.rendered.drawn, self.rendered.has_drawn) = machine.draws.finish();
         self.rendered.lookups_missing.clone_from(&machine.lookups_missing);
     }
 

@@ -11,12 +11,13 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::Compat;
-use super::capabilities::Capabilities;
+use super::capabilities::{Capabilities, CapabilitiesSeen};
+use super::chance::Draws;
 use super::chart::metadata::as_struct;
 use super::chart::{Chart, ChartTemplate};
 use super::dependencies::{Instance, user_values};
 use super::failure::{Failure, Limit, Place};
-use super::functions::{Entropy, RegexCache, semver};
+use super::functions::{RegexCache, semver};
 use super::output::{Rendered, Writer};
 use super::schema;
 use super::template::machine::{Machine, Scope};
@@ -184,6 +185,10 @@ impl Render<'_> {
         Ok(())
     }
 
+    fn asks_kube_version(&self) -> bool {
+        !self.chart.0.metadata.kube_version.is_empty()
+    }
+
     fn check_kube_version(&self, capabilities: &Capabilities) -> Result<(), RenderError> {
         let wanted = &self.chart.0.metadata.kube_version;
         if wanted.is_empty() {
@@ -258,6 +263,7 @@ impl Render<'_> {
                 ("BasePath", Value::Text(file.base_path.clone())),
             ]);
             file.root.insert(Text::from("Template"), Value::Map(about.with_kind(MapKind::Values)));
+            machine.draws.enter_file(&file.name);
             let mut out = Vec::with_capacity(file.file.text.len());
             let current = machine.scope.find(&file.name).cloned();
             let template = current.as_ref().unwrap_or(template);
@@ -295,10 +301,15 @@ impl Render<'_> {
             compat: self.input.compat,
             scope: Rc::new(Scope::default()),
             limits: self.input.limits,
+            time: self
+                .input
+                .time
+                .as_ref()
+                .map(|limit| (limit, limit.pulse.beats().saturating_add(limit.beats))),
             lookups: &self.input.lookups,
             lookups_missing: Vec::new(),
-            now: self.input.now,
-            entropy: Entropy::new(self.input.seed),
+            seen: CapabilitiesSeen { version: self.asks_kube_version(), ..CapabilitiesSeen::default() },
+            draws: Draws::new(self.input.chance.clone(), self.input.seed, self.input.now),
             deterministic: true,
             includes: FxHashMap::default(),
             tpl_cache: FxHashMap::default(),

@@ -44,6 +44,13 @@ pub enum HoldReason {
         /// Why.
         message: String,
     },
+    /// A chart that is not vendored cannot be fetched now.
+    ChartUnavailable {
+        /// Which one, in which version, of which repository.
+        chart: String,
+        /// Why.
+        message: String,
+    },
     /// A branch, tag or commit that was followed is gone.
     RevisionMissing {
         /// In which repository.
@@ -221,6 +228,7 @@ impl HoldReason {
         match self {
             Self::ConfigFault { .. } => "ConfigFault",
             Self::SourceUnavailable { .. } => "SourceUnavailable",
+            Self::ChartUnavailable { .. } => "ChartUnavailable",
             Self::RevisionMissing { .. } => "RevisionMissing",
             Self::RenderFailed { .. } => "RenderFailed",
             Self::HookUnsupported { .. } => "HookUnsupported",
@@ -253,6 +261,7 @@ impl HoldReason {
     pub fn class(&self) -> HoldClass {
         match self {
             Self::SourceUnavailable { .. }
+            | Self::ChartUnavailable { .. }
             | Self::ApiUnavailable { .. }
             | Self::Retrying { .. }
             | Self::Contested { .. }
@@ -272,6 +281,9 @@ impl HoldReason {
             Self::ConfigFault { fault, hint } => with_hint(fault, hint.as_deref()),
             Self::SourceUnavailable { repository, message } => {
                 format!("{repository} cannot be read: {message}; what is deployed is kept")
+            }
+            Self::ChartUnavailable { chart, message } => {
+                format!("the chart {chart} cannot be fetched: {message}; what is deployed is kept")
             }
             Self::RevisionMissing { repository, revision } => {
                 format!("{repository} has no {revision}; what is deployed is kept until it is back")
@@ -352,7 +364,7 @@ impl HoldReason {
             Self::InventoryUnreadable { message } => format!("the inventory cannot be read: {message}"),
             Self::SetMissing { digest } => {
                 format!(
-                    "the deployed set {} is in no Secret of the inventory; the next rollout writes it anew",
+                    "the deployed set {} is in no Secret of the inventory; the next rollout writes it anew, and draws anew the certificates and times that its charts remembered there",
                     digest.short()
                 )
             }

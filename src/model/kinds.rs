@@ -59,6 +59,28 @@ impl KindTable {
     }
 
     /// `group/version` and `group/version/Kind` of everything that is served, as Helm's `.Capabilities`.
+    pub fn api_versions_text(&self) -> String {
+        self.api_versions().join(",")
+    }
+
+    /// Whether a group and version is served, or a kind in it: `apps/v1` or `apps/v1/Deployment`.
+    pub fn has_api(&self, text: &str) -> bool {
+        let (version, kind) = match text.rsplit_once('/') {
+            Some((version, kind)) if kind.starts_with(|char: char| char.is_ascii_uppercase()) => {
+                (version, Some(kind))
+            }
+            _ => (text, None),
+        };
+        let Some(version) = ApiVersion::parse(version) else { return false };
+        let is_it = |one: &GroupKind, info: &KindInfo| {
+            one.group == version.group
+                && kind.is_none_or(|kind| *one.kind == *kind)
+                && info.versions.contains(&version.version)
+        };
+        self.kinds.iter().any(|(one, info)| is_it(one, info))
+    }
+
+    /// All groups and versions, and all kinds in them, as Helm lists them.
     pub fn api_versions(&self) -> Vec<String> {
         let mut all = std::collections::BTreeSet::new();
         for (kind, info) in &self.kinds {

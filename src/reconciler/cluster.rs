@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::UnboundedSender;
@@ -15,6 +16,7 @@ use super::{Event, Options};
 use crate::adapters::World;
 use crate::adapters::cluster::{ClusterError, ClusterIdentity, ClusterWrite};
 use crate::diff;
+use crate::helm::Remembered;
 use crate::model::digest::{Digest, HashKey};
 use crate::model::inventory::{StoredHead, StoredSet};
 use crate::model::kinds::KindTable;
@@ -22,6 +24,7 @@ use crate::model::live::LiveRecord;
 use crate::model::manifest::INSTANCE_LABEL;
 use crate::model::name::{ApplicationId, EnvironmentName, InstanceName, NamespaceName};
 use crate::model::resource::{GroupKind, ResourceId};
+use crate::model::source::CommitSha;
 
 /// A connected cluster.
 pub struct ClusterState {
@@ -33,6 +36,8 @@ pub struct ClusterState {
     pub sight: Sight,
     /// What it serves.
     pub kinds: Arc<KindTable>,
+    /// When that was asked for last.
+    pub discovery: Discovery,
     /// Its live objects.
     pub live: LiveIndex,
     /// The watches that feed them.
@@ -55,6 +60,30 @@ pub struct ClusterState {
     pub contact: Arc<FirstContact>,
     /// Namespaces that are known to exist.
     pub namespaces: HashSet<NamespaceName>,
+}
+
+/// When discovery was asked for last. It is asked for again with every new revision of the config repository, which is
+/// when charts are rendered anyway, and else every half hour: charts may ask which kinds there are.
+pub struct Discovery {
+    commit: Option<CommitSha>,
+    at: Timestamp,
+}
+
+/// How long discovery is believed.
+const DISCOVERY: SignedDuration = SignedDuration::from_mins(30);
+
+impl Discovery {
+    /// Whether it is time to ask.
+    pub fn is_due(&self, commit: Option<CommitSha>, now: Timestamp) -> bool {
+        let moved = self.commit.is_some() && self.commit != commit;
+        let age = now.duration_since(self.at);
+        moved && age >= SignedDuration::from_mins(1) || age >= DISCOVERY
+    }
+
+    /// Notes the revision that goes with what was read.
+    pub fn note(&mut self, commit: Option<CommitSha>) {
+        self.commit = self.commit.or(commit);
+    }
 }
 
 impl ClusterState {
@@ -100,6 +129,7 @@ impl ClusterState {
             identity,
             sight,
             kinds,
+            discovery: Discovery { commit: None, at: world.clock.now() },
             live,
             watches,
             heads: BTreeMap::new(),
@@ -113,6 +143,16 @@ impl ClusterState {
         };
         state.take_inventory(inventory);
         Ok(state)
+    }
+
+    /// Asks again what the cluster serves, and which version it has. Where it does not answer, it is asked next time.
+    pub async fn discover(&mut self, commit: Option<CommitSha>, now: Timestamp) {
+        let (kinds, identity) = tokio::join!(self.cluster.kinds(true), self.cluster.identity());
+        if let (Ok(kinds), Ok(identity)) = (kinds, identity) {
+            self.kinds = kinds;
+            self.identity.version = identity.version;
+            self.discovery = Discovery { commit, at: now };
+        }
     }
 
     fn take_inventory(&mut self, inventory: Inventory) {
@@ -167,6 +207,18 @@ impl ClusterState {
         let sets = self.sets.entry(application.clone()).or_default();
         sets.retain(|one| one.digest != packed.digest && Some(one.digest) == deployed);
         sets.push(packed);
+    }
+
+    /// What charts drew before, by application: as the set of the rollout that goes on has it, else the deployed one.
+    pub fn drawn(&self) -> BTreeMap<ApplicationId, Arc<Remembered>> {
+        let of = |application: &ApplicationId| {
+            let begun = self.intents.get(application).map(|intent| intent.digest);
+            let head = self.heads.get(application).map(|stored| &stored.head);
+            let deployed = head.and_then(|head| head.deployed.as_ref()).map(|version| version.digest);
+            let sets = begun.into_iter().chain(deployed).filter_map(|digest| self.set(application, &digest));
+            sets.map(PackedSet::drawn).next().filter(|drawn| !drawn.is_empty()).cloned()
+        };
+        self.sets.keys().filter_map(|application| Some((application.clone(), of(application)?))).collect()
     }
 
     /// A set at hand.

@@ -13,6 +13,7 @@ use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
 use crate::adapters::cluster::{ClusterError, ClusterRead, ClusterWrite};
+use crate::helm::Remembered;
 use crate::model::digest::{Digest, HashKey};
 use crate::model::inventory::{HEAD_FORMAT, Head, Slot, StoredHead, StoredSet, head_name, set_name};
 use crate::model::manifest::{APPLICATION_LABEL, INSTANCE_LABEL, Manifest, RenderedSet, annotation, label};
@@ -21,6 +22,8 @@ use crate::model::resource::{GroupKind, ResourceId};
 
 /// What an object of the inventory is.
 pub const ROLE_LABEL: &str = "moorline.dev/role";
+/// How many bytes at the end of a set are the values that its charts drew.
+const DRAWN_ANNOTATION: &str = "moorline.dev/drawn-bytes";
 /// The type of the Secrets that hold sets.
 const SET_TYPE: &str = "moorline.dev/set";
 /// The most bytes of a set in one Secret, before base64 (RULES §3: under 900 KiB).
@@ -30,12 +33,13 @@ const PARTS: usize = 100;
 /// The most bytes that a set may unpack to.
 const SET_LIMIT: u64 = 256 << 20;
 
-/// A set as it is kept: compressed.
+/// A set as it is kept: compressed, with the values that its charts drew.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PackedSet {
     /// Which set.
     pub digest: Digest,
     bytes: Arc<[u8]>,
+    drawn: Arc<Remembered>,
 }
 
 /// Why something in the inventory cannot be used.
@@ -65,6 +69,20 @@ pub struct Inventory {
     pub sets: Vec<(StoredSet, PackedSet)>,
 }
 
+impl Inventory {
+    /// What charts drew before, by application: the newest set has all that is kept.
+    pub fn drawn(&self) -> BTreeMap<ApplicationId, Arc<Remembered>> {
+        let mut newest: BTreeMap<ApplicationId, (u64, Arc<Remembered>)> = BTreeMap::new();
+        for (stored, packed) in &self.sets {
+            let known = newest.get(&stored.application).map(|(rollout, _)| *rollout);
+            if known.is_none_or(|known| stored.rollout > known) {
+                newest.insert(stored.application.clone(), (stored.rollout, packed.drawn.clone()));
+            }
+        }
+        newest.into_iter().map(|(application, (_, drawn))| (application, drawn)).collect()
+    }
+}
+
 impl PackedSet {
     /// Compresses a rendered set.
     pub fn pack(set: &RenderedSet) -> Self {
@@ -77,7 +95,36 @@ impl PackedSet {
         // Writing into memory does not fail.
         let _ = encoder.write_all(json!({ "manifests": manifests }).to_string().as_bytes());
         let bytes = encoder.finish().unwrap_or_default();
-        Self { digest: set.digest, bytes: bytes.into() }
+        Self { digest: set.digest, bytes: bytes.into(), drawn: Arc::default() }
+    }
+
+    /// The same with values that were drawn.
+    pub fn with_drawn(self, drawn: Arc<Remembered>) -> Self {
+        Self { drawn, ..self }
+    }
+
+    /// The values that its charts drew, now or in rollouts not long ago.
+    pub fn drawn(&self) -> &Arc<Remembered> {
+        &self.drawn
+    }
+
+    /// The values as they are kept: behind the manifests, compressed.
+    fn packed_drawn(&self) -> Vec<u8> {
+        if self.drawn.is_empty() {
+            return Vec::new();
+        }
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::new(6));
+        let _ = encoder.write_all(self.drawn.to_json().to_string().as_bytes());
+        encoder.finish().unwrap_or_default()
+    }
+
+    /// Takes apart what is kept; `drawn` bytes at the end are the values. Values that cannot be read are drawn anew.
+    fn kept(digest: Digest, bytes: &[u8], drawn: usize) -> Self {
+        let (manifests, drawn) = bytes.split_at(bytes.len().saturating_sub(drawn));
+        let mut text = String::new();
+        let read = GzDecoder::new(drawn).take(SET_LIMIT).read_to_string(&mut text).ok();
+        let value = read.and_then(|_| serde_json::from_str::<Value>(&text).ok()).unwrap_or_default();
+        Self { digest, bytes: manifests.into(), drawn: Arc::new(Remembered::from_json(&value)) }
     }
 
     /// Unpacks the manifests; a set whose digest is another than the one it carries is refused.
@@ -316,8 +363,9 @@ pub async fn read_one(
 
 fn encode_set(place: &SetPlace<'_>, packed: &PackedSet) -> Vec<Value> {
     let stored = place.stored;
-    let parts: Vec<&[u8]> =
-        if packed.bytes.is_empty() { vec![&[]] } else { packed.bytes.chunks(PART_BYTES).collect() };
+    let drawn = packed.packed_drawn();
+    let bytes = [&*packed.bytes, &drawn].concat();
+    let parts: Vec<&[u8]> = if bytes.is_empty() { vec![&[]] } else { bytes.chunks(PART_BYTES).collect() };
     let count = parts.len();
     let encode = |(index, bytes): (usize, &&[u8])| {
         let name = set_name(place.instance, &stored.application, stored.slot, index + 1);
@@ -328,6 +376,9 @@ fn encode_set(place: &SetPlace<'_>, packed: &PackedSet) -> Vec<Value> {
             "moorline.dev/digest": stored.digest.to_string(),
             "moorline.dev/part": format!("{}/{count}", index + 1),
         });
+        if !drawn.is_empty() {
+            metadata["annotations"][DRAWN_ANNOTATION] = json!(drawn.len().to_string());
+        }
         let mut data = json!({"set": BASE64.encode(bytes)});
         if index == 0 {
             let ids = serde_json::to_vec(&stored.objects).unwrap_or_default();
@@ -347,6 +398,7 @@ struct Part {
     count: usize,
     bytes: Vec<u8>,
     objects: Vec<ResourceId>,
+    drawn: usize,
 }
 
 fn decode_part(object: &Value) -> Option<Part> {
@@ -367,6 +419,7 @@ fn decode_part(object: &Value) -> Option<Part> {
         digest: text("moorline.dev/digest")?.parse().ok()?,
         number: number.parse().ok()?,
         count: count.parse().ok()?,
+        drawn: text(DRAWN_ANNOTATION).and_then(|text| text.parse().ok()).unwrap_or(0),
         bytes: decoded("set").unwrap_or_default(),
         objects: decoded("objects").and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default(),
     })
@@ -398,7 +451,7 @@ fn decode_sets(secrets: &[Value]) -> Vec<(StoredSet, PackedSet)> {
             digest,
             objects: first.objects.clone(),
         };
-        sets.push((stored, PackedSet { digest, bytes: bytes.into() }));
+        sets.push((stored, PackedSet::kept(digest, &bytes, first.drawn)));
     }
     sets
 }

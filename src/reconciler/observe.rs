@@ -3,6 +3,7 @@
 
 mod listing;
 mod rendering;
+mod shelf;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -13,9 +14,11 @@ pub use rendering::{ClusterView, ClusterViews, PackedRendering};
 
 use super::Options;
 use crate::adapters::World;
+use crate::adapters::clock::Beating;
 use crate::adapters::sources::SourceError;
 use crate::desired::{Application, CodeRevision, ConfigRepository, Origin};
 use crate::diff::LookedUp;
+use crate::helm::Pulse;
 use crate::model::digest::Digest;
 use crate::model::fault::Fault;
 use crate::model::hold::HoldReason;
@@ -24,9 +27,12 @@ use crate::model::source::{CommitSha, FileTree, References, RepositoryPath, Repo
 use crate::render::WantedCode;
 use listing::list_environment;
 use rendering::{Prepared, Renderer, Setting};
+use shelf::Shelf;
 
 /// So many repositories are asked at once.
 const PARALLEL: usize = 16;
+/// Charts may bring the need for other charts so many times over.
+const CHART_ROUNDS: usize = 4;
 
 /// The config repository as last read.
 #[derive(Clone)]
@@ -94,12 +100,14 @@ pub struct Observer {
     trees: HashMap<TreeKey, (CommitSha, FileTree)>,
     paths: HashMap<ApplicationId, (CommitSha, Digest)>,
     renderer: Renderer,
+    shelf: Shelf,
 }
 
 impl Observer {
     /// Nothing read yet.
     pub fn new(world: World, options: Options) -> Self {
         Self {
+            shelf: Shelf::new(world.charts.clone(), world.clock.clone()),
             world,
             options,
             config: None,
@@ -137,7 +145,12 @@ impl Observer {
             self.world.sources.references(&url).await.map_err(|error| source_hold(&url, &error))?;
         let (reference, commit) = self.config_commit(&references, revision)?;
         self.references.insert(url.clone(), Ok(references));
-        if self.config.as_ref().is_some_and(|config| config.commit == commit) {
+        if let Some(config) = self.config.clone().filter(|config| config.commit == commit) {
+            // The same files may mean other charts than before.
+            if self.shelf.bring(&config.repository.needs()).await {
+                let repository = Arc::new(self.meaning_of(&config.tree).await);
+                self.config = Some(Arc::new(ConfigState { commit, tree: config.tree.clone(), repository }));
+            }
             return Ok(());
         }
         let previous = self.config.as_ref().map(|config| &config.tree);
@@ -147,9 +160,22 @@ impl Observer {
             .tree(&url, reference.as_deref(), commit, &RepositoryPath::default(), previous)
             .await
             .map_err(|error| source_hold(&url, &error))?;
-        let repository = Arc::new(ConfigRepository::read(&tree));
+        let repository = Arc::new(self.meaning_of(&tree).await);
         self.config = Some(Arc::new(ConfigState { commit, tree, repository }));
         Ok(())
+    }
+
+    /// Reads a config repository with the charts that its umbrellas depend on.
+    async fn meaning_of(&mut self, tree: &FileTree) -> ConfigRepository {
+        let mut repository = ConfigRepository::read_with(tree, self.shelf.supply());
+        // What a chart says of its values may switch others on, which then are needed too.
+        for _ in 0..CHART_ROUNDS {
+            if !self.shelf.bring(&repository.needs()).await {
+                break;
+            }
+            repository = ConfigRepository::read_with(tree, self.shelf.supply());
+        }
+        repository
     }
 
     fn config_commit(
@@ -231,10 +257,11 @@ impl Observer {
         }
         // A tree has every file of the repository: one for all, never one for each.
         let mut all: Vec<(Application, Arc<ConfigState>)> = Vec::new();
-        let names: Vec<EnvironmentName> = repository.environments.keys().cloned().collect();
-        for name in names.iter().filter(|name| self.options.includes(name)) {
+        let names = repository.environments.keys().filter(|name| self.options.includes(name));
+        let names: Vec<EnvironmentName> = names.cloned().collect();
+        for name in &names {
             match self.environment_at(config, name).await {
-                Ok(config) => list_environment(&config, name, reading, &mut all),
+                Ok(config) => list_environment(&config, name, &self.shelf, reading, &mut all),
                 Err(hold) => {
                     reading.held_environments.insert(name.clone(), vec![hold]);
                 }
@@ -275,8 +302,21 @@ impl Observer {
     ) {
         let Some(config) = &self.config else { return };
         let Some(configuration) = &config.repository.configuration else { return };
-        let setting = Setting { instance: &configuration.instance, options: &self.options, views };
-        for (one, inputs, result) in self.renderer.render(prepared, &setting).await {
+        let pulse = Pulse::default();
+        let beaten = pulse.clone();
+        let _beating = Beating::start(move || beaten.beat());
+        let setting = Setting {
+            instance: &configuration.instance,
+            options: &self.options,
+            views,
+            metrics: &self.world.metrics,
+            pulse: pulse.clone(),
+            entropy: &*self.world.entropy,
+            now: self.world.clock.now().as_second(),
+        };
+        let rendered = self.renderer.render(prepared, &mut self.shelf, &setting).await;
+        self.shelf.tidy();
+        for (one, inputs, result) in rendered {
             let id = one.application.id.clone();
             let desired = match result {
                 Ok(rendered) => Desired::Rendered(Box::new(RenderedVersion {
@@ -286,7 +326,12 @@ impl Observer {
                     inputs,
                     rendered,
                 })),
-                Err(hold) => Desired::Held(vec![hold]),
+                Err(hold) => {
+                    if matches!(hold, HoldReason::ChartUnavailable { .. }) {
+                        reading.failures.push(hold.clone());
+                    }
+                    Desired::Held(vec![hold])
+                }
             };
             reading.desired.insert(id, desired);
         }
@@ -294,7 +339,7 @@ impl Observer {
 
     /// The config repository for an environment: another revision if it asks for one.
     async fn environment_at(
-        &self,
+        &mut self,
         config: &Arc<ConfigState>,
         name: &EnvironmentName,
     ) -> Result<Arc<ConfigState>, HoldReason> {
@@ -318,7 +363,7 @@ impl Observer {
         if let Some(file) = config.tree.get("moorline.yaml") {
             tree.insert("moorline.yaml".to_owned(), file.clone());
         }
-        let repository = Arc::new(ConfigRepository::read(&tree));
+        let repository = Arc::new(self.meaning_of(&tree).await);
         Ok(Arc::new(ConfigState { commit, tree, repository }))
     }
 
@@ -424,11 +469,9 @@ impl Observer {
         code: &WantedCode,
         reference: Option<&str>,
     ) -> Result<FileTree, HoldReason> {
-        let environment = &application.id.environment;
         match &application.origin {
-            Origin::Dependency { .. } | Origin::Environment => {
-                Ok(config.tree.subtree(&format!("environments/{environment}")))
-            }
+            // The environment's folder is at hand as a whole.
+            Origin::Dependency { .. } | Origin::Environment => Ok(FileTree::default()),
             Origin::Manifests(source) => match &source.repository {
                 None => Ok(config.tree.subtree(source.path.as_str())),
                 Some(repository) => {
@@ -438,6 +481,7 @@ impl Observer {
                     self.tree_at(repository, Some(&format!("refs/heads/{branch}")), head, &source.path).await
                 }
             },
+            Origin::Released(_) => Ok(FileTree::default()),
             Origin::Chart { path } => {
                 let repository = application.code.as_ref().map(|code| code.repository.clone());
                 let (Some(repository), Some(commit)) = (repository, code.commit) else {

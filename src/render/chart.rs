@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::desired::{Application, Layer, Origin, Umbrella, UnusableChart, chart_of};
+use crate::desired::{Application, Home, Layer, Origin, Outside, Umbrella, UnusableChart, chart_of, outside};
 use crate::helm::{
-    Capabilities, Chart, Compat, Lookup, Lookups, Member, RenderInput as HelmInput, Rendered as HelmRendered,
-    Values,
+    Capabilities, Chart, Compat, Lookups, Member, RenderInput as HelmInput, Rendered as HelmRendered, Values,
 };
 
 use super::lookup;
-use super::{Draft, RenderError, RenderInput};
+use super::{Draft, Needs, RenderError, RenderInput};
 use crate::diff::LookedUp;
 
 /// What Helm makes of a chart.
@@ -18,8 +17,14 @@ pub(super) struct OfChart {
     pub(super) rendered: HelmRendered,
     /// The chart as `name-version`.
     pub(super) chart: Option<String>,
-    /// Questions to the cluster that have no answer yet: the documents are not to be used.
-    pub(super) lookups: BTreeSet<Lookup>,
+    /// What has to be found first: the documents are not to be used.
+    pub(super) needs: Needs,
+}
+
+impl OfChart {
+    fn needing(needs: Needs) -> Self {
+        Self { rendered: HelmRendered::merged([], Compat::default()), chart: None, needs }
+    }
 }
 
 /// Renders the chart of an application as Helm does.
@@ -39,15 +44,25 @@ pub(super) fn render(input: &RenderInput<'_>) -> Result<OfChart, RenderError> {
         }
         Origin::Chart { path } => {
             let key = application.id.service.to_string();
-            let chart = chart_of(input.files).map_err(|why| unusable(&path.to_string(), &why))?;
+            let chart = match of_code(input, path.as_str())? {
+                Ok(chart) => chart,
+                Err(needs) => return Ok(OfChart::needing(needs)),
+            };
             let name = named(&chart);
             let whole = umbrella.with_dependency_charts([(key.clone(), chart)]);
             (whole, Some(name), Member::Dependency(key))
         }
-        Origin::Manifests(_) => {
-            let rendered = HelmRendered::merged([], Compat::default());
-            return Ok(OfChart { rendered, chart: None, lookups: BTreeSet::new() });
+        Origin::Released(need) => {
+            let key = application.id.service.to_string();
+            let Some(supplied) = input.supply.get(need) else {
+                let dependencies = BTreeSet::from([need.clone()]);
+                return Ok(OfChart::needing(Needs { dependencies, ..Needs::default() }));
+            };
+            let name = named(&supplied.chart);
+            let whole = umbrella.with_dependency_charts([(key.clone(), supplied.chart.clone())]);
+            (whole, Some(name), Member::Dependency(key))
         }
+        Origin::Manifests(_) => return Ok(OfChart::needing(Needs::default())),
     };
     let helm = HelmInput {
         release: application.release.clone(),
@@ -56,7 +71,11 @@ pub(super) fn render(input: &RenderInput<'_>) -> Result<OfChart, RenderError> {
         capabilities: capabilities(input),
         member,
         include_crds: true,
+        compat: application.compat,
+        chance: input.chance.clone(),
         seed: input.seed,
+        now: input.now,
+        time: input.time.clone(),
         lookups: input
             .lookups
             .map_or_else(Lookups::offline, |answers| Lookups { answers: answers.clone(), offline: false }),
@@ -70,10 +89,34 @@ pub(super) fn render(input: &RenderInput<'_>) -> Result<OfChart, RenderError> {
         lookup::check(input, question)?;
     }
     if missing.is_empty() {
-        return Ok(OfChart { rendered: rendered?, chart: name, lookups: BTreeSet::new() });
+        return Ok(OfChart { rendered: rendered?, chart: name, needs: Needs::default() });
     }
-    let rendered = HelmRendered::merged([], Compat::default());
-    Ok(OfChart { rendered, chart: name, lookups: missing.into_iter().collect() })
+    Ok(OfChart::needing(Needs { lookups: missing.into_iter().collect(), ..Needs::default() }))
+}
+
+/// The chart of a code repository with its dependencies, or the charts that have to be fetched for it.
+fn of_code(input: &RenderInput<'_>, path: &str) -> Result<Result<Chart, Needs>, RenderError> {
+    let chart = chart_of(input.files).map_err(|why| unusable(path, &why))?;
+    let home = Home { folder: input.files, tree: None, path };
+    let mut supplied = Vec::new();
+    let mut needs = Needs::default();
+    for (dependency, outside) in outside(&chart, &home, input.supply) {
+        match outside {
+            Outside::At(found, _) => supplied.push((dependency.key().to_owned(), found.chart)),
+            Outside::Needed(need) => {
+                needs.dependencies.insert(need);
+            }
+            Outside::Fault { file, message, hint } => {
+                let file = file.unwrap_or("Chart.yaml");
+                let message = format!("{path}/{file}: {message}");
+                return Err(RenderError::Broken { message, hint: Some(hint) });
+            }
+        }
+    }
+    if !needs.is_empty() {
+        return Ok(Err(needs));
+    }
+    Ok(Ok(if supplied.is_empty() { chart } else { chart.with_dependency_charts(supplied) }))
 }
 
 /// The error without values that were looked up from Secrets: a template may fail with one in its words.
@@ -152,7 +195,7 @@ fn image_values(application: &Application, input: &RenderInput<'_>) -> Option<Va
 
 fn capabilities(input: &RenderInput<'_>) -> Option<Capabilities> {
     let (kinds, version) = (input.kinds?, input.kubernetes?);
-    let offline = Capabilities::offline(Compat::default());
+    let offline = Capabilities::offline(input.application.compat);
     let versioned = offline.clone().with_kube_version(version).unwrap_or(offline);
     Some(versioned.serving(kinds.api_versions()))
 }

@@ -47,7 +47,7 @@ impl<'a> Scopes<'a> {
     }
 }
 
-fn kind_of(object: &Value) -> Option<GroupKind> {
+pub(super) fn kind_of(object: &Value) -> Option<GroupKind> {
     let version = ApiVersion::parse(object.get("apiVersion")?.as_str()?)?;
     Some(GroupKind { group: version.group, kind: object.get("kind")?.as_str()?.into() })
 }

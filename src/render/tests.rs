@@ -31,12 +31,16 @@ fn render_web(files: &[(&str, &str)]) -> Result<Rendered, RenderError> {
         code: &WantedCode::default(),
         kinds: None,
         kubernetes: None,
+        supply: &crate::desired::Supply::new(),
         lookups: None,
+        chance: crate::helm::Chance::StandIns,
         seed: [0; 32],
+        now: 0,
+        time: None,
     })
     .map(|outcome| match outcome {
         Outcome::Rendered(rendered) => *rendered,
-        Outcome::Needs(lookups) => panic!("asks {lookups:?}"),
+        Outcome::Needs(needs) => panic!("asks {needs:?}"),
     })
 }
 

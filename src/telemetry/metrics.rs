@@ -128,6 +128,7 @@ pub struct Metrics {
     holds: IntGaugeVec,
     config_info: IntGaugeVec,
     reconcile_duration: Histogram,
+    renders: IntCounterVec,
     rollouts: IntCounterVec,
     heals: IntCounterVec,
     api_requests: IntCounterVec,
@@ -168,6 +169,11 @@ impl Metrics {
                 "moorline_reconcile_duration_seconds",
                 "Time of one pass over one application: observe, decide, act, record.",
                 RECONCILE_BUCKETS,
+            )?,
+            renders: new.counters(
+                "moorline_renders_total",
+                "Applications that were rendered, because something that they are rendered from changed.",
+                &["environment"],
             )?,
             rollouts: new.counters(
                 "moorline_rollouts_total",
@@ -222,6 +228,16 @@ impl Metrics {
         self.reconcile_duration.observe(duration.as_secs_f64());
     }
 
+    /// Counts an application that was rendered.
+    pub fn rendered(&self, environment: &EnvironmentName) {
+        self.renders.with_label_values(&[environment.as_str()]).inc();
+    }
+
+    /// How many applications were rendered since the start.
+    pub fn rendered_in_all(&self) -> u64 {
+        total(&self.renders)
+    }
+
     /// Counts a rollout that ended.
     pub fn rolled_out(&self, environment: &EnvironmentName, outcome: RecordOutcome) {
         self.rollouts.with_label_values(&[environment.as_str(), outcome.as_str()]).inc();
@@ -235,13 +251,7 @@ impl Metrics {
 
     /// How many objects were healed since the start.
     pub fn healed_in_all(&self) -> u64 {
-        use prometheus::core::Collector as _;
-        let families = self.heals.collect();
-        let counters = families.iter().flat_map(prometheus::proto::MetricFamily::get_metric);
-        let heals: f64 = counters.map(|metric| metric.get_counter().get_value()).sum();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of objects")]
-        let heals = heals as u64;
-        heals
+        total(&self.heals)
     }
 
     /// Counts a request to an API server.
@@ -295,6 +305,17 @@ impl Metrics {
         TextEncoder::new().encode(&self.registry.gather(), &mut bytes)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
+}
+
+/// The sum of all series of a counter.
+fn total(counters: &IntCounterVec) -> u64 {
+    use prometheus::core::Collector as _;
+    let families = counters.collect();
+    let series = families.iter().flat_map(prometheus::proto::MetricFamily::get_metric);
+    let sum: f64 = series.map(|metric| metric.get_counter().get_value()).sum();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
+    let sum = sum as u64;
+    sum
 }
 
 fn gauge_value(number: usize) -> i64 {

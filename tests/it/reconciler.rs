@@ -1,10 +1,13 @@
 //! The whole reconciler over a world in memory, with paused time.
 
 mod absence;
+mod charts;
+mod draws;
 mod drift;
 mod kill;
 mod lookup;
 mod lost;
+mod proportion;
 mod rights;
 mod rollout;
 mod support;

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use moorline::adapters::git::{CredentialEntry, Git, GitSettings, Limits};
+use moorline::adapters::credentials::CredentialEntry;
+use moorline::adapters::git::{Git, GitSettings, Limits};
 use moorline::adapters::sources::{SourceError, Sources};
 use moorline::model::source::{CommitSha, FileTree, RepositoryPath, RepositoryUrl};
 

@@ -5,6 +5,7 @@
 #[allow(dead_code, reason = "a part is offered whole, whatever the tests of the day use of it")]
 mod parts;
 
+mod charts;
 mod commands;
 mod contract;
 mod daemon;

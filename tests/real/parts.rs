@@ -7,6 +7,7 @@ pub(crate) mod git_repository;
 pub(crate) mod git_ssh;
 pub(crate) mod kubectl;
 pub(crate) mod node;
+pub(crate) mod registry;
 
 use std::path::PathBuf;
 

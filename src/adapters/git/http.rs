@@ -8,8 +8,8 @@ use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, redirect};
 use secrecy::ExposeSecret;
 
 use super::conversation::{CONNECTING, SILENCE, Service};
-use super::credentials::Credentials;
 use super::failure::{denied, unreachable};
+use crate::adapters::credentials::Credentials;
 use crate::adapters::sources::SourceError;
 use crate::model::source::RepositoryUrl;
 

@@ -7,9 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use super::address::Address;
 use super::conversation::{Conversation, Service, Wire};
-use super::credentials::Credentials;
 use super::failure::{denied, missing, unreachable};
 use super::http::Http;
 use super::mirror::{Mirror, PackPart};
@@ -17,6 +15,8 @@ use super::packet::Packet;
 use super::protocol::{self, Advertisement, Dialect, Fetch};
 use super::ssh::Ssh;
 use super::tree::Limits;
+use crate::adapters::address::Address;
+use crate::adapters::credentials::Credentials;
 use crate::adapters::sources::SourceError;
 use crate::model::source::{CommitSha, References, RepositoryUrl};
 

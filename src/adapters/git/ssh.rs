@@ -12,10 +12,10 @@ use russh::keys::{
 use russh::{Channel, ChannelMsg, Preferred};
 use tokio::time::timeout;
 
-use super::address::SshAddress;
 use super::conversation::{CONNECTING, SILENCE, Service, absent};
-use super::credentials::{CredentialEntry, Credentials};
 use super::failure::{denied, unreachable};
+use crate::adapters::address::SshAddress;
+use crate::adapters::credentials::{CredentialEntry, Credentials};
 use crate::adapters::sources::SourceError;
 use crate::model::source::RepositoryUrl;
 

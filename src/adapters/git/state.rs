@@ -7,7 +7,6 @@ use async_trait::async_trait;
 use git2::build::TreeUpdateBuilder;
 use git2::{ErrorCode, FileMode, ObjectType, Oid, Repository, Signature, Time, Tree};
 
-use super::address::Address;
 use super::conversation::{Conversation, Service};
 use super::failure::{denied, mirror, missing};
 use super::local;
@@ -16,6 +15,7 @@ use super::packet::{Decoder, Packet};
 use super::protocol::{self, Advertisement, Dialect};
 use super::remote::blocking;
 use super::{Git, failure};
+use crate::adapters::address::Address;
 use crate::adapters::sources::{CommitRequest, Prepare, SourceError, Sources, StateStore};
 use crate::model::source::{CommitSha, FileTree, References, RepositoryPath, RepositoryUrl};
 

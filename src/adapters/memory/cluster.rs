@@ -74,7 +74,7 @@ impl Inner {
 /// The cluster.
 pub struct MemoryCluster {
     inner: Mutex<Inner>,
-    kinds: Arc<KindTable>,
+    kinds: Mutex<Arc<KindTable>>,
     mishaps: Arc<Mishaps>,
 }
 
@@ -100,11 +100,22 @@ impl MemoryCluster {
             kinds.add(GroupKind::new(group, kind), version, plural, *namespaced, true);
         }
         let inner = Inner { available: true, ..Inner::default() };
-        Self { inner: Mutex::new(inner), kinds: Arc::new(kinds), mishaps }
+        Self { inner: Mutex::new(inner), kinds: Mutex::new(Arc::new(kinds)), mishaps }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn table(&self) -> Arc<KindTable> {
+        self.kinds.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Serves another kind from now on, as when its CustomResourceDefinition is installed.
+    pub fn serve(&self, group: &str, version: &str, kind: &str, namespaced: bool) {
+        let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        let plural = format!("{}s", kind.to_ascii_lowercase());
+        Arc::make_mut(&mut *kinds).add(GroupKind::new(group, kind), version, &plural, namespaced, true);
     }
 
     /// An object as it is stored.
@@ -337,7 +348,7 @@ impl ClusterRead for MemoryCluster {
     }
 
     async fn kinds(&self, _refresh: bool) -> Result<Arc<KindTable>, ClusterError> {
-        let kinds = self.kinds.clone();
+        let kinds = self.table();
         self.call("kinds", |_| Ok(kinds)).await
     }
 
@@ -346,7 +357,7 @@ impl ClusterRead for MemoryCluster {
         id: &ResourceId,
         _version: Option<&ApiVersion>,
     ) -> Result<Option<Value>, ClusterError> {
-        self.call("get", |inner| match inner.refuses(&self.kinds, &id.kind, id.namespace.as_deref()) {
+        self.call("get", |inner| match inner.refuses(&self.table(), &id.kind, id.namespace.as_deref()) {
             Some(error) => Err(error),
             None => Ok(inner.objects.get(id).cloned()),
         })
@@ -367,7 +378,7 @@ impl ClusterRead for MemoryCluster {
                     retry_after: None,
                 });
             }
-            if let Some(error) = inner.refuses(&self.kinds, kind, namespace) {
+            if let Some(error) = inner.refuses(&self.table(), kind, namespace) {
                 return Err(error);
             }
             let here = |id: &ResourceId| {
@@ -392,7 +403,7 @@ impl ClusterRead for MemoryCluster {
         if inner.lists_fail || !inner.available {
             let error = ClusterError::Unavailable { message: "etcd timeout".to_owned(), retry_after: None };
             let _ = sender.send(WatchEvent::Failed(error));
-        } else if let Some(error) = inner.refuses(&self.kinds, kind, namespace) {
+        } else if let Some(error) = inner.refuses(&self.table(), kind, namespace) {
             let _ = sender.send(WatchEvent::Failed(error));
         } else {
             let here = |id: &ResourceId| {

@@ -12,15 +12,32 @@ type NamedBytes = (String, Arc<[u8]>);
 const FILE_BYTES: u64 = 5 << 20;
 const TOTAL_BYTES: u64 = 100 << 20;
 const ENTRIES: usize = 20_000;
+/// What is unpacked may be so many times as large as the archive, unless it is small.
+const RATIO: u64 = 100;
+const SMALL: u64 = 8 << 20;
+
+/// What may still be unpacked of a chart, the archives inside it included.
+pub(super) struct Budget {
+    bytes: u64,
+    entries: usize,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { bytes: TOTAL_BYTES, entries: ENTRIES }
+    }
+}
 
 /// The files of a chart archive, without their first folder.
-pub(super) fn unpack(bytes: &[u8]) -> Result<Vec<NamedBytes>, ChartError> {
+pub(super) fn unpack(bytes: &[u8], budget: &mut Budget) -> Result<Vec<NamedBytes>, ChartError> {
     if !bytes.starts_with(&[0x1F, 0x8B]) {
         return Err(ChartError::Archive(
             "file does not appear to be a gzipped archive; got 'application/octet-stream'".to_owned(),
         ));
     }
-    let decoder = flate2::read::GzDecoder::new(bytes).take(TOTAL_BYTES + 1);
+    let most = SMALL.max(RATIO.saturating_mul(bytes.len() as u64));
+    // Headers and padding are unpacked too, so the stream itself has an end.
+    let decoder = flate2::read::GzDecoder::new(bytes).take(most.min(2 * TOTAL_BYTES) + 1);
     let mut archive = tar::Archive::new(decoder);
     let mut files = Vec::new();
     let mut total = 0;
@@ -37,20 +54,24 @@ pub(super) fn unpack(bytes: &[u8]) -> Result<Vec<NamedBytes>, ChartError> {
         let Some(path) = inner_path(&entry.path_bytes())? else {
             continue;
         };
-        if files.len() >= ENTRIES {
-            return Err(ChartError::Archive(format!("chart archive has more than {ENTRIES} files")));
-        }
+        budget.entries = budget
+            .entries
+            .checked_sub(1)
+            .ok_or_else(|| ChartError::Archive(format!("chart archive has more than {ENTRIES} files")))?;
         if entry.size() > FILE_BYTES {
             return Err(ChartError::Archive(format!(
                 "decompressed chart file {path:?} is larger than the maximum file size {FILE_BYTES}"
             )));
         }
         total += entry.size();
-        if total > TOTAL_BYTES {
+        if total > most {
             return Err(ChartError::Archive(format!(
-                "decompressed chart is larger than the maximum size {TOTAL_BYTES}"
+                "decompressed chart is more than {RATIO} times as large as its archive"
             )));
         }
+        budget.bytes = budget.bytes.checked_sub(entry.size()).ok_or_else(|| {
+            ChartError::Archive(format!("decompressed chart is larger than the maximum size {TOTAL_BYTES}"))
+        })?;
         let mut content = Vec::with_capacity(usize::try_from(entry.size()).unwrap_or(0));
         entry.by_ref().take(FILE_BYTES + 1).read_to_end(&mut content).map_err(broken)?;
         files.push((path, Arc::from(content)));

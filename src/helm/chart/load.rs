@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::archive::Budget;
 use super::ignore::Rules;
 use super::metadata::{Metadata, dependencies};
 use super::{Chart, ChartData, ChartTemplate, Child, archive};
@@ -78,7 +79,7 @@ pub(super) fn from_folder(files: impl IntoIterator<Item = (String, Arc<[u8]>)>) 
             kept.push((path, bytes));
         }
     }
-    load(walk_order(kept), 0)
+    load(walk_order(kept), 0, &mut Budget::default())
 }
 
 fn is_ignored(rules: &Rules, path: &str) -> bool {
@@ -94,7 +95,8 @@ fn walk_order(mut files: Vec<(String, Arc<[u8]>)>) -> Vec<(String, Arc<[u8]>)> {
 
 /// A packaged chart.
 pub(super) fn from_archive(bytes: &[u8]) -> Result<Chart, ChartError> {
-    load(archive::unpack(bytes)?, 0)
+    let mut budget = Budget::default();
+    load(archive::unpack(bytes, &mut budget)?, 0, &mut budget)
 }
 
 fn without_mark(bytes: &[u8]) -> &[u8] {
@@ -110,7 +112,7 @@ fn read_json(file: &str, bytes: &[u8], prefix: &str) -> Result<serde_json::Value
     yaml::read_first(bytes, YamlLimits::default()).map_err(|error| yaml_error(file, error, prefix))
 }
 
-fn load(files: Vec<(String, Arc<[u8]>)>, depth: usize) -> Result<Chart, ChartError> {
+fn load(files: Vec<(String, Arc<[u8]>)>, depth: usize, budget: &mut Budget) -> Result<Chart, ChartError> {
     if depth > DEPTH {
         return Err(ChartError::TooDeep(DEPTH));
     }
@@ -134,7 +136,7 @@ fn load(files: Vec<(String, Arc<[u8]>)>, depth: usize) -> Result<Chart, ChartErr
         parts.add(path, without_mark(&bytes), &mut metadata)?;
     }
     metadata.validate().map_err(ChartError::Metadata)?;
-    let children = parts.children(&metadata.name, depth)?;
+    let children = parts.children(&metadata.name, depth, budget)?;
     let mut files = parts.files;
     files.sort();
     Ok(Chart(Arc::new(ChartData {
@@ -231,7 +233,12 @@ impl Parts {
         self.charts.entry(entry.to_owned()).or_default().push((name.to_owned(), Arc::from(bytes)));
     }
 
-    fn children(&mut self, parent: &str, depth: usize) -> Result<Vec<Child>, ChartError> {
+    fn children(
+        &mut self,
+        parent: &str,
+        depth: usize,
+        budget: &mut Budget,
+    ) -> Result<Vec<Child>, ChartError> {
         let mut children = Vec::new();
         for (entry, files) in std::mem::take(&mut self.charts) {
             if entry.starts_with(['_', '.']) {
@@ -240,14 +247,14 @@ impl Parts {
             let chart = if has_extension(&entry, "tgz") {
                 match files.as_slice() {
                     [(name, bytes)] if *name == entry => {
-                        archive::unpack(bytes).and_then(|files| load(files, depth + 1))
+                        archive::unpack(bytes, budget).and_then(|files| load(files, depth + 1, budget))
                     }
                     _ => Err(ChartError::Archive(format!(
                         "error unpacking subchart tar in {parent}: expected {entry}"
                     ))),
                 }
             } else {
-                load(files, depth + 1)
+                load(files, depth + 1, budget)
             };
             let chart = chart.map_err(|source| ChartError::Subchart {
                 entry: entry.clone(),

@@ -6,6 +6,7 @@ use std::fmt;
 
 use super::{Function, Outcome, Type, int, text, value};
 use crate::helm::Compat;
+use crate::helm::chance::Drawn;
 use crate::helm::failure::Failure;
 use crate::helm::template::machine::Machine;
 use crate::helm::value::{Object, Value};
@@ -23,24 +24,24 @@ use spans::{as_duration, parse_duration, parse_seconds, rounded};
 const SECOND: i64 = 1_000_000_000;
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    Function::new("now", &[], |machine, _| {
-        machine.deterministic = false;
-        Ok(time(Moment::utc(machine.now, 0)))
-    }),
+    Function::new("now", &[], |machine, _| Ok(time(instant(machine, "now")?))).drawing(),
     Function::new("date", &[Str, Any], |machine, a| {
-        let moment = moment(machine, &value(a, 1));
+        let moment = moment(machine, "date", &value(a, 1))?;
         Ok(Value::text(moment.format(&text(a, 0).lossy())))
-    }),
-    Function::new("dateInZone", &[Str, Any, Str], date_in_zone),
-    Function::new("date_in_zone", &[Str, Any, Str], date_in_zone),
+    })
+    .drawing(),
+    Function::new("dateInZone", &[Str, Any, Str], date_in_zone).drawing(),
+    Function::new("date_in_zone", &[Str, Any, Str], date_in_zone).drawing(),
     Function::new("htmlDate", &[Any], |machine, a| {
-        let moment = moment(machine, &value(a, 0));
+        let moment = moment(machine, "htmlDate", &value(a, 0))?;
         Ok(Value::text(moment.format("2006-01-02")))
-    }),
+    })
+    .drawing(),
     Function::new("htmlDateInZone", &[Any, Str], |machine, a| {
-        let moment = moment(machine, &value(a, 0)).in_zone(&text(a, 1).lossy());
+        let moment = moment(machine, "htmlDateInZone", &value(a, 0))?.in_zone(&text(a, 1).lossy());
         Ok(Value::text(moment.format("2006-01-02")))
-    }),
+    })
+    .drawing(),
     Function::new("dateModify", &[Str, Time], |machine, a| {
         Ok(date_modify(machine, a).unwrap_or_else(|_| value(a, 1)))
     }),
@@ -56,16 +57,18 @@ pub(super) const FUNCTIONS: &[Function] = &[
         layout::parse(&text(a, 0).lossy(), &text(a, 1).lossy()).map(time).map_err(Failure::new)
     }),
     Function::new("unixEpoch", &[Time], |machine, a| {
-        Ok(Value::text(moment(machine, &value(a, 0)).seconds.to_string()))
-    }),
+        Ok(Value::text(moment(machine, "unixEpoch", &value(a, 0))?.seconds.to_string()))
+    })
+    .drawing(),
     Function::new("ago", &[Any], |machine, a| {
-        machine.deterministic = false;
-        let then = moment(machine, &value(a, 0));
-        let passed = machine.now.saturating_sub(then.seconds).saturating_mul(SECOND);
+        let now = instant(machine, "ago")?;
+        let then = moment(machine, "ago", &value(a, 0))?;
+        let passed = now.seconds.saturating_sub(then.seconds).saturating_mul(SECOND);
         Ok(Value::text(duration_text(passed.saturating_sub(i64::from(then.nanoseconds)))))
-    }),
+    })
+    .drawing(),
     Function::new("duration", &[Any], |_, a| Ok(Value::text(duration_text(parse_seconds(&value(a, 0)))))),
-    Function::new("durationRound", &[Any], duration_round),
+    Function::new("durationRound", &[Any], duration_round).drawing(),
     Function::new("mustToDuration", &[Any], |_, a| as_duration(&value(a, 0)).map(span).map_err(Failure::new))
         .since(Compat::V4_3),
     Function::new("durationSeconds", &[Any], |_, a| in_units(a, 1.0)).since(Compat::V4_3),
@@ -124,19 +127,19 @@ pub(super) const TIME_METHODS: &[Function] = &[
         of(a, |moment| time(moment.plus(length)))
     }),
     Function::new("Sub", &[Time], |machine, a| {
-        let other = moment(machine, &value(a, 1));
+        let other = moment(machine, "now", &value(a, 1))?;
         of(a, |moment| span(moment.since(&other)))
     }),
     Function::new("Before", &[Time], |machine, a| {
-        let other = moment(machine, &value(a, 1));
+        let other = moment(machine, "now", &value(a, 1))?;
         of(a, |moment| Value::Bool(moment.since(&other) < 0))
     }),
     Function::new("After", &[Time], |machine, a| {
-        let other = moment(machine, &value(a, 1));
+        let other = moment(machine, "now", &value(a, 1))?;
         of(a, |moment| Value::Bool(moment.since(&other) > 0))
     }),
     Function::new("Equal", &[Time], |machine, a| {
-        let other = moment(machine, &value(a, 1));
+        let other = moment(machine, "now", &value(a, 1))?;
         of(a, |moment| Value::Bool(moment.since(&other) == 0))
     }),
 ];
@@ -284,28 +287,35 @@ pub(super) fn der_time(seconds: i64) -> String {
     Moment::utc(seconds, 0).format("20060102150405Z")
 }
 
-fn moment(machine: &mut Machine<'_>, value: &Value) -> Moment {
+/// The time, as the render was given or remembers it.
+fn instant(machine: &mut Machine<'_>, function: &'static str) -> Result<Moment, Failure> {
+    machine.deterministic = false;
+    let drawn = machine.draws.draw(function, &[], |_, now| Ok(Drawn::Time(now).into()))?;
+    Ok(match drawn {
+        Drawn::Time(seconds) => Moment::utc(seconds, 0),
+        _ => Moment::ZERO,
+    })
+}
+
+fn moment(machine: &mut Machine<'_>, function: &'static str, value: &Value) -> Result<Moment, Failure> {
     match value {
         Value::Object(object) => match &**object {
-            Object::Time(moment) => moment.clone(),
-            _ => Moment::utc(machine.now, 0),
+            Object::Time(moment) => Ok(moment.clone()),
+            _ => instant(machine, function),
         },
-        Value::Int(seconds) | Value::Int64(seconds) => Moment::utc(*seconds, 0),
-        _ => {
-            machine.deterministic = false;
-            Moment::utc(machine.now, 0)
-        }
+        Value::Int(seconds) | Value::Int64(seconds) => Ok(Moment::utc(*seconds, 0)),
+        _ => instant(machine, function),
     }
 }
 
 fn date_in_zone(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
-    let moment = moment(machine, &value(arguments, 1)).in_zone(&text(arguments, 2).lossy());
+    let moment = moment(machine, "dateInZone", &value(arguments, 1))?.in_zone(&text(arguments, 2).lossy());
     Ok(Value::text(moment.format(&text(arguments, 0).lossy())))
 }
 
 fn date_modify(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     let length = parse_duration(&text(arguments, 0).lossy()).map_err(Failure::new)?;
-    Ok(time(moment(machine, &value(arguments, 1)).plus(length)))
+    Ok(time(moment(machine, "dateModify", &value(arguments, 1))?.plus(length)))
 }
 
 /// Units of `durationRound` in seconds.
@@ -317,10 +327,7 @@ fn duration_round(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
         Value::Text(text) => parse_duration(&text.lossy()).unwrap_or(0),
         Value::Int64(number) => number,
         Value::Object(object) => match &*object {
-            Object::Time(then) => {
-                machine.deterministic = false;
-                Moment::utc(machine.now, 0).since(then)
-            }
+            Object::Time(then) => instant(machine, "durationRound")?.since(then),
             _ => 0,
         },
         _ => 0,

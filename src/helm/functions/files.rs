@@ -24,8 +24,9 @@ pub(super) const METHODS: &[Function] = &[
 ];
 
 /// Methods of `.Capabilities.APIVersions`.
-pub(super) const VERSION_SET_METHODS: &[Function] = &[Function::new("Has", &[Str], |_, a| {
+pub(super) const VERSION_SET_METHODS: &[Function] = &[Function::new("Has", &[Str], |machine, a| {
     let wanted = text(a, 1);
+    machine.seen.asked.insert(wanted.lossy().into_owned());
     let found = value(a, 0).items().unwrap_or_default().iter().any(|item| item.as_text() == Some(&wanted));
     Ok(Value::Bool(found))
 })];

@@ -4,8 +4,9 @@ use std::fmt;
 
 use crate::helm::Compat;
 use crate::helm::capabilities::Capabilities;
+use crate::helm::chance::Chance;
 use crate::helm::failure::Limit;
-use crate::helm::limits::RenderLimits;
+use crate::helm::limits::{RenderLimits, TimeLimit};
 use crate::helm::lookup::{Lookup, Lookups};
 use crate::helm::values::Values;
 
@@ -39,12 +40,16 @@ pub struct RenderInput {
     pub member: Member,
     /// Answers to `lookup`.
     pub lookups: Lookups,
-    /// Where random values come from.
+    /// Whether random values and times are new ones.
+    pub chance: Chance,
+    /// Where new random values come from.
     pub seed: [u8; 32],
-    /// Seconds since 1970 that `now` returns.
+    /// Seconds since 1970: what `now` returns where it is not remembered.
     pub now: i64,
     /// What the render may use.
     pub limits: RenderLimits,
+    /// How long the render may take; absent means as long as its steps last.
+    pub time: Option<TimeLimit>,
     /// Whether the output contains the files of `crds/`.
     pub include_crds: bool,
     /// `.Release.IsUpgrade` instead of `.Release.IsInstall`.
@@ -63,9 +68,11 @@ impl Default for RenderInput {
             compat: Compat::default(),
             member: Member::Whole,
             lookups: Lookups::offline(),
+            chance: Chance::Fresh,
             seed: [0; 32],
             now: 0,
             limits: RenderLimits::default(),
+            time: None,
             include_crds: false,
             is_upgrade: false,
             skip_schema: false,

@@ -6,6 +6,7 @@ use super::format::print_value;
 use super::machine::Machine;
 use super::node::{Branch, Call, Command, Node, Number, Operand, OperandKind, Pipe};
 use crate::helm::Compat;
+use crate::helm::capabilities::is_capabilities;
 use crate::helm::failure::{Failure, Place};
 use crate::helm::functions::{self, Type};
 use crate::helm::value::{Object, Text, Value};
@@ -463,7 +464,11 @@ impl<'t> Frame<'t, '_, '_> {
         for name in path {
             receiver = self.field(dot, name, node, &[], None, &receiver)?;
         }
-        self.field(dot, final_name, node, arguments, last, &receiver)
+        let slot = self.field(dot, final_name, node, arguments, last, &receiver)?;
+        if let Value::Object(_) = &slot.value {
+            self.machine.seen.note_escape(&slot.value);
+        }
+        Ok(slot)
     }
 
     fn field(
@@ -513,6 +518,9 @@ impl<'t> Frame<'t, '_, '_> {
                 }
                 match &**object {
                     Object::Record(record) => {
+                        if is_capabilities(record) {
+                            self.machine.seen.note_field(name);
+                        }
                         if let Some(value) = record.field(name) {
                             if with_arguments {
                                 return self.fail(format!(

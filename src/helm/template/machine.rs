@@ -8,13 +8,18 @@ use rustc_hash::FxHashMap;
 
 use super::{Template, parser};
 use crate::helm::Compat;
+use crate::helm::capabilities::CapabilitiesSeen;
+use crate::helm::chance::Draws;
 use crate::helm::failure::{Failure, Limit};
 use crate::helm::functions;
-use crate::helm::limits::RenderLimits;
+use crate::helm::limits::{RenderLimits, TimeLimit};
 use crate::helm::lookup::{Lookup, Lookups};
 use crate::helm::value::{Text, Value};
 
 type Run<T> = Result<T, Failure>;
+
+/// The time is looked at every 2^12 steps.
+const TIMED_STEPS: u32 = 12;
 
 /// Named templates; a `tpl` text with definitions adds a layer.
 #[derive(Debug, Default)]
@@ -43,10 +48,14 @@ pub(crate) struct Machine<'r> {
     pub(crate) compat: Compat,
     pub(crate) scope: Rc<Scope>,
     pub(crate) limits: RenderLimits,
+    /// How long the render may take, and at which beat it ends.
+    pub(crate) time: Option<(&'r TimeLimit, u64)>,
     pub(crate) lookups: &'r Lookups,
     pub(crate) lookups_missing: Vec<Lookup>,
-    pub(crate) now: i64,
-    pub(crate) entropy: functions::Entropy,
+    /// What is drawn on entropy and time.
+    pub(crate) draws: Draws,
+    /// What was asked of `.Capabilities`.
+    pub(crate) seen: CapabilitiesSeen,
     /// False once a function drew on time, entropy or a lookup.
     pub(crate) deterministic: bool,
     pub(crate) includes: FxHashMap<Text, usize>,
@@ -64,9 +73,16 @@ impl Machine<'_> {
         self.compat == Compat::V3_19
     }
 
-    /// Counts work against the limit of steps.
+    /// Counts work against the limit of steps, and now and then looks at the time.
     pub(crate) fn charge(&mut self, steps: u64) -> Run<()> {
+        let before = self.steps;
         self.steps = self.steps.saturating_add(steps);
+        if before >> TIMED_STEPS != self.steps >> TIMED_STEPS
+            && let Some((limit, end)) = self.time
+            && limit.pulse.beats() > end
+        {
+            return Err(Failure::limit(Limit::Time, format!("render takes more than {}", limit.words)));
+        }
         if self.steps > self.limits.steps {
             return Err(Failure::limit(
                 Limit::Steps,

@@ -1,17 +1,20 @@
 //! Applications rendered side by side, each only when an input changed; what their charts look up is asked of the
 //! cluster between two renders.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use futures::StreamExt as _;
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
+use super::shelf::Shelf;
+use crate::adapters::clock::Entropy;
 use crate::adapters::cluster::{ClusterError, ClusterRead};
-use crate::desired::{Application, ConfigRepository};
+use crate::desired::{Application, ConfigRepository, Origin, Random, Supply};
 use crate::diff::LookedUp;
-use crate::helm::Lookup;
+use crate::helm::{Chance, Lookup, Pulse, Remembered, TimeLimit};
+use crate::model::chart::ChartNeed;
 use crate::model::digest::{Digest, HashKey};
 use crate::model::hold::HoldReason;
 use crate::model::kinds::KindTable;
@@ -20,11 +23,14 @@ use crate::model::resource::{ApiVersion, GroupKind, ResourceId};
 use crate::model::source::{CommitSha, FileTree};
 use crate::reconciler::Options;
 use crate::reconciler::inventory::PackedSet;
-use crate::render::{self, Answers, Outcome, RenderInput, Rendered, WantedCode};
+use crate::render::{self, Answers, Needs, Outcome, RenderInput, Rendered, Seen, WantedCode};
 use crate::sync::WantedSet;
+use crate::telemetry::Metrics;
 
 /// A chart may look up what earlier answers named, so many times over.
 const LOOKUP_ROUNDS: usize = 8;
+/// A render may take so many tenths of a second.
+const LONGEST: u64 = 300;
 /// A render may ask so many questions.
 const LOOKUPS: usize = 200;
 /// So many questions are asked at once.
@@ -45,15 +51,18 @@ pub struct PackedRendering {
     pub image: Option<String>,
     /// What a person should know.
     pub notices: Vec<String>,
+    /// Whether it holds stand-ins for what would be drawn.
+    pub stands_in: bool,
     /// Helm's own documents, if they were asked for.
     pub helm: Option<crate::helm::Rendered>,
 }
 
 impl PackedRendering {
-    fn pack(rendered: &Rendered, key: &HashKey) -> Self {
+    fn pack(rendered: &Rendered, key: &HashKey, kept: Arc<Remembered>) -> Self {
         Self {
             set: Arc::new(WantedSet::new(&rendered.set, key)),
-            packed: PackedSet::pack(&rendered.set),
+            packed: PackedSet::pack(&rendered.set).with_drawn(kept),
+            stands_in: rendered.stands_in,
             chart: rendered.chart.clone(),
             image: rendered.image.clone(),
             notices: rendered.notices.clone(),
@@ -73,6 +82,8 @@ pub struct ClusterView {
     pub key: HashKey,
     /// Where `lookup` of charts is answered.
     pub cluster: Arc<dyn ClusterRead>,
+    /// What charts drew before; absent where our rights do not show it.
+    pub drawn: Option<Arc<BTreeMap<ApplicationId, Arc<Remembered>>>>,
 }
 
 /// The view of the cluster behind a context; absent if there is none.
@@ -92,6 +103,14 @@ pub(super) struct Setting<'a> {
     pub(super) instance: &'a InstanceName,
     pub(super) options: &'a Options,
     pub(super) views: &'a ClusterViews<'a>,
+    /// What is counted.
+    pub(super) metrics: &'a Metrics,
+    /// By which renders know how long they take.
+    pub(super) pulse: Pulse,
+    /// For values that are drawn anew at every render.
+    pub(super) entropy: &'a dyn Entropy,
+    /// The time, in seconds since 1970.
+    pub(super) now: i64,
 }
 
 /// The result of rendering one application.
@@ -111,6 +130,14 @@ struct Memo {
     inputs: Digest,
     /// What the chart asked, and was told.
     answers: Answers,
+    /// The charts that it asked for.
+    charts: BTreeSet<ChartNeed>,
+    /// What it asked of the cluster's discovery.
+    seen: Seen,
+    /// What it drew.
+    drawn: Remembered,
+    /// That, and what earlier versions drew.
+    kept: Arc<Remembered>,
     result: Result,
 }
 
@@ -120,28 +147,55 @@ struct Work {
     view: Option<ClusterView>,
     base: Digest,
     answers: Answers,
+    supply: Supply,
+    chance: Chance,
+    seed: [u8; 32],
 }
 
 /// What a round made of it.
 enum Step {
-    Done(Digest, Result),
-    Asks(BTreeSet<Lookup>),
+    Done(Box<Made>),
+    Asks(Needs),
+}
+
+/// A finished render.
+struct Made {
+    inputs: Digest,
+    seen: Seen,
+    drawn: Remembered,
+    kept: Arc<Remembered>,
+    result: Result,
+}
+
+impl Made {
+    fn held(work: &Work, hold: HoldReason) -> Box<Self> {
+        let (drawn, kept) = (Remembered::default(), Arc::default());
+        Box::new(Self { inputs: work.base, seen: Seen::everything(), drawn, kept, result: Err(hold) })
+    }
 }
 
 impl Renderer {
-    /// What an application's chart looked up from Secrets.
+    /// What an application's chart looked up from Secrets, or drew.
     pub(super) fn looked_up(&self, application: &ApplicationId) -> LookedUp {
-        let memo = self.memo.get(application);
-        LookedUp::from_secrets(memo.into_iter().flat_map(|memo| memo.answers.values()))
+        let Some(memo) = self.memo.get(application) else { return LookedUp::default() };
+        let mut hidden = LookedUp::from_secrets(memo.answers.values());
+        memo.kept.secrets().for_each(|text| hidden.add(text));
+        hidden
     }
 
     /// Renders all of them; gives each with the digest of its inputs.
     pub(super) async fn render(
         &mut self,
         prepared: Vec<Prepared>,
+        shelf: &mut Shelf,
         setting: &Setting<'_>,
     ) -> Vec<(Prepared, Digest, Result)> {
-        let work = prepared.into_par_iter().map(|one| Work::new(one, setting)).collect::<Vec<_>>();
+        let new = |one: Prepared| {
+            let memo = self.memo.get(&one.application.id);
+            Work::new(one, setting, memo)
+        };
+        let mut work = prepared.into_par_iter().map(new).collect::<Vec<_>>();
+        self.take_charts(&mut work, shelf).await;
         let mut work = self.ask_again(work, setting).await;
         let mut results = Vec::with_capacity(work.len());
         for round in 0..=LOOKUP_ROUNDS {
@@ -155,34 +209,64 @@ impl Renderer {
             let mut asking = Vec::new();
             for (work, step) in steps {
                 match step {
-                    Step::Done(inputs, result) => results.push((work, inputs, result)),
+                    Step::Done(made) => results.push((work, made)),
                     Step::Asks(questions) if round < LOOKUP_ROUNDS => asking.push((work, questions)),
                     Step::Asks(_) => {
-                        let (inputs, hold) = (work.base, endless());
-                        results.push((work, inputs, Err(hold)));
+                        let made = Made::held(&work, endless());
+                        results.push((work, made));
                     }
                 }
             }
+            let (asking, lacking) = supply_all(asking, shelf).await;
+            results.extend(lacking.into_iter().map(|(work, hold)| {
+                let made = Made::held(&work, hold);
+                (work, made)
+            }));
             let answered = answer_all(asking, setting.options).await;
             let (answered, failed): (Vec<_>, Vec<_>) =
                 answered.into_iter().partition(|(_, hold)| hold.is_none());
             results.extend(failed.into_iter().filter_map(|(work, hold)| {
-                let inputs = work.base;
-                Some((work, inputs, Err(hold?)))
+                let made = Made::held(&work, hold?);
+                Some((work, made))
             }));
             work = answered.into_iter().map(|(work, _)| work).collect();
             if work.is_empty() {
                 break;
             }
         }
-        results.into_iter().map(|(work, inputs, result)| self.keep(work, inputs, result)).collect()
+        results.into_iter().map(|(work, made)| self.keep(work, *made)).collect()
     }
 
-    fn keep(&mut self, work: Work, inputs: Digest, result: Result) -> (Prepared, Digest, Result) {
-        let Work { one, base, answers, .. } = work;
+    fn keep(&mut self, work: Work, made: Made) -> (Prepared, Digest, Result) {
+        let Work { one, base, answers, supply, .. } = work;
+        let Made { inputs, seen, drawn, mut kept, result } = made;
+        if let (Err(_), Some(memo)) = (&result, self.memo.get(&one.application.id)) {
+            // What does not render now may render again: what was drawn is not lost meanwhile.
+            kept = memo.kept.clone();
+        }
         let id = one.application.id.clone();
-        self.memo.insert(id, Memo { base, inputs, answers, result: result.clone() });
+        let charts = supply.into_keys().collect();
+        self.memo
+            .insert(id, Memo { base, inputs, answers, charts, seen, drawn, kept, result: result.clone() });
         (one, inputs, result)
+    }
+
+    /// The charts that are known to be needed, those of last time among them, are there before the first round.
+    async fn take_charts(&self, work: &mut [Work], shelf: &mut Shelf) {
+        let needs_of = |work: &Work| -> BTreeSet<ChartNeed> {
+            let memo = self.memo.get(&work.one.application.id).filter(|memo| memo.base == work.base);
+            let known = memo.into_iter().flat_map(|memo| memo.charts.iter().cloned());
+            let own = match &work.one.application.origin {
+                Origin::Released(need) => Some(need.clone()),
+                _ => None,
+            };
+            known.chain(own).collect()
+        };
+        let needs: Vec<BTreeSet<ChartNeed>> = work.iter().map(needs_of).collect();
+        shelf.bring(&needs.iter().flatten().cloned().collect()).await;
+        for (work, needs) in work.iter_mut().zip(&needs).filter(|(_, needs)| !needs.is_empty()) {
+            work.supply = shelf.supply_of(needs);
+        }
     }
 
     /// What a chart asked last time is asked again before it is rendered: the cluster may answer differently now.
@@ -202,9 +286,11 @@ impl Renderer {
 }
 
 impl Work {
-    fn new(one: Prepared, setting: &Setting<'_>) -> Self {
+    fn new(one: Prepared, setting: &Setting<'_>, memo: Option<&Memo>) -> Self {
         let view = (setting.views)(one.application.cluster.as_deref());
-        let mut work = Self { one, view, base: Digest::of(b""), answers: Answers::new() };
+        let (answers, supply) = (Answers::new(), Supply::new());
+        let (chance, seed) = chance(&one.application, view.as_ref(), memo, setting);
+        let mut work = Self { one, view, base: Digest::of(b""), answers, supply, chance, seed };
         #[expect(
             clippy::redundant_closure_for_method_calls,
             reason = "the method's own lifetime is too narrow"
@@ -227,33 +313,93 @@ impl Work {
             code: &one.code,
             kinds: view.map(|view| &*view.kinds),
             kubernetes: view.map(|view| view.version.as_str()),
+            supply: &self.supply,
             lookups: view.map(|_| &self.answers),
-            seed: view.map_or([0; 32], |view| seed(&view.key, &one.application.id)),
+            chance: self.chance.clone(),
+            seed: self.seed,
+            now: setting.now,
+            time: Some(TimeLimit { pulse: setting.pulse.clone(), beats: LONGEST, words: "30 seconds" }),
         })
     }
 
     fn step(&self, setting: &Setting<'_>, memo: Option<&Memo>) -> Step {
         self.with_input(setting, |input| {
             let inputs = input.digest();
-            if let Some(memo) = memo.filter(|memo| memo.inputs == inputs) {
-                return Step::Done(inputs, memo.result.clone());
+            let known = match &self.chance {
+                Chance::Remembered(known) => known.clone(),
+                Chance::Fresh | Chance::StandIns => Arc::default(),
+            };
+            let all = |seen: &Seen, drawn: &Remembered| {
+                Digest::of_parts([
+                    inputs.hex().as_bytes(),
+                    input.facts(seen).hex().as_bytes(),
+                    &drawn.digest(),
+                ])
+            };
+            // The same as last time, if all that was asked and drawn then would be the same now.
+            if let Some(memo) =
+                memo.filter(|memo| memo.inputs == all(&memo.seen, &known.of_sites(&memo.drawn)))
+            {
+                return Step::Done(Box::new(Made {
+                    inputs: memo.inputs,
+                    seen: memo.seen.clone(),
+                    drawn: memo.drawn.clone(),
+                    kept: memo.kept.clone(),
+                    result: memo.result.clone(),
+                }));
             }
+            setting.metrics.rendered(&input.application.id.environment);
             match render::render(input) {
-                Ok(Outcome::Needs(questions)) => Step::Asks(questions),
-                Ok(Outcome::Rendered(rendered)) => Step::Done(inputs, self.pack(&rendered, input, setting)),
-                Err(error) => Step::Done(inputs, Err(error.hold())),
+                Ok(Outcome::Needs(needs)) => Step::Asks(needs),
+                Ok(Outcome::Rendered(rendered)) => {
+                    let inputs = all(&rendered.seen, &rendered.drawn);
+                    let kept = Arc::new(known.after(&rendered.drawn));
+                    let result = self.pack(&rendered, input, setting, kept.clone());
+                    Step::Done(Box::new(Made {
+                        inputs,
+                        seen: rendered.seen,
+                        drawn: rendered.drawn,
+                        kept,
+                        result,
+                    }))
+                }
+                Err(error) => {
+                    let held = Made::held(self, error.hold());
+                    Step::Done(Box::new(Made { inputs: all(&held.seen, &held.drawn), ..*held }))
+                }
             }
         })
     }
 
-    fn pack(&self, rendered: &Rendered, input: &RenderInput<'_>, setting: &Setting<'_>) -> Result {
+    fn pack(
+        &self,
+        rendered: &Rendered,
+        input: &RenderInput<'_>,
+        setting: &Setting<'_>,
+        kept: Arc<Remembered>,
+    ) -> Result {
         // Without a cluster nothing is compared with it: any key will do.
         let key = self.view.as_ref().map_or_else(|| HashKey::new([0; 32]), |view| view.key.clone());
-        let mut packed = PackedRendering::pack(rendered, &key);
+        let mut packed = PackedRendering::pack(rendered, &key, kept);
         if setting.options.as_helm {
             packed.helm = Some(render::render_as_helm(input).map_err(|error| error.hold())?);
         }
         Ok(Arc::new(packed))
+    }
+
+    /// Where the chart is asked for, or lists what it depends on.
+    fn place_of_chart(&self) -> String {
+        let service = &self.one.application.id.service;
+        match &self.one.application.origin {
+            Origin::Chart { path } => {
+                let code = self.one.application.code.as_ref().map(|code| code.repository.to_string());
+                format!("{path}/Chart.yaml of {}", code.unwrap_or_default())
+            }
+            _ => match self.one.source.services.get(service) {
+                Some(known) => known.place_of(service, &["chart"]),
+                None => format!("services/{service}.yaml"),
+            },
+        }
     }
 
     /// Finds the answers to what it asks.
@@ -279,6 +425,29 @@ impl Work {
         let bytes: usize = self.answers.values().map(|answer| answer.to_string().len()).sum();
         (bytes > ANSWER_BYTES).then(|| too_much(&format!("more than {} MiB", ANSWER_BYTES >> 20)))
     }
+}
+
+/// Brings the charts that are asked for; what cannot be brought holds who asks.
+async fn supply_all(
+    asking: Vec<(Work, Needs)>,
+    shelf: &mut Shelf,
+) -> (Vec<(Work, BTreeSet<Lookup>)>, Vec<(Work, HoldReason)>) {
+    shelf.bring(&asking.iter().flat_map(|(_, needs)| needs.dependencies.iter().cloned()).collect()).await;
+    let (mut supplied, mut lacking) = (Vec::new(), Vec::new());
+    for (mut work, needs) in asking {
+        let found = shelf.supply_of(&needs.dependencies);
+        match needs.dependencies.iter().find(|need| !found.contains_key(*need)) {
+            Some(need) => {
+                let hold = shelf.hold(need, &work.place_of_chart());
+                lacking.push((work, hold));
+            }
+            None => {
+                work.supply.extend(found);
+                supplied.push((work, needs.lookups));
+            }
+        }
+    }
+    (supplied, lacking)
 }
 
 /// Asks for all of them, side by side.
@@ -345,6 +514,30 @@ fn endless() -> HoldReason {
 
 fn too_much(what: &str) -> HoldReason {
     HoldReason::RenderFailed { message: format!("the chart looks up {what}"), hint: None }
+}
+
+/// Where an application's random values come from. Those of last time count, and above them those that the cluster
+/// keeps. New ones come from the instance's key, which came from the operating system's entropy: so `moorline plan`
+/// and another daemon of the instance draw the same before they are written for the first time.
+fn chance(
+    application: &Application,
+    view: Option<&ClusterView>,
+    memo: Option<&Memo>,
+    setting: &Setting<'_>,
+) -> (Chance, [u8; 32]) {
+    if setting.options.random || (view.is_some() && application.random == Random::Fresh) {
+        // Where there is no entropy, nothing else of the daemon works either: keys are made of it.
+        let seed = setting.entropy.key().map_or([0; 32], |key| *key.expose());
+        return (Chance::Fresh, seed);
+    }
+    let Some((view, drawn)) = view.and_then(|view| Some((view, view.drawn.as_ref()?))) else {
+        return (Chance::StandIns, [0; 32]);
+    };
+    let nothing = Remembered::default();
+    let last = memo.map_or(&nothing, |memo| &memo.kept);
+    let kept = drawn.get(&application.id).map_or(&nothing, |kept| kept);
+    let known = kept.or(last).at(setting.now);
+    (Chance::Remembered(Arc::new(known)), seed(&view.key, &application.id))
 }
 
 /// Random values of charts: secret, because the key is, and the same at every render of an application.

@@ -11,6 +11,7 @@ use crate::model::record::{Record, RecordOutcome};
 use crate::model::resource::{GroupKind, ResourceId};
 use crate::reconciler::cluster::ClusterState;
 use crate::reconciler::observe::{ClusterView, Desired};
+use crate::reconciler::onlooker::Sight;
 use crate::reconciler::rebuild::{self, Search};
 use crate::reconciler::record::{Recorder, last_records};
 use crate::reconciler::refresh::{Claims, Heads, Target, deployed_commits, targets};
@@ -20,6 +21,7 @@ use crate::reconciler::{Event, inventory};
 use crate::sync::{Progress, SyncPlan, Wanted};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use tokio::sync::mpsc::unbounded_channel;
 
 impl Reconciler {
@@ -40,6 +42,7 @@ impl Reconciler {
                         version: one.identity.version.clone(),
                         key: one.live.key().clone(),
                         cluster: one.cluster.clone(),
+                        drawn: (one.sight == Sight::Whole).then(|| Arc::new(one.drawn())),
                     },
                 )
             })
@@ -169,12 +172,15 @@ impl Reconciler {
                 .flat_map(|plan| &plan.holds)
                 .any(|hold| matches!(hold, HoldReason::KindUnknown { .. }))
         });
+        let commit = self.observer.config().map(|config| config.commit);
+        let now = self.world.clock.now();
         let Some(state) = self.clusters.get_mut(context) else {
             return;
         };
         state.contact.clear().await;
-        if asks_for_kinds && let Ok(kinds) = state.cluster.kinds(true).await {
-            state.kinds = kinds;
+        state.discovery.note(commit);
+        if asks_for_kinds || state.discovery.is_due(commit, now) {
+            state.discover(commit, now).await;
         }
     }
 

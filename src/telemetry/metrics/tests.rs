@@ -52,6 +52,7 @@ fn everything_used() -> Metrics {
     let metrics = Metrics::new().unwrap();
     let environment: EnvironmentName = "dev".parse().unwrap();
     metrics.reconciled(Duration::from_millis(3));
+    metrics.rendered(&environment);
     metrics.rolled_out(&environment, RecordOutcome::Deployed);
     metrics.healed(&environment, 2);
     metrics.asked_api(ApiVerb::Apply, ApiResult::of_status(409));

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use moorline::helm::{
-    Chart, Limit, RenderFault, RenderInput, RenderLimits, SetKind, Values, parse_documents,
+    Chart, Limit, Pulse, RenderFault, RenderInput, RenderLimits, SetKind, TimeLimit, Values, parse_documents,
 };
 
 use super::fleet::{self, Dice};
@@ -128,6 +128,46 @@ fn archives_cannot_leave_their_folder_or_grow() {
     large.insert("big".to_owned(), vec![0; 6 << 20]);
     let error = Chart::from_archive(&fleet::pack("demo", &large)).expect_err("too large").to_string();
     assert!(error.contains("larger than the maximum file size"), "{error}");
+}
+
+#[test]
+fn archives_that_unpack_to_far_more_than_they_are_end_early() {
+    let good = read_folder(&folder().join("corpus/created-by-4"));
+    // Files of zeros: a thousand to one.
+    let mut bomb = good.clone();
+    (0..4).for_each(|number| drop(bomb.insert(format!("zeros-{number}"), vec![0; 4 << 20])));
+    let error = Chart::from_archive(&fleet::pack("demo", &bomb)).map(drop).expect_err("a bomb").to_string();
+    assert!(error.contains("times as large as its archive") || error.contains("unexpected"), "{error}");
+    // Archives in archives: what all of them unpack to counts together.
+    let mut inner = good.clone();
+    (0..3000).for_each(|number| drop(inner.insert(format!("files/{number}"), Vec::new())));
+    let inner = fleet::pack("demo", &inner);
+    let mut outer = good;
+    (0..7).for_each(|number| drop(outer.insert(format!("charts/demo-{number}.tgz"), inner.clone())));
+    let files = outer.into_iter().map(|(name, bytes)| (name, Arc::from(bytes)));
+    let error = Chart::from_files(files).map(drop).expect_err("too much").to_string();
+    assert!(error.contains("more than 20000 files"), "{error}");
+}
+
+#[test]
+fn a_render_that_takes_too_long_ends() {
+    let pulse = Pulse::default();
+    let done = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let (beaten, stop) = (pulse.clone(), done.clone());
+    let heart = std::thread::spawn(move || {
+        while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+            beaten.beat();
+        }
+    });
+    let time = Some(TimeLimit { pulse, beats: 1000, words: "a moment" });
+    let limits = RenderLimits { steps: u64::MAX, ..RenderLimits::default() };
+    let input = RenderInput { limits, time, ..RenderInput::default() };
+    let error = with_template("{{ range 1000000000 }}{{ end }}").render(&input).expect_err("too long");
+    done.store(true, std::sync::atomic::Ordering::Relaxed);
+    heart.join().expect("a heart");
+    assert_eq!(error.fault, RenderFault::Limit(Limit::Time));
+    assert!(error.to_string().contains("render takes more than a moment"), "{error}");
+    assert_eq!(error.template.as_deref(), Some("hostile/templates/t.yaml"));
 }
 
 /// Changes some bytes of a text.

@@ -78,6 +78,7 @@ impl Shop {
             poll: Duration::from_secs(5),
             dry_run: false,
             revision: None,
+            random: false,
             as_helm: false,
         }
     }

@@ -130,6 +130,7 @@ impl Theatre {
             poll: Duration::from_secs(5),
             dry_run: false,
             revision: None,
+            random: false,
             as_helm: false,
         };
         let (sender, board) = watch::channel(Arc::default());

@@ -1,11 +1,15 @@
 //! Certificates: authorities, self-signed and signed ones, as sprig makes them.
 
+use std::sync::OnceLock;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use num_bigint::BigUint;
 
+use super::Entropy;
 use super::der::{bits, identifier, integer, pem, read, read_pem, sequence, tagged, whole};
 use super::key::RsaKey;
+use crate::helm::chance::{Drawn, Made};
 use crate::helm::failure::Failure;
 use crate::helm::functions::{Outcome, dates, int, text, value};
 use crate::helm::template::machine::Machine;
@@ -25,6 +29,12 @@ struct Request {
     authority: bool,
 }
 
+/// A certificate and its key, as PEM.
+pub(super) struct Pair {
+    pub(super) cert: String,
+    pub(super) key: String,
+}
+
 fn certificate(cert: String, key: String) -> Value {
     Value::object(Object::Record(Record {
         type_name: "sprig.certificate",
@@ -38,19 +48,74 @@ fn certificate(cert: String, key: String) -> Value {
     }))
 }
 
-fn key_of(machine: &mut Machine<'_>, given: Option<Text>) -> Result<RsaKey, Failure> {
+fn given_key(given: Option<&Text>) -> Result<Option<RsaKey>, Failure> {
+    let read = |text: &Text| {
+        RsaKey::from_pem(&text.lossy())
+            .map_err(|message| Failure::new(format!("parsing private key: {message}")))
+    };
+    given.map(read).transpose()
+}
+
+/// The certificate that stands in for all others: a real one, so that it can be read and sign, with a name and dates
+/// that nobody takes for true.
+pub(super) fn stand_in() -> Pair {
+    static PAIR: OnceLock<(String, String)> = OnceLock::new();
+    let (cert, key) = PAIR.get_or_init(|| {
+        let mut entropy = Entropy::new([0; 32]);
+        let key = RsaKey::generate(KEY_BITS, &mut entropy);
+        let request = Request {
+            name: "stand-in, not the certificate that is applied".to_owned(),
+            addresses: Vec::new(),
+            names: Vec::new(),
+            days: 1,
+            authority: true,
+        };
+        (build(&mut entropy, 0, &request, &key, None), key.to_pem())
+    });
+    Pair { cert: cert.clone(), key: key.clone() }
+}
+
+/// Draws a certificate, or gives the remembered one.
+fn draw(
+    machine: &mut Machine<'_>,
+    function: &'static str,
+    request: &Request,
+    key: Option<&Text>,
+    parent: Option<(&Parent, &RsaKey)>,
+) -> Outcome {
     machine.deterministic = false;
     machine.charge(2_000_000)?;
-    match given {
-        Some(text) => RsaKey::from_pem(&text.lossy())
-            .map_err(|message| Failure::new(format!("parsing private key: {message}"))),
-        None => Ok(RsaKey::generate(KEY_BITS, &mut machine.entropy)),
-    }
+    let given = given_key(key)?;
+    let stands_in = machine.draws.stands_in();
+    let about = format!("{}\0{:?}\0{:?}\0{}", request.name, request.addresses, request.names, request.days);
+    let key_text = key.map(|text| text.bytes().to_vec()).unwrap_or_default();
+    let signer = parent.map(|(parent, _)| parent.whole.clone()).unwrap_or_default();
+    let drawn = machine.draws.draw(function, &[about.as_bytes(), &key_text, &signer], |entropy, now| {
+        if stands_in {
+            let Pair { cert, key } = stand_in();
+            return Ok(Drawn::Certificate { cert, key }.into());
+        }
+        let key = match given {
+            Some(key) => key,
+            None => RsaKey::generate(KEY_BITS, entropy),
+        };
+        let cert = build(entropy, now, request, &key, parent);
+        let lasts = request.days.checked_mul(86_400);
+        Ok(Made { value: Drawn::Certificate { cert, key: key.to_pem() }, lasts })
+    })?;
+    Ok(match drawn {
+        Drawn::Certificate { cert, key } => certificate(cert, key),
+        _ => certificate(String::new(), String::new()),
+    })
 }
 
 /// `genCA` and `genCAWithKey`.
-pub(super) fn authority(machine: &mut Machine<'_>, arguments: &[Value], key: Option<Text>) -> Outcome {
-    let key = key_of(machine, key)?;
+pub(super) fn authority(
+    machine: &mut Machine<'_>,
+    function: &'static str,
+    arguments: &[Value],
+    key: Option<Text>,
+) -> Outcome {
     let request = Request {
         name: text(arguments, 0).lossy().into_owned(),
         addresses: Vec::new(),
@@ -58,8 +123,7 @@ pub(super) fn authority(machine: &mut Machine<'_>, arguments: &[Value], key: Opt
         days: int(arguments, 1),
         authority: true,
     };
-    let cert = build(machine, &request, &key, None);
-    Ok(certificate(cert, key.to_pem()))
+    draw(machine, function, &request, key.as_ref(), None)
 }
 
 fn request(arguments: &[Value]) -> Result<Request, Failure> {
@@ -73,15 +137,23 @@ fn request(arguments: &[Value]) -> Result<Request, Failure> {
 }
 
 /// `genSelfSignedCert` and `genSelfSignedCertWithKey`.
-pub(super) fn self_signed(machine: &mut Machine<'_>, arguments: &[Value], key: Option<Text>) -> Outcome {
+pub(super) fn self_signed(
+    machine: &mut Machine<'_>,
+    function: &'static str,
+    arguments: &[Value],
+    key: Option<Text>,
+) -> Outcome {
     let request = request(arguments)?;
-    let key = key_of(machine, key)?;
-    let cert = build(machine, &request, &key, None);
-    Ok(certificate(cert, key.to_pem()))
+    draw(machine, function, &request, key.as_ref(), None)
 }
 
 /// `genSignedCert` and `genSignedCertWithKey`.
-pub(super) fn signed(machine: &mut Machine<'_>, arguments: &[Value], key: Option<Text>) -> Outcome {
+pub(super) fn signed(
+    machine: &mut Machine<'_>,
+    function: &'static str,
+    arguments: &[Value],
+    key: Option<Text>,
+) -> Outcome {
     let (authority_cert, authority_key) = match value(arguments, 4) {
         Value::Object(object) => match &*object {
             Object::Record(record) => (record.field(b"Cert"), record.field(b"Key")),
@@ -101,9 +173,7 @@ pub(super) fn signed(machine: &mut Machine<'_>, arguments: &[Value], key: Option
         Failure::new(format!("error parsing private key: decodedSignerKey.Bytes: {message}"))
     })?;
     let request = request(arguments)?;
-    let key = key_of(machine, key)?;
-    let cert = build(machine, &request, &key, Some((&parent, &parent_key)));
-    Ok(certificate(cert, key.to_pem()))
+    draw(machine, function, &request, key.as_ref(), Some((&parent, &parent_key)))
 }
 
 /// `buildCustomCert`.
@@ -156,6 +226,7 @@ fn names(list: &Value) -> Result<Vec<String>, Failure> {
 
 /// What a signed certificate takes from the one above it.
 struct Parent {
+    whole: Vec<u8>,
     subject: Vec<u8>,
     key_identifier: Vec<u8>,
 }
@@ -183,7 +254,7 @@ impl Parent {
         let (0x03, bits, _) = read(after)? else {
             return None;
         };
-        Some(Self { subject, key_identifier: key_identifier(bits.get(1..)?) })
+        Some(Self { whole: content.to_vec(), subject, key_identifier: key_identifier(bits.get(1..)?) })
     }
 }
 
@@ -249,23 +320,24 @@ fn extensions(request: &Request, own_key: &[u8], parent: Option<&Parent>) -> Vec
 }
 
 fn build(
-    machine: &mut Machine<'_>,
+    entropy: &mut Entropy,
+    now: i64,
     request: &Request,
     key: &RsaKey,
     parent: Option<(&Parent, &RsaKey)>,
 ) -> String {
-    let serial: [u8; 16] = machine.entropy.array();
+    let serial: [u8; 16] = entropy.array();
     let algorithm = || sequence(&[identifier(&SHA256_WITH_RSA), tagged(0x05, &[])]);
     let subject = name(&request.name);
     let issuer = parent.map_or_else(|| subject.clone(), |(parent, _)| parent.subject.clone());
-    let end = machine.now.saturating_add(request.days.saturating_mul(86_400));
+    let end = now.saturating_add(request.days.saturating_mul(86_400));
     let public = key.public();
     let body = sequence(&[
         tagged(0xA0, &tagged(0x02, &[2])),
         integer(&(BigUint::from_bytes_be(&serial) >> 1_u8)),
         algorithm(),
         issuer,
-        sequence(&[time(machine.now), time(end)]),
+        sequence(&[time(now), time(end)]),
         subject,
         sequence(&[sequence(&[identifier(&RSA), tagged(0x05, &[])]), bits(&public)]),
         extensions(request, &public, parent.map(|(parent, _)| parent)),

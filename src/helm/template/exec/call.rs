@@ -40,6 +40,9 @@ impl<'t> Frame<'t, '_, '_> {
             };
             values.push(self.validated(last, wanted)?);
         }
+        if function.draws {
+            self.machine.draws.enter_template(&self.template.name, &self.template.source.text);
+        }
         match (function.call)(self.machine, &values) {
             Ok(value) => {
                 if let Value::Text(text) = &value

@@ -1,5 +1,6 @@
-//! Which credentials go with which repository: scheme, host and port exactly, the path by whole segments, the
-//! longest prefix wins. Secrets are read from their files when they are used, so that a new token needs no restart.
+//! Which credentials go with which repository of code or charts: scheme, host and port exactly, the path by whole
+//! segments, the longest prefix wins. Secrets are read from their files when they are used, so that a new token needs
+//! no restart.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,7 +15,8 @@ use crate::model::source::{InvalidRepositoryUrl, RepositoryUrl};
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CredentialEntry {
-    /// The beginning of the addresses that it is for, as `https://git.example.com/team`.
+    /// The beginning of the addresses that it is for, as `https://git.example.com/team` or
+    /// `oci://registry.example.com/charts`.
     pub prefix: String,
     /// The user name; for a token most hosts take any.
     pub username: Option<String>,
@@ -75,13 +77,9 @@ impl Credentials {
         let mut checked: Vec<(Place, CredentialEntry)> = Vec::new();
         for entry in entries {
             let prefix = entry.prefix.clone();
-            let repository: RepositoryUrl = prefix
-                .parse()
-                .map_err(|source| InvalidCredential::Prefix { prefix: prefix.clone(), source })?;
-            let place = Address::parse(&repository).ok().as_ref().and_then(Place::of);
-            let place = place.ok_or_else(|| InvalidCredential::Incomparable(prefix.clone()))?;
+            let place = place_of(&prefix)?;
             let needs = match (place.scheme.as_str(), &entry.password_file, &entry.ssh_key_file) {
-                ("ssh", None, Some(_)) | ("http" | "https", Some(_), None) => None,
+                ("ssh", None, Some(_)) | ("http" | "https" | "oci", Some(_), None) => None,
                 ("ssh", ..) => Some("sshKeyFile and no passwordFile"),
                 _ => Some("passwordFile and no sshKeyFile"),
             };
@@ -101,6 +99,11 @@ impl Credentials {
         self.find(&Place::of_url(url)?)
     }
 
+    /// The entry for a repository of an OCI registry, by its address without `oci://`.
+    pub(super) fn for_registry(&self, host: &str, path: &str) -> Option<&CredentialEntry> {
+        self.find(&Place::of_registry(host, path)?)
+    }
+
     /// The entry for a repository reached over SSH.
     pub(super) fn for_ssh(&self, address: &SshAddress) -> Option<&CredentialEntry> {
         self.find(&Place::of_ssh(address))
@@ -113,6 +116,18 @@ impl Credentials {
             .max_by_key(|(place, _)| place.segments.len())
             .map(|(_, entry)| entry)
     }
+}
+
+/// The place that a prefix names.
+fn place_of(prefix: &str) -> Result<Place, InvalidCredential> {
+    let incomparable = || InvalidCredential::Incomparable(prefix.to_owned());
+    if let Some(rest) = prefix.strip_prefix("oci://") {
+        let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+        return Place::of_registry(host, path).ok_or_else(incomparable);
+    }
+    let repository: RepositoryUrl =
+        prefix.parse().map_err(|source| InvalidCredential::Prefix { prefix: prefix.to_owned(), source })?;
+    Address::parse(&repository).ok().as_ref().and_then(Place::of).ok_or_else(incomparable)
 }
 
 impl CredentialEntry {
@@ -139,6 +154,11 @@ impl Place {
             port: url.port_or_known_default()?,
             segments: segments(url.path()),
         })
+    }
+
+    fn of_registry(host: &str, path: &str) -> Option<Self> {
+        let url = Url::parse(&format!("https://{host}/{path}")).ok()?;
+        Some(Self { scheme: "oci".to_owned(), ..Self::of_url(&url)? })
     }
 
     fn of_ssh(address: &SshAddress) -> Self {
@@ -217,6 +237,25 @@ mod tests {
             ("ssh://git@git.example.com:23/team/a", None),
         ] {
             assert_eq!(found(&credentials, address).as_deref(), expected, "{address}");
+        }
+    }
+
+    #[test]
+    fn registries_are_found_by_host_and_path() {
+        let credentials = Credentials::new(vec![
+            password("oci://registry.example.com/team"),
+            password("https://registry.example.com/"),
+            password("oci://127.0.0.1:5000"),
+        ])
+        .unwrap();
+        for (host, path, expected) in [
+            ("registry.example.com", "team/web", Some("oci://registry.example.com/team")),
+            ("registry.example.com", "teammates/web", None),
+            ("registry.example.com:8443", "team/web", None),
+            ("127.0.0.1:5000", "a/b", Some("oci://127.0.0.1:5000")),
+        ] {
+            let found = credentials.for_registry(host, path).map(|entry| entry.prefix.as_str());
+            assert_eq!(found, expected, "{host}/{path}");
         }
     }
 
