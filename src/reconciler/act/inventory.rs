@@ -1,7 +1,10 @@
 //! Steps on the application's inventory: its sets, its head, and the records that go with them.
 
+use std::collections::BTreeMap;
+
 use super::{Execution, Stop};
 use crate::adapters::cluster::ClusterError;
+use crate::model::digest::KeyedHash;
 use crate::model::facts::Blocked;
 use crate::model::inventory::{HEAD_FORMAT, Head, HeadObject, PENDING_RECORDS, Slot, StoredHead, StoredSet};
 use crate::model::name::ApplicationId;

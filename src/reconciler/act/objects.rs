@@ -9,7 +9,6 @@ use super::answer::{names_field, signature, with_replicas};
 use super::{Execution, Stop};
 use crate::adapters::cluster::{Applied, ApplyOptions, ClusterError, ClusterWrite, FieldOwner};
 use crate::diff;
-use crate::model::digest::KeyedHash;
 use crate::model::hold::HoldReason;
 use crate::model::manifest::RenderedSet;
 use crate::model::resource::ResourceId;
