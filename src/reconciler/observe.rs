@@ -1,6 +1,8 @@
 //! Git → what every application wants: the config repository, the heads of code repositories, the files of
 //! charts and manifests, rendered where an input changed. Reads, decides nothing about the cluster.
 
+mod answering;
+mod chance;
 mod listing;
 mod rendering;
 mod shelf;
