@@ -130,8 +130,12 @@ fn plain() {
         code: &code,
         kinds: None,
         kubernetes: None,
+        supply: &moorline::desired::Supply::new(),
         lookups: None,
+        chance: moorline::helm::Chance::StandIns,
         seed: [0; 32],
+        now: 0,
+        time: None,
     };
     let Outcome::Rendered(rendered) = render(&input).unwrap() else { panic!("it asks the cluster") };
     assert_eq!(rendered.set.manifests.len(), 6);

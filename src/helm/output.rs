@@ -54,7 +54,7 @@ pub struct Rendered {
     pub deterministic: bool,
     /// What was asked of `.Capabilities`.
     pub seen: CapabilitiesSeen,
-    /// What was drawn on time and entropy, under [`Chance::Remembered`]: new values and remembered ones.
+    /// What was drawn on time and entropy, under [`super::chance::Chance::Remembered`]: new values and remembered ones.
     pub drawn: Remembered,
     /// Whether anything was drawn on time or entropy.
     pub has_drawn: bool,

@@ -129,7 +129,7 @@ impl ClusterState {
             identity,
             sight,
             kinds,
-            discovery: Discovery { commit: None, at: world.clock.now() },
+            discovery: Discovery { commit: None, at: world.clock.steady() },
             live,
             watches,
             heads: BTreeMap::new(),

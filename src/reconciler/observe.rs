@@ -1,6 +1,8 @@
 //! Git → what every application wants: the config repository, the heads of code repositories, the files of
 //! charts and manifests, rendered where an input changed. Reads, decides nothing about the cluster.
 
+mod answering;
+mod chance;
 mod listing;
 mod rendering;
 mod shelf;
@@ -470,8 +472,8 @@ impl Observer {
         reference: Option<&str>,
     ) -> Result<FileTree, HoldReason> {
         match &application.origin {
-            // The environment's folder is at hand as a whole.
-            Origin::Dependency { .. } | Origin::Environment => Ok(FileTree::default()),
+            // The environment's folder is at hand as a whole; what was released lies on the shelf.
+            Origin::Dependency { .. } | Origin::Environment | Origin::Released(_) => Ok(FileTree::default()),
             Origin::Manifests(source) => match &source.repository {
                 None => Ok(config.tree.subtree(source.path.as_str())),
                 Some(repository) => {
@@ -481,7 +483,6 @@ impl Observer {
                     self.tree_at(repository, Some(&format!("refs/heads/{branch}")), head, &source.path).await
                 }
             },
-            Origin::Released(_) => Ok(FileTree::default()),
             Origin::Chart { path } => {
                 let repository = application.code.as_ref().map(|code| code.repository.clone());
                 let (Some(repository), Some(commit)) = (repository, code.commit) else {

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use futures::StreamExt as _;
 use rayon::prelude::*;
-use serde_json::{Value, json};
 
+use super::answering::{answer, endless, too_much, unanswered};
+use super::chance::chance;
 use super::shelf::Shelf;
 use crate::adapters::clock::Entropy;
-use crate::adapters::cluster::{ClusterError, ClusterRead};
-use crate::desired::{Application, ConfigRepository, Origin, Random, Supply};
+use crate::adapters::cluster::ClusterRead;
+use crate::desired::{Application, ConfigRepository, Origin, Supply};
 use crate::diff::LookedUp;
 use crate::helm::{Chance, Lookup, Pulse, Remembered, TimeLimit};
 use crate::model::chart::ChartNeed;
@@ -19,7 +20,6 @@ use crate::model::digest::{Digest, HashKey};
 use crate::model::hold::HoldReason;
 use crate::model::kinds::KindTable;
 use crate::model::name::{ApplicationId, InstanceName, NamespaceName};
-use crate::model::resource::{ApiVersion, GroupKind, ResourceId};
 use crate::model::source::{CommitSha, FileTree};
 use crate::reconciler::Options;
 use crate::reconciler::inventory::PackedSet;
@@ -28,7 +28,7 @@ use crate::sync::WantedSet;
 use crate::telemetry::Metrics;
 
 /// A chart may look up what earlier answers named, so many times over.
-const LOOKUP_ROUNDS: usize = 8;
+pub(super) const LOOKUP_ROUNDS: usize = 8;
 /// A render may take so many tenths of a second.
 const LONGEST: u64 = 300;
 /// A render may ask so many questions.
@@ -289,7 +289,7 @@ impl Work {
     fn new(one: Prepared, setting: &Setting<'_>, memo: Option<&Memo>) -> Self {
         let view = (setting.views)(one.application.cluster.as_deref());
         let (answers, supply) = (Answers::new(), Supply::new());
-        let (chance, seed) = chance(&one.application, view.as_ref(), memo, setting);
+        let (chance, seed) = chance(&one.application, view.as_ref(), memo.map(|memo| &*memo.kept), setting);
         let mut work = Self { one, view, base: Digest::of(b""), answers, supply, chance, seed };
         #[expect(
             clippy::redundant_closure_for_method_calls,
@@ -460,93 +460,4 @@ async fn answer_all(
         (work, hold)
     });
     futures::stream::iter(answers).buffer_unordered(PARALLEL).collect().await
-}
-
-/// One answer, as Helm's `lookup` gives it: nothing found is an empty object, a list is the API server's list.
-async fn answer(
-    cluster: &dyn ClusterRead,
-    question: &Lookup,
-    own: &NamespaceName,
-) -> std::result::Result<Value, ClusterError> {
-    let unknown = || ClusterError::KindUnknown {
-        kind: GroupKind::new("", &question.kind),
-        version: question.api_version.clone(),
-    };
-    let version = ApiVersion::parse(&question.api_version).ok_or_else(unknown)?;
-    let kind = GroupKind { group: version.group.clone(), kind: question.kind.as_str().into() };
-    let namespaced = cluster.kinds(false).await?.is_namespaced(&kind).unwrap_or(true);
-    let namespace = Some(question.namespace.as_str()).filter(|name| namespaced && !name.is_empty());
-    if !question.name.is_empty() {
-        if namespaced && namespace.is_none() {
-            return Ok(json!({}));
-        }
-        let id =
-            ResourceId { kind, namespace: namespace.map(Into::into), name: question.name.as_str().into() };
-        return Ok(cluster.get(&id, Some(&version)).await?.unwrap_or_else(|| json!({})));
-    }
-    let mut items = cluster.list(&kind, Some(&version), namespace, None).await?;
-    // What lies in moorline's own namespace is nobody else's (RULES §2).
-    items.retain(|item| item.pointer("/metadata/namespace").and_then(Value::as_str) != Some(own.as_str()));
-    let kind = format!("{}List", question.kind);
-    Ok(json!({"apiVersion": question.api_version, "kind": kind, "metadata": {}, "items": items}))
-}
-
-fn unanswered(question: &Lookup, error: &ClusterError) -> HoldReason {
-    let what = format!("lookup {:?} {:?}", question.api_version, question.kind);
-    match error {
-        ClusterError::KindUnknown { .. } => HoldReason::RenderFailed {
-            message: format!("{what}: the cluster does not serve that kind"),
-            hint: Some("ask .Capabilities.APIVersions.Has first".to_owned()),
-        },
-        ClusterError::Forbidden { message } => {
-            HoldReason::Forbidden { message: format!("{what}: {message}") }
-        }
-        other => HoldReason::ApiUnavailable { message: format!("{what}: {other}") },
-    }
-}
-
-fn endless() -> HoldReason {
-    HoldReason::RenderFailed {
-        message: format!("the chart looks up something new {LOOKUP_ROUNDS} times over"),
-        hint: Some("look things up by names that do not depend on other lookups".to_owned()),
-    }
-}
-
-fn too_much(what: &str) -> HoldReason {
-    HoldReason::RenderFailed { message: format!("the chart looks up {what}"), hint: None }
-}
-
-/// Where an application's random values come from. Those of last time count, and above them those that the cluster
-/// keeps. New ones come from the instance's key, which came from the operating system's entropy: so `moorline plan`
-/// and another daemon of the instance draw the same before they are written for the first time.
-fn chance(
-    application: &Application,
-    view: Option<&ClusterView>,
-    memo: Option<&Memo>,
-    setting: &Setting<'_>,
-) -> (Chance, [u8; 32]) {
-    if setting.options.random || (view.is_some() && application.random == Random::Fresh) {
-        // Where there is no entropy, nothing else of the daemon works either: keys are made of it.
-        let seed = setting.entropy.key().map_or([0; 32], |key| *key.expose());
-        return (Chance::Fresh, seed);
-    }
-    let Some((view, drawn)) = view.and_then(|view| Some((view, view.drawn.as_ref()?))) else {
-        return (Chance::StandIns, [0; 32]);
-    };
-    let nothing = Remembered::default();
-    let last = memo.map_or(&nothing, |memo| &memo.kept);
-    let kept = drawn.get(&application.id).map_or(&nothing, |kept| kept);
-    let known = kept.or(last).at(setting.now);
-    (Chance::Remembered(Arc::new(known)), seed(&view.key, &application.id))
-}
-
-/// Random values of charts: secret, because the key is, and the same at every render of an application.
-fn seed(key: &HashKey, application: &ApplicationId) -> [u8; 32] {
-    let mut seed = [0; 32];
-    for (half, tag) in seed.chunks_exact_mut(16).zip([b'0', b'1']) {
-        let mut hasher = key.hasher();
-        hasher.bytes(tag, application.to_string().as_bytes());
-        half.copy_from_slice(hasher.finish().as_bytes());
-    }
-    seed
 }

@@ -72,7 +72,7 @@ impl Shelf {
     /// is another than before.
     pub(super) async fn bring(&mut self, needs: &BTreeSet<ChartNeed>) -> bool {
         self.used.extend(needs.iter().cloned());
-        let now = self.clock.now();
+        let now = self.clock.steady();
         let due: Vec<ChartNeed> = needs.iter().filter(|need| self.is_due(need, now)).cloned().collect();
         let charts = &self.charts;
         let fetch = |need: ChartNeed| async move {

@@ -173,7 +173,7 @@ impl Reconciler {
                 .any(|hold| matches!(hold, HoldReason::KindUnknown { .. }))
         });
         let commit = self.observer.config().map(|config| config.commit);
-        let now = self.world.clock.now();
+        let now = self.world.clock.steady();
         let Some(state) = self.clusters.get_mut(context) else {
             return;
         };

@@ -86,6 +86,7 @@ fn a_scrape_reads_as_expected() {
         moorline_objects 12
         moorline_reconcile_duration_seconds_count 1
         moorline_records_waiting 0
+        moorline_renders_total{environment="dev"} 1
         moorline_rollouts_total{environment="dev",outcome="deployed"} 1
         moorline_watches 0"#]]
     .assert_eq(&lines.join("\n"));

@@ -117,7 +117,7 @@ async fn a_running_daemon_sees_a_newer_version_of_a_range() {
     shop.daemon(|_| async {
         super::support::eventually(|| version(&shop) == "1.0.0").await;
         let asked = shop.world.charts.asked();
-        tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+        tokio::time::sleep(std::time::Duration::from_mins(1)).await;
         assert_eq!(
             shop.world.charts.asked(),
             asked,

@@ -66,7 +66,7 @@ async fn a_daemon_does_not_deploy_again_at_every_poll() {
             secret(&shop, "back") != Value::Null && secret(&shop, "front") != Value::Null
         })
         .await;
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
         let writes = shop.world.cluster.writes().len();
         tokio::time::sleep(Duration::from_hours(2)).await;
         assert_eq!(shop.world.cluster.writes().len(), writes);
@@ -223,7 +223,7 @@ async fn a_service_may_have_new_values_at_every_render() {
     shop.commit();
     shop.once().await;
     let (front, back) = (secret(&shop, "front"), secret(&shop, "back"));
-    tokio::time::advance(Duration::from_secs(60)).await;
+    tokio::time::advance(Duration::from_mins(1)).await;
     shop.once().await;
     assert_ne!(secret(&shop, "front")["at"], front["at"], "a new process draws anew");
     assert_eq!(secret(&shop, "back"), back);
