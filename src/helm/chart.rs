@@ -10,8 +10,10 @@ use super::value::object::FileTable;
 use super::values::TreeMap;
 
 mod archive;
+pub(crate) mod decode;
 mod ignore;
 mod load;
+mod lock;
 pub(crate) mod metadata;
 
 pub use load::ChartError;

@@ -33,7 +33,7 @@ mod toml;
 pub(crate) use crypto::Entropy;
 pub(crate) use helm::{MARKS, without_no_value};
 pub(crate) use regexes::RegexCache;
-pub(crate) use strings::trim_space;
+pub(crate) use strings::{is_space, trim_space};
 
 /// The static Go type of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -279,6 +279,11 @@ impl fmt::Display for Moment {
     }
 }
 
+/// Reads a time as JSON has it; the error is Go's message.
+pub(crate) fn read_rfc3339(text: &str) -> Result<Moment, String> {
+    layout::parse("2006-01-02T15:04:05Z07:00", text)
+}
+
 /// The form of certificates: year to second, then Z.
 pub(super) fn der_time(seconds: i64) -> String {
     Moment::utc(seconds, 0).format("20060102150405Z")

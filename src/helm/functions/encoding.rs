@@ -171,7 +171,7 @@ fn error_map(message: &str) -> Value {
 
 fn read_yaml(text: &Text) -> Result<Value, String> {
     yaml::read_first::<Value>(text, YamlLimits::default())
-        .map_err(|error| format!("error converting YAML to JSON: {}", error.helm))
+        .map_err(|error| error.unmarshal())
 }
 
 fn to_json(arguments: &[Value], style: Style, must: bool) -> Outcome {

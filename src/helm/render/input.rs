@@ -107,6 +107,8 @@ pub struct RenderError {
     pub message: String,
     /// Questions to the cluster that had no answer before it failed; ask and render again.
     pub lookups_missing: Vec<Lookup>,
+    /// What Helm prints on standard error before the message.
+    pub notices: Vec<String>,
 }
 
 impl fmt::Display for RenderError {
@@ -127,6 +129,7 @@ impl RenderError {
             column: None,
             message: message.into(),
             lookups_missing: Vec::new(),
+            notices: Vec::new(),
         }
     }
 

@@ -25,6 +25,7 @@ pub(crate) struct Reader<'a> {
     strict: bool,
     nodes: usize,
     started: bool,
+    begun: bool,
     tags: Vec<(Vec<u8>, Vec<u8>)>,
     last: Mark,
 }
@@ -49,6 +50,7 @@ impl<'a> Reader<'a> {
             strict,
             nodes: 0,
             started: false,
+            begun: false,
             tags: Vec::new(),
             last: Mark::default(),
         })
@@ -63,9 +65,11 @@ impl<'a> Reader<'a> {
     pub(crate) fn document<N: Build>(&mut self) -> Read<Option<N>> {
         let implicit = !self.started;
         self.started = true;
-        while self.peek_is(&[Kind::DocumentEnd])? {
+        // An end mark before the very first document is content that makes no sense.
+        while self.begun && self.peek_is(&[Kind::DocumentEnd])? {
             self.scanner.next()?;
         }
+        self.begun = true;
         if self.peek_is(&[Kind::StreamEnd])? {
             return Ok(None);
         }
