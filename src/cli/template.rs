@@ -18,19 +18,19 @@ pub(super) struct TemplateArguments {
     #[arg(short = 'f', long = "values", value_name = "FILE")]
     pub values: Vec<PathBuf>,
     /// Sets values: key=value,other.key=value.
-    #[arg(long, value_name = "K=V")]
+    #[arg(long, value_name = "K=V", allow_hyphen_values = true)]
     pub set: Vec<String>,
     /// Sets values as strings.
-    #[arg(long, value_name = "K=V")]
+    #[arg(long, value_name = "K=V", allow_hyphen_values = true)]
     pub set_string: Vec<String>,
     /// Sets values as JSON.
-    #[arg(long, value_name = "K=JSON")]
+    #[arg(long, value_name = "K=JSON", allow_hyphen_values = true)]
     pub set_json: Vec<String>,
     /// Sets a value to the content of a file.
-    #[arg(long, value_name = "K=FILE")]
+    #[arg(long, value_name = "K=FILE", allow_hyphen_values = true)]
     pub set_file: Vec<String>,
     /// Sets a value to the rest of the argument, as it is.
-    #[arg(long, value_name = "K=TEXT")]
+    #[arg(long, value_name = "K=TEXT", allow_hyphen_values = true)]
     pub set_literal: Vec<String>,
     /// The namespace that templates see.
     #[arg(short = 'n', long, default_value = "default")]
@@ -139,6 +139,7 @@ pub(super) fn run(
         capabilities: Some(capabilities(arguments)?),
         compat: arguments.helm_compat,
         include_crds: arguments.include_crds,
+        crds_as_they_are: true,
         is_upgrade: arguments.is_upgrade,
         skip_schema: arguments.skip_schema_validation,
         seed: chance.seed,

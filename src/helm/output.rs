@@ -224,8 +224,9 @@ impl Writer {
     }
 
     /// Adds a file of `crds/`.
-    pub(crate) fn add_crd(&mut self, source: &str, bytes: &[u8]) -> Result<(), RenderError> {
-        for text in split(bytes, self.compat) {
+    pub(crate) fn add_crd(&mut self, source: &str, bytes: &[u8], unread: bool) -> Result<(), RenderError> {
+        let parts = if unread { Vec::new() } else { split(bytes, self.compat) };
+        for text in parts {
             let (object, kind) = self.parse(source, text)?;
             let text = String::from_utf8_lossy(text).into_owned();
             self.rendered.crds.push(Document { source: source.to_owned(), text, object, kind, hook: None });

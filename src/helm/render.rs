@@ -242,7 +242,7 @@ impl Render<'_> {
                 if name.starts_with("crds/")
                     && [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end))
                 {
-                    writer.add_crd(&format!("{path}/{name}"), bytes)?;
+                    writer.add_crd(&format!("{path}/{name}"), bytes, self.input.crds_as_they_are)?;
                 }
             }
         }

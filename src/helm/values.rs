@@ -125,7 +125,7 @@ impl Tree {
     }
 
     /// The frozen form of a value that came from JSON or YAML.
-    fn from_value(value: &Value) -> Self {
+    pub(crate) fn from_value(value: &Value) -> Self {
         match value {
             Value::Bool(flag) => Self::Bool(*flag),
             Value::Int(number) | Value::Int64(number) => Self::Int(*number),

@@ -147,6 +147,14 @@ pub(crate) fn read(text: &[u8]) -> Result<Value, String> {
     }
 }
 
+/// Reads the JSON value at the start of a text; gives how many bytes it took as well.
+pub(crate) fn read_start(text: &[u8]) -> Result<(Value, usize), String> {
+    let mut reader = Reader { text, position: 0 };
+    reader.blanks();
+    let value = reader.value(0)?;
+    Ok((value, reader.position))
+}
+
 struct Reader<'a> {
     text: &'a [u8],
     position: usize,

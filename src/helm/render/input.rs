@@ -47,6 +47,8 @@ pub struct RenderInput {
     pub limits: RenderLimits,
     /// Whether the output contains the files of `crds/`.
     pub include_crds: bool,
+    /// Whether files of `crds/` are only printed, as `helm template` does, and may hold anything.
+    pub crds_as_they_are: bool,
     /// `.Release.IsUpgrade` instead of `.Release.IsInstall`.
     pub is_upgrade: bool,
     /// Whether values may break the chart's schema.
@@ -67,6 +69,7 @@ impl Default for RenderInput {
             now: 0,
             limits: RenderLimits::default(),
             include_crds: false,
+            crds_as_they_are: false,
             is_upgrade: false,
             skip_schema: false,
         }

@@ -370,16 +370,10 @@ impl Parser<'_> {
             return Ok(Tree::Null);
         }
         let rest = self.text.get(self.position..).unwrap_or("");
-        let mut stream = serde_json::Deserializer::from_str(rest).into_iter::<serde_json::Value>();
-        match stream.next() {
-            Some(Ok(json)) => {
-                self.position += stream.byte_offset();
-                self.nothing_left();
-                Ok(Tree::from_json(&json))
-            }
-            Some(Err(error)) => wrong(format!("invalid JSON value: {error}")),
-            None => Ok(Tree::Null),
-        }
+        let (value, width) = json::read_start(rest.as_bytes()).map_err(Stop::Wrong)?;
+        self.position += width;
+        self.nothing_left();
+        Ok(Tree::from_value(&value))
     }
 
     fn typed(&self, value: &str) -> Step<Tree> {

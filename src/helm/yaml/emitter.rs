@@ -209,6 +209,8 @@ impl Emitter {
                 let items = value.items().unwrap_or_default();
                 self.list(items.iter(), place, depth);
             }
+            // As in JSON: Helm's only empty map of strings is a nil one.
+            Value::TextMap(pairs) if pairs.is_empty() => self.plain_text(b"null", place),
             Value::TextMap(pairs) => {
                 let map = crate::helm::value::Map::from_pairs(
                     pairs.iter().map(|(key, text)| (key.clone(), Value::Text(text.clone()))),

@@ -14,7 +14,7 @@ mod build;
 mod scalar;
 
 pub(crate) use build::{Build, Number};
-use scalar::{key_error, parser_error, plain_error, plain_key, scalar};
+use scalar::{Key, key_error, parser_error, plain_error, plain_key, scalar};
 
 type Read<T> = Result<T, YamlError>;
 
@@ -26,6 +26,8 @@ pub(crate) struct Reader<'a> {
     nodes: usize,
     started: bool,
     begun: bool,
+    /// What only the step from YAML to JSON refuses, after the whole document was read.
+    complaint: Option<YamlError>,
     tags: Vec<(Vec<u8>, Vec<u8>)>,
     last: Mark,
 }
@@ -51,6 +53,7 @@ impl<'a> Reader<'a> {
             nodes: 0,
             started: false,
             begun: false,
+            complaint: None,
             tags: Vec::new(),
             last: Mark::default(),
         })
@@ -76,14 +79,16 @@ impl<'a> Reader<'a> {
         self.tags.clear();
         self.nodes = 0;
         let directed = self.directives()?;
-        if self.peek_is(&[Kind::DocumentStart])? {
+        let marked = self.peek_is(&[Kind::DocumentStart])?;
+        if marked {
             self.scanner.next()?;
         } else if !implicit || directed {
             let token = self.scanner.peek()?.clone();
             return Err(parser_error(token.start, Mark::default(), "did not find expected <document start>"));
         }
         let mut anchors = Anchors { known: FxHashMap::default(), open: Vec::new() };
-        let empty = matches!(
+        let empty = marked
+            && matches!(
             self.scanner.peek()?.kind,
             Kind::VersionDirective(..)
                 | Kind::TagDirective(..)
@@ -96,7 +101,10 @@ impl<'a> Reader<'a> {
             self.scanner.next()?;
             self.started = false;
         }
-        Ok(Some(node))
+        match self.complaint.take() {
+            Some(complaint) => Err(complaint),
+            None => Ok(Some(node)),
+        }
     }
 
     /// Reads directives; tells whether there were any.
@@ -391,20 +399,17 @@ impl<'a> Reader<'a> {
         empty: bool,
         block: bool,
         depth: usize,
-    ) -> Read<(Option<Text>, Mark)> {
+    ) -> Read<(Key, Mark)> {
         let token = self.scanner.peek()?.clone();
         self.last = token.start;
         self.count(token.start, 1)?;
         if empty {
-            return Err(key_error(token.start, "nil", "interface {}(nil)"));
+            return Ok((Key::Null, token.start));
         }
         if let Kind::Scalar(text, plain) = &token.kind {
             self.scanner.next()?;
-            return if *plain {
-                plain_key(text, token.start)
-            } else {
-                Ok((Some(Text::from(&**text)), token.start))
-            };
+            let key = if *plain { plain_key(text) } else { Key::Text(Text::from(&**text)) };
+            return Ok((key, token.start));
         }
         let key = if let Kind::Alias(name) = token.kind {
             self.scanner.next()?;
@@ -413,19 +418,25 @@ impl<'a> Reader<'a> {
             self.node::<N>(anchors, block, block, depth + 1)?
         };
         match key.string() {
-            Some(text) => Ok((Some(text), token.start)),
+            Some(text) => Ok((Key::Text(text), token.start)),
+            None if key.is_null() => Ok((Key::Null, token.start)),
             None => Err(plain_error(token.start, "invalid map key".to_owned())),
         }
     }
 
     fn add_pair<N: Build>(
-        &self,
+        &mut self,
         pairs: &mut Vec<(Text, N)>,
-        (key, mark): (Option<Text>, Mark),
+        (key, mark): (Key, Mark),
         value: N,
     ) -> Read<()> {
-        let Some(key) = key else {
-            return merge(pairs, &value, mark);
+        let key = match key {
+            Key::Text(key) => key,
+            Key::Merge => return merge(pairs, &value, mark),
+            Key::Null => {
+                self.complaint.get_or_insert_with(|| key_error(mark, &value.shown()));
+                return Ok(());
+            }
         };
         if self.strict && pairs.iter().any(|(known, _)| *known == key) {
             let message = format!("key {:?} already set in map", key.lossy());
