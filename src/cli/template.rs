@@ -127,6 +127,7 @@ pub(super) fn run(
             return Err(TemplateError::Helm("template takes a name and a chart".to_owned()));
         }
     };
+    let capabilities = capabilities(arguments)?;
     let values = values(arguments)?;
     let chart = read_chart(chart, arguments.helm_compat)?;
     for notice in chart_notices(&chart, arguments.helm_compat) {
@@ -136,7 +137,7 @@ pub(super) fn run(
         release: name.to_owned(),
         namespace: arguments.namespace.clone(),
         layers: vec![values],
-        capabilities: Some(capabilities(arguments)?),
+        capabilities: Some(capabilities),
         compat: arguments.helm_compat,
         include_crds: arguments.include_crds,
         crds_as_they_are: true,
@@ -168,6 +169,16 @@ pub(super) fn run(
 /// What Helm remarks about a chart.
 fn chart_notices(chart: &Chart, compat: Compat) -> Vec<&'static str> {
     let mut notices = Vec::new();
+    if compat > Compat::V3_19 && !chart.has_known_format() {
+        return notices;
+    }
+    if chart.has_outdated_lock() {
+        notices.push(if compat == Compat::V3_19 {
+            r#"load.go:138: Warning: Dependency locking is handled in Chart.lock since apiVersion "v2". We recommend migrating to Chart.lock."#
+        } else {
+            r#"level=INFO msg="Warning: Dependency locking is handled in Chart.lock since apiVersion \"v2\". We recommend migrating to Chart.lock.""#
+        });
+    }
     if chart.has_outdated_requirements() {
         notices.push(if compat == Compat::V3_19 {
             r#"load.go:120: Warning: Dependencies are handled in Chart.yaml since apiVersion "v2". We recommend migrating dependencies to Chart.yaml."#
@@ -250,11 +261,7 @@ fn system_words(error: &std::io::Error) -> String {
 fn capabilities(arguments: &TemplateArguments) -> Result<Capabilities, TemplateError> {
     let mut capabilities = Capabilities::offline(arguments.helm_compat);
     if let Some(version) = &arguments.kube_version {
-        capabilities = capabilities.with_kube_version(version).ok_or_else(|| {
-            TemplateError::Helm(format!(
-                "invalid kube version '{version}': could not parse \"{version}\" as version"
-            ))
-        })?;
+        capabilities = capabilities.reading_kube_version(version).map_err(TemplateError::Helm)?;
     }
     Ok(capabilities.with_api_versions(arguments.api_versions.iter().cloned()))
 }

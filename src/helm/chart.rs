@@ -34,6 +34,7 @@ pub(crate) struct ChartData {
     pub(crate) schema: Option<Text>,
     pub(crate) children: Vec<Child>,
     pub(crate) outdated_requirements: bool,
+    pub(crate) outdated_lock: bool,
     /// The first document of values with several ones, which is all that Helm 3 reads.
     pub(crate) first_values: Option<TreeMap>,
 }
@@ -118,6 +119,16 @@ impl Chart {
         self.0.outdated_requirements
     }
 
+    /// Whether it has a `requirements.lock` although `Chart.lock` is the place.
+    pub fn has_outdated_lock(&self) -> bool {
+        self.0.outdated_lock
+    }
+
+    /// Whether `apiVersion` names a format that Helm reads: v1 or v2.
+    pub fn has_known_format(&self) -> bool {
+        matches!(self.0.metadata.api_version.as_str(), "v1" | "v2")
+    }
+
     /// What `Chart.yaml` or `requirements.yaml` lists, in order.
     pub fn dependencies(&self) -> &[Dependency] {
         &self.0.metadata.dependencies
@@ -198,6 +209,7 @@ impl Chart {
             schema: data.schema.clone(),
             children,
             outdated_requirements: data.outdated_requirements,
+            outdated_lock: data.outdated_lock,
             first_values: data.first_values.clone(),
         }))
     }

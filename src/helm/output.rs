@@ -354,8 +354,8 @@ fn check_head(object: &Json, compat: Compat) -> Result<String, String> {
         }
         // The struct has no name of its own.
         let spot = spot.owned_by("");
-        decode::text(metadata, &spot, "name").map_err(words)?;
         decode::text_map(metadata, &spot, "annotations").map_err(words)?;
+        decode::text(metadata, &spot, "name").map_err(words)?;
     }
     Ok(kind)
 }

@@ -17,7 +17,7 @@ use super::chart::{Chart, ChartTemplate};
 use super::dependencies::{Instance, user_values};
 use super::failure::{Failure, Limit, Place};
 use super::notices::Notices;
-use super::functions::{Entropy, RegexCache, semver};
+use super::functions::{Entropy, RegexCache};
 use super::output::{Rendered, Writer};
 use super::schema;
 use super::template::machine::{Machine, Scope};
@@ -218,17 +218,17 @@ impl Render<'_> {
             return Ok(());
         }
         let fits =
-            match (semver::Constraint::parse(wanted), semver::Version::parse(capabilities.kube_version())) {
-                (Ok(constraint), Ok(version)) => constraint.allows(&version),
-                _ => false,
-            };
+            super::chart::metadata::fits_range(wanted, capabilities.plain_kube_version());
         if fits {
             return Ok(());
         }
-        let message = format!(
-            "chart requires kubeVersion: {wanted} which is incompatible with Kubernetes {}",
+        let shown = if self.input.compat == Compat::V3_19 {
+            capabilities.plain_kube_version()
+        } else {
             capabilities.kube_version()
-        );
+        };
+        let message =
+            format!("chart requires kubeVersion: {wanted} which is incompatible with Kubernetes {shown}");
         Err(RenderError::new(RenderFault::Chart, self.chart.name(), message))
     }
 

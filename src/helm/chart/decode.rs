@@ -115,8 +115,8 @@ pub(crate) fn flag(json: &Json, spot: &Spot, field: &str) -> Result<bool, Misfit
 pub(crate) fn text_map(json: &Json, spot: &Spot, field: &str) -> Result<Vec<(String, String)>, Misfit> {
     let spot = spot.field(field);
     let mut pairs = match lookup(json, field) {
-        Some(Json::Object(map)) => map
-            .iter()
+        Some(Json::Object(map)) => sorted(map)
+            .into_iter()
             .map(|(key, value)| match value {
                 Json::Null => Ok((key.clone(), String::new())),
                 other => match scalar_text(other) {
@@ -130,6 +130,12 @@ pub(crate) fn text_map(json: &Json, spot: &Spot, field: &str) -> Result<Vec<(Str
     };
     pairs.sort();
     Ok(pairs)
+}
+
+fn sorted(map: &serde_json::Map<String, Json>) -> Vec<(&String, &Json)> {
+    let mut pairs: Vec<(&String, &Json)> = map.iter().collect();
+    pairs.sort_by_key(|(key, _)| *key);
+    pairs
 }
 
 /// Structs in a list; `None` stands for a null.

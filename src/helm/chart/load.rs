@@ -190,6 +190,7 @@ fn load(files: Vec<(String, Arc<[u8]>)>, depth: usize) -> Result<Chart, ChartErr
         schema: parts.schema,
         children,
         outdated_requirements: parts.outdated_requirements,
+        outdated_lock: parts.outdated_lock,
         first_values: parts.first_values,
     })))
 }
@@ -209,6 +210,7 @@ struct Parts {
     files: Vec<(Text, Text)>,
     schema: Option<Text>,
     outdated_requirements: bool,
+    outdated_lock: bool,
     first_values: Option<TreeMap>,
     charts: BTreeMap<String, Vec<NamedBytes>>,
 }
@@ -238,6 +240,7 @@ impl Parts {
             }
             "requirements.lock" => {
                 check_lock(&path, bytes)?;
+                self.outdated_lock = metadata.api_version != "v1";
                 if metadata.api_version == "v1" {
                     self.files.push((Text::from(path), Text::from(bytes)));
                 }

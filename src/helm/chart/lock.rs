@@ -14,6 +14,13 @@ pub(super) fn check(json: &Json) -> Result<(), Misfit> {
         other => return Err(Misfit::document(other, "v2.Lock", "chart.Lock")),
     }
     let top = Spot::top("Lock");
+    structs(json, &top, "dependencies", "Dependency", |item, spot| {
+        for field in ["alias", "condition", "name", "repository", "version"] {
+            text(item, spot, field)?;
+        }
+        Ok(())
+    })?;
+    text(json, &top, "digest")?;
     match lookup(json, "generated") {
         None | Some(Json::Null) => {}
         Some(Json::String(time)) => {
@@ -28,12 +35,5 @@ pub(super) fn check(json: &Json) -> Result<(), Misfit> {
             return Err(Misfit { v4, v3: v3.to_owned() });
         }
     }
-    text(json, &top, "digest")?;
-    structs(json, &top, "dependencies", "Dependency", |item, spot| {
-        for field in ["name", "version", "repository", "condition", "alias"] {
-            text(item, spot, field)?;
-        }
-        Ok(())
-    })?;
     Ok(())
 }

@@ -133,34 +133,36 @@ impl Metadata {
         }
         let top = Spot::top("Metadata");
         let text = |field: &str| text(json, &top, field);
+        // In the order of JSON's keys: the first misfit is the one that is named.
         let mut metadata = Self {
-            name: text("name")?,
-            home: text("home")?,
-            sources: texts(json, &top, "sources")?,
-            version: text("version")?,
-            description: text("description")?,
-            keywords: texts(json, &top, "keywords")?,
-            icon: text("icon")?,
-            api_version: text("apiVersion")?,
-            condition: text("condition")?,
-            tags: text("tags")?,
-            app_version: text("appVersion")?,
-            deprecated: flag(json, &top, "deprecated")?,
             annotations: text_map(json, &top, "annotations")?,
-            kube_version: text("kubeVersion")?,
-            kind: text("type")?,
+            api_version: text("apiVersion")?,
+            app_version: text("appVersion")?,
+            condition: text("condition")?,
             ..Self::default()
         };
+        let dependencies = dependencies(json)?;
+        metadata.deprecated = flag(json, &top, "deprecated")?;
+        metadata.description = text("description")?;
+        metadata.home = text("home")?;
+        metadata.icon = text("icon")?;
+        metadata.keywords = texts(json, &top, "keywords")?;
+        metadata.kube_version = text("kubeVersion")?;
         let maintainers = structs(json, &top, "maintainers", "Maintainer", |item, spot| {
             Ok(Maintainer {
-                name: decode::text(item, spot, "name")?,
                 email: decode::text(item, spot, "email")?,
+                name: decode::text(item, spot, "name")?,
                 url: decode::text(item, spot, "url")?,
             })
         })?;
         metadata.empty_maintainer = maintainers.iter().any(Option::is_none);
         metadata.maintainers = maintainers.into_iter().flatten().collect();
-        metadata.take_dependencies(dependencies(json)?);
+        metadata.name = text("name")?;
+        metadata.sources = texts(json, &top, "sources")?;
+        metadata.tags = text("tags")?;
+        metadata.kind = text("type")?;
+        metadata.version = text("version")?;
+        metadata.take_dependencies(dependencies);
         metadata.sanitize();
         Ok(metadata)
     }
@@ -378,24 +380,28 @@ fn dependency(item: &Json, spot: &Spot) -> Result<Dependency, Misfit> {
             text
         })
     };
-    flag(item, spot, "enabled")?;
     let alias = text(item, spot, "alias")?;
+    let condition = clean("condition")?;
+    flag(item, spot, "enabled")?;
+    let import_values = match lookup(item, "import-values") {
+        Some(Json::Array(items)) => items.clone(),
+        None | Some(Json::Null) => Vec::new(),
+        Some(other) => {
+            return Err(spot.field("import-values").misfit(other, "[]interface {}", "[]interface {}"));
+        }
+    };
+    let name = clean("name")?;
+    let repository = clean("repository")?;
     let mut tags = texts(item, spot, "tags")?;
     tags.iter_mut().for_each(sanitize);
     Ok(Dependency {
-        name: clean("name")?,
+        name,
         version: clean("version")?,
-        repository: clean("repository")?,
-        condition: clean("condition")?,
+        repository,
+        condition,
         tags,
         alias: (!alias.is_empty()).then_some(alias),
-        import_values: match lookup(item, "import-values") {
-            Some(Json::Array(items)) => items.clone(),
-            None | Some(Json::Null) => Vec::new(),
-            Some(other) => {
-                return Err(spot.field("import-values").misfit(other, "[]interface {}", "[]interface {}"));
-            }
-        },
+        import_values,
     })
 }
 

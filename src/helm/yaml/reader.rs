@@ -26,10 +26,18 @@ pub(crate) struct Reader<'a> {
     nodes: usize,
     started: bool,
     begun: bool,
-    /// What only the step from YAML to JSON refuses, after the whole document was read.
-    complaint: Option<YamlError>,
+    /// What only a later step refuses, once the whole document was read.
+    complaint: Option<(Phase, YamlError)>,
     tags: Vec<(Vec<u8>, Vec<u8>)>,
     last: Mark,
+}
+
+/// The steps after parsing, of which each sees the whole document before the next one does.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    Decode,
+    Keys,
+    Numbers,
 }
 
 /// Anchors of the document that is being read.
@@ -102,7 +110,7 @@ impl<'a> Reader<'a> {
             self.started = false;
         }
         match self.complaint.take() {
-            Some(complaint) => Err(complaint),
+            Some((_, complaint)) => Err(complaint),
             None => Ok(Some(node)),
         }
     }
@@ -128,6 +136,25 @@ impl<'a> Reader<'a> {
                 _ => return Ok(found),
             }
             found = true;
+        }
+    }
+
+    /// Notes a complaint of a later step; the first one of the earliest step counts.
+    fn complain(&mut self, phase: Phase, error: YamlError) {
+        if self.complaint.as_ref().is_none_or(|(known, _)| phase < *known) {
+            self.complaint = Some((phase, error));
+        }
+    }
+
+    /// A scalar, or null in the place of one that a later step refuses.
+    fn scalar<N: Build>(&mut self, tag: Option<&[u8]>, text: Cow<'_, [u8]>, plain: bool, mark: Mark) -> N {
+        match scalar(tag, text, plain, mark) {
+            Ok(value) => value,
+            Err(error) => {
+                let phase = if error.helm.starts_with("json: ") { Phase::Numbers } else { Phase::Decode };
+                self.complain(phase, error);
+                N::null()
+            }
         }
     }
 
@@ -179,7 +206,8 @@ impl<'a> Reader<'a> {
     fn alias<N: Build>(&mut self, anchors: &Anchors<'a, N>, name: &[u8], mark: Mark) -> Read<N> {
         let shown = String::from_utf8_lossy(name);
         if anchors.open.contains(&name) {
-            return Err(plain_error(mark, format!("anchor '{shown}' value contains itself")));
+            self.complain(Phase::Decode, plain_error(mark, format!("anchor '{shown}' value contains itself")));
+            return Ok(N::null());
         }
         let Some((node, size)) = anchors.known.get(name) else {
             return Err(plain_error(mark, format!("unknown anchor '{shown}' referenced")));
@@ -235,7 +263,7 @@ impl<'a> Reader<'a> {
                 let Kind::Scalar(text, plain) = token.kind else {
                     return Ok(N::null());
                 };
-                scalar(properties.tag.as_deref(), text, plain, token.start)
+                Ok(self.scalar(properties.tag.as_deref(), text, plain, token.start))
             }
             Kind::FlowSequenceStart => self.flow_sequence(anchors, depth),
             Kind::FlowMappingStart => self.flow_mapping(anchors, depth),
@@ -245,7 +273,7 @@ impl<'a> Reader<'a> {
             }
             Kind::BlockMappingStart if block => self.block_mapping(anchors, depth),
             _ if properties.anchor.is_some() || properties.tag.is_some() => {
-                scalar(properties.tag.as_deref(), Cow::Borrowed(&[]), true, start)
+                Ok(self.scalar(properties.tag.as_deref(), Cow::Borrowed(&[]), true, start))
             }
             _ => Err(parser_error(token.start, start, "did not find expected node content")),
         }
@@ -420,7 +448,10 @@ impl<'a> Reader<'a> {
         match key.string() {
             Some(text) => Ok((Key::Text(text), token.start)),
             None if key.is_null() => Ok((Key::Null, token.start)),
-            None => Err(plain_error(token.start, "invalid map key".to_owned())),
+            None => {
+                self.complain(Phase::Decode, plain_error(token.start, format!("invalid map key: {}", key.shown())));
+                Ok((Key::Text(Text::from("")), token.start))
+            }
         }
     }
 
@@ -432,9 +463,14 @@ impl<'a> Reader<'a> {
     ) -> Read<()> {
         let key = match key {
             Key::Text(key) => key,
-            Key::Merge => return merge(pairs, &value, mark),
+            Key::Merge => {
+                if let Err(error) = merge(pairs, &value, mark) {
+                    self.complain(Phase::Decode, error);
+                }
+                return Ok(());
+            }
             Key::Null => {
-                self.complaint.get_or_insert_with(|| key_error(mark, &value.shown()));
+                self.complain(Phase::Keys, key_error(mark, &value.shown()));
                 return Ok(());
             }
         };
