@@ -260,7 +260,7 @@ fn system_words(error: &std::io::Error) -> String {
 
 fn capabilities(arguments: &TemplateArguments) -> Result<Capabilities, TemplateError> {
     let mut capabilities = Capabilities::offline(arguments.helm_compat);
-    if let Some(version) = &arguments.kube_version {
+    if let Some(version) = arguments.kube_version.as_ref().filter(|version| !version.is_empty()) {
         capabilities = capabilities.reading_kube_version(version).map_err(TemplateError::Helm)?;
     }
     Ok(capabilities.with_api_versions(arguments.api_versions.iter().cloned()))

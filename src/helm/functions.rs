@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 use super::Compat;
 use super::failure::Failure;
 use super::template::machine::Machine;
-use super::value::{Object, Text, Value};
+use super::value::{Map, MapKind, Object, Text, Value};
 
 mod builtin;
 mod crypto;
@@ -46,6 +46,8 @@ pub(crate) enum Type {
     Bool,
     /// `int`
     Int,
+    /// `uint32`
+    Uint,
     /// `float64`
     Float,
     /// `[]interface {}`
@@ -70,6 +72,7 @@ impl Type {
             Self::Text => "string",
             Self::Bool => "bool",
             Self::Int => "int",
+            Self::Uint => "uint32",
             Self::Float => "float64",
             Self::List => "[]interface {}",
             Self::Dict => "map[string]interface {}",
@@ -110,7 +113,7 @@ impl Type {
     pub(crate) fn zero(self) -> Value {
         match self {
             Self::List => Value::list(Vec::new()),
-            Self::Dict => Value::Map(super::value::Map::new()),
+            Self::Dict => Value::Map(Map::new().with_kind(MapKind::Nil)),
             _ => Value::Nil,
         }
     }
@@ -124,6 +127,8 @@ pub(crate) enum Special {
     Or,
     /// `len` tells a missing value from no value.
     Length,
+    /// `call` names what cannot be called as it is written.
+    Call,
 }
 
 /// What a function's code looks like.
@@ -214,7 +219,7 @@ pub(crate) fn method(object: &Rc<Object>, name: &[u8]) -> Option<&'static Functi
         Object::Time(_) => dates::TIME_METHODS,
         Object::Duration(_) => dates::DURATION_METHODS,
         Object::Record(record) if record.shown.is_some() => files::SHOWN_METHODS,
-        Object::Record(_) => return None,
+        Object::Record(_) | Object::Complex(..) => return None,
     };
     methods.iter().find(|method| method.name.as_bytes() == name)
 }

@@ -69,9 +69,15 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(read.unwrap_or_else(|message| Value::list(vec![Value::text(message)])))
     }),
     Function::new("toToml", &[Any], |machine, a| {
+        if matches!(a.first(), Some(Value::Nil)) {
+            return Err("reflect: call of reflect.Value.Type on zero Value".into());
+        }
         Ok(Value::text(toml::write(&value(a, 0), machine.v3()).unwrap_or_else(String::into_bytes)))
     }),
     Function::new("mustToToml", &[Any], |machine, a| {
+        if matches!(a.first(), Some(Value::Nil)) {
+            return Err("reflect: call of reflect.Value.Type on zero Value".into());
+        }
         toml::write(&value(a, 0), machine.v3()).map(Value::text).map_err(Failure::new)
     })
     .since(Compat::V4_3),

@@ -49,6 +49,7 @@ fn write_value(out: &mut Vec<u8>, value: &Value, style: Style, level: usize) -> 
         }
         Value::Object(object) => match &**object {
             Object::Record(record) => write_pairs(out, &record.json_fields(), style, level)?,
+            Object::Complex(..) => return Err("json: unsupported type: complex128".to_owned()),
             _ => write_value(out, &object.json(), style, level + 1)?,
         },
         _ => {
@@ -137,27 +138,30 @@ fn write_text(out: &mut Vec<u8>, text: &[u8], escape_html: bool) {
 
 /// Reads one JSON value; the error is Go's message.
 pub(crate) fn read(text: &[u8]) -> Result<Value, String> {
-    let mut reader = Reader { text, position: 0 };
+    let mut reader = Reader { text, position: 0, misfit: None };
     reader.blanks();
     let value = reader.value(0)?;
     reader.blanks();
     match reader.byte() {
-        None => Ok(value),
+        // The syntax of the whole text comes first.
+        None => reader.misfit.map_or(Ok(value), Err),
         Some(_) => Err(reader.invalid("after top-level value")),
     }
 }
 
 /// Reads the JSON value at the start of a text; gives how many bytes it took as well.
 pub(crate) fn read_start(text: &[u8]) -> Result<(Value, usize), String> {
-    let mut reader = Reader { text, position: 0 };
+    let mut reader = Reader { text, position: 0, misfit: None };
     reader.blanks();
     let value = reader.value(0)?;
-    Ok((value, reader.position))
+    reader.misfit.map_or(Ok((value, reader.position)), Err)
 }
 
 struct Reader<'a> {
     text: &'a [u8],
     position: usize,
+    /// A number that no float holds.
+    misfit: Option<String>,
 }
 
 impl Reader<'_> {
@@ -249,7 +253,11 @@ impl Reader<'_> {
         let text = String::from_utf8_lossy(text);
         match text.parse::<f64>() {
             Ok(number) if number.is_finite() => Ok(Value::Float(number)),
-            _ => Err(format!("json: cannot unmarshal number {text} into Go value of type float64")),
+            _ => {
+                let message = format!("json: cannot unmarshal number {text} into Go value of type float64");
+                self.misfit.get_or_insert(message);
+                Ok(Value::Nil)
+            }
         }
     }
 

@@ -17,8 +17,10 @@ pub(crate) fn write(value: &Value, compat_v3: bool) -> Result<Vec<u8>, String> {
                 pairs.iter().map(|(key, text)| (key.clone(), Value::Text(text.clone()))).collect();
             writer.table(&[], &entries)?;
         }
-        Value::Nil => return Err("toml: cannot encode a nil value".to_owned()),
-        _ => return Err("toml: top-level values must be Go maps or structs".to_owned()),
+        other if Writer::is_table_list(other) => {
+            return Err("toml: top-level values must be Go maps or structs".to_owned());
+        }
+        other => writer.value(other)?,
     }
     Ok(writer.out)
 }

@@ -8,9 +8,9 @@ use crate::helm::yaml::resolve::{Resolved, parse_integer};
 pub(super) fn number(text: &str) -> Result<Number, String> {
     let bad = || format!("bad number syntax: {}", convert::quote(text.as_bytes()));
     let mut number =
-        Number { text: Text::from(text), integer: None, unsigned: None, float: None, floating: false };
-    if text.ends_with('i') {
-        return Err(bad());
+        Number { text: Text::from(text), integer: None, unsigned: None, float: None, imaginary: None, floating: false };
+    if let Some(plain) = text.strip_suffix('i') {
+        return complex(text, plain).ok_or_else(bad);
     }
     if !underscores_allowed(text) {
         return Err(bad());
@@ -53,6 +53,29 @@ pub(super) fn number(text: &str) -> Result<Number, String> {
         return Err(format!("illegal number syntax: {}", convert::quote(text.as_bytes())));
     }
     Ok(number)
+}
+
+/// `2i`, or `1+2i`; without an imaginary part it is an ordinary number.
+fn complex(text: &str, plain: &str) -> Option<Number> {
+    let split = plain.char_indices().skip(1).filter(|(index, character)| {
+        let exponent = plain.get(..*index).is_some_and(|before| before.ends_with(['e', 'E', 'p', 'P']));
+        matches!(character, '+' | '-') && !exponent
+    });
+    let (real, imaginary) = match split.last() {
+        Some((index, _)) => (number(plain.get(..index)?).ok()?.float?, plain.get(index..)?),
+        None => (0.0, plain),
+    };
+    let imaginary = imaginary.trim_start_matches('+').parse::<f64>().ok()?;
+    let whole = convert::float_to_int(real);
+    let integer = (imaginary == 0.0 && int_to_float(whole).to_bits() == real.to_bits()).then_some(whole);
+    Some(Number {
+        text: Text::from(text),
+        integer,
+        unsigned: integer.and_then(|value| u64::try_from(value).ok()),
+        float: Some(real),
+        imaginary: Some(imaginary),
+        floating: false,
+    })
 }
 
 #[expect(clippy::cast_precision_loss, reason = "Go loses the same digits")]
@@ -103,6 +126,7 @@ pub(super) fn character(text: &str) -> Result<Number, String> {
         integer: Some(value),
         unsigned: u64::try_from(value).ok(),
         float: Some(int_to_float(value)),
+        imaginary: None,
         floating: false,
     })
 }

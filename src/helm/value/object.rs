@@ -26,6 +26,8 @@ pub(crate) enum Object {
     Time(Moment),
     /// A duration in nanoseconds.
     Duration(i64),
+    /// A complex number.
+    Complex(f64, f64),
 }
 
 /// A Go struct.
@@ -79,6 +81,7 @@ impl Object {
             Self::Files(files) => !files.is_empty(),
             Self::VersionSet(versions) => !versions.is_empty(),
             Self::Duration(nanoseconds) => *nanoseconds != 0,
+            Self::Complex(real, imaginary) => *real != 0.0 || *imaginary != 0.0,
             _ => true,
         }
     }
@@ -93,6 +96,7 @@ impl Object {
             Self::Version(_) => "*semver.Version",
             Self::Time(_) => "time.Time",
             Self::Duration(_) => "time.Duration",
+            Self::Complex(..) => "complex128",
         }
     }
 
@@ -105,6 +109,7 @@ impl Object {
             Self::Version(_) => "ptr",
             Self::Record(_) | Self::Time(_) => "struct",
             Self::Duration(_) => "int64",
+            Self::Complex(..) => "complex128",
         }
     }
 
@@ -125,7 +130,7 @@ impl Object {
             Self::Duration(nanoseconds) => {
                 Some(Text::from(crate::helm::functions::dates::duration_text(*nanoseconds)))
             }
-            Self::Files(_) | Self::VersionSet(_) => None,
+            Self::Files(_) | Self::VersionSet(_) | Self::Complex(..) => None,
         }
     }
 
@@ -140,6 +145,8 @@ impl Object {
             Self::Version(version) => Value::text(version.to_string()),
             Self::Time(moment) => Value::text(moment.rfc3339_nano()),
             Self::Duration(nanoseconds) => Value::Int64(*nanoseconds),
+            // JSON has no such number; the writers look for it first.
+            Self::Complex(..) => Value::Float(f64::NAN),
         }
     }
 
@@ -151,6 +158,10 @@ impl Object {
             (Self::Version(left), Self::Version(right)) => left.to_string() == right.to_string(),
             (Self::Time(left), Self::Time(right)) => left == right,
             (Self::Duration(left), Self::Duration(right)) => left == right,
+            (Self::Complex(a, b), Self::Complex(c, d)) => {
+                a.partial_cmp(c) == Some(std::cmp::Ordering::Equal)
+                    && b.partial_cmp(d) == Some(std::cmp::Ordering::Equal)
+            }
             (Self::Record(left), Self::Record(right)) => {
                 left.type_name == right.type_name
                     && left.fields.iter().zip(&right.fields).all(|(a, b)| a.1.deep_equal(&b.1))

@@ -365,11 +365,10 @@ impl<'p> Parser<'p> {
         }
         let first = self.rune()?;
         if first != '{' {
-            let second = if self.rest.is_empty() {
-                return Err(complaint("invalid UTF-8", b""));
-            } else {
-                self.rune()?
-            };
+            if self.rest.is_empty() {
+                return Ok(None);
+            }
+            let second = self.rune()?;
             let digits = first.to_digit(16).zip(second.to_digit(16));
             return Ok(digits.and_then(|(high, low)| char::from_u32(high * 16 + low)));
         }

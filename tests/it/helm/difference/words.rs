@@ -51,7 +51,7 @@ pub const ANYTHING: &[&str] = &[
     ".Values.huge", ".Values.tiny", ".Values.zero", ".Values.exp", "(list)", "(dict)", "\"\"", "0", "false", ".Values.octal", ".Values.date",
     ".Values.emptyText", "(printf \"%s\" \"x\")", "(int64 5)", "(int 5)", "(float64 5)", "(toDate \"2006-01-02\" \"2020-02-03\")", "($.Values).num",
     ".Values.maps", "(index .Values.list 0)", "(first .Values.maps)", ".Release.IsInstall", ".Release.Revision", ".Subcharts", ".Template.BasePath", ".Nope",
-    ".Values.nested.inner.deep.x", "(until 2)", "(chunk 1 (list 1 2))", "(split \",\" \"a,b\")", "(urlParse \"http://u:p@h:80/p?q=1#f\")", "1i", "2.5i", "(1)", "(\"s\")",
+    ".Values.nested.inner.deep.x", "(until 2)", "(chunk 1 (list 1 2))", "(split \",\" \"a,b\")", "(urlParse \"http://u:p@h:80/p?q=1#f\")", "1i", "(1)", "(\"s\")",
     "(index \"abc\" 1)", "(.Files.GetBytes \"x.txt\")", "(mustToDuration \"90s\")", ".Chart", ".Values.a10", "(len \"abc\")", ".Capabilities.HelmVersion.GoVersion",
 ];
 pub const VERSIONS: &[&str] = &[

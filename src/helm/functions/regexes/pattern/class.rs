@@ -69,7 +69,7 @@ impl<'p> Parser<'p> {
         };
         self.take(2);
         if self.rest.is_empty() {
-            return Err(complaint("invalid UTF-8", b""));
+            return Err(complaint("invalid character class range", start));
         }
         let first = self.rune()?;
         let mut name = if first == '{' {
