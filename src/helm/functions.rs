@@ -94,6 +94,7 @@ impl Type {
             | (Self::List, Value::List(_))
             | (Self::Dict, Value::Map(_)) => true,
             (_, Value::Object(object)) => match (self, &**object) {
+                (Self::List, Object::NilSlice(name)) => *name == self.name(),
                 (Self::Time, Object::Time(_))
                 | (Self::Version, Object::Version(_))
                 | (Self::Duration, Object::Duration(_)) => true,
@@ -219,7 +220,7 @@ pub(crate) fn method(object: &Rc<Object>, name: &[u8]) -> Option<&'static Functi
         Object::Time(_) => dates::TIME_METHODS,
         Object::Duration(_) => dates::DURATION_METHODS,
         Object::Record(record) if record.shown.is_some() => files::SHOWN_METHODS,
-        Object::Record(_) | Object::Complex(..) => return None,
+        Object::Record(_) | Object::Complex(..) | Object::NilSlice(_) => return None,
     };
     methods.iter().find(|method| method.name.as_bytes() == name)
 }

@@ -274,6 +274,11 @@ impl Value {
         Self::List(Rc::new(items))
     }
 
+    /// A nil slice of a type.
+    pub(crate) fn nil_slice(type_name: &'static str) -> Self {
+        Self::object(Object::NilSlice(type_name))
+    }
+
     /// A `[]string` value.
     pub(crate) fn texts(items: Vec<Text>) -> Self {
         Self::Texts(Rc::new(items))

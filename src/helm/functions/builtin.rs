@@ -291,6 +291,13 @@ fn same_complex(machine: &Machine<'_>, left: &Value, right: &Value) -> Result<bo
             shown(right)
         )));
     }
+    let nil_slice = |value: &Value| match value {
+        Value::Object(object) => matches!(&**object, crate::helm::value::Object::NilSlice(_)),
+        _ => false,
+    };
+    if nil_slice(left) || nil_slice(right) {
+        return Ok(nil_slice(left) == nil_slice(right));
+    }
     if matches!(right.kind_name(), "map" | "slice") {
         return Err(Failure::new(format!(
             "non-comparable type {}: {}",

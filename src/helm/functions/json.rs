@@ -3,12 +3,14 @@
 use crate::helm::value::{Map, Object, Text, Value, convert};
 
 /// How to write.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Style {
     /// Whether `<`, `>` and `&` are escaped.
     pub(crate) escape_html: bool,
     /// Two spaces per level on lines of their own.
     pub(crate) pretty: bool,
+    /// Whether the mark for invalid bytes is written as it is.
+    pub(crate) raw_invalid: bool,
 }
 
 /// Bytes of one JSON text.
@@ -37,8 +39,11 @@ fn write_value(out: &mut Vec<u8>, value: &Value, style: Style, level: usize) -> 
                 return Err(format!("json: unsupported value: {}", convert::float_general(*number)));
             }
         },
-        Value::Text(text) => write_text(out, text, style.escape_html),
-        Value::Bytes(bytes) => write_text(out, convert::base64_standard(bytes).as_bytes(), style.escape_html),
+        Value::Text(text) => write_text(out, text, style),
+        Value::Bytes(bytes) => write_text(out, convert::base64_standard(bytes).as_bytes(), style),
+        Value::Map(map) if map.kind() == crate::helm::value::MapKind::Nil && map.len() == 0 => {
+            out.extend_from_slice(b"null");
+        }
         Value::Map(map) => write_pairs(out, &map.entries(), style, level)?,
         // Helm's only empty map of strings is a nil one: annotations that are not there.
         Value::TextMap(pairs) if pairs.is_empty() => out.extend_from_slice(b"null"),
@@ -91,7 +96,7 @@ fn write_pairs(out: &mut Vec<u8>, pairs: &[(Text, Value)], style: Style, level: 
             out.push(b',');
         }
         new_line(out, style, level + 1);
-        write_text(out, key, style.escape_html);
+        write_text(out, key, style);
         out.push(b':');
         if style.pretty {
             out.push(b' ');
@@ -103,7 +108,7 @@ fn write_pairs(out: &mut Vec<u8>, pairs: &[(Text, Value)], style: Style, level: 
     Ok(())
 }
 
-fn write_text(out: &mut Vec<u8>, text: &[u8], escape_html: bool) {
+fn write_text(out: &mut Vec<u8>, text: &[u8], style: Style) {
     out.push(b'"');
     for chunk in text.utf8_chunks() {
         for character in chunk.valid().chars() {
@@ -115,7 +120,7 @@ fn write_text(out: &mut Vec<u8>, text: &[u8], escape_html: bool) {
                 '\t' => out.extend_from_slice(b"\\t"),
                 '\x08' => out.extend_from_slice(b"\\b"),
                 '\x0C' => out.extend_from_slice(b"\\f"),
-                '<' | '>' | '&' if escape_html => {
+                '<' | '>' | '&' if style.escape_html => {
                     out.extend_from_slice(format!("\\u{:04x}", u32::from(character)).as_bytes());
                 }
                 '\0'..='\x1F' | '\u{2028}' | '\u{2029}' => {
@@ -129,7 +134,7 @@ fn write_text(out: &mut Vec<u8>, text: &[u8], escape_html: bool) {
         }
         if !chunk.invalid().is_empty() {
             for _ in chunk.invalid() {
-                out.extend_from_slice(b"\\ufffd");
+                out.extend_from_slice(if style.raw_invalid { "\u{FFFD}".as_bytes() } else { b"\\ufffd" });
             }
         }
     }

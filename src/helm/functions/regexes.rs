@@ -121,6 +121,9 @@ fn find_all(machine: &mut Machine<'_>, arguments: &[Value], panics: bool) -> Out
     let subject = text(arguments, 1);
     machine.charge(subject.len() as u64 / 8)?;
     let found = matches(&regex.regex, &subject, limit(int(arguments, 2)));
+    if found.is_empty() {
+        return Ok(Value::nil_slice("[]string"));
+    }
     let found =
         found.iter().map(|(start, end)| Text::from(subject.get(*start..*end).unwrap_or(&[]))).collect();
     Ok(Value::texts(found))
@@ -202,7 +205,7 @@ fn split(machine: &mut Machine<'_>, arguments: &[Value], panics: bool) -> Outcom
     let regex = compiled(machine, &text(arguments, 0), panics)?;
     let (subject, count) = (text(arguments, 1), int(arguments, 2));
     if count == 0 {
-        return Ok(Value::texts(Vec::new()));
+        return Ok(Value::nil_slice("[]string"));
     }
     if !text(arguments, 0).is_empty() && subject.is_empty() {
         return Ok(Value::texts(vec![Text::from("")]));

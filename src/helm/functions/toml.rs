@@ -5,7 +5,7 @@
     reason = "short strings; writing in place would give a result to ignore"
 )]
 
-use crate::helm::value::{Map, Text, Value, convert};
+use crate::helm::value::{Map, Object, Text, Value, convert};
 
 /// Writes a map as TOML; the error is the library's message.
 pub(crate) fn write(value: &Value, compat_v3: bool) -> Result<Vec<u8>, String> {
@@ -50,7 +50,7 @@ impl Writer {
         let (tables, plain): (Vec<_>, Vec<_>) =
             entries.iter().partition(|(_, value)| Self::is_table(value) || Self::is_table_list(value));
         for (key, value) in plain {
-            if matches!(value, Value::Nil) {
+            if is_nil(value) {
                 continue;
             }
             self.indent(path.len());
@@ -143,6 +143,14 @@ impl Writer {
             with_point(&convert::float_general(number))
         };
         self.out.extend_from_slice(text.as_bytes());
+    }
+}
+
+fn is_nil(value: &Value) -> bool {
+    match value {
+        Value::Nil => true,
+        Value::Object(object) => matches!(&**object, Object::NilSlice(_)),
+        _ => false,
     }
 }
 

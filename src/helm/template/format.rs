@@ -210,7 +210,11 @@ impl Printer<'_> {
         match object {
             Object::Complex(real, imaginary) => self.complex(value, (*real, *imaginary), verb),
             Object::Duration(number) => self.integer(value, number.unsigned_abs(), *number < 0, verb),
-            Object::VersionSet(_) => self.list(value, verb, depth),
+            Object::NilSlice(name) if self.flags.sharp_v => {
+                self.out.extend_from_slice(name.as_bytes());
+                self.out.extend_from_slice(b"(nil)");
+            }
+            Object::VersionSet(_) | Object::NilSlice(_) => self.list(value, verb, depth),
             Object::Files(files) => {
                 let entries: Vec<(Text, Value)> =
                     files.iter().map(|(path, bytes)| (path.clone(), Value::Bytes(bytes.clone()))).collect();

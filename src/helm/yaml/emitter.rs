@@ -192,6 +192,9 @@ impl Emitter {
             Value::Bytes(bytes) => self.string(convert::base64_standard(bytes).as_bytes(), place),
             Value::Map(map) => map.read(|entries| {
                 if entries.len() == 0 {
+                    if map.kind() == crate::helm::value::MapKind::Nil {
+                        return self.plain_text(b"null", place);
+                    }
                     return self.write_flow(b"{}");
                 }
                 let mut pairs: Vec<(Text, &Value)> =
