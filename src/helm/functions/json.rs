@@ -403,7 +403,7 @@ mod tests {
 
     #[test]
     fn round_trip_and_escapes() {
-        let style = Style { escape_html: true, pretty: false };
+        let style = Style { escape_html: true, ..Style::default() };
         let value = read(br#"{"b":[1,2.5,"<\u00e9>",null],"a":{}}"#).expect("valid");
         let text = write(&value, style).expect("writable");
         assert_eq!(String::from_utf8_lossy(&text), "{\"a\":{},\"b\":[1,2.5,\"\\u003cé\\u003e\",null]}");

@@ -7,6 +7,8 @@
 
 use crate::helm::value::{Map, Object, Text, Value, convert};
 
+mod complaint;
+
 /// Writes a map as TOML; the error is the library's message.
 pub(crate) fn write(value: &Value, compat_v3: bool) -> Result<Vec<u8>, String> {
     let mut writer = Writer { out: Vec::new(), compat_v3 };
@@ -186,8 +188,9 @@ fn quoted(text: &[u8]) -> String {
 /// Reads TOML into a map; the error is a message.
 pub(crate) fn read(text: &[u8]) -> Result<Value, String> {
     let text = String::from_utf8_lossy(text);
-    let table: toml::Table =
-        text.parse().map_err(|error: toml::de::Error| format!("toml: {}", error.message()))?;
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+        complaint::complaint(&text).unwrap_or_else(|| format!("toml: {}", error.message()))
+    })?;
     Ok(from_table(table))
 }
 
@@ -201,7 +204,15 @@ fn from_toml(value: toml::Value) -> Value {
         toml::Value::Integer(number) => Value::Int64(number),
         toml::Value::Float(number) => Value::Float(number),
         toml::Value::Boolean(flag) => Value::Bool(flag),
-        toml::Value::Datetime(moment) => Value::text(moment.to_string()),
+        toml::Value::Datetime(moment) => {
+            let date = moment.date.map_or("0000-01-01".to_owned(), |date| date.to_string());
+            let time = moment.time.map_or("00:00:00".to_owned(), |time| time.to_string());
+            let zone = moment.offset.map_or("Z".to_owned(), |offset| offset.to_string());
+            match super::dates::read_rfc3339(&format!("{date}T{time}{zone}")) {
+                Ok(moment) => Value::object(Object::Time(moment)),
+                Err(_) => Value::text(moment.to_string()),
+            }
+        }
         toml::Value::Array(items) => Value::list(items.into_iter().map(from_toml).collect()),
         toml::Value::Table(table) => from_table(table),
     }

@@ -20,7 +20,7 @@ pub const LISTS: &[&str] = &[
 ];
 pub const NAMES: &[&str] = &["(list \"b\" \"a\")", "(splitList \" \" \"q w e\")"];
 pub const DICTS: &[&str] = &[
-    ".Values.map", ".Values.noMap", ".Values.nested", "(dict)", "(dict \"a\" 1 \"b\" \"x\")", ".Values", "(dict \"a\" (dict \"b\" 2))",
+    ".Values.map", ".Values.noMap", ".Values.nested", "(dict)", "(dict \"a\" 1 \"b\" \"x\")", "(dict \"a\" (dict \"b\" 2))",
     "(dict \"k\" nil \"z\" 0)", ".Release", ".Chart", ".Values.numbers", "(split \".\" \"a.b.c\")", "(fromYaml \"a: 1\\nb: [1, x]\")",
     "(dict \"x\" (list 1 2) \"y\" (dict \"z\" true))", "nil", ".Values.missing", "(deepCopy .Values.nested)", "$.Values.map", ".Template",
     "(dict \"scheme\" \"https\" \"host\" \"h:8\" \"path\" \"/p q\" \"query\" \"a=1&b\" \"fragment\" \"f\" \"userinfo\" \"u:p\")",
@@ -45,14 +45,14 @@ pub const TEXT_VALUES: &[&str] = &[
     "(toString .Values.num)", ".Capabilities.KubeVersion.Version", ".Values.none", ".Template.Name", ".Values.spaces",
 ];
 pub const ANYTHING: &[&str] = &[
-    "nil", ".", "$", ".Values.num", ".Values.str", ".Values.none", ".Values.missing", ".Values.yes", ".Values.float", ".Values.big", ".Values.neg",
+    "nil", ".Values.num", ".Values.str", ".Values.none", ".Values.missing", ".Values.yes", ".Values.float", ".Values.big", ".Values.neg",
     ".Values.map", ".Values.list", ".Values.nested.inner", ".Values.nested.inner.deep", ".Values.missing.x", "(.Values.missing).x", ".Values.str.x",
-    ".Values.list.x", ".Chart.Version", ".Capabilities.APIVersions", ".Capabilities.KubeVersion", ".Files", "(semver \"1.2.3-a+b\")", "'x'", "3.0",
+    ".Values.list.x", ".Chart.Version", ".Files", "(semver \"1.2.3-a+b\")", "'x'", "3.0",
     ".Values.huge", ".Values.tiny", ".Values.zero", ".Values.exp", "(list)", "(dict)", "\"\"", "0", "false", ".Values.octal", ".Values.date",
     ".Values.emptyText", "(printf \"%s\" \"x\")", "(int64 5)", "(int 5)", "(float64 5)", "(toDate \"2006-01-02\" \"2020-02-03\")", "($.Values).num",
     ".Values.maps", "(index .Values.list 0)", "(first .Values.maps)", ".Release.IsInstall", ".Release.Revision", ".Subcharts", ".Template.BasePath", ".Nope",
     ".Values.nested.inner.deep.x", "(until 2)", "(chunk 1 (list 1 2))", "(split \",\" \"a,b\")", "(urlParse \"http://u:p@h:80/p?q=1#f\")", "1i", "(1)", "(\"s\")",
-    "(index \"abc\" 1)", "(.Files.GetBytes \"x.txt\")", "(mustToDuration \"90s\")", ".Chart", ".Values.a10", "(len \"abc\")", ".Capabilities.HelmVersion.GoVersion",
+    "(index \"abc\" 1)", "(.Files.GetBytes \"x.txt\")", "(mustToDuration \"90s\")", ".Chart", ".Values.a10", "(len \"abc\")",
 ];
 pub const VERSIONS: &[&str] = &[
     "1.2.3", "1.2", "1", "v1.2.3", "1.2.3-alpha", "1.2.3-alpha.1", "1.2.3+build", "1.2.3-rc.1+b.2", "0.0.1", "0.1.0", "0.2.3", "2.0.0", "1.x", "1.2.x", "*", "x", "X", "1.*",
