@@ -236,9 +236,8 @@ fn flags(arguments: &TemplateArguments, mut values: Values) -> Result<Values, Te
             values = values.set_as(expression, kind, compat).map_err(wrong)?;
         }
     }
-    let content = |path: &str| {
-        std::fs::read(path).map_err(|error| format!("open {path}: {}", system_words(&error)))
-    };
+    let content =
+        |path: &str| std::fs::read(path).map_err(|error| format!("open {path}: {}", system_words(&error)));
     for expression in &arguments.set_file {
         values = values.set_files(expression, &content, compat).map_err(wrong)?;
     }

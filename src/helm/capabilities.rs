@@ -173,8 +173,7 @@ impl Capabilities {
     pub fn reading_kube_version(mut self, version: &str) -> Result<Self, String> {
         let components = version_components(version)
             .map_err(|problem| format!("invalid kube version '{version}': {problem}"))?;
-        self.kube_version =
-            if version.starts_with('v') { version.to_owned() } else { format!("v{version}") };
+        self.kube_version = if version.starts_with('v') { version.to_owned() } else { format!("v{version}") };
         let texts: Vec<String> = components.iter().map(u64::to_string).collect();
         self.normalized = format!("v{}", texts.join("."));
         let part = |index: usize| texts.get(index).cloned().unwrap_or_default();

@@ -8,8 +8,8 @@ use serde_json::Value as Json;
 
 use super::Compat;
 use super::chart::{Chart, Dependency};
-use super::value::{Map, Value, convert};
 use super::notices::Notices;
+use super::value::{Map, Value, convert};
 use super::values::coalesce::{coalesce_values, deep_copy, merge_tables, merge_values};
 use super::values::{Tree, Values};
 
@@ -160,7 +160,8 @@ impl Instance {
 fn missing_table(notices: &Notices, chart: &str, missing: &str, named: bool) {
     let error = format!("{} is not a table", convert::quote(missing.as_bytes()));
     if named {
-        let v3 = format!("dependencies.go:270: Warning: ImportValues missing table from chart {chart}: {error}");
+        let v3 =
+            format!("dependencies.go:270: Warning: ImportValues missing table from chart {chart}: {error}");
         let fields = [("chart", chart), ("error", error.as_str())];
         notices.structured("WARN", "ImportValues missing table from chart", &fields, &v3);
     } else {
@@ -234,7 +235,8 @@ fn on_by_tags(dependency: &Dependency, root: &Value, notices: &Notices) -> bool 
 fn on_by_condition(dependency: &Dependency, root: &Value, path: &str, notices: &Notices) -> Option<bool> {
     for condition in dependency.condition.trim().split(',').filter(|condition| !condition.is_empty()) {
         let whole = format!("{path}{condition}");
-        let (tables, key) = whole.rsplit_once('.').map_or(("", whole.as_str()), |(tables, key)| (tables, key));
+        let (tables, key) =
+            whole.rsplit_once('.').map_or(("", whole.as_str()), |(tables, key)| (tables, key));
         let found = match (tables, root) {
             ("", Value::Map(map)) if !whole.contains('.') => map.get(key.as_bytes()),
             _ => table(root, tables).ok().and_then(|table| table.get(key.as_bytes())),

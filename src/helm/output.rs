@@ -320,9 +320,8 @@ impl Writer {
             lookups_missing: Vec::new(),
             notices: Vec::new(),
         };
-        let object: Json = yaml::read_first(text, YamlLimits::default()).map_err(|error| {
-            fail(error.unmarshal()).at(source, error.line, error.column)
-        })?;
+        let object: Json = yaml::read_first(text, YamlLimits::default())
+            .map_err(|error| fail(error.unmarshal()).at(source, error.line, error.column))?;
         let kind = check_head(&object, self.compat).map_err(fail)?;
         Ok((object, kind))
     }

@@ -16,8 +16,8 @@ use super::chart::metadata::as_struct;
 use super::chart::{Chart, ChartTemplate};
 use super::dependencies::{Instance, user_values};
 use super::failure::{Failure, Limit, Place};
-use super::notices::Notices;
 use super::functions::{Entropy, RegexCache};
+use super::notices::Notices;
 use super::output::{Rendered, Writer};
 use super::schema;
 use super::template::machine::{Machine, Scope};
@@ -217,8 +217,7 @@ impl Render<'_> {
         if wanted.is_empty() {
             return Ok(());
         }
-        let fits =
-            super::chart::metadata::fits_range(wanted, capabilities.plain_kube_version());
+        let fits = super::chart::metadata::fits_range(wanted, capabilities.plain_kube_version());
         if fits {
             return Ok(());
         }

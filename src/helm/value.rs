@@ -361,7 +361,9 @@ impl Value {
     pub(crate) fn counter(&self) -> Option<(u64, fn(u64) -> Self)> {
         let rounds = |number: i64| u64::try_from(number).unwrap_or(0);
         Some(match self {
-            Self::Int(number) => (rounds(*number), |index| Self::Int(i64::try_from(index).unwrap_or(i64::MAX))),
+            Self::Int(number) => {
+                (rounds(*number), |index| Self::Int(i64::try_from(index).unwrap_or(i64::MAX)))
+            }
             Self::Int64(number) => {
                 (rounds(*number), |index| Self::Int64(i64::try_from(index).unwrap_or(i64::MAX)))
             }

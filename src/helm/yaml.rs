@@ -182,7 +182,12 @@ fn value_parts(bytes: &[u8]) -> Result<Vec<(Cow<'_, [u8]>, usize)>, YamlError> {
             if !rest.is_empty() && !rest.starts_with(b"#") {
                 let shown = String::from_utf8_lossy(rest);
                 let helm = format!("error reading yaml document: invalid Yaml document separator: {shown}");
-                return Err(YamlError::at(number + 1, 4, format!("`---` must stand alone, not before {shown}"), helm));
+                return Err(YamlError::at(
+                    number + 1,
+                    4,
+                    format!("`---` must stand alone, not before {shown}"),
+                    helm,
+                ));
             }
             if !part.is_empty() {
                 parts.push((Cow::Owned(std::mem::take(&mut part)), before));

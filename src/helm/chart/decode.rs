@@ -77,9 +77,7 @@ impl Spot {
 pub(crate) fn text(json: &Json, spot: &Spot, field: &str) -> Result<String, Misfit> {
     match lookup(json, field) {
         None | Some(Json::Null) => Ok(String::new()),
-        Some(other) => {
-            scalar_text(other).ok_or_else(|| spot.field(field).misfit(other, "string", "string"))
-        }
+        Some(other) => scalar_text(other).ok_or_else(|| spot.field(field).misfit(other, "string", "string")),
     }
 }
 
@@ -93,9 +91,7 @@ pub(crate) fn texts(json: &Json, spot: &Spot, field: &str) -> Result<Vec<String>
             .enumerate()
             .map(|(index, item)| match item {
                 Json::Null => Ok(String::new()),
-                other => {
-                    scalar_text(other).ok_or_else(|| spot.item(index).misfit(other, "string", "string"))
-                }
+                other => scalar_text(other).ok_or_else(|| spot.item(index).misfit(other, "string", "string")),
             })
             .collect(),
         Some(other) => Err(spot.misfit(other, "[]string", "[]string")),
@@ -159,10 +155,10 @@ pub(crate) fn structs<T>(
         .enumerate()
         .map(|(index, item)| match item {
             Json::Null => Ok(None),
-            Json::Object(_) => read(item, &Spot { item: false, ..spot.item(index).owned_by(owner) }).map(Some),
-            other => {
-                Err(spot.item(index).misfit(other, &format!("v2.{owner}"), &format!("chart.{owner}")))
+            Json::Object(_) => {
+                read(item, &Spot { item: false, ..spot.item(index).owned_by(owner) }).map(Some)
             }
+            other => Err(spot.item(index).misfit(other, &format!("v2.{owner}"), &format!("chart.{owner}"))),
         })
         .collect()
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::ignore::Rules;
 use super::decode::Misfit;
+use super::ignore::Rules;
 use super::lock;
 use super::metadata::{Metadata, dependencies};
 use super::{Chart, ChartData, ChartTemplate, Child, archive};

@@ -299,11 +299,7 @@ fn same_complex(machine: &Machine<'_>, left: &Value, right: &Value) -> Result<bo
         return Ok(nil_slice(left) == nil_slice(right));
     }
     if matches!(right.kind_name(), "map" | "slice") {
-        return Err(Failure::new(format!(
-            "non-comparable type {}: {}",
-            shown(right),
-            right.type_name(v3)
-        )));
+        return Err(Failure::new(format!("non-comparable type {}: {}", shown(right), right.type_name(v3))));
     }
     Ok(left.type_name(v3) == right.type_name(v3) && left.deep_equal(right))
 }

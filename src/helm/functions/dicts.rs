@@ -123,9 +123,7 @@ fn map(arguments: &[Value], index: usize) -> Map {
 /// The map argument under the plain map type, as a Go parameter of that type converts it.
 fn plain(arguments: &[Value], index: usize) -> Value {
     match arguments.get(index) {
-        Some(Value::Map(map)) if map.kind() != MapKind::Plain => {
-            Value::Map(map.with_kind(MapKind::Plain))
-        }
+        Some(Value::Map(map)) if map.kind() != MapKind::Plain => Value::Map(map.with_kind(MapKind::Plain)),
         Some(value) => value.clone(),
         None => Value::Nil,
     }

@@ -44,15 +44,21 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("toYamlPretty", &[Any], |_, a| Ok(Value::text(written(Emitter::pretty(), &value(a, 0))))),
     Function::new("fromYaml", &[Str], from_yaml),
     Function::new("fromYamlArray", &[Str], from_yaml_array),
-    Function::new("toJson", &[Any], |machine, a| to_json(machine, a, Style { escape_html: true, pretty: false, raw_invalid: false }, false)),
-    Function::new("mustToJson", &[Any], |machine, a| to_json(machine, a, Style { escape_html: true, pretty: false, raw_invalid: false }, true)),
+    Function::new("toJson", &[Any], |machine, a| {
+        to_json(machine, a, Style { escape_html: true, pretty: false, raw_invalid: false }, false)
+    }),
+    Function::new("mustToJson", &[Any], |machine, a| {
+        to_json(machine, a, Style { escape_html: true, pretty: false, raw_invalid: false }, true)
+    }),
     Function::new("toPrettyJson", &[Any], |machine, a| {
         to_json(machine, a, Style { escape_html: true, pretty: true, raw_invalid: false }, false)
     }),
     Function::new("mustToPrettyJson", &[Any], |machine, a| {
         to_json(machine, a, Style { escape_html: true, pretty: true, raw_invalid: false }, true)
     }),
-    Function::new("toRawJson", &[Any], |machine, a| to_json(machine, a, Style { escape_html: false, pretty: false, raw_invalid: false }, true)),
+    Function::new("toRawJson", &[Any], |machine, a| {
+        to_json(machine, a, Style { escape_html: false, pretty: false, raw_invalid: false }, true)
+    }),
     Function::new("mustToRawJson", &[Any], |machine, a| {
         to_json(machine, a, Style { escape_html: false, pretty: false, raw_invalid: false }, true)
     }),
@@ -177,8 +183,7 @@ fn error_map(message: &str) -> Value {
 }
 
 fn read_yaml(text: &Text) -> Result<Value, String> {
-    yaml::read_first::<Value>(text, YamlLimits::default())
-        .map_err(|error| error.unmarshal())
+    yaml::read_first::<Value>(text, YamlLimits::default()).map_err(|error| error.unmarshal())
 }
 
 fn to_json(machine: &Machine<'_>, arguments: &[Value], style: Style, must: bool) -> Outcome {

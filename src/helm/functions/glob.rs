@@ -126,7 +126,10 @@ impl GlobReader<'_> {
             }
             vec![(low, high)]
         } else {
-            self.text(|character| character == ']').into_iter().map(|character| (character, character)).collect()
+            self.text(|character| character == ']')
+                .into_iter()
+                .map(|character| (character, character))
+                .collect()
         };
         (self.next() == Some(']') && !ranges.is_empty()).then_some(Set { negated, ranges })
     }
@@ -148,7 +151,9 @@ fn walk(pattern: &[&[Part]], text: &[char], fuel: &mut usize) -> bool {
     next.push(after);
     next.extend_from_slice(outer);
     match part {
-        Part::Text(wanted) => text.strip_prefix(wanted.as_slice()).is_some_and(|rest| walk(&next, rest, fuel)),
+        Part::Text(wanted) => {
+            text.strip_prefix(wanted.as_slice()).is_some_and(|rest| walk(&next, rest, fuel))
+        }
         Part::Single => match text.split_first() {
             Some((first, rest)) => *first != '/' && walk(&next, rest, fuel),
             None => false,

@@ -58,10 +58,9 @@ impl Machine<'_> {
         }
         let read = pattern::read(pattern)
             .map_err(|message| Failure::new(format!("error parsing regexp: {message}")))?;
-        let regex =
-            RegexBuilder::new(&read.translated).size_limit(8 << 20).nest_limit(250).build().map_err(|_| {
-                Failure::new(format!("error parsing regexp: expression too large: `{}`", pattern.lossy()))
-            })?;
+        let regex = RegexBuilder::new(&read.translated).size_limit(8 << 20).nest_limit(250).build().map_err(
+            |_| Failure::new(format!("error parsing regexp: expression too large: `{}`", pattern.lossy())),
+        )?;
         let compiled = Rc::new(Compiled { regex, names: read.names });
         self.regexes.0.insert(pattern.clone(), Rc::clone(&compiled));
         Ok(compiled)

@@ -7,8 +7,14 @@ use crate::helm::yaml::resolve::{Resolved, parse_integer};
 /// Reads a number constant; the error is Go's message.
 pub(super) fn number(text: &str) -> Result<Number, String> {
     let bad = || format!("bad number syntax: {}", convert::quote(text.as_bytes()));
-    let mut number =
-        Number { text: Text::from(text), integer: None, unsigned: None, float: None, imaginary: None, floating: false };
+    let mut number = Number {
+        text: Text::from(text),
+        integer: None,
+        unsigned: None,
+        float: None,
+        imaginary: None,
+        floating: false,
+    };
     if let Some(plain) = text.strip_suffix('i') {
         return complex(text, plain).ok_or_else(bad);
     }

@@ -202,7 +202,9 @@ fn is_table(value: &Option<Value>) -> bool {
 fn type_mismatch(name: &str, value: &Value) -> String {
     let shown = match value {
         Value::Bool(flag) => flag.to_string(),
-        other => String::from_utf8_lossy(&format::sprintf(b"%t", std::slice::from_ref(other), false)).into_owned(),
+        other => {
+            String::from_utf8_lossy(&format::sprintf(b"%t", std::slice::from_ref(other), false)).into_owned()
+        }
     };
     format!("type mismatch on {name}: {shown}")
 }

@@ -68,12 +68,7 @@ impl Values {
     }
 
     /// Applies an expression whose values are names of files.
-    pub fn set_files(
-        self,
-        expression: &str,
-        read: FileReader<'_>,
-        compat: Compat,
-    ) -> Result<Self, SetError> {
+    pub fn set_files(self, expression: &str, read: FileReader<'_>, compat: Compat) -> Result<Self, SetError> {
         self.apply(expression, How::File(read), compat)
             .map_err(|message| SetError(format!("failed parsing --set-file data: {message}")))
     }
@@ -209,11 +204,12 @@ impl Parser<'_> {
             None => wrong(format!("key {} has no value", quoted())),
             Some('[') => {
                 let index = self.index()?;
-                let mut list = match map.get_mut(key.as_bytes()).map(|found| std::mem::replace(found, Tree::Null)) {
-                    None => Vec::new(),
-                    Some(Tree::List(items)) => items,
-                    Some(other) => return assertion(&other, "[]interface {}"),
-                };
+                let mut list =
+                    match map.get_mut(key.as_bytes()).map(|found| std::mem::replace(found, Tree::Null)) {
+                        None => Vec::new(),
+                        Some(Tree::List(items)) => items,
+                        Some(other) => return assertion(&other, "[]interface {}"),
+                    };
                 let result = self.list_item(&mut list, index, level);
                 store(map, &key, Tree::List(list));
                 result
@@ -226,11 +222,12 @@ impl Parser<'_> {
                         "value name nested level is greater than maximum supported nested level of {DEPTH}"
                     ));
                 }
-                let mut inner = match map.get_mut(key.as_bytes()).map(|found| std::mem::replace(found, Tree::Null)) {
-                    None => TreeMap::default(),
-                    Some(Tree::Map(inner)) => inner,
-                    Some(other) => return assertion(&other, "map[string]interface {}"),
-                };
+                let mut inner =
+                    match map.get_mut(key.as_bytes()).map(|found| std::mem::replace(found, Tree::Null)) {
+                        None => TreeMap::default(),
+                        Some(Tree::Map(inner)) => inner,
+                        Some(other) => return assertion(&other, "map[string]interface {}"),
+                    };
                 let result = self.key(&mut inner, level + 1);
                 if inner.is_empty() {
                     if result.is_ok() {

@@ -97,13 +97,13 @@ impl<'a> Reader<'a> {
         let mut anchors = Anchors { known: FxHashMap::default(), open: Vec::new() };
         let empty = marked
             && matches!(
-            self.scanner.peek()?.kind,
-            Kind::VersionDirective(..)
-                | Kind::TagDirective(..)
-                | Kind::DocumentStart
-                | Kind::DocumentEnd
-                | Kind::StreamEnd
-        );
+                self.scanner.peek()?.kind,
+                Kind::VersionDirective(..)
+                    | Kind::TagDirective(..)
+                    | Kind::DocumentStart
+                    | Kind::DocumentEnd
+                    | Kind::StreamEnd
+            );
         let node = if empty { N::null() } else { self.node(&mut anchors, true, false, 0)? };
         if self.peek_is(&[Kind::DocumentEnd])? {
             self.scanner.next()?;
@@ -206,7 +206,10 @@ impl<'a> Reader<'a> {
     fn alias<N: Build>(&mut self, anchors: &Anchors<'a, N>, name: &[u8], mark: Mark) -> Read<N> {
         let shown = String::from_utf8_lossy(name);
         if anchors.open.contains(&name) {
-            self.complain(Phase::Decode, plain_error(mark, format!("anchor '{shown}' value contains itself")));
+            self.complain(
+                Phase::Decode,
+                plain_error(mark, format!("anchor '{shown}' value contains itself")),
+            );
             return Ok(N::null());
         }
         let Some((node, size)) = anchors.known.get(name) else {
@@ -449,7 +452,10 @@ impl<'a> Reader<'a> {
             Some(text) => Ok((Key::Text(text), token.start)),
             None if key.is_null() => Ok((Key::Null, token.start)),
             None => {
-                self.complain(Phase::Decode, plain_error(token.start, format!("invalid map key: {}", key.shown())));
+                self.complain(
+                    Phase::Decode,
+                    plain_error(token.start, format!("invalid map key: {}", key.shown())),
+                );
                 Ok((Key::Text(Text::from("")), token.start))
             }
         }

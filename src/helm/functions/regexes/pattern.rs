@@ -456,7 +456,11 @@ mod tests {
             ("a{2}?", "a{2}?"),
             ("\\bx$", "(?-u:\\b)x\\z"),
         ] {
-            assert_eq!(read(pattern.as_bytes()).map(|read| read.translated).as_deref(), Ok(expected), "{pattern}");
+            assert_eq!(
+                read(pattern.as_bytes()).map(|read| read.translated).as_deref(),
+                Ok(expected),
+                "{pattern}"
+            );
         }
     }
 }

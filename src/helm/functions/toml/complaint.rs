@@ -5,9 +5,16 @@ use crate::helm::value::convert;
 
 /// The first mistake, with its line and the key that was being read.
 pub(super) fn complaint(text: &str) -> Option<String> {
-    let mut finder = Finder { characters: text.chars().collect(), position: 0, tables: Vec::new(), key: Vec::new(), seen: Vec::new() };
+    let mut finder = Finder {
+        characters: text.chars().collect(),
+        position: 0,
+        tables: Vec::new(),
+        key: Vec::new(),
+        seen: Vec::new(),
+    };
     let message = finder.document().err()?;
-    let line = finder.characters.iter().take(finder.position).filter(|character| **character == '\n').count() + 1;
+    let line =
+        finder.characters.iter().take(finder.position).filter(|character| **character == '\n').count() + 1;
     let keys: Vec<String> = finder.tables.iter().chain(&finder.key).cloned().collect();
     if keys.is_empty() {
         return Some(format!("toml: line {line}: {message}"));
@@ -191,10 +198,7 @@ impl Finder {
                 let word: String = self.characters.get(from..self.position).unwrap_or(&[]).iter().collect();
                 match word.as_str() {
                     "true" | "false" => Ok(()),
-                    _ => Err(format!(
-                        "expected value but found {} instead",
-                        convert::quote(word.as_bytes())
-                    )),
+                    _ => Err(format!("expected value but found {} instead", convert::quote(word.as_bytes()))),
                 }
             }
             Some('+' | '-' | 'i' | 'n' | '0'..='9') => {

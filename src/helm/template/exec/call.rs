@@ -170,7 +170,9 @@ impl<'t> Frame<'t, '_, '_> {
             (Type::Any | Type::Text, OperandKind::Text { text, .. }) => Ok(Value::Text(text.clone())),
             (Type::Any, OperandKind::Number(number)) => self.ideal(number),
             (Type::Int, OperandKind::Number(Number { integer: Some(value), .. })) => Ok(Value::Int(*value)),
-            (Type::Uint, OperandKind::Number(Number { unsigned: Some(value), .. })) => Ok(Value::Uint64(*value)),
+            (Type::Uint, OperandKind::Number(Number { unsigned: Some(value), .. })) => {
+                Ok(Value::Uint64(*value))
+            }
             (Type::Float, OperandKind::Number(Number { float: Some(value), .. })) => Ok(Value::Float(*value)),
             (Type::Bool, _) => self.fail(format!("expected bool; found {}", operand.printed())),
             (Type::Text, _) => self.fail(format!("expected string; found {}", operand.printed())),

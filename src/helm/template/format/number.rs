@@ -97,11 +97,8 @@ impl Printer<'_> {
             let sign = if number.is_infinite() && sign.is_empty() { "+" } else { sign };
             return self.padded_with_blanks(format!("{sign}{digits}").as_bytes());
         }
-        let digits = if self.flags.sharp && verb != 'b' {
-            with_zeros(&digits, verb, precision)
-        } else {
-            digits
-        };
+        let digits =
+            if self.flags.sharp && verb != 'b' { with_zeros(&digits, verb, precision) } else { digits };
         if self.flags.zero && !self.flags.minus && !sign.is_empty() {
             let width = self.flags.width.unwrap_or(0);
             let zeros = "0".repeat(width.saturating_sub(sign.len() + digits.len()));

@@ -52,7 +52,8 @@ impl Formatter<'_> {
                 } else {
                     out.extend_from_slice(value.type_name(self.compat_v3).as_bytes());
                     out.push(b'=');
-                    Printer { out, compat_v3: self.compat_v3, flags: Flags::default(), erroring: false }.argument(value, 'v');
+                    Printer { out, compat_v3: self.compat_v3, flags: Flags::default(), erroring: false }
+                        .argument(value, 'v');
                 }
             }
             out.push(b')');

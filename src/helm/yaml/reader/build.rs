@@ -63,13 +63,16 @@ pub(crate) trait Build: Sized {
     /// The same for what is neither text nor null.
     fn shown_otherwise(&self) -> String {
         if let Some(items) = self.items() {
-            let items: Vec<String> = items.iter().map(|item| item.shown().replace("<nil>", "interface {}(nil)")).collect();
+            let items: Vec<String> =
+                items.iter().map(|item| item.shown().replace("<nil>", "interface {}(nil)")).collect();
             return format!("[]interface {{}}{{{}}}", items.join(", "));
         }
         let pairs = self.pairs().unwrap_or_default();
         let pairs: Vec<String> = pairs
             .iter()
-            .map(|(key, value)| format!("{}:{}", convert::quote(key), value.shown().replace("<nil>", "interface {}(nil)")))
+            .map(|(key, value)| {
+                format!("{}:{}", convert::quote(key), value.shown().replace("<nil>", "interface {}(nil)"))
+            })
             .collect();
         format!("map[interface {{}}]interface {{}}{{{}}}", pairs.join(", "))
     }

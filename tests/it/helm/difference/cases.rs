@@ -89,7 +89,14 @@ fn values(random: &mut Random) -> Case {
     case.file("doc.txt", &document);
     let how = ["fromYaml", "fromYamlArray", "fromJson", "fromToml", "fromJsonArray"];
     let read = if random.chance(60) { "fromYaml" } else { random.pick(&how) };
-    let show = ["toJson | quote", "toYaml | nindent 2", "toYamlPretty | nindent 2", "toToml | quote", "printf \"%v\" | quote", "toPrettyJson | quote"];
+    let show = [
+        "toJson | quote",
+        "toYaml | nindent 2",
+        "toYamlPretty | nindent 2",
+        "toToml | quote",
+        "printf \"%v\" | quote",
+        "toPrettyJson | quote",
+    ];
     case.file(
         "templates/t.yaml",
         &format!("a: {{{{ .Files.Get \"doc.txt\" | {read} | {} }}}}\n", random.pick(&show)),
@@ -107,14 +114,61 @@ fn expression(random: &mut Random) -> String {
             if level > 0 {
                 out.push('.');
             }
-            out.push_str(random.pick(&["a", "b", "c", "list", "map", "a\\.b", "k k", "", "num", "é", "1", "x\\,y"]));
+            out.push_str(
+                random.pick(&["a", "b", "c", "list", "map", "a\\.b", "k k", "", "num", "é", "1", "x\\,y"]),
+            );
             for _ in 0..[0, 0, 0, 1, 1, 2][random.below(6)] {
-                out.push_str(random.pick(&["[0]", "[1]", "[2]", "[x]", "[", "]", "[-1]", "[70000]", "[ 0 ]", "[0", "[]"]));
+                out.push_str(
+                    random.pick(&[
+                        "[0]", "[1]", "[2]", "[x]", "[", "]", "[-1]", "[70000]", "[ 0 ]", "[0", "[]",
+                    ]),
+                );
             }
         }
         out.push_str(random.pick(&["=", "=", "=", "=", "=", "=", "", "==", " = "]));
         out.push_str(random.pick(&[
-            "1", "x", "true", "null", "", "{a,b}", "{1,true,null}", "{}", "{a", "a}", "0123", "1.5", "1e3", "a\\,b", "a\\=b", "a\\.b", "\"q\"", "'q'", " x ", "-5", "False", "{a,{b,c}}", "{a\\,b}", "x=y", "9223372036854775808", "0", "-0", "[1,2]", "{\"j\":1}", "\\", "a\\", "é", "null ", "TRUE", "{ a , b }", "{,}", "nil", "~", "08", "+1", "0x1F", "1_0",
+            "1",
+            "x",
+            "true",
+            "null",
+            "",
+            "{a,b}",
+            "{1,true,null}",
+            "{}",
+            "{a",
+            "a}",
+            "0123",
+            "1.5",
+            "1e3",
+            "a\\,b",
+            "a\\=b",
+            "a\\.b",
+            "\"q\"",
+            "'q'",
+            " x ",
+            "-5",
+            "False",
+            "{a,{b,c}}",
+            "{a\\,b}",
+            "x=y",
+            "9223372036854775808",
+            "0",
+            "-0",
+            "[1,2]",
+            "{\"j\":1}",
+            "\\",
+            "a\\",
+            "é",
+            "null ",
+            "TRUE",
+            "{ a , b }",
+            "{,}",
+            "nil",
+            "~",
+            "08",
+            "+1",
+            "0x1F",
+            "1_0",
         ]));
     }
     out
@@ -133,7 +187,10 @@ fn set(random: &mut Random) -> Case {
                     words::mutated(random, words::JSONS)
                 } else {
                     let json = words::mutated(random, words::JSONS);
-                    format!("{}={json}", random.pick(&["a", "map.x", "list[0]", "list[3]", "map", "q.r[1].s", "", "a.b"]))
+                    format!(
+                        "{}={json}",
+                        random.pick(&["a", "map.x", "list[0]", "list[3]", "map", "q.r[1].s", "", "a.b"])
+                    )
                 };
                 case.arguments.extend(["--set-json".to_owned(), text]);
             }
@@ -188,18 +245,44 @@ fn coalesce(random: &mut Random) -> Case {
     for name in ["s1", "s2"] {
         for again in 0..1 + usize::from(random.chance(20)) {
             if listed {
-                chart.push_str(&format!("- name: {name}\n  version: {}\n", random.pick(&["1.0.0", "1.0.0", "^1", ">=2", "\"*\"", "1.x", "~1.0"])));
+                chart.push_str(&format!(
+                    "- name: {name}\n  version: {}\n",
+                    random.pick(&["1.0.0", "1.0.0", "^1", ">=2", "\"*\"", "1.x", "~1.0"])
+                ));
                 if again == 1 || random.chance(15) {
                     chart.push_str("  alias: al\n");
                 }
                 if random.chance(30) {
-                    chart.push_str(&format!("  condition: {}\n", random.pick(&["s1.enabled", "a.enabled,s2.enabled", "enabled", "global.enabled", "c", "s2.k.enabled, enabled", ""])));
+                    chart.push_str(&format!(
+                        "  condition: {}\n",
+                        random.pick(&[
+                            "s1.enabled",
+                            "a.enabled,s2.enabled",
+                            "enabled",
+                            "global.enabled",
+                            "c",
+                            "s2.k.enabled, enabled",
+                            ""
+                        ])
+                    ));
                 }
                 if random.chance(20) {
                     chart.push_str(&format!("  tags: {}\n", random.pick(&["[a]", "[b, c]", "[]", "[a, k]"])));
                 }
                 if random.chance(30) {
-                    chart.push_str(&format!("  import-values: {}\n", random.pick(&["[a]", "[{child: a, parent: b}]", "[{child: a, parent: .}]", "[{child: k.x, parent: c.q}]", "[b, {child: global, parent: global}]", "[data]", "[5]", "[{child: a}]"])));
+                    chart.push_str(&format!(
+                        "  import-values: {}\n",
+                        random.pick(&[
+                            "[a]",
+                            "[{child: a, parent: b}]",
+                            "[{child: a, parent: .}]",
+                            "[{child: k.x, parent: c.q}]",
+                            "[b, {child: global, parent: global}]",
+                            "[data]",
+                            "[5]",
+                            "[{child: a}]"
+                        ])
+                    ));
                 }
             }
         }
@@ -213,7 +296,10 @@ fn coalesce(random: &mut Random) -> Case {
         if name == "s1" && random.chance(40) {
             inner.push_str("dependencies:\n- name: deep\n  version: 0.1.0\n");
             if random.chance(40) {
-                inner.push_str(&format!("  import-values: {}\n", random.pick(&["[a]", "[{child: a, parent: b}]", "[{child: b, parent: .}]"])));
+                inner.push_str(&format!(
+                    "  import-values: {}\n",
+                    random.pick(&["[a]", "[{child: a, parent: b}]", "[{child: b, parent: .}]"])
+                ));
             }
             if random.chance(40) {
                 inner.push_str("  condition: deep.enabled,s1.deep.enabled\n");
@@ -232,7 +318,26 @@ fn coalesce(random: &mut Random) -> Case {
         case.arguments.extend(["-f".to_owned(), format!("@f{number}.yaml")]);
     }
     if random.chance(30) {
-        case.arguments.extend(["--set".to_owned(), random.pick(&["tags.a=false", "tags.a=true,tags.b=false", "s1=null", "s1.a=null", "global=null", "global.a=null", "s1.enabled=false", "enabled=true", "al.a=1", "s2.global.a=5", "a=null", "tags=null", "s1.b.x=null"]).to_owned()]);
+        case.arguments.extend([
+            "--set".to_owned(),
+            random
+                .pick(&[
+                    "tags.a=false",
+                    "tags.a=true,tags.b=false",
+                    "s1=null",
+                    "s1.a=null",
+                    "global=null",
+                    "global.a=null",
+                    "s1.enabled=false",
+                    "enabled=true",
+                    "al.a=1",
+                    "s2.global.a=5",
+                    "a=null",
+                    "tags=null",
+                    "s1.b.x=null",
+                ])
+                .to_owned(),
+        ]);
     }
     case
 }
@@ -241,7 +346,8 @@ fn layers(random: &mut Random) -> Case {
     let mut case = Case::new(&document(random, &["m"]));
     case.file("templates/t.yaml", SHOW);
     for number in 0..=random.below(3) {
-        let text = if random.chance(20) { words::mutated(random, words::YAMLS) } else { document(random, &["m"]) };
+        let text =
+            if random.chance(20) { words::mutated(random, words::YAMLS) } else { document(random, &["m"]) };
         case.file(&format!("f{number}.yaml"), &text);
         case.arguments.extend(["-f".to_owned(), format!("@f{number}.yaml")]);
     }
@@ -257,9 +363,31 @@ fn metadata(random: &mut Random) -> Case {
     let lines = [
         ("apiVersion", &["v2", "v1", "v3", "", "2", "\"v2\"", "null"][..]),
         ("name", &["c0", "c0", "c0", "a b", "..", "\"\"", "5", "null", "a/b", "é", "[x]", "A_b.c-d"]),
-        ("version", &["0.1.0", "0.1.0", "1.2", "v1.2.3", "1", "\"\"", "x", "1.0.0-a+b", "01.2.3", "null", "0.1.0 ", "1.10"]),
-        ("appVersion", &["1.10", "1.0", "\"1.0\"", "1e3", "null", "true", "latest", "[a]", "0x10", "2020-01-01"]),
-        ("kubeVersion", &[">=1.20", ">=1.99", "^1", "x", "\"\"", "1.33.0", ">= 1.20.0-0", "<1.33.0 || >1.30", "~1.33.x"]),
+        (
+            "version",
+            &[
+                "0.1.0",
+                "0.1.0",
+                "1.2",
+                "v1.2.3",
+                "1",
+                "\"\"",
+                "x",
+                "1.0.0-a+b",
+                "01.2.3",
+                "null",
+                "0.1.0 ",
+                "1.10",
+            ],
+        ),
+        (
+            "appVersion",
+            &["1.10", "1.0", "\"1.0\"", "1e3", "null", "true", "latest", "[a]", "0x10", "2020-01-01"],
+        ),
+        (
+            "kubeVersion",
+            &[">=1.20", ">=1.99", "^1", "x", "\"\"", "1.33.0", ">= 1.20.0-0", "<1.33.0 || >1.30", "~1.33.x"],
+        ),
         ("type", &["application", "library", "\"\"", "x", "null", "[a]"]),
         ("description", &["text", "\"a\\u0001b\\nc\"", "5", "null", "\"é\\u200b\""]),
         ("keywords", &["[a, b]", "a", "[1]", "null", "[]"]),
@@ -273,7 +401,20 @@ fn metadata(random: &mut Random) -> Case {
         ("condition", &["a", "null"]),
         ("tags", &["a", "null"]),
         ("engine", &["gotpl"]),
-        ("dependencies", &["[]", "null", "[{name: q, version: 1}]", "[null]", "[{name: q, version: 1.0.0, alias: \"a b\"}]", "x", "[{alias: q}]", "[{name: q, repository: 5}]", "[{name: a},{name: a}]"]),
+        (
+            "dependencies",
+            &[
+                "[]",
+                "null",
+                "[{name: q, version: 1}]",
+                "[null]",
+                "[{name: q, version: 1.0.0, alias: \"a b\"}]",
+                "x",
+                "[{alias: q}]",
+                "[{name: q, repository: 5}]",
+                "[{name: a},{name: a}]",
+            ],
+        ),
     ];
     for (place, (key, choices)) in lines.iter().enumerate() {
         let wanted = if place < 3 { 93 } else { 14 };
@@ -288,13 +429,38 @@ fn metadata(random: &mut Random) -> Case {
     case.file("Chart.yaml", &chart);
     case.file("templates/t.yaml", "a: {{ toJson .Chart | quote }}\nb: {{ .Chart.AppVersion | quote }}\nc: {{ .Chart | toYaml | quote }}\nd: {{ .Capabilities.KubeVersion }}\ne: {{ printf \"%v\" .Chart.Keywords | quote }}\n");
     if random.chance(20) {
-        case.arguments.extend(["--kube-version".to_owned(), random.pick(&["1.33.0", "v1.20", "1", "x", "1.29.3-eks-a", "v1.30.0+k3s1", "", "1.2.3.4"]).to_owned()]);
+        case.arguments.extend([
+            "--kube-version".to_owned(),
+            random
+                .pick(&["1.33.0", "v1.20", "1", "x", "1.29.3-eks-a", "v1.30.0+k3s1", "", "1.2.3.4"])
+                .to_owned(),
+        ]);
     }
     if random.chance(10) {
-        case.file("requirements.yaml", random.pick(&["dependencies: []\n", "dependencies:\n- name: q\n  version: 1\n", "x", "dependencies: x\n", "null", ""]));
+        case.file(
+            "requirements.yaml",
+            random.pick(&[
+                "dependencies: []\n",
+                "dependencies:\n- name: q\n  version: 1\n",
+                "x",
+                "dependencies: x\n",
+                "null",
+                "",
+            ]),
+        );
     }
     if random.chance(10) {
-        case.file("Chart.lock", random.pick(&["dependencies: []\n", "x", "generated: 5\n", "digest: a\n", "generated: \"2020-01-01T00:00:00Z\"\ndependencies: null\n", "["]));
+        case.file(
+            "Chart.lock",
+            random.pick(&[
+                "dependencies: []\n",
+                "x",
+                "generated: 5\n",
+                "digest: a\n",
+                "generated: \"2020-01-01T00:00:00Z\"\ndependencies: null\n",
+                "[",
+            ]),
+        );
     }
     case
 }
@@ -303,26 +469,126 @@ fn subschema(random: &mut Random, depth: usize) -> String {
     let mut parts: Vec<String> = Vec::new();
     for _ in 0..=random.below(2) {
         parts.push(match random.below(if depth == 0 { 14 } else { 22 }) {
-            0 | 1 => format!("\"type\":{}", random.pick(&["\"string\"", "\"integer\"", "\"number\"", "\"object\"", "\"array\"", "\"boolean\"", "\"null\"", "[\"string\",\"null\"]", "\"nope\"", "5", "[\"integer\",\"boolean\",\"array\"]"])),
-            2 => format!("\"enum\":{}", random.pick(&["[\"a\",\"b\"]", "[1,2,null]", "[]", "[[1],{\"a\":1}]", "\"x\"", "[1]", "[true,false]"])),
+            0 | 1 => format!(
+                "\"type\":{}",
+                random.pick(&[
+                    "\"string\"",
+                    "\"integer\"",
+                    "\"number\"",
+                    "\"object\"",
+                    "\"array\"",
+                    "\"boolean\"",
+                    "\"null\"",
+                    "[\"string\",\"null\"]",
+                    "\"nope\"",
+                    "5",
+                    "[\"integer\",\"boolean\",\"array\"]"
+                ])
+            ),
+            2 => format!(
+                "\"enum\":{}",
+                random.pick(&[
+                    "[\"a\",\"b\"]",
+                    "[1,2,null]",
+                    "[]",
+                    "[[1],{\"a\":1}]",
+                    "\"x\"",
+                    "[1]",
+                    "[true,false]"
+                ])
+            ),
             3 => format!("\"minimum\":{}", random.pick(&["2", "2.5", "-1", "\"x\"", "100"])),
             4 => format!("\"maximum\":{}", random.pick(&["2", "0.5", "-1", "1e2"])),
             5 => format!("\"exclusiveMinimum\":{}", random.pick(&["2", "true", "0"])),
             6 => format!("\"minLength\":{}", random.pick(&["2", "0", "-1", "1.0", "10"])),
             7 => format!("\"maxLength\":{}", random.pick(&["2", "0", "3"])),
-            8 => format!("\"pattern\":{}", quoted(random.pick(&["^a+$", "[0-9]", "(", "\\d{2}", "^$", ".*", "é"]))),
-            9 => format!("\"format\":\"{}\"", random.pick(&["date", "email", "ipv4", "uri", "date-time", "hostname", "nope", "regex", "uuid", "duration", "ipv6", "json-pointer", "time"])),
+            8 => format!(
+                "\"pattern\":{}",
+                quoted(random.pick(&["^a+$", "[0-9]", "(", "\\d{2}", "^$", ".*", "é"]))
+            ),
+            9 => format!(
+                "\"format\":\"{}\"",
+                random.pick(&[
+                    "date",
+                    "email",
+                    "ipv4",
+                    "uri",
+                    "date-time",
+                    "hostname",
+                    "nope",
+                    "regex",
+                    "uuid",
+                    "duration",
+                    "ipv6",
+                    "json-pointer",
+                    "time"
+                ])
+            ),
             10 => format!("\"const\":{}", random.pick(&["1", "\"a\"", "null", "{\"a\":[1]}", "[]"])),
             11 => format!("\"multipleOf\":{}", random.pick(&["2", "0.1", "0", "3", "-1"])),
-            12 => format!("\"required\":{}", random.pick(&["[\"a\"]", "[\"a\",\"q\"]", "[]", "\"a\"", "[\"zz\"]", "[1]"])),
-            13 => format!("\"{}\":{}", random.pick(&["minItems", "maxItems", "minProperties", "maxProperties", "uniqueItems", "title", "default", "$comment", "deprecated", "readOnly"]), random.pick(&["1", "2", "true", "\"x\"", "0"])),
-            14 | 15 => format!("\"properties\":{{\"a\":{},\"b\":{}}}", subschema(random, depth - 1), subschema(random, depth - 1)),
+            12 => format!(
+                "\"required\":{}",
+                random.pick(&["[\"a\"]", "[\"a\",\"q\"]", "[]", "\"a\"", "[\"zz\"]", "[1]"])
+            ),
+            13 => format!(
+                "\"{}\":{}",
+                random.pick(&[
+                    "minItems",
+                    "maxItems",
+                    "minProperties",
+                    "maxProperties",
+                    "uniqueItems",
+                    "title",
+                    "default",
+                    "$comment",
+                    "deprecated",
+                    "readOnly"
+                ]),
+                random.pick(&["1", "2", "true", "\"x\"", "0"])
+            ),
+            14 | 15 => format!(
+                "\"properties\":{{\"a\":{},\"b\":{}}}",
+                subschema(random, depth - 1),
+                subschema(random, depth - 1)
+            ),
             16 => format!("\"items\":{}", subschema(random, depth - 1)),
-            17 => format!("\"additionalProperties\":{}", if random.chance(60) { "false".to_owned() } else { subschema(random, depth - 1) }),
-            18 => format!("\"{}\":[{},{}]", random.pick(&["anyOf", "allOf", "oneOf", "items", "prefixItems"]), subschema(random, depth - 1), subschema(random, depth - 1)),
+            17 => format!(
+                "\"additionalProperties\":{}",
+                if random.chance(60) { "false".to_owned() } else { subschema(random, depth - 1) }
+            ),
+            18 => format!(
+                "\"{}\":[{},{}]",
+                random.pick(&["anyOf", "allOf", "oneOf", "items", "prefixItems"]),
+                subschema(random, depth - 1),
+                subschema(random, depth - 1)
+            ),
             19 => format!("\"not\":{}", subschema(random, depth - 1)),
-            20 => format!("\"{}\":{{\"{}\":{}}}", random.pick(&["patternProperties", "dependentSchemas", "dependencies", "$defs", "definitions"]), random.pick(&["a", "^b", "zz"]), subschema(random, depth - 1)),
-            _ => format!("\"{}\":{}", random.pick(&["if", "then", "else", "contains", "propertyNames", "additionalItems", "unevaluatedProperties", "unevaluatedItems"]), subschema(random, depth - 1)),
+            20 => format!(
+                "\"{}\":{{\"{}\":{}}}",
+                random.pick(&[
+                    "patternProperties",
+                    "dependentSchemas",
+                    "dependencies",
+                    "$defs",
+                    "definitions"
+                ]),
+                random.pick(&["a", "^b", "zz"]),
+                subschema(random, depth - 1)
+            ),
+            _ => format!(
+                "\"{}\":{}",
+                random.pick(&[
+                    "if",
+                    "then",
+                    "else",
+                    "contains",
+                    "propertyNames",
+                    "additionalItems",
+                    "unevaluatedProperties",
+                    "unevaluatedItems"
+                ]),
+                subschema(random, depth - 1)
+            ),
         });
     }
     let mut seen = Vec::new();
@@ -333,7 +599,10 @@ fn subschema(random: &mut Random, depth: usize) -> String {
         new
     });
     if random.chance(4) {
-        parts = vec![format!("\"$ref\":\"{}\"", random.pick(&["#/$defs/a", "#/definitions/a", "#", "#/nope", "nope.json", "#anchor"]))];
+        parts = vec![format!(
+            "\"$ref\":\"{}\"",
+            random.pick(&["#/$defs/a", "#/definitions/a", "#", "#/nope", "nope.json", "#anchor"])
+        )];
     }
     if random.chance(3) {
         return random.pick(&["true", "false", "5", "null", "[]"]).to_owned();
@@ -342,7 +611,24 @@ fn subschema(random: &mut Random, depth: usize) -> String {
 }
 
 fn schema(random: &mut Random) -> Case {
-    let value = ["1", "\"a\"", "null", "true", "[1, a]", "{a: 1, zz: x}", "2.5", "\"\"", "[]", "{}", "{a: {a: 5}}", "aaaa", "\"12\"", "[[1], [1]]", "\"2020-01-01\"", "1.2.3.4"];
+    let value = [
+        "1",
+        "\"a\"",
+        "null",
+        "true",
+        "[1, a]",
+        "{a: 1, zz: x}",
+        "2.5",
+        "\"\"",
+        "[]",
+        "{}",
+        "{a: {a: 5}}",
+        "aaaa",
+        "\"12\"",
+        "[[1], [1]]",
+        "\"2020-01-01\"",
+        "1.2.3.4",
+    ];
     let mut text = "{".to_owned();
     for key in ["a", "b", "zz"] {
         if random.chance(70) {
@@ -352,8 +638,22 @@ fn schema(random: &mut Random) -> Case {
     text.push_str("}\n");
     let mut case = Case::new(&text);
     let inner = subschema(random, 2);
-    let draft = random.pick(&["", "", "", "\"$schema\":\"http://json-schema.org/draft-07/schema#\",", "\"$schema\":\"http://json-schema.org/draft-04/schema#\",", "\"$schema\":\"https://json-schema.org/draft/2020-12/schema\",", "\"$schema\":\"https://json-schema.org/draft/2019-09/schema\",", "\"$schema\":\"http://json-schema.org/draft-06/schema#\",", "\"$schema\":\"http://json-schema.org/schema#\",", "\"$schema\":\"nope\","]);
-    let mut document = format!("{{{draft}\"type\":\"object\",\"properties\":{{\"a\":{inner},\"b\":{}}},\"$defs\":{{\"a\":{{\"type\":\"string\"}}}}", subschema(random, 1));
+    let draft = random.pick(&[
+        "",
+        "",
+        "",
+        "\"$schema\":\"http://json-schema.org/draft-07/schema#\",",
+        "\"$schema\":\"http://json-schema.org/draft-04/schema#\",",
+        "\"$schema\":\"https://json-schema.org/draft/2020-12/schema\",",
+        "\"$schema\":\"https://json-schema.org/draft/2019-09/schema\",",
+        "\"$schema\":\"http://json-schema.org/draft-06/schema#\",",
+        "\"$schema\":\"http://json-schema.org/schema#\",",
+        "\"$schema\":\"nope\",",
+    ]);
+    let mut document = format!(
+        "{{{draft}\"type\":\"object\",\"properties\":{{\"a\":{inner},\"b\":{}}},\"$defs\":{{\"a\":{{\"type\":\"string\"}}}}",
+        subschema(random, 1)
+    );
     if random.chance(20) {
         document.push_str(",\"additionalProperties\":false");
     }
@@ -371,32 +671,115 @@ fn schema(random: &mut Random) -> Case {
 
 fn files(random: &mut Random) -> Case {
     let mut case = Case::new("");
-    for path in ["a.txt", "b.md", "dir/c.txt", "dir/sub/d.yaml", ".hidden", "e f.txt", "x[1].txt", "crds/crd.yaml", "dir/.keep", "é.txt", "empty"] {
+    for path in [
+        "a.txt",
+        "b.md",
+        "dir/c.txt",
+        "dir/sub/d.yaml",
+        ".hidden",
+        "e f.txt",
+        "x[1].txt",
+        "crds/crd.yaml",
+        "dir/.keep",
+        "é.txt",
+        "empty",
+    ] {
         if random.chance(70) {
-            let text = random.pick(&["text\n", "", "a\nb\n\n", "a: 1\n", "apiVersion: v1\nkind: CustomResourceDefinition\nmetadata: {name: x}\n", "l1\r\nl2", "\u{feff}bom\n", "two\n\n\n---\nb: 1\n"]);
+            let text = random.pick(&[
+                "text\n",
+                "",
+                "a\nb\n\n",
+                "a: 1\n",
+                "apiVersion: v1\nkind: CustomResourceDefinition\nmetadata: {name: x}\n",
+                "l1\r\nl2",
+                "\u{feff}bom\n",
+                "two\n\n\n---\nb: 1\n",
+            ]);
             case.file(path, text);
         }
     }
-    let globs = ["*", "**", "*.txt", "dir/*", "dir/**", "**.txt", "{a,b}*", "[a-e]*", "[!a]*", "?.txt", "dir/*/d.yaml", "[", "{a", "x\\[1\\].txt", "*/*", "**/d.yaml", "", "{*.md,dir/*}", "a.tx?", "[^a]*", "dir/{c,sub/d}.*", "\\", "[a", "a]", "*{", "{}", "{,a}.txt", "[]a].txt", "[a-]*", "d**d*"];
+    let globs = [
+        "*",
+        "**",
+        "*.txt",
+        "dir/*",
+        "dir/**",
+        "**.txt",
+        "{a,b}*",
+        "[a-e]*",
+        "[!a]*",
+        "?.txt",
+        "dir/*/d.yaml",
+        "[",
+        "{a",
+        "x\\[1\\].txt",
+        "*/*",
+        "**/d.yaml",
+        "",
+        "{*.md,dir/*}",
+        "a.tx?",
+        "[^a]*",
+        "dir/{c,sub/d}.*",
+        "\\",
+        "[a",
+        "a]",
+        "*{",
+        "{}",
+        "{,a}.txt",
+        "[]a].txt",
+        "[a-]*",
+        "d**d*",
+    ];
     let mut text = String::new();
     for number in 0..3 {
         let glob = quoted(random.pick(&globs));
         let path = quoted(random.pick(&["a.txt", "dir/c.txt", "empty", "nope", "e f.txt"]));
-        text.push_str(&format!("k{number}: {{{{ {} }}}}\n", match random.below(9) {
-            0 => format!("(.Files.Glob {glob}).AsConfig | quote"),
-            1 => format!("(.Files.Glob {glob}).AsSecrets | quote"),
-            2 => format!(".Files.Get {path} | quote"),
-            3 => format!(".Files.Lines {path} | toJson"),
-            4 => format!(".Files.GetBytes {path}"),
-            5 => format!("range $p, $b := .Files.Glob {glob} }}}}{{{{ $p }}}},{{{{ len $b }}}};{{{{ end"),
-            6 => format!("len (.Files.Glob {glob})"),
-            7 => format!(".Files.Glob {glob} | toJson | quote"),
-            _ => format!("range $p, $_ := .Files.Glob {glob} }}}}{{{{ $.Files.Get $p | b64enc }}}};{{{{ end"),
-        }));
+        text.push_str(&format!(
+            "k{number}: {{{{ {} }}}}\n",
+            match random.below(9) {
+                0 => format!("(.Files.Glob {glob}).AsConfig | quote"),
+                1 => format!("(.Files.Glob {glob}).AsSecrets | quote"),
+                2 => format!(".Files.Get {path} | quote"),
+                3 => format!(".Files.Lines {path} | toJson"),
+                4 => format!(".Files.GetBytes {path}"),
+                5 => format!("range $p, $b := .Files.Glob {glob} }}}}{{{{ $p }}}},{{{{ len $b }}}};{{{{ end"),
+                6 => format!("len (.Files.Glob {glob})"),
+                7 => format!(".Files.Glob {glob} | toJson | quote"),
+                _ => format!(
+                    "range $p, $_ := .Files.Glob {glob} }}}}{{{{ $.Files.Get $p | b64enc }}}};{{{{ end"
+                ),
+            }
+        ));
     }
     case.file("templates/t.yaml", &text);
     if random.chance(40) {
-        let rules = ["*.txt", "dir/", "/a.txt", "!b.md", "dir/*", "# c", "", "  a.txt  ", "**", "dir", "[", "*.m?", ".hidden", "templates/", "\\#x", "e f.txt", "!*.txt", "/dir/sub", "sub", "sub/", "crds", "Chart.yaml", "values.yaml", "./a.txt", "//a.txt"];
+        let rules = [
+            "*.txt",
+            "dir/",
+            "/a.txt",
+            "!b.md",
+            "dir/*",
+            "# c",
+            "",
+            "  a.txt  ",
+            "**",
+            "dir",
+            "[",
+            "*.m?",
+            ".hidden",
+            "templates/",
+            "\\#x",
+            "e f.txt",
+            "!*.txt",
+            "/dir/sub",
+            "sub",
+            "sub/",
+            "crds",
+            "Chart.yaml",
+            "values.yaml",
+            "./a.txt",
+            "//a.txt",
+        ];
         let text: Vec<&str> = (0..=random.below(3)).map(|_| random.pick(&rules)).collect();
         case.file(".helmignore", &text.join(random.pick(&["\n", "\n", "\r\n"])));
     }

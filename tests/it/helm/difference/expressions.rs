@@ -114,11 +114,45 @@ impl Expressions {
         let mut text = self.call(random, Sort::Any, depth);
         while random.chance(15) {
             let filter = [
-                "quote", "toString", "toJson", "toYaml", "len", "default \"d\"", "int", "trunc 3", "upper",
-                "nindent 2", "squote", "printf \"%v\"", "printf \"%T\"", "typeOf", "kindOf", "print", "not",
-                "first", "join \",\"", "toPrettyJson", "toToml", "toYamlPretty", "html", "js", "urlquery",
-                "printf \"%#v\"", "printf \"%q\"", "printf \"%+v\"", "printf \"%x\"", "float64", "empty",
-                "uniq", "has 1", "kindIs \"map\"", "b64enc", "sha256sum", "fromYaml", "fromJson", "toStrings",
+                "quote",
+                "toString",
+                "toJson",
+                "toYaml",
+                "len",
+                "default \"d\"",
+                "int",
+                "trunc 3",
+                "upper",
+                "nindent 2",
+                "squote",
+                "printf \"%v\"",
+                "printf \"%T\"",
+                "typeOf",
+                "kindOf",
+                "print",
+                "not",
+                "first",
+                "join \",\"",
+                "toPrettyJson",
+                "toToml",
+                "toYamlPretty",
+                "html",
+                "js",
+                "urlquery",
+                "printf \"%#v\"",
+                "printf \"%q\"",
+                "printf \"%+v\"",
+                "printf \"%x\"",
+                "float64",
+                "empty",
+                "uniq",
+                "has 1",
+                "kindIs \"map\"",
+                "b64enc",
+                "sha256sum",
+                "fromYaml",
+                "fromJson",
+                "toStrings",
             ];
             text = format!("{text} | {}", random.pick(&filter));
         }
@@ -183,7 +217,14 @@ impl Expressions {
                 let sort = if random.chance(15) { Sort::Any } else { sort };
                 self.simple(random, sort)
             }
-            Sort::Whole if random.chance(15) => random.pick(&["(int .Values.num)", "(int64 .Values.neg)", "(len .Values.list)", "(int .Values.big)"]).to_owned(),
+            Sort::Whole if random.chance(15) => random
+                .pick(&[
+                    "(int .Values.num)",
+                    "(int64 .Values.neg)",
+                    "(len .Values.list)",
+                    "(int .Values.big)",
+                ])
+                .to_owned(),
             Sort::Whole => random.pick(words::WHOLES).to_owned(),
             Sort::Float => random.pick(words::FLOATS).to_owned(),
             Sort::Flag => random.pick(words::FLAGS).to_owned(),
@@ -299,8 +340,8 @@ pub fn format(random: &mut Random) -> String {
             text.push_str(random.pick(&["[1]", "[2]", "[5]"]));
         }
         text.push_str(random.pick(&[
-            "v", "d", "s", "q", "x", "X", "T", "t", "f", "F", "e", "E", "g", "G", "b", "o", "O", "c", "U", "p",
-            "v", "d", "s", "q", "w", "z", "é", "", "!", "i", "%",
+            "v", "d", "s", "q", "x", "X", "T", "t", "f", "F", "e", "E", "g", "G", "b", "o", "O", "c", "U",
+            "p", "v", "d", "s", "q", "w", "z", "é", "", "!", "i", "%",
         ]));
     }
     text
@@ -312,7 +353,10 @@ pub fn pattern(random: &mut Random) -> String {
     for _ in 0..=random.below(5) {
         text.push_str(random.pick(words::PATTERN_PARTS));
         if random.chance(35) {
-            text.push_str(random.pick(&["*", "+", "?", "*?", "+?", "??", "{2}", "{1,2}", "{0,}", "{,2}", "{2,1}", "{1001}", "{", "{a}"]));
+            text.push_str(random.pick(&[
+                "*", "+", "?", "*?", "+?", "??", "{2}", "{1,2}", "{0,}", "{,2}", "{2,1}", "{1001}", "{",
+                "{a}",
+            ]));
         }
         if random.chance(8) {
             text.push('|');

@@ -90,7 +90,9 @@ impl Templates {
         let known = self.expressions.variables.len();
         let text = match random.below(14) {
             0 | 1 => self.action(random, 2),
-            2 => random.pick(&["text", " ", "\n", "a b", "{{/* c */}}", "{{- /* c */ -}}", "}}", "{", "é"]).to_owned(),
+            2 => random
+                .pick(&["text", " ", "\n", "a b", "{{/* c */}}", "{{- /* c */ -}}", "}}", "{", "é"])
+                .to_owned(),
             3 | 4 => {
                 let condition = self.expressions.pipeline(random, 1);
                 let first = self.body(random, depth - 1);
@@ -106,7 +108,8 @@ impl Templates {
             }
             5 => {
                 let condition = self.expressions.pipeline(random, 1);
-                let mut out = format!("{open}with {condition}{close}[{{{{ . }}}}]{}", self.body(random, depth - 1));
+                let mut out =
+                    format!("{open}with {condition}{close}[{{{{ . }}}}]{}", self.body(random, depth - 1));
                 if random.chance(30) {
                     let condition = self.expressions.pipeline(random, 1);
                     out.push_str(&format!("{{{{ else with {condition} }}}}{}", self.body(random, depth - 1)));
@@ -131,17 +134,21 @@ impl Templates {
             11 => {
                 let name = random.pick(&["main", "main", "missing", "e0"]);
                 let data = self.expressions.argument(random, Sort::Any, 1);
-                random.pick(&[
-                    format!("{open}template \"{name}\" {data}{close}").as_str(),
-                    format!("{open}include \"{name}\" {data}{close}").as_str(),
-                    format!("{open}template \"{name}\"{close}").as_str(),
-                ])
-                .to_owned()
+                random
+                    .pick(&[
+                        format!("{open}template \"{name}\" {data}{close}").as_str(),
+                        format!("{open}include \"{name}\" {data}{close}").as_str(),
+                        format!("{open}template \"{name}\"{close}").as_str(),
+                    ])
+                    .to_owned()
             }
             12 if self.in_range > 0 => format!("{open}{}{close}", random.pick(&["break", "continue"])),
             12 => format!(
                 "{open}block \"b{}\" {}{close}{{{{ . }}}}{{{{ end }}}}",
-                { self.counter += 1; self.counter },
+                {
+                    self.counter += 1;
+                    self.counter
+                },
                 self.expressions.argument(random, Sort::Any, 1)
             ),
             _ => {
@@ -195,7 +202,8 @@ impl Templates {
 fn accident(random: &mut Random, text: &str) -> String {
     let characters: Vec<char> = text.chars().collect();
     let at = random.below(characters.len() + 1);
-    let (before, after): (String, String) = (characters[..at].iter().collect(), characters[at..].iter().collect());
+    let (before, after): (String, String) =
+        (characters[..at].iter().collect(), characters[at..].iter().collect());
     match random.below(3) {
         0 => before + &after.chars().skip(1 + random.below(3)).collect::<String>(),
         1 => {
@@ -204,8 +212,62 @@ fn accident(random: &mut Random, text: &str) -> String {
         }
         _ => {
             let inserted = random.pick(&[
-                "{{", "}}", "(", ")", "|", "\"", "`", "'", ".", "$", " ", "{{ end }}", "{{ else }}", "-", ":=", "=", ",", "{{/*", "*/}}", "nil", "true", "1", "0x", "\\", "{{-", "-}}", "$x", ".a", "..", "if", "range",
-                "define \"q\"", "end", "else", "#", "%", "&", "@", "!", "\n", "é", "nope", "{{ break }}", "{{ continue }}", "with", "template", "\u{0}", "1e", "'ab'", "''", "1.2.3", "$.", ".$", "{{}}", "{{ }}", "{{.}}",
+                "{{",
+                "}}",
+                "(",
+                ")",
+                "|",
+                "\"",
+                "`",
+                "'",
+                ".",
+                "$",
+                " ",
+                "{{ end }}",
+                "{{ else }}",
+                "-",
+                ":=",
+                "=",
+                ",",
+                "{{/*",
+                "*/}}",
+                "nil",
+                "true",
+                "1",
+                "0x",
+                "\\",
+                "{{-",
+                "-}}",
+                "$x",
+                ".a",
+                "..",
+                "if",
+                "range",
+                "define \"q\"",
+                "end",
+                "else",
+                "#",
+                "%",
+                "&",
+                "@",
+                "!",
+                "\n",
+                "é",
+                "nope",
+                "{{ break }}",
+                "{{ continue }}",
+                "with",
+                "template",
+                "\u{0}",
+                "1e",
+                "'ab'",
+                "''",
+                "1.2.3",
+                "$.",
+                ".$",
+                "{{}}",
+                "{{ }}",
+                "{{.}}",
             ]);
             before + inserted + &after
         }
@@ -214,28 +276,107 @@ fn accident(random: &mut Random, text: &str) -> String {
 
 /// A document that a template prints as it is, for the reader of manifests.
 pub fn manifest(random: &mut Random) -> String {
-    let kinds = ["Pod", "Service", "ConfigMap", "Secret", "Zed", "Alpha", "CustomResourceDefinition", "Namespace", "Job", "ClusterRole", "ValidatingWebhookConfiguration", "Deployment", "", "List", "PodDisruptionBudget", "NetworkPolicy", "IngressClass", "PriorityClass"];
+    let kinds = [
+        "Pod",
+        "Service",
+        "ConfigMap",
+        "Secret",
+        "Zed",
+        "Alpha",
+        "CustomResourceDefinition",
+        "Namespace",
+        "Job",
+        "ClusterRole",
+        "ValidatingWebhookConfiguration",
+        "Deployment",
+        "",
+        "List",
+        "PodDisruptionBudget",
+        "NetworkPolicy",
+        "IngressClass",
+        "PriorityClass",
+    ];
     let mut out = String::new();
     for _ in 0..=random.below(4) {
         if random.chance(80) {
-            out.push_str(random.pick(&["---\n", "--- # c\n", "---  \n", "\n---\n", "---", "----\n", " ---\n", "--- x\n", "---\r\n", "...\n", "---\t\n", "\n\n\n"]));
+            out.push_str(random.pick(&[
+                "---\n",
+                "--- # c\n",
+                "---  \n",
+                "\n---\n",
+                "---",
+                "----\n",
+                " ---\n",
+                "--- x\n",
+                "---\r\n",
+                "...\n",
+                "---\t\n",
+                "\n\n\n",
+            ]));
         }
         match random.below(6) {
             0 => out.push_str(&words::mutated(random, words::YAMLS)),
-            1 => out.push_str(random.pick(&["# only a comment\n", "\n", "   \n", "null\n", "~\n", "{}\n", "[]\n", "text\n", "# a\n---\n# b\n"])),
+            1 => out.push_str(random.pick(&[
+                "# only a comment\n",
+                "\n",
+                "   \n",
+                "null\n",
+                "~\n",
+                "{}\n",
+                "[]\n",
+                "text\n",
+                "# a\n---\n# b\n",
+            ])),
             _ => {
-                let hook = random.pick(&["", "", "", "pre-install", "post-install", "test", "test-success", "pre-install,post-upgrade", "nope", " Pre-Install ", "crd-install", "test-failure", "pre-delete", "pre-rollback,nope"]);
-                out.push_str(&format!("apiVersion: v1\nkind: {}\nmetadata:\n  name: {}\n", random.pick(&kinds), random.pick(&["a", "b", "\"c\"", "1", "null", "[x]", "{a: b}", "é"])));
+                let hook = random.pick(&[
+                    "",
+                    "",
+                    "",
+                    "pre-install",
+                    "post-install",
+                    "test",
+                    "test-success",
+                    "pre-install,post-upgrade",
+                    "nope",
+                    " Pre-Install ",
+                    "crd-install",
+                    "test-failure",
+                    "pre-delete",
+                    "pre-rollback,nope",
+                ]);
+                out.push_str(&format!(
+                    "apiVersion: v1\nkind: {}\nmetadata:\n  name: {}\n",
+                    random.pick(&kinds),
+                    random.pick(&["a", "b", "\"c\"", "1", "null", "[x]", "{a: b}", "é"])
+                ));
                 if !hook.is_empty() {
                     out.push_str(&format!("  annotations:\n    \"helm.sh/hook\": {hook}\n"));
                     if random.chance(40) {
-                        out.push_str(&format!("    \"helm.sh/hook-weight\": {}\n", random.pick(&["\"1\"", "\"-5\"", "3", "x", "\"\""])));
+                        out.push_str(&format!(
+                            "    \"helm.sh/hook-weight\": {}\n",
+                            random.pick(&["\"1\"", "\"-5\"", "3", "x", "\"\""])
+                        ));
                     }
                     if random.chance(20) {
-                        out.push_str(&format!("    \"helm.sh/hook-delete-policy\": {}\n", random.pick(&["hook-succeeded", "nope", "\"\"", "[x]"])));
+                        out.push_str(&format!(
+                            "    \"helm.sh/hook-delete-policy\": {}\n",
+                            random.pick(&["hook-succeeded", "nope", "\"\"", "[x]"])
+                        ));
                     }
                 } else if random.chance(20) {
-                    out.push_str(&format!("  annotations: {}\n", random.pick(&["{a: b}", "{a: true}", "{a: 1}", "null", "[]", "x", "{a: null}", "{a: {b: c}}"])));
+                    out.push_str(&format!(
+                        "  annotations: {}\n",
+                        random.pick(&[
+                            "{a: b}",
+                            "{a: true}",
+                            "{a: 1}",
+                            "null",
+                            "[]",
+                            "x",
+                            "{a: null}",
+                            "{a: {b: c}}"
+                        ])
+                    ));
                 }
                 if random.chance(10) {
                     out = words::accident(random, &out);
