@@ -163,6 +163,8 @@ pub(super) fn run(
             .only(&arguments.show_only, arguments.helm_compat, !arguments.no_hooks, arguments.skip_tests)
             .map_err(TemplateError::Helm)?
     };
+    // The process ends here: taking charts and documents apart would be a tenth of its work.
+    std::mem::forget((chart, rendered));
     out.write_all(&text).and_then(|()| out.flush()).map_err(TemplateError::Write)
 }
 

@@ -144,13 +144,12 @@ fn read_json(file: &str, bytes: &[u8]) -> Result<serde_json::Value, ChartError> 
 }
 
 /// `Chart.yaml`: Helm 4 looks at the version of the format before anything else.
-fn read_metadata(bytes: &[u8], top: bool) -> Result<Metadata, ChartError> {
+fn read_metadata(bytes: &[u8]) -> Result<Metadata, ChartError> {
     let json = read_json("Chart.yaml", bytes)?;
     let mut read = Metadata::from_json(&json).map_err(|misfit| ChartError::misfit("Chart.yaml", misfit))?;
     if read.api_version.is_empty() {
         "v1".clone_into(&mut read.api_version);
     }
-    read.outermost = top;
     Ok(read)
 }
 
@@ -167,7 +166,7 @@ fn load(files: Vec<(String, Arc<[u8]>)>, depth: usize) -> Result<Chart, ChartErr
     let mut metadata = None;
     for (path, bytes) in &files {
         if path == "Chart.yaml" {
-            let read = read_metadata(without_mark(bytes), depth == 0)?;
+            let read = read_metadata(without_mark(bytes))?;
             metadata = Some(read);
         }
     }

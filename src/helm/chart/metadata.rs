@@ -30,8 +30,6 @@ pub(crate) struct Metadata {
     pub(crate) kind: String,
     pub(crate) empty_maintainer: bool,
     pub(crate) empty_dependency: bool,
-    /// Whether the chart is nobody's subchart.
-    pub(crate) outermost: bool,
 }
 
 /// Who keeps a chart.

@@ -23,6 +23,7 @@ pub enum Member {
 }
 
 /// Everything that a render depends on, besides the chart.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of `helm template`")]
 #[derive(Clone, Debug)]
 pub struct RenderInput {
     /// `.Release.Name`

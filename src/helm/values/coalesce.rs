@@ -174,9 +174,7 @@ impl Coalescing<'_> {
                     &format!("cannot overwrite table with non table for {}", path(prefix, &key.lossy())),
                     &value,
                 ),
-                (Some(Value::Map(_)), Value::Nil) | (Some(_), _) if !is_table(&target.get(&key)) => {}
-                (Some(_), Value::Nil) => {}
-                (Some(_), _) => self.clash(
+                (Some(Value::Map(_)), other) if !matches!(other, Value::Nil) => self.clash(
                     "coalesce.go:301",
                     &format!(
                         "destination for {} is a table. Ignoring non-table value",
@@ -184,6 +182,7 @@ impl Coalescing<'_> {
                     ),
                     &value,
                 ),
+                _ => {}
             }
         }
     }
@@ -192,10 +191,6 @@ impl Coalescing<'_> {
         let shown = format::display(value, false);
         self.notices.printed(place, &format!("warning: {message} ({})", String::from_utf8_lossy(&shown)));
     }
-}
-
-fn is_table(value: &Option<Value>) -> bool {
-    matches!(value, Some(Value::Map(_)))
 }
 
 /// Go's `%t` of what is not a boolean.

@@ -1,6 +1,8 @@
 //! Random charts through this engine and the helm that `MOORLINE_HELM4` names. `MOORLINE_SEED` and
 //! `MOORLINE_ROUNDS` choose other cases and more of them.
 
+#![allow(clippy::too_many_lines, reason = "generators are lists of choices")]
+
 mod cases;
 mod expressions;
 mod random;

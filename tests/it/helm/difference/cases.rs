@@ -7,13 +7,13 @@ use super::words;
 
 /// One chart and what follows `template rel CHART`.
 #[derive(Debug, Default, Clone)]
-pub struct Case {
-    pub files: Vec<(String, String)>,
-    pub arguments: Vec<String>,
+pub(super) struct Case {
+    pub(super) files: Vec<(String, String)>,
+    pub(super) arguments: Vec<String>,
 }
 
 /// What a case probes.
-pub const KINDS: &[&str] =
+pub(super) const KINDS: &[&str] =
     &["function", "manifest", "values", "set", "coalesce", "metadata", "schema", "files", "layers"];
 
 impl Case {
@@ -30,7 +30,7 @@ impl Case {
     }
 
     /// The case of a seed.
-    pub fn random(kind: &str, seed: u64) -> Self {
+    pub(super) fn random(kind: &str, seed: u64) -> Self {
         let mut random = Random::new(seed);
         match kind {
             "manifest" => manifests(&mut random),

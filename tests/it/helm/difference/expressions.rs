@@ -5,7 +5,7 @@ use super::words;
 
 /// What an expression is wanted for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Sort {
+pub(super) enum Sort {
     Text,
     Whole,
     Float,
@@ -84,19 +84,19 @@ fn signatures() -> Vec<Signature> {
 }
 
 /// Makes expressions.
-pub struct Expressions {
+pub(super) struct Expressions {
     signatures: Vec<Signature>,
     /// Variables in scope.
-    pub variables: Vec<String>,
+    pub(super) variables: Vec<String>,
 }
 
 impl Expressions {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { signatures: signatures(), variables: Vec::new() }
     }
 
     /// An expression that may stand where an argument stands.
-    pub fn argument(&self, random: &mut Random, wanted: Sort, depth: usize) -> String {
+    pub(super) fn argument(&self, random: &mut Random, wanted: Sort, depth: usize) -> String {
         if random.chance(7) {
             return self.argument(random, Sort::Any, depth.min(1));
         }
@@ -107,7 +107,7 @@ impl Expressions {
     }
 
     /// A pipeline.
-    pub fn pipeline(&self, random: &mut Random, depth: usize) -> String {
+    pub(super) fn pipeline(&self, random: &mut Random, depth: usize) -> String {
         if random.chance(12) {
             return self.simple(random, Sort::Any);
         }
@@ -160,7 +160,7 @@ impl Expressions {
     }
 
     /// A call of a function with the wanted result.
-    pub fn call(&self, random: &mut Random, wanted: Sort, depth: usize) -> String {
+    pub(super) fn call(&self, random: &mut Random, wanted: Sort, depth: usize) -> String {
         let fits = |result: Sort| match wanted {
             Sort::Any => true,
             Sort::Number => matches!(result, Sort::Whole | Sort::Float | Sort::Number),
@@ -206,7 +206,7 @@ impl Expressions {
     }
 
     /// A constant, variable or value.
-    pub fn simple(&self, random: &mut Random, wanted: Sort) -> String {
+    pub(super) fn simple(&self, random: &mut Random, wanted: Sort) -> String {
         if !self.variables.is_empty() && random.chance(10) {
             return self.variables[random.below(self.variables.len())].clone();
         }
@@ -280,7 +280,7 @@ impl Expressions {
 }
 
 /// A Go string constant.
-pub fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for character in text.chars() {
         match character {
@@ -318,7 +318,7 @@ fn constraint(random: &mut Random) -> String {
 }
 
 /// A format of printf.
-pub fn format(random: &mut Random) -> String {
+pub(super) fn format(random: &mut Random) -> String {
     let mut text = String::new();
     for _ in 0..=random.below(3) {
         text.push_str(random.pick(&["", "", "x", " ", "é", "%%", "|"]));
@@ -348,7 +348,7 @@ pub fn format(random: &mut Random) -> String {
 }
 
 /// A regular expression.
-pub fn pattern(random: &mut Random) -> String {
+pub(super) fn pattern(random: &mut Random) -> String {
     let mut text = String::new();
     for _ in 0..=random.below(5) {
         text.push_str(random.pick(words::PATTERN_PARTS));

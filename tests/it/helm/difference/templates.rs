@@ -5,22 +5,22 @@ use super::random::Random;
 use super::words;
 
 /// Values that the expressions name.
-pub const VALUES: &str = "str: hello\nmulti: |\n  one\n  two\nuni: \"é☃😀\"\nnum: 42\nnumText: \"42\"\nfloat: 3.5\nbig: 12345678901\nneg: -7\nzero: 0\nyes: true\nno: false\nnone: null\nlist: [a, b, c]\nmixed: [1, two, 3.5, true, null, {k: v}, [x]]\nmaps: [{name: a, port: 1}, {name: b, port: 2, extra: {z: 1}}]\nnoList: []\nfloats: [1, 2.5, 1000000, 1e-7]\nmap: {a: 1, b: two, k: 2.5, x: {y: z}}\nnoMap: {}\nnested: {inner: {deep: bottom, list: [1, 2]}, a: 1}\nnumbers: {a10: 1, a9: 2, B: 3, \"10\": 4}\nhuge: 1e30\ntiny: 0.00000012\nexp: 1e6\noctal: 0644\ndate: 2020-01-01\nemptyText: \"\"\nspaces: \"  x  \"\na10: q\ntemplate: \"{{ .Release.Name }}-{{ .Values.num }}\"\n";
+pub(super) const VALUES: &str = "str: hello\nmulti: |\n  one\n  two\nuni: \"é☃😀\"\nnum: 42\nnumText: \"42\"\nfloat: 3.5\nbig: 12345678901\nneg: -7\nzero: 0\nyes: true\nno: false\nnone: null\nlist: [a, b, c]\nmixed: [1, two, 3.5, true, null, {k: v}, [x]]\nmaps: [{name: a, port: 1}, {name: b, port: 2, extra: {z: 1}}]\nnoList: []\nfloats: [1, 2.5, 1000000, 1e-7]\nmap: {a: 1, b: two, k: 2.5, x: {y: z}}\nnoMap: {}\nnested: {inner: {deep: bottom, list: [1, 2]}, a: 1}\nnumbers: {a10: 1, a9: 2, B: 3, \"10\": 4}\nhuge: 1e30\ntiny: 0.00000012\nexp: 1e6\noctal: 0644\ndate: 2020-01-01\nemptyText: \"\"\nspaces: \"  x  \"\na10: q\ntemplate: \"{{ .Release.Name }}-{{ .Values.num }}\"\n";
 
 /// Writes statements.
-pub struct Templates {
-    pub expressions: Expressions,
+pub(super) struct Templates {
+    pub(super) expressions: Expressions,
     counter: usize,
     in_range: usize,
 }
 
 impl Templates {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { expressions: Expressions::new(), counter: 0, in_range: 0 }
     }
 
     /// A whole file.
-    pub fn file(&mut self, random: &mut Random) -> String {
+    pub(super) fn file(&mut self, random: &mut Random) -> String {
         let mut out = String::new();
         let long = random.chance(35);
         if long && random.chance(40) {
@@ -275,7 +275,7 @@ fn accident(random: &mut Random, text: &str) -> String {
 }
 
 /// A document that a template prints as it is, for the reader of manifests.
-pub fn manifest(random: &mut Random) -> String {
+pub(super) fn manifest(random: &mut Random) -> String {
     let kinds = [
         "Pod",
         "Service",

@@ -2,7 +2,7 @@
 
 use super::random::Random;
 
-pub const WHOLES: &[&str] = &[
+pub(super) const WHOLES: &[&str] = &[
     "0",
     "1",
     "2",
@@ -30,7 +30,7 @@ pub const WHOLES: &[&str] = &[
     "80",
     "12",
 ];
-pub const FLOATS: &[&str] = &[
+pub(super) const FLOATS: &[&str] = &[
     "0.0",
     "1.5",
     "-1.5",
@@ -53,9 +53,9 @@ pub const FLOATS: &[&str] = &[
     ".5",
     "33.333333",
 ];
-pub const FLAGS: &[&str] =
+pub(super) const FLAGS: &[&str] =
     &["true", "false", ".Values.yes", ".Values.no", "(eq 1 1)", "(empty .Values.none)", "true", "false"];
-pub const LISTS: &[&str] = &[
+pub(super) const LISTS: &[&str] = &[
     ".Values.list",
     ".Values.mixed",
     ".Values.maps",
@@ -77,8 +77,8 @@ pub const LISTS: &[&str] = &[
     "(regexFindAll \"[a-z]\" \"a1b2\" -1)",
     "(list (dict \"a\" 1) (dict \"a\" 2))",
 ];
-pub const NAMES: &[&str] = &["(list \"b\" \"a\")", "(splitList \" \" \"q w e\")"];
-pub const DICTS: &[&str] = &[
+pub(super) const NAMES: &[&str] = &["(list \"b\" \"a\")", "(splitList \" \" \"q w e\")"];
+pub(super) const DICTS: &[&str] = &[
     ".Values.map",
     ".Values.noMap",
     ".Values.nested",
@@ -100,7 +100,7 @@ pub const DICTS: &[&str] = &[
     "(dict \"scheme\" \"https\" \"host\" \"h:8\" \"path\" \"/p q\" \"query\" \"a=1&b\" \"fragment\" \"f\" \"userinfo\" \"u:p\")",
     "(dict \"float\" 1.5 \"int\" 3 \"big\" 1e9 \"t\" true \"s\" \"q\\\"x\" \"l\" (list 1 2) \"m\" (dict \"k\" \"v\"))",
 ];
-pub const KEYS: &[&str] = &[
+pub(super) const KEYS: &[&str] = &[
     "\"a\"",
     "\"b\"",
     "\"k\"",
@@ -120,7 +120,7 @@ pub const KEYS: &[&str] = &[
     "\"list\"",
     "\"inner\"",
 ];
-pub const TEXTS: &[&str] = &[
+pub(super) const TEXTS: &[&str] = &[
     "\"\"",
     "\"a\"",
     "\"hello world\"",
@@ -208,7 +208,7 @@ pub const TEXTS: &[&str] = &[
     "\"slice\"",
     "\"float64\"",
 ];
-pub const TEXT_VALUES: &[&str] = &[
+pub(super) const TEXT_VALUES: &[&str] = &[
     ".Values.str",
     ".Values.multi",
     ".Values.uni",
@@ -223,7 +223,7 @@ pub const TEXT_VALUES: &[&str] = &[
     ".Template.Name",
     ".Values.spaces",
 ];
-pub const ANYTHING: &[&str] = &[
+pub(super) const ANYTHING: &[&str] = &[
     "nil",
     ".Values.num",
     ".Values.str",
@@ -287,7 +287,7 @@ pub const ANYTHING: &[&str] = &[
     ".Values.a10",
     "(len \"abc\")",
 ];
-pub const VERSIONS: &[&str] = &[
+pub(super) const VERSIONS: &[&str] = &[
     "1.2.3",
     "1.2",
     "1",
@@ -340,11 +340,11 @@ pub const VERSIONS: &[&str] = &[
     "2",
     "2.1",
 ];
-pub const OPERATORS: &[&str] = &[
+pub(super) const OPERATORS: &[&str] = &[
     "", "", "=", "!=", ">", "<", ">=", "<=", "=>", "=<", "~", "~>", "^", "> ", ">= ", "< ", "~ ", "^ ", "==",
     "!", "=!", "= ", "!= ",
 ];
-pub const PATTERN_PARTS: &[&str] = &[
+pub(super) const PATTERN_PARTS: &[&str] = &[
     "a",
     "b",
     "c",
@@ -468,7 +468,7 @@ pub const PATTERN_PARTS: &[&str] = &[
     "\\x{110000}",
     "\\xg",
 ];
-pub const PATHS: &[&str] = &[
+pub(super) const PATHS: &[&str] = &[
     "",
     ".",
     "/",
@@ -490,7 +490,7 @@ pub const PATHS: &[&str] = &[
     "/a/",
     "///",
 ];
-pub const ADDRESSES: &[&str] = &[
+pub(super) const ADDRESSES: &[&str] = &[
     "http://host/path",
     "https://user:pass@host:8080/p/a?q=1&r=2#frag",
     "",
@@ -530,7 +530,7 @@ pub const ADDRESSES: &[&str] = &[
     "http://<x>/",
     "http://h/[x]",
 ];
-pub const LAYOUTS: &[&str] = &[
+pub(super) const LAYOUTS: &[&str] = &[
     "2006-01-02",
     "2006-01-02T15:04:05Z07:00",
     "Mon Jan _2 15:04:05 2006",
@@ -554,7 +554,7 @@ pub const LAYOUTS: &[&str] = &[
     "PM pm",
     "Z07:00:00",
 ];
-pub const SPANS: &[&str] = &[
+pub(super) const SPANS: &[&str] = &[
     "\"1h\"",
     "\"90s\"",
     "\"-1.5h\"",
@@ -587,7 +587,7 @@ pub const SPANS: &[&str] = &[
     "\"1 h\"",
     "\"1H\"",
 ];
-pub const ZONES: &[&str] = &[
+pub(super) const ZONES: &[&str] = &[
     "UTC",
     "America/New_York",
     "Europe/Berlin",
@@ -599,7 +599,7 @@ pub const ZONES: &[&str] = &[
     "Etc/GMT+5",
     "Australia/Lord_Howe",
 ];
-pub const MOMENTS: &[&str] = &[
+pub(super) const MOMENTS: &[&str] = &[
     "(toDate \"2006-01-02\" \"2020-02-29\")",
     "(toDate \"2006-01-02T15:04:05Z07:00\" \"2021-07-04T12:30:45+05:30\")",
     "1600000000",
@@ -613,7 +613,7 @@ pub const MOMENTS: &[&str] = &[
     "1700000000",
     "(toDate \"Mon, 02 Jan 2006 15:04:05 MST\" \"Sun, 05 Apr 2020 10:00:00 EST\")",
 ];
-pub const YAMLS: &[&str] = &[
+pub(super) const YAMLS: &[&str] = &[
     "a: 1\nb: [x, y]\nc: {d: e}\n",
     "- 1\n- two\n- 3.0\n",
     "a: |\n  text\n  more\nb: >-\n  folded\n  line\n",
@@ -676,7 +676,7 @@ pub const YAMLS: &[&str] = &[
     "- a\nb: c\n",
     "a: \"\\u00e9\\n\\t\\0\\e\\_\\N\\L\\P\"\n",
 ];
-pub const JSONS: &[&str] = &[
+pub(super) const JSONS: &[&str] = &[
     "{\"a\":1,\"b\":[1,\"x\",null,true],\"c\":{\"d\":1.5e3}}",
     "[1,2,{\"a\":null}]",
     "\"str\"",
@@ -720,7 +720,7 @@ pub const JSONS: &[&str] = &[
     "{\"k\": \"<&>\u{2028}\"}",
     "'x'",
 ];
-pub const TOMLS: &[&str] = &[
+pub(super) const TOMLS: &[&str] = &[
     "a = 1\nb = \"x\"\n[t]\nc = 1.5\nd = [1, 2]\n",
     "a = 2020-01-02T03:04:05Z\nb = 2020-01-02\nc = 03:04:05\n",
     "[[arr]]\nq = true\n[[arr]]\nq = false\n",
@@ -755,7 +755,7 @@ pub const TOMLS: &[&str] = &[
 ];
 
 /// One of the documents, at times with a small accident.
-pub fn mutated(random: &mut Random, documents: &[&str]) -> String {
+pub(super) fn mutated(random: &mut Random, documents: &[&str]) -> String {
     let mut text = random.pick(documents).to_owned();
     if random.chance(15) {
         text.push_str(random.pick(documents));
@@ -767,7 +767,7 @@ pub fn mutated(random: &mut Random, documents: &[&str]) -> String {
 }
 
 /// Drops, doubles or inserts something.
-pub fn accident(random: &mut Random, text: &str) -> String {
+pub(super) fn accident(random: &mut Random, text: &str) -> String {
     let characters: Vec<char> = text.chars().collect();
     let at = random.below(characters.len() + 1);
     let (before, after): (String, String) =

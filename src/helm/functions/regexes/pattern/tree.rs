@@ -3,6 +3,7 @@
 use super::class::Set;
 
 /// Switches inside a pattern.
+#[expect(clippy::struct_excessive_bools, reason = "RE2 has four switches")]
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Flags {
     pub(super) fold: bool,
