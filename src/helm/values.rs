@@ -75,11 +75,6 @@ impl TreeMap {
         }
     }
 
-    /// Removes a key.
-    pub(crate) fn remove(&mut self, key: &[u8]) -> Option<Tree> {
-        self.find(key).ok().map(|index| self.0.remove(index).1)
-    }
-
     /// All entries in key order.
     pub(crate) fn iter(&self) -> std::slice::Iter<'_, (Text, Tree)> {
         self.0.iter()
