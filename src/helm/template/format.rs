@@ -260,7 +260,7 @@ impl Printer<'_> {
     fn text(&mut self, text: &[u8], verb: char) {
         let text = self.truncated(text);
         match verb {
-            'q' if self.flags.sharp && !text.contains(&b'`') && std::str::from_utf8(text).is_ok() => {
+            'q' if self.flags.sharp && can_be_raw(text) => {
                 let quoted = [b"`".as_slice(), text, b"`"].concat();
                 self.pad(&quoted);
             }
@@ -312,6 +312,16 @@ impl Printer<'_> {
         }
         self.pad(&shown);
     }
+}
+
+/// Whether Go writes a string between backquotes: no controls but tabs, no backquote, no mark.
+fn can_be_raw(text: &[u8]) -> bool {
+    let plain = |character: char| match character {
+        '\t' => true,
+        '`' | '\u{7F}' | '\u{FEFF}' => false,
+        _ => character >= ' ',
+    };
+    std::str::from_utf8(text).is_ok_and(|text| text.chars().all(plain))
 }
 
 #[cfg(test)]

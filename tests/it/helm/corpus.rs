@@ -88,12 +88,11 @@ fn check(case: &Path, v3: bool) -> Option<String> {
     let chart = case.parent().and_then(Path::parent).expect("a chart").join("chart");
     let command = String::from_utf8(read(&case.join("cmd.txt")).expect("a command")).expect("text");
     let line = command.trim_end().lines().last().expect("a line").to_owned();
-    let mut arguments: Vec<&str> = line.split(' ').skip(1).collect();
-    if v3 {
-        arguments.extend(["--helm-compat", "3.19"]);
-    }
-    let got = Command::new(env!("CARGO_BIN_EXE_moorline"))
-        .args(arguments)
+    // The line was written for a shell and begins with `helm`.
+    let arguments = line.strip_prefix("helm ").expect("a command of helm");
+    let compat = if v3 { " --helm-compat 3.19" } else { "" };
+    let got = Command::new("sh")
+        .args(["-c", &format!("exec \"$0\" {arguments}{compat}"), env!("CARGO_BIN_EXE_moorline")])
         .current_dir(&chart)
         .env("TZ", "UTC")
         .output()
