@@ -226,6 +226,9 @@ impl Map {
     }
 }
 
+/// How many rounds a range over a number has, and what makes the number of a round.
+pub(crate) type Counter = (u64, fn(u64) -> Value);
+
 /// A Go value as templates see it.
 #[derive(Clone, Debug)]
 pub(crate) enum Value {
@@ -358,7 +361,7 @@ impl Value {
     }
 
     /// For a whole number: how many rounds a range over it has, and what makes the number of a round.
-    pub(crate) fn counter(&self) -> Option<(u64, fn(u64) -> Self)> {
+    pub(crate) fn counter(&self) -> Option<Counter> {
         let rounds = |number: i64| u64::try_from(number).unwrap_or(0);
         Some(match self {
             Self::Int(number) => {

@@ -164,9 +164,12 @@ pub(crate) fn read_map(bytes: &[u8], strict: bool) -> Result<TreeMap, YamlError>
     }
 }
 
+/// A document of a values file, and how many lines stand before it.
+type ValuePart<'a> = (Cow<'a, [u8]>, usize);
+
 /// The parts between lines that start with `---`, and how many lines are before each. Line ends
 /// become plain ones, and the last line gets one.
-fn value_parts(bytes: &[u8]) -> Result<Vec<(Cow<'_, [u8]>, usize)>, YamlError> {
+fn value_parts(bytes: &[u8]) -> Result<Vec<ValuePart<'_>>, YamlError> {
     let has_marker = bytes.starts_with(b"---") || memchr::memmem::find(bytes, b"\n---").is_some();
     if !has_marker && bytes.last() == Some(&b'\n') && memchr::memchr(b'\r', bytes).is_none() {
         return Ok(vec![(Cow::Borrowed(bytes), 0)]);

@@ -190,8 +190,8 @@ fn expand_template(
             Ok(number) if !zeros => captures.get(number),
             // Several groups may have one name: the first that took part counts.
             _ => {
-                let named = names.iter().enumerate().filter(|(_, known)| **known == name);
-                named.filter_map(|(index, _)| captures.get(index + 1)).next()
+                let mut named = names.iter().enumerate().filter(|(_, known)| **known == name);
+                named.find_map(|(index, _)| captures.get(index + 1))
             }
         };
         out.extend_from_slice(group.map_or(&[][..], |group| group.as_bytes()));

@@ -243,7 +243,7 @@ fn coalesce(random: &mut Random) -> Case {
         chart.push_str("dependencies:\n");
     }
     for name in ["s1", "s2"] {
-        for again in 0..1 + usize::from(random.chance(20)) {
+        for again in 0..=usize::from(random.chance(20)) {
             if listed {
                 chart.push_str(&format!(
                     "- name: {name}\n  version: {}\n",

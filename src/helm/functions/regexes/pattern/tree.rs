@@ -61,9 +61,8 @@ impl Node {
             Self::Concat(nodes) | Self::Alternate(nodes) => {
                 1 + nodes.iter().map(Self::height).max().unwrap_or(0)
             }
-            Self::Capture(inner) => 1 + inner.height(),
             Self::Group(inner) => inner.height(),
-            Self::Repeat { inner, .. } => 1 + inner.height(),
+            Self::Capture(inner) | Self::Repeat { inner, .. } => 1 + inner.height(),
         }
     }
 
@@ -83,7 +82,7 @@ impl Node {
                 if *most == Some(0) {
                     return true;
                 }
-                times <= bound && inner.repeats_within(if times > 0 { bound / times } else { bound })
+                times <= bound && inner.repeats_within(bound.checked_div(times).unwrap_or(bound))
             }
         }
     }
