@@ -58,7 +58,7 @@ pub(super) struct Token<'a> {
 struct SimpleKey {
     possible: bool,
     /// Whether the parser waits for it: go-yaml forgets that at the end of an empty flow collection.
-    awaited: bool,
+    looked_for: bool,
     required: bool,
     number: usize,
     mark: Mark,
@@ -222,7 +222,7 @@ impl<'a> Scanner<'a> {
                     let Some(key) = self.keys.get(index).copied() else {
                         break;
                     };
-                    if key.number == self.parsed && key.awaited && self.key_is_valid(index)? {
+                    if key.number == self.parsed && key.looked_for && self.key_is_valid(index)? {
                         pending = true;
                         break;
                     }
@@ -248,7 +248,7 @@ impl<'a> Scanner<'a> {
             }
             if let Some(slot) = self.keys.get_mut(index) {
                 slot.possible = false;
-                slot.awaited = false;
+                slot.looked_for = false;
             }
             return Ok(false);
         }
@@ -341,7 +341,7 @@ impl<'a> Scanner<'a> {
         let required = self.flow_level == 0 && self.indent == self.column_signed();
         let key = SimpleKey {
             possible: true,
-            awaited: true,
+            looked_for: true,
             required,
             number: self.parsed + self.tokens.len(),
             mark: self.mark(),
@@ -362,7 +362,7 @@ impl<'a> Scanner<'a> {
             }
             if let Some(slot) = self.keys.last_mut() {
                 slot.possible = false;
-                slot.awaited = false;
+                slot.looked_for = false;
             }
         }
         Ok(())
@@ -451,7 +451,7 @@ impl<'a> Scanner<'a> {
             if let Some(outer) = self.keys.last_mut()
                 && outer.number == inner.number
             {
-                outer.awaited = false;
+                outer.looked_for = false;
             }
         }
         self.key_allowed = false;
@@ -495,7 +495,7 @@ impl<'a> Scanner<'a> {
             self.roll_indent(column, Some(key.number), Kind::BlockMappingStart, key.mark)?;
             if let Some(slot) = self.keys.last_mut() {
                 slot.possible = false;
-                slot.awaited = false;
+                slot.looked_for = false;
             }
             self.key_allowed = false;
         } else {
