@@ -189,8 +189,15 @@ fn map_key(machine: &Machine<'_>, key: &Value) -> Result<Text, Failure> {
 }
 
 fn position(machine: &Machine<'_>, key: &Value, length: usize) -> Result<usize, Failure> {
+    if basic(key) == Some(Basic::Int)
+        && let Some(number) = whole(key)
+    {
+        return match usize::try_from(number) {
+            Ok(index) if index < length => Ok(index),
+            _ => Err(Failure::new(format!("index out of range: {number}"))),
+        };
+    }
     let number = match key {
-        Value::Int(number) | Value::Int64(number) => *number,
         Value::Uint64(number) => i64::try_from(*number).unwrap_or(i64::MAX),
         Value::Byte(number) => i64::from(*number),
         Value::Nil => return Err("cannot index slice/array with nil".into()),
@@ -288,7 +295,7 @@ fn same_complex(machine: &Machine<'_>, left: &Value, right: &Value) -> Result<bo
             shown(left),
             left.type_name(v3),
             right.type_name(v3),
-            shown(right)
+            String::from_utf8_lossy(&format::display(right, v3))
         )));
     }
     let nil_slice = |value: &Value| match value {

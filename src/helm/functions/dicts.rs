@@ -62,8 +62,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::variadic("mustMerge", &[Dict, Dict], |machine, a| merge_all(machine, a, false)),
     Function::variadic("mergeOverwrite", &[Dict, Dict], |machine, a| merge_all(machine, a, true)),
     Function::variadic("mustMergeOverwrite", &[Dict, Dict], |machine, a| merge_all(machine, a, true)),
-    Function::new("deepCopy", &[Any], |machine, a| deep_copy(machine, a, true)),
-    Function::new("mustDeepCopy", &[Any], |machine, a| deep_copy(machine, a, false)),
+    Function::new("deepCopy", &[Any], deep_copy),
+    Function::new("mustDeepCopy", &[Any], deep_copy),
     Function::variadic("dig", &[Any], dig),
     Function::new("deepEqual", &[Any, Any], |_, a| Ok(Value::Bool(value(a, 0).deep_equal(&value(a, 1))))),
     Function::new("typeOf", &[Any], |machine, a| Ok(Value::text(type_of(machine, &value(a, 0))))),
@@ -153,9 +153,9 @@ fn dict(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     Ok(Value::Map(Map::from_pairs(pairs)))
 }
 
-fn deep_copy(_: &mut Machine<'_>, arguments: &[Value], panics: bool) -> Outcome {
+fn deep_copy(_: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     let copied = value(arguments, 0);
-    if panics && matches!(copied, Value::Nil) {
+    if matches!(copied, Value::Nil) {
         return Err("reflect: call of reflect.Value.Type on zero Value".into());
     }
     Ok(copied.deep_copy())

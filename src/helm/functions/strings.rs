@@ -173,6 +173,9 @@ fn repeat(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
         return Err("strings: negative Repeat count".into());
     };
     let size = count.saturating_mul(text.len());
+    if i64::try_from(size).is_err() {
+        return Err("strings: Repeat output length overflow".into());
+    }
     if size > machine.limits.bytes {
         return Err(Failure::limit(Limit::Size, format!("repeat makes {size} bytes")));
     }

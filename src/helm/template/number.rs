@@ -117,7 +117,7 @@ fn hex_float(text: &str) -> Option<f64> {
 pub(super) fn character(text: &str) -> Result<Number, String> {
     let malformed = || format!("malformed character constant: {text}");
     let inner = text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')).ok_or_else(malformed)?;
-    let (bytes, used) = unescape_one(inner.as_bytes(), b'\'').ok_or_else(malformed)?;
+    let (bytes, used) = unescape_one(inner.as_bytes(), b'\'').ok_or_else(|| "invalid syntax".to_owned())?;
     if used != inner.len() {
         return Err(malformed());
     }

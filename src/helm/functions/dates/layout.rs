@@ -213,7 +213,7 @@ struct Fields {
 }
 
 /// How Go's time package quotes what it shows: everything beyond ASCII as bytes.
-fn quote(text: &str) -> String {
+pub(super) fn quote(text: &str) -> String {
     let mut out = String::from("\"");
     for character in text.chars() {
         match character {
