@@ -265,7 +265,10 @@ impl Parts {
             let helm_v3 = format!("cannot load values.yaml: {helm_v3}");
             ChartError::Yaml { file: path.to_owned(), error, helm, helm_v3 }
         })?;
-        if memchr::memmem::find(bytes, b"\n---").is_some() {
+        // Helm 4 also evens out line ends before it reads, which the end of a block scalar shows.
+        let uneven = bytes.last() != Some(&b'\n') || memchr::memchr(b'\r', bytes).is_some();
+        let marked = bytes.starts_with(b"---") || memchr::memmem::find(bytes, b"\n---").is_some();
+        if uneven || marked {
             self.first_values = Some(match first() {
                 Ok(Tree::Map(map)) => map,
                 _ => TreeMap::default(),
