@@ -124,9 +124,9 @@ impl Chart {
         self.0.outdated_lock
     }
 
-    /// Whether `apiVersion` names a format that Helm reads: v1 or v2.
+    /// Whether `apiVersion` names a format that Helm reads at least in part.
     pub fn has_known_format(&self) -> bool {
-        matches!(self.0.metadata.api_version.as_str(), "v1" | "v2")
+        matches!(self.0.metadata.api_version.as_str(), "v1" | "v2" | "v3")
     }
 
     /// What `Chart.yaml` or `requirements.yaml` lists, in order.

@@ -139,12 +139,13 @@ impl Render<'_> {
         let fault = |message: String| RenderError::new(RenderFault::Chart, self.chart.name(), message);
         let version = self.chart.0.metadata.api_version.as_str();
         if self.input.compat > Compat::V3_19 {
-            match version {
-                "v1" | "v2" => {}
-                "v3" => return Err(fault("invalid chart apiVersion".to_owned())),
-                _ => return Err(fault("unsupported chart version".to_owned())),
+            if !matches!(version, "v1" | "v2" | "v3") {
+                return Err(fault("unsupported chart version".to_owned()));
             }
             self.chart.0.metadata.validate_for_v4().map_err(fault)?;
+            if version == "v3" {
+                return Err(fault("invalid chart apiVersion".to_owned()));
+            }
         }
         if self.chart.is_library() {
             return Err(fault("library charts are not installable".to_owned()));
