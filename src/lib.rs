@@ -23,7 +23,7 @@
 //!
 //! # What must hold
 //!
-//! - Only `reconciler/act.rs` writes to a cluster, and it makes no choice that is not in the plan.
+//! - Only `reconciler/act` writes to a cluster, and it makes no choice that is not in the plan.
 //! - A tick depends on what it observes, on nothing that the process remembers: after `kill -9` all state comes back
 //!   from Git, the cluster and the state repository (`tests/it/reconciler/kill.rs`).
 //! - A step that is not taken has a reason, a variant of [`model::hold::HoldReason`].
