@@ -3,6 +3,7 @@
 mod client;
 mod discovery;
 mod errors;
+mod patience;
 
 use std::collections::HashMap;
 use std::path::PathBuf;

@@ -1,5 +1,6 @@
 //! The HTTP front: the only part of the sandbox that awaits, reads a clock and opens a socket.
 
+mod changes;
 mod stream;
 
 use std::convert::Infallible;
@@ -14,9 +15,9 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use self::changes::Changes;
 use super::cluster::Cluster;
 use super::request::{Body, Method, Payload, Query, Request, Response};
 
@@ -32,7 +33,7 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 #[derive(Clone)]
 pub struct Served {
     cluster: Arc<Mutex<Cluster>>,
-    changed: watch::Receiver<u64>,
+    changes: Arc<Changes>,
     clock: Clock,
 }
 
@@ -44,9 +45,10 @@ impl Served {
 
     /// The same with a time of its own, for a simulation.
     pub fn with_clock(mut cluster: Cluster, clock: Clock) -> Served {
-        let (sender, changed) = watch::channel(0);
-        cluster.store.on_change(Arc::new(move || sender.send_modify(|count| *count += 1)));
-        Served { cluster: Arc::new(Mutex::new(cluster)), changed, clock }
+        let changes = Arc::new(Changes::default());
+        let told = changes.clone();
+        cluster.store.on_change(Arc::new(move || told.tell()));
+        Served { cluster: Arc::new(Mutex::new(cluster)), changes, clock }
     }
 
     /// The time, as it is served.
@@ -95,16 +97,17 @@ async fn converse(served: Served, socket: TcpStream, _peer: SocketAddr) {
 
 /// Steps the controllers whenever something was written or is due, until the future is dropped.
 pub async fn control(served: &Served) {
-    let mut changed = served.changed.clone();
+    let mut writes = served.changes.listener();
     loop {
-        changed.mark_unchanged();
+        writes.mark_seen();
         let now = served.now();
         let due = served.cluster().step(now);
         let wait =
             due.map_or(IDLE, |due| Duration::try_from(due.duration_since(now)).unwrap_or_default().min(IDLE));
         tokio::select! {
+            biased;
+            () = writes.changed() => {}
             () = tokio::time::sleep(wait) => {}
-            _ = changed.changed() => {}
         }
     }
 }

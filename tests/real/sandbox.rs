@@ -116,13 +116,13 @@ fn arguments(line: &str, namespace: &str) -> Vec<String> {
     all
 }
 
-fn run(kubeconfig: &Path, line: &str, namespace: &str, masks: &Masks) -> String {
+fn run(kubeconfig: &Path, home: &Path, line: &str, namespace: &str, masks: &Masks) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real/sandbox/words");
     let output = Command::new(program("MOORLINE_KUBECTL"))
         .args(arguments(line, namespace))
         .current_dir(folder)
         .env("KUBECONFIG", kubeconfig)
-        .env("HOME", kubeconfig.parent().unwrap())
+        .env("HOME", home)
         .env("KUBE_EDITOR", "sed -i s/shop:4/shop:5/")
         .output()
         .unwrap();
@@ -147,6 +147,8 @@ fn run(kubeconfig: &Path, line: &str, namespace: &str, masks: &Masks) -> String 
 fn compare(file: &str, least: usize) {
     let real = control_plane::shared().kubeconfig();
     let sandbox = Sandbox::start(&["--start-delay", "50ms"]);
+    // What kubectl remembers of a server's kinds is not shared with other tests.
+    let home = tempfile::tempdir().unwrap();
     let namespace = control_plane::unique_name("sandbox-words");
     let masks = Masks::new();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real/sandbox/words");
@@ -156,8 +158,8 @@ fn compare(file: &str, least: usize) {
     let mut different = String::new();
     for line in &commands {
         let (expected, found) = std::thread::scope(|scope| {
-            let real = scope.spawn(|| run(&real, line, &namespace, &masks));
-            let found = run(&sandbox.kubeconfig, line, &namespace, &masks);
+            let real = scope.spawn(|| run(&real, home.path(), line, &namespace, &masks));
+            let found = run(&sandbox.kubeconfig, home.path(), line, &namespace, &masks);
             (real.join().unwrap(), found)
         });
         if expected != found {

@@ -14,6 +14,7 @@ use tokio::sync::RwLock;
 
 use super::discovery;
 use super::errors::sort;
+use super::patience::Patience;
 use crate::adapters::cluster::{
     Applied, ApplyOptions, ClusterError, ClusterIdentity, ClusterRead, ClusterWrite, WatchEvent,
 };
@@ -282,8 +283,9 @@ impl ClusterRead for KubeCluster {
             None => Api::all_with(client, &resource),
         };
         let (metrics, address) = (self.metrics.clone(), self.address.clone());
+        let patience = Patience::of(api.resource_url());
         watcher(api, watcher::Config::default().labels(&selector))
-            .default_backoff()
+            .backoff(patience)
             .map(move |event| {
                 if matches!(event, Ok(watcher::Event::Init)) {
                     metrics.asked_api(ApiVerb::Watch, ApiResult::Ok);

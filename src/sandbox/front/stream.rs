@@ -8,11 +8,11 @@ use futures::StreamExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::super::watch::{Next, Watch};
 use super::Served;
+use super::changes::Listener;
 
 /// How often bookmarks are written.
 const BOOKMARKS: Duration = Duration::from_mins(1);
@@ -24,7 +24,7 @@ const CHUNK: usize = 64 * 1024;
 struct State {
     served: Served,
     watch: Watch,
-    changed: watch::Receiver<u64>,
+    writes: Listener,
     ends: Instant,
     bookmark: Instant,
 }
@@ -34,7 +34,7 @@ pub(super) fn of(served: Served, watch: Watch) -> UnsyncBoxBody<Bytes, Infallibl
     let now = Instant::now();
     let lasts = watch.timeout_seconds.map_or(DEFAULT_TIMEOUT, Duration::from_secs);
     let state = State {
-        changed: served.changed.clone(),
+        writes: served.changes.listener(),
         served,
         watch,
         ends: now + lasts.min(DEFAULT_TIMEOUT * 4),
@@ -46,7 +46,7 @@ pub(super) fn of(served: Served, watch: Watch) -> UnsyncBoxBody<Bytes, Infallibl
 
 async fn next(mut state: State) -> Option<(Bytes, State)> {
     loop {
-        state.changed.mark_unchanged();
+        state.writes.mark_seen();
         let (text, ended) = state.collect();
         if !text.is_empty() {
             return Some((Bytes::from(text), state));
@@ -56,7 +56,8 @@ async fn next(mut state: State) -> Option<(Bytes, State)> {
         }
         let (ends, bookmark) = (state.ends, state.bookmark);
         tokio::select! {
-            _ = state.changed.changed() => {}
+            biased;
+            () = state.writes.changed() => {}
             () = tokio::time::sleep_until(ends) => {}
             () = tokio::time::sleep_until(bookmark) => {
                 state.bookmark = Instant::now() + BOOKMARKS;
