@@ -34,6 +34,7 @@ mod failure;
 pub(crate) mod functions;
 mod limits;
 mod lookup;
+mod notices;
 mod output;
 mod render;
 mod schema;
@@ -52,7 +53,7 @@ pub use lookup::{Lookup, Lookups};
 pub use output::{Document, Hook, Rendered};
 pub use render::{Member, RenderError, RenderFault, RenderInput};
 pub use values::Values;
-pub use values::set::{SetError, SetKind};
+pub use values::set::{FileReader, SetError, SetKind};
 pub use yaml::{YamlError, YamlLimits, parse_documents, parse_documents_within, to_string as to_yaml};
 
 /// Whose bytes and messages to produce.

@@ -18,19 +18,19 @@ pub(super) struct TemplateArguments {
     #[arg(short = 'f', long = "values", value_name = "FILE")]
     pub values: Vec<PathBuf>,
     /// Sets values: key=value,other.key=value.
-    #[arg(long, value_name = "K=V")]
+    #[arg(long, value_name = "K=V", allow_hyphen_values = true)]
     pub set: Vec<String>,
     /// Sets values as strings.
-    #[arg(long, value_name = "K=V")]
+    #[arg(long, value_name = "K=V", allow_hyphen_values = true)]
     pub set_string: Vec<String>,
     /// Sets values as JSON.
-    #[arg(long, value_name = "K=JSON")]
+    #[arg(long, value_name = "K=JSON", allow_hyphen_values = true)]
     pub set_json: Vec<String>,
     /// Sets a value to the content of a file.
-    #[arg(long, value_name = "K=FILE")]
+    #[arg(long, value_name = "K=FILE", allow_hyphen_values = true)]
     pub set_file: Vec<String>,
     /// Sets a value to the rest of the argument, as it is.
-    #[arg(long, value_name = "K=TEXT")]
+    #[arg(long, value_name = "K=TEXT", allow_hyphen_values = true)]
     pub set_literal: Vec<String>,
     /// The namespace that templates see.
     #[arg(short = 'n', long, default_value = "default")]
@@ -127,11 +127,8 @@ pub(super) fn run(
             return Err(TemplateError::Helm("template takes a name and a chart".to_owned()));
         }
     };
-    let mut layers = Vec::new();
-    for path in &arguments.values {
-        layers.push(read_values(path)?);
-    }
-    layers.push(flags(arguments)?);
+    let capabilities = capabilities(arguments)?;
+    let values = values(arguments)?;
     let chart = read_chart(chart, arguments.helm_compat)?;
     for notice in chart_notices(&chart, arguments.helm_compat) {
         writeln!(notices, "{notice}").map_err(TemplateError::Write)?;
@@ -139,17 +136,26 @@ pub(super) fn run(
     let input = RenderInput {
         release: name.to_owned(),
         namespace: arguments.namespace.clone(),
-        layers,
-        capabilities: Some(capabilities(arguments)?),
+        layers: vec![values],
+        capabilities: Some(capabilities),
         compat: arguments.helm_compat,
         include_crds: arguments.include_crds,
+        crds_as_they_are: true,
         is_upgrade: arguments.is_upgrade,
         skip_schema: arguments.skip_schema_validation,
         seed: chance.seed,
         now: chance.now,
         ..RenderInput::default()
     };
-    let rendered = chart.render(&input)?;
+    let result = chart.render(&input);
+    let remarks = match &result {
+        Ok(rendered) => &rendered.notices,
+        Err(error) => &error.notices,
+    };
+    for remark in remarks {
+        writeln!(notices, "{remark}").map_err(TemplateError::Write)?;
+    }
+    let rendered = result?;
     let text = if arguments.show_only.is_empty() {
         rendered.helm_output(!arguments.no_hooks, arguments.skip_tests)
     } else {
@@ -157,12 +163,24 @@ pub(super) fn run(
             .only(&arguments.show_only, arguments.helm_compat, !arguments.no_hooks, arguments.skip_tests)
             .map_err(TemplateError::Helm)?
     };
+    // The process ends here: taking charts and documents apart would be a tenth of its work.
+    std::mem::forget((chart, rendered));
     out.write_all(&text).and_then(|()| out.flush()).map_err(TemplateError::Write)
 }
 
 /// What Helm remarks about a chart.
 fn chart_notices(chart: &Chart, compat: Compat) -> Vec<&'static str> {
     let mut notices = Vec::new();
+    if compat > Compat::V3_19 && !chart.has_known_format() {
+        return notices;
+    }
+    if chart.has_outdated_lock() {
+        notices.push(if compat == Compat::V3_19 {
+            r#"load.go:138: Warning: Dependency locking is handled in Chart.lock since apiVersion "v2". We recommend migrating to Chart.lock."#
+        } else {
+            r#"level=INFO msg="Warning: Dependency locking is handled in Chart.lock since apiVersion \"v2\". We recommend migrating to Chart.lock.""#
+        });
+    }
     if chart.has_outdated_requirements() {
         notices.push(if compat == Compat::V3_19 {
             r#"load.go:120: Warning: Dependencies are handled in Chart.yaml since apiVersion "v2". We recommend migrating dependencies to Chart.yaml."#
@@ -180,7 +198,16 @@ fn chart_notices(chart: &Chart, compat: Compat) -> Vec<&'static str> {
     notices
 }
 
-fn read_values(path: &Path) -> Result<Values, TemplateError> {
+/// Files first, then flags, which change what the files said.
+fn values(arguments: &TemplateArguments) -> Result<Values, TemplateError> {
+    let mut values = Values::default();
+    for path in &arguments.values {
+        values = values.merge(&read_values(path, arguments.helm_compat)?);
+    }
+    flags(arguments, values)
+}
+
+fn read_values(path: &Path, compat: Compat) -> Result<Values, TemplateError> {
     let bytes = if path == Path::new("-") {
         let mut bytes = Vec::new();
         std::io::stdin()
@@ -190,71 +217,58 @@ fn read_values(path: &Path) -> Result<Values, TemplateError> {
     } else {
         read(path)?
     };
-    Values::parse(&bytes).map_err(|error| {
-        TemplateError::Helm(format!(
-            "failed to parse {}: error converting YAML to JSON: {}",
-            path.display(),
-            error.helm
-        ))
-    })
+    Values::parse_as(&bytes, compat)
+        .map_err(|error| TemplateError::Helm(format!("failed to parse {}: {}", path.display(), error.helm)))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TemplateError> {
     std::fs::read(path).map_err(|error| TemplateError::Read { path: path.to_owned(), error })
 }
 
-fn flags(arguments: &TemplateArguments) -> Result<Values, TemplateError> {
-    let mut values = Values::default();
+fn flags(arguments: &TemplateArguments, mut values: Values) -> Result<Values, TemplateError> {
+    let compat = arguments.helm_compat;
     let kinds = [
-        ("--set-json", &arguments.set_json, SetKind::Json),
-        ("--set", &arguments.set, SetKind::Typed),
-        ("--set-string", &arguments.set_string, SetKind::Text),
-        ("--set-literal", &arguments.set_literal, SetKind::Literal),
+        (&arguments.set_json, SetKind::Json),
+        (&arguments.set, SetKind::Typed),
+        (&arguments.set_string, SetKind::Text),
     ];
-    for (flag, expressions, kind) in kinds {
+    let wrong = |error: crate::helm::SetError| TemplateError::Helm(error.to_string());
+    for (expressions, kind) in kinds {
         for expression in expressions {
-            values = values
-                .set(expression, kind)
-                .map_err(|error| TemplateError::Helm(format!("failed parsing {flag} data: {error}")))?;
+            values = values.set_as(expression, kind, compat).map_err(wrong)?;
         }
     }
+    let content =
+        |path: &str| std::fs::read(path).map_err(|error| format!("open {path}: {}", system_words(&error)));
     for expression in &arguments.set_file {
-        let Some((key, path)) = expression.split_once('=') else {
-            return Err(TemplateError::Helm(format!(
-                "failed parsing --set-file data: key {expression:?} has no value"
-            )));
-        };
-        let content = read(Path::new(path))?;
-        let content = String::from_utf8_lossy(&content);
-        values = values
-            .set(&format!("{key}={content}"), SetKind::Literal)
-            .map_err(|error| TemplateError::Helm(format!("failed parsing --set-file data: {error}")))?;
+        values = values.set_files(expression, &content, compat).map_err(wrong)?;
+    }
+    for expression in &arguments.set_literal {
+        values = values.set_as(expression, SetKind::Literal, compat).map_err(wrong)?;
     }
     Ok(values)
 }
 
+/// An error of the system in Go's words.
+fn system_words(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "no such file or directory".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        std::io::ErrorKind::IsADirectory => "is a directory".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
 fn capabilities(arguments: &TemplateArguments) -> Result<Capabilities, TemplateError> {
     let mut capabilities = Capabilities::offline(arguments.helm_compat);
-    if let Some(version) = &arguments.kube_version {
-        capabilities = capabilities.with_kube_version(version).ok_or_else(|| {
-            TemplateError::Helm(format!(
-                "invalid kube version '{version}': could not parse \"{version}\" as version"
-            ))
-        })?;
+    if let Some(version) = arguments.kube_version.as_ref().filter(|version| !version.is_empty()) {
+        capabilities = capabilities.reading_kube_version(version).map_err(TemplateError::Helm)?;
     }
     Ok(capabilities.with_api_versions(arguments.api_versions.iter().cloned()))
 }
 
 fn read_chart(path: &str, compat: Compat) -> Result<Chart, TemplateError> {
-    // Helm 3 read values without the step that Helm 4 names in its messages.
-    let failed = |error: crate::helm::ChartError| {
-        let text = error.to_string();
-        TemplateError::Helm(if compat == Compat::V3_19 {
-            text.replace("cannot unmarshal yaml document: ", "")
-        } else {
-            text
-        })
-    };
+    let failed = |error: crate::helm::ChartError| TemplateError::Helm(error.sentence(compat));
     let place = Path::new(path);
     if place.is_dir() {
         let mut files = BTreeMap::new();

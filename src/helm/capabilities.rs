@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Compat;
-use super::functions::semver::Version;
 use super::value::object::Record;
-use super::value::{Object, Text, Value};
+use super::value::{Object, Text, Value, convert};
 
 /// What `helm template` offline believes the cluster to serve.
 const V4: &[&str] = &[
@@ -208,18 +207,20 @@ impl Capabilities {
     /// The same with another Kubernetes version, such as `1.33.0` or `v1.33.1-eks-2`; `None` if
     /// that is no version.
     #[must_use]
-    pub fn with_kube_version(mut self, version: &str) -> Option<Self> {
-        let parsed = Version::parse(version).ok()?;
-        let prefixed = if version.starts_with('v') { version.to_owned() } else { format!("v{version}") };
-        self.normalized = format!("v{}.{}.{}", parsed.major, parsed.minor, parsed.patch);
-        self.kube_version = if parsed.prerelease.is_empty() && parsed.metadata.is_empty() {
-            self.normalized.clone()
-        } else {
-            prefixed
-        };
-        self.major = parsed.major.to_string();
-        self.minor = parsed.minor.to_string();
-        Some(self)
+    pub fn with_kube_version(self, version: &str) -> Option<Self> {
+        self.reading_kube_version(version).ok()
+    }
+
+    /// The same; the error is Helm's sentence.
+    pub fn reading_kube_version(mut self, version: &str) -> Result<Self, String> {
+        let components = version_components(version)
+            .map_err(|problem| format!("invalid kube version '{version}': {problem}"))?;
+        self.kube_version = if version.starts_with('v') { version.to_owned() } else { format!("v{version}") };
+        let texts: Vec<String> = components.iter().map(u64::to_string).collect();
+        self.normalized = format!("v{}", texts.join("."));
+        let part = |index: usize| texts.get(index).cloned().unwrap_or_default();
+        (self.major, self.minor) = (part(0), part(1));
+        Ok(self)
     }
 
     /// The same with further API versions (`group/version` or `group/version/Kind`).
@@ -234,6 +235,11 @@ impl Capabilities {
     pub fn serving<T: Into<String>>(mut self, versions: impl IntoIterator<Item = T>) -> Self {
         self.api_versions = versions.into_iter().map(Into::into).collect();
         self
+    }
+
+    /// The version without anything after its numbers, which constraints are checked against.
+    pub(crate) fn plain_kube_version(&self) -> &str {
+        &self.normalized
     }
 
     /// The Kubernetes version, with a leading v.
@@ -278,6 +284,42 @@ impl Capabilities {
         };
         Value::object(Object::Record(record))
     }
+}
+
+/// The numbers at the start of a version, as Kubernetes reads versions of any kind.
+fn version_components(version: &str) -> Result<Vec<u64>, String> {
+    let quoted = || convert::quote(version.as_bytes());
+    let start = version.trim_start_matches(['\t', '\n', '\u{C}', '\r', ' ']);
+    let start = start.strip_prefix('v').unwrap_or(start);
+    let mut texts = Vec::new();
+    let mut rest = start;
+    loop {
+        let width = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let (digits, after) = rest.split_at(width);
+        if digits.is_empty() {
+            break;
+        }
+        texts.push(digits);
+        let Some(after) = after.strip_prefix('.') else { break };
+        rest = after;
+    }
+    match texts.as_slice() {
+        [] => return Err(format!("could not parse {} as version", quoted())),
+        [_] => return Err(format!("illegal version string {}", quoted())),
+        [first, ..] if first.len() > 1 && first.starts_with('0') => {
+            let first = convert::quote(first.as_bytes());
+            return Err(format!("illegal zero-prefixed version component {first} in {}", quoted()));
+        }
+        _ => {}
+    }
+    let read = |digits: &&str| {
+        digits.parse::<u64>().map_err(|_| {
+            let shown = convert::quote(digits.as_bytes());
+            let problem = format!("strconv.ParseUint: parsing {shown}: value out of range");
+            format!("illegal non-numeric version component {shown} in {}: {problem}", quoted())
+        })
+    };
+    texts.iter().map(read).collect()
 }
 
 fn helm_version(compat: Compat) -> Value {

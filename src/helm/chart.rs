@@ -10,6 +10,7 @@ use super::value::object::FileTable;
 use super::values::TreeMap;
 
 mod archive;
+pub(crate) mod decode;
 mod ignore;
 mod load;
 mod lock;
@@ -34,6 +35,7 @@ pub(crate) struct ChartData {
     pub(crate) schema: Option<Text>,
     pub(crate) children: Vec<Child>,
     pub(crate) outdated_requirements: bool,
+    pub(crate) outdated_lock: bool,
     /// The first document of values with several ones, which is all that Helm 3 reads.
     pub(crate) first_values: Option<TreeMap>,
 }
@@ -118,6 +120,16 @@ impl Chart {
         self.0.outdated_requirements
     }
 
+    /// Whether it has a `requirements.lock` although `Chart.lock` is the place.
+    pub fn has_outdated_lock(&self) -> bool {
+        self.0.outdated_lock
+    }
+
+    /// Whether `apiVersion` names a format that Helm reads at least in part.
+    pub fn has_known_format(&self) -> bool {
+        matches!(self.0.metadata.api_version.as_str(), "v1" | "v2" | "v3")
+    }
+
     /// What `Chart.yaml` or `requirements.yaml` lists, in order.
     pub fn dependencies(&self) -> &[Dependency] {
         &self.0.metadata.dependencies
@@ -198,6 +210,7 @@ impl Chart {
             schema: data.schema.clone(),
             children,
             outdated_requirements: data.outdated_requirements,
+            outdated_lock: data.outdated_lock,
             first_values: data.first_values.clone(),
         }))
     }

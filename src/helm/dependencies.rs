@@ -8,8 +8,9 @@ use serde_json::Value as Json;
 
 use super::Compat;
 use super::chart::{Chart, Dependency};
-use super::value::{Map, Value};
-use super::values::coalesce::{coalesce_tables, coalesce_values, deep_copy, merge_values};
+use super::notices::Notices;
+use super::value::{Map, Value, convert};
+use super::values::coalesce::{coalesce_values, deep_copy, merge_tables, merge_values};
 use super::values::{Tree, Values};
 
 /// A chart in one place of one render.
@@ -23,6 +24,8 @@ pub(crate) struct Instance {
     pub(crate) children: Vec<Instance>,
     /// Values after imports, which replace the chart's own.
     imported: RefCell<Option<Map>>,
+    /// The name in the paths of what is below, where that is another one.
+    pub(crate) original: Option<String>,
 }
 
 impl Instance {
@@ -43,6 +46,7 @@ impl Instance {
                 })
                 .collect(),
             imported: RefCell::new(None),
+            original: None,
         }
     }
 
@@ -56,31 +60,36 @@ impl Instance {
     }
 
     /// Keeps the dependencies that conditions and tags leave on, here and below.
-    pub(crate) fn keep_enabled(&mut self, values: &Map, path: &str, compat: Compat) -> Result<(), String> {
+    pub(crate) fn keep_enabled(&mut self, values: &Map, path: &str, notices: &Notices) -> Result<(), String> {
         if !self.listed {
             return Ok(());
         }
-        self.resolve_names();
-        let coalesced = coalesce_values(self, values, compat)?;
+        self.resolve_names(notices.compat);
+        let coalesced = coalesce_values(self, values, notices)?;
         let root = Value::Map(coalesced.clone());
+        let tagged: Vec<bool> =
+            self.dependencies.iter().map(|dependency| on_by_tags(dependency, &root, notices)).collect();
         let off: BTreeSet<String> = self
             .dependencies
             .iter()
-            .filter(|dependency| !is_on(dependency, &root, path))
-            .map(|dependency| dependency.key().to_owned())
+            .zip(tagged)
+            .filter(|(dependency, tagged)| {
+                !on_by_condition(dependency, &root, path, notices).unwrap_or(*tagged)
+            })
+            .map(|(dependency, _)| dependency.key().to_owned())
             .collect();
         self.children.retain(|child| !off.contains(&child.name));
         self.dependencies.retain(|dependency| !off.contains(dependency.key()));
         for child in &mut self.children {
             let path = format!("{path}{}.", child.name);
-            child.keep_enabled(&coalesced, &path, compat)?;
+            child.keep_enabled(&coalesced, &path, notices)?;
         }
         self.listed = !self.dependencies.is_empty();
         Ok(())
     }
 
     /// Gives every listed dependency a chart under its key; charts that nobody lists stay.
-    fn resolve_names(&mut self) {
+    fn resolve_names(&mut self, compat: Compat) {
         let data = &self.chart.0;
         let mut children: Vec<Self> = data
             .children
@@ -91,40 +100,73 @@ impl Instance {
             .collect();
         for dependency in &self.dependencies {
             if let Some(chart) = self.chart.dependency_chart(dependency) {
-                children.push(Self::new(chart, dependency.key()));
+                let mut child = Self::new(chart, dependency.key());
+                if compat == Compat::V3_19 {
+                    child.share_as_helm_3_does(&children);
+                }
+                children.push(child);
             }
         }
         self.children = children;
     }
 
+    /// Copies of one chart share their metadata and their charts in Helm 3: what the first one
+    /// changed there, the next ones find, and what is below an alias keeps the path of the original.
+    fn share_as_helm_3_does(&mut self, others: &[Self]) {
+        if !self.listed {
+            self.original = Some(self.chart.name().to_owned());
+        }
+        if others.iter().any(|other| std::sync::Arc::ptr_eq(&other.chart.0, &self.chart.0)) {
+            for dependency in &mut self.dependencies {
+                dependency.import_values.clear();
+                if let Some(alias) = &dependency.alias {
+                    dependency.name.clone_from(alias);
+                }
+            }
+        }
+    }
+
     /// Imports values of children, from the leaves up.
-    pub(crate) fn import_values(&self, compat: Compat) -> Result<(), String> {
+    pub(crate) fn import_values(&self, notices: &Notices) -> Result<(), String> {
         for child in &self.children {
-            child.import_values(compat)?;
+            child.import_values(notices)?;
         }
         if !self.listed {
             return Ok(());
         }
-        let values = merge_values(self, &Map::new(), compat)?;
+        let values = merge_values(self, &Map::new(), notices)?;
         let imports = Map::new();
         for dependency in &self.dependencies {
+            let key = dependency.key();
             for import in &dependency.import_values {
-                let (child, parent) = match import {
-                    Json::String(name) => (format!("exports.{name}"), ".".to_owned()),
-                    Json::Object(map) => (json_text(map.get("child")), json_text(map.get("parent"))),
+                let (child, parent, named) = match import {
+                    Json::String(name) => (format!("exports.{name}"), ".".to_owned(), false),
+                    Json::Object(map) => (json_text(map.get("child")), json_text(map.get("parent")), true),
                     _ => continue,
                 };
-                let path = format!("{}.{child}", dependency.key());
-                let Some(Value::Map(table)) = at_path(&Value::Map(values.clone()), &path) else {
-                    continue;
-                };
-                coalesce_tables(&imports, &nested(&parent, table), true, compat);
+                match table(&Value::Map(values.clone()), &format!("{key}.{child}")) {
+                    Ok(table) => merge_tables(&imports, &nested(&parent, table), notices),
+                    Err(missing) => missing_table(notices, key, &missing, named),
+                }
             }
         }
         let merged = deep_copy(&values);
-        coalesce_tables(&merged, &imports, true, compat);
+        merge_tables(&merged, &imports, notices);
         *self.imported.borrow_mut() = Some(merged);
         Ok(())
+    }
+}
+
+fn missing_table(notices: &Notices, chart: &str, missing: &str, named: bool) {
+    let error = format!("{} is not a table", convert::quote(missing.as_bytes()));
+    if named {
+        let v3 =
+            format!("dependencies.go:270: Warning: ImportValues missing table from chart {chart}: {error}");
+        let fields = [("chart", chart), ("error", error.as_str())];
+        notices.structured("WARN", "ImportValues missing table from chart", &fields, &v3);
+    } else {
+        let v3 = format!("dependencies.go:287: Warning: ImportValues missing table: {error}");
+        notices.structured("WARN", "ImportValues missing table", &[("error", error.as_str())], &v3);
     }
 }
 
@@ -152,33 +194,67 @@ pub(crate) fn thaw(values: &super::values::TreeMap) -> Map {
     }
 }
 
-fn at_path(root: &Value, path: &str) -> Option<Value> {
-    path.split('.').try_fold(root.clone(), |value, key| match value {
-        Value::Map(map) => map.get(key.as_bytes()),
-        _ => None,
-    })
+/// The table at a path; the error names the part that is none.
+fn table(root: &Value, path: &str) -> Result<Map, String> {
+    let mut table = match root {
+        Value::Map(map) => map.clone(),
+        _ => Map::new(),
+    };
+    for name in path.split('.') {
+        table = match table.get(name.as_bytes()) {
+            Some(Value::Map(inner)) => inner,
+            _ => return Err(name.to_owned()),
+        };
+    }
+    Ok(table)
 }
 
-/// Tags first, then the first boolean that the condition's paths find.
-fn is_on(dependency: &Dependency, root: &Value, path: &str) -> bool {
-    let mut on = true;
-    if let Some(Value::Map(tags)) = at_path(root, "tags") {
-        let flags: Vec<bool> = dependency
-            .tags
-            .iter()
-            .filter_map(|tag| match tags.get(tag.as_bytes()) {
-                Some(Value::Bool(flag)) => Some(flag),
-                _ => None,
-            })
-            .collect();
-        on = flags.is_empty() || flags.contains(&true);
-    }
-    for condition in dependency.condition.trim().split(',').filter(|condition| !condition.is_empty()) {
-        if let Some(Value::Bool(flag)) = at_path(root, &format!("{path}{condition}")) {
-            return flag;
+fn on_by_tags(dependency: &Dependency, root: &Value, notices: &Notices) -> bool {
+    let Ok(tags) = table(root, "tags") else {
+        return true;
+    };
+    let mut flags = Vec::new();
+    for tag in &dependency.tags {
+        match tags.get(tag.as_bytes()) {
+            Some(Value::Bool(flag)) => flags.push(flag),
+            None => {}
+            Some(_) => {
+                let chart = dependency.key();
+                let v3 = format!(
+                    "dependencies.go:95: Warning: Tag '{tag}' for chart {chart} returned non-bool value"
+                );
+                let fields = [("tag", tag.as_str()), ("chart", chart)];
+                notices.structured("WARN", "returned non-bool value", &fields, &v3);
+            }
         }
     }
-    on
+    flags.is_empty() || flags.contains(&true)
+}
+
+/// What the first boolean says that the condition's paths find.
+fn on_by_condition(dependency: &Dependency, root: &Value, path: &str, notices: &Notices) -> Option<bool> {
+    for condition in dependency.condition.trim().split(',').filter(|condition| !condition.is_empty()) {
+        let whole = format!("{path}{condition}");
+        let (tables, key) =
+            whole.rsplit_once('.').map_or(("", whole.as_str()), |(tables, key)| (tables, key));
+        let found = match (tables, root) {
+            ("", Value::Map(map)) if !whole.contains('.') => map.get(key.as_bytes()),
+            _ => table(root, tables).ok().and_then(|table| table.get(key.as_bytes())),
+        };
+        match found {
+            Some(Value::Bool(flag)) => return Some(flag),
+            None | Some(Value::Map(_)) => {}
+            Some(_) => {
+                let chart = dependency.key();
+                let v3 = format!(
+                    "dependencies.go:64: Warning: Condition path '{condition}' for chart {chart} returned non-bool value"
+                );
+                let fields = [("path", condition), ("chart", chart)];
+                notices.structured("WARN", "returned non-bool value", &fields, &v3);
+            }
+        }
+    }
+    None
 }
 
 /// The keys of the dependencies that conditions and tags leave on, in the order of the chart.
@@ -202,7 +278,7 @@ pub fn enabled_dependencies(chart: &Chart, layers: &[Values]) -> Result<Vec<Stri
     let mut instance = Instance::new(chart, chart.name());
     let values = user_values(layers);
     instance
-        .keep_enabled(&values, "", Compat::default())
+        .keep_enabled(&values, "", &Notices::new(Compat::default()))
         .map_err(|message| super::RenderError::of_values(chart.name(), message))?;
     Ok(instance.dependencies.iter().map(|dependency| dependency.key().to_owned()).collect())
 }

@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 use super::Compat;
 use super::failure::Failure;
 use super::template::machine::Machine;
-use super::value::{Object, Text, Value};
+use super::value::{Map, MapKind, Object, Text, Value};
 
 mod builtin;
 mod crypto;
@@ -33,7 +33,7 @@ mod toml;
 pub(crate) use crypto::Entropy;
 pub(crate) use helm::{MARKS, without_no_value};
 pub(crate) use regexes::RegexCache;
-pub(crate) use strings::trim_space;
+pub(crate) use strings::{is_space, trim_space};
 
 /// The static Go type of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +46,8 @@ pub(crate) enum Type {
     Bool,
     /// `int`
     Int,
+    /// `uint32`
+    Uint,
     /// `float64`
     Float,
     /// `[]interface {}`
@@ -70,6 +72,7 @@ impl Type {
             Self::Text => "string",
             Self::Bool => "bool",
             Self::Int => "int",
+            Self::Uint => "uint32",
             Self::Float => "float64",
             Self::List => "[]interface {}",
             Self::Dict => "map[string]interface {}",
@@ -91,6 +94,7 @@ impl Type {
             | (Self::List, Value::List(_))
             | (Self::Dict, Value::Map(_)) => true,
             (_, Value::Object(object)) => match (self, &**object) {
+                (Self::List, Object::NilSlice(name)) => *name == self.name(),
                 (Self::Time, Object::Time(_))
                 | (Self::Version, Object::Version(_))
                 | (Self::Duration, Object::Duration(_)) => true,
@@ -110,7 +114,7 @@ impl Type {
     pub(crate) fn zero(self) -> Value {
         match self {
             Self::List => Value::list(Vec::new()),
-            Self::Dict => Value::Map(super::value::Map::new()),
+            Self::Dict => Value::Map(Map::new().with_kind(MapKind::Nil)),
             _ => Value::Nil,
         }
     }
@@ -124,6 +128,8 @@ pub(crate) enum Special {
     Or,
     /// `len` tells a missing value from no value.
     Length,
+    /// `call` names what cannot be called as it is written.
+    Call,
 }
 
 /// What a function's code looks like.
@@ -238,7 +244,7 @@ pub(crate) fn method(object: &Rc<Object>, name: &[u8]) -> Option<&'static Functi
         Object::Time(_) => dates::TIME_METHODS,
         Object::Duration(_) => dates::DURATION_METHODS,
         Object::Record(record) if record.shown.is_some() => files::SHOWN_METHODS,
-        Object::Record(_) => return None,
+        Object::Record(_) | Object::Complex(..) | Object::NilSlice(_) => return None,
     };
     methods.iter().find(|method| method.name.as_bytes() == name)
 }

@@ -5,10 +5,13 @@ use serde_json::Value as Json;
 use super::Compat;
 use super::capabilities::CapabilitiesSeen;
 use super::chance::Remembered;
-use super::chart::metadata::{json_type, lookup, scalar_text};
+use super::chart::decode::{self, Misfit, Spot};
+use super::chart::metadata::{lookup, scalar_text};
 use super::lookup::Lookup;
+use super::notices::Notices;
 use super::render::{RenderError, RenderFault};
 use super::template::machine::Machine;
+use super::value::convert;
 use super::yaml::{self, YamlLimits};
 
 /// One document of a render.
@@ -58,6 +61,8 @@ pub struct Rendered {
     pub drawn: Remembered,
     /// Whether anything was drawn on time or entropy.
     pub has_drawn: bool,
+    /// What Helm prints on standard error beside the documents.
+    pub notices: Vec<String>,
     /// Whole files of `crds/`, as Helm prints them.
     crd_files: Vec<(String, Vec<u8>)>,
 }
@@ -228,8 +233,9 @@ impl Writer {
     }
 
     /// Adds a file of `crds/`.
-    pub(crate) fn add_crd(&mut self, source: &str, bytes: &[u8]) -> Result<(), RenderError> {
-        for text in split(bytes, self.compat) {
+    pub(crate) fn add_crd(&mut self, source: &str, bytes: &[u8], unread: bool) -> Result<(), RenderError> {
+        let parts = if unread { Vec::new() } else { split(bytes, self.compat) };
+        for text in parts {
             let (object, kind) = self.parse(source, text)?;
             let text = String::from_utf8_lossy(text).into_owned();
             self.rendered.crds.push(Document { source: source.to_owned(), text, object, kind, hook: None });
@@ -258,14 +264,14 @@ impl Writer {
     }
 
     /// Splits, parses, sorts.
-    pub(crate) fn finish(mut self, chart: &str) -> Result<Rendered, RenderError> {
-        self.add_documents(chart).map_err(|error| error.asking(&self.rendered.lookups_missing))?;
+    pub(crate) fn finish(mut self, chart: &str, notices: &Notices) -> Result<Rendered, RenderError> {
+        self.add_documents(chart, notices).map_err(|error| error.asking(&self.rendered.lookups_missing))?;
         sort_by_kind(&mut self.rendered.documents, self.compat);
         sort_by_kind(&mut self.rendered.hooks, self.compat);
         Ok(self.rendered)
     }
 
-    fn add_documents(&mut self, chart: &str) -> Result<(), RenderError> {
+    fn add_documents(&mut self, chart: &str, notices: &Notices) -> Result<(), RenderError> {
         let mut files = std::mem::take(&mut self.files);
         files.sort();
         for (source, content) in files {
@@ -274,21 +280,27 @@ impl Writer {
                     let message = format!("render makes more than {} documents", self.most);
                     return Err(limit_error(chart, message));
                 }
-                self.add_document(&source, text)?;
+                self.add_document(&source, text, notices)?;
             }
         }
         Ok(())
     }
 
-    fn add_document(&mut self, source: &str, text: &[u8]) -> Result<(), RenderError> {
+    fn add_document(&mut self, source: &str, text: &[u8], notices: &Notices) -> Result<(), RenderError> {
         let (object, kind) = self.parse(source, text)?;
         let annotations = lookup(&object, "metadata").and_then(|metadata| lookup(metadata, "annotations"));
         let hook = match annotations.and_then(|annotations| annotations.get("helm.sh/hook")) {
-            Some(events) => match hook(&scalar_text(events).unwrap_or_default(), annotations) {
-                Some(hook) => Some(hook),
-                // An event that Helm does not know drops the whole document.
-                None => return Ok(()),
-            },
+            Some(events) => {
+                let events = scalar_text(events).unwrap_or_default();
+                let Some(hook) = hook(&events, annotations) else {
+                    // An event that Helm does not know drops the whole document.
+                    let quoted = convert::quote(events.as_bytes());
+                    let v3 = format!("manifest_sorter.go:199: info: skipping unknown hook: {quoted}");
+                    notices.structured("INFO", "skipping unknown hooks", &[("hookTypes", &events)], &v3);
+                    return Ok(());
+                };
+                Some(hook)
+            }
             None => None,
         };
         let document = Document {
@@ -317,14 +329,10 @@ impl Writer {
             column: None,
             message: format!("YAML parse error on {source}: {message}"),
             lookups_missing: Vec::new(),
+            notices: Vec::new(),
         };
-        let object: Json = yaml::read_first(text, YamlLimits::default()).map_err(|error| {
-            fail(format!("error converting YAML to JSON: {}", error.helm)).at(
-                source,
-                error.line,
-                error.column,
-            )
-        })?;
+        let object: Json = yaml::read_first(text, YamlLimits::default())
+            .map_err(|error| fail(error.unmarshal()).at(source, error.line, error.column))?;
         let kind = check_head(&object, self.compat).map_err(fail)?;
         Ok((object, kind))
     }
@@ -336,37 +344,30 @@ fn limit_error(chart: &str, message: String) -> RenderError {
 
 /// The types that Go's decoder demands of a document's head; gives the kind.
 fn check_head(object: &Json, compat: Compat) -> Result<String, String> {
-    let package = if compat == Compat::V3_19 { "releaseutil" } else { "util" };
-    let head = if compat == Compat::V3_19 { "SimpleHead" } else { "" };
-    let prefix = "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal";
-    let demand = |value: Option<&Json>, field: &str, wanted: &str, fits: fn(&Json) -> bool| match value {
-        Some(value) if !value.is_null() && !fits(value) => {
-            Err(format!("{prefix} {} into Go struct field {field} of type {wanted}", json_type(value)))
-        }
-        _ => Ok(()),
-    };
+    let words = |misfit: Misfit| if compat == Compat::V3_19 { misfit.v3 } else { misfit.v4 };
     match object {
         Json::Null => return Ok(String::new()),
         Json::Object(_) => {}
         other => {
-            return Err(format!("{prefix} {} into Go value of type {package}.SimpleHead", json_type(other)));
+            return Err(words(Misfit::document(other, "util.SimpleHead", "releaseutil.SimpleHead")));
         }
     }
-    let is_scalar = |json: &Json| json.is_string() || json.is_number() || json.is_boolean();
-    demand(lookup(object, "apiVersion"), "SimpleHead.apiVersion", "string", is_scalar)?;
-    demand(lookup(object, "kind"), "SimpleHead.kind", "string", is_scalar)?;
-    if let Some(metadata) = lookup(object, "metadata") {
+    let top = Spot::top("SimpleHead");
+    decode::text(object, &top, "apiVersion").map_err(words)?;
+    let kind = decode::text(object, &top, "kind").map_err(words)?;
+    if let Some(metadata) = lookup(object, "metadata").filter(|metadata| !metadata.is_null()) {
         let wanted =
             r#"struct { Name string "json:\"name\""; Annotations map[string]string "json:\"annotations\"" }"#;
-        demand(Some(metadata), &format!("{head}.metadata"), wanted, Json::is_object)?;
-        demand(lookup(metadata, "name"), &format!("{head}.metadata.name"), "string", is_scalar)?;
-        let annotations = lookup(metadata, "annotations");
-        demand(annotations, &format!("{head}.metadata.annotations"), "map[string]string", Json::is_object)?;
-        for value in annotations.and_then(Json::as_object).into_iter().flat_map(serde_json::Map::values) {
-            demand(Some(value), &format!("{head}.metadata.annotations"), "string", is_scalar)?;
+        let spot = top.field("metadata");
+        if !metadata.is_object() {
+            return Err(words(spot.misfit(metadata, wanted, wanted)));
         }
+        // The struct has no name of its own.
+        let spot = spot.owned_by("");
+        decode::text_map(metadata, &spot, "annotations").map_err(words)?;
+        decode::text(metadata, &spot, "name").map_err(words)?;
     }
-    Ok(lookup(object, "kind").and_then(scalar_text).unwrap_or_default())
+    Ok(kind)
 }
 
 const EVENTS: [&str; 10] = [

@@ -17,7 +17,8 @@ use super::chart::metadata::as_struct;
 use super::chart::{Chart, ChartTemplate};
 use super::dependencies::{Instance, user_values};
 use super::failure::{Failure, Limit, Place};
-use super::functions::{RegexCache, semver};
+use super::functions::RegexCache;
+use super::notices::Notices;
 use super::output::{Rendered, Writer};
 use super::schema;
 use super::template::machine::{Machine, Scope};
@@ -80,15 +81,37 @@ struct Renderable<'c> {
 
 impl Render<'_> {
     fn run(&self) -> Result<Rendered, RenderError> {
+        let notices = Notices::new(self.input.compat);
+        match self.stages(&notices) {
+            Ok(mut rendered) => {
+                rendered.notices = notices.lines();
+                Ok(rendered)
+            }
+            Err(mut error) => {
+                error.notices = notices.lines();
+                Err(error)
+            }
+        }
+    }
+
+    fn stages(&self, notices: &Notices) -> Result<Rendered, RenderError> {
         self.check_chart()?;
         let values = user_values(&self.input.layers);
         let mut instance = Instance::new(self.chart, self.chart.name());
         let compat = self.input.compat;
         let of_values = |message: String| RenderError::of_values(self.chart.name(), message);
-        instance.keep_enabled(&values, "", compat).map_err(of_values)?;
+        let of_dependencies = |message: String| {
+            if compat == Compat::V3_19 {
+                return of_values(message);
+            }
+            let whole = "chart dependencies processing failed";
+            notices.structured("ERROR", whole, &[("error", &message)], "");
+            of_values(format!("{whole}: {message}"))
+        };
+        instance.keep_enabled(&values, "", notices).map_err(of_dependencies)?;
         self.keep_member(&mut instance)?;
-        instance.import_values(compat).map_err(of_values)?;
-        let coalesced = coalesce_values(&instance, &values, compat).map_err(of_values)?;
+        instance.import_values(notices).map_err(of_dependencies)?;
+        let coalesced = coalesce_values(&instance, &values, notices).map_err(of_values)?;
         let capabilities = self.input.capabilities.clone().unwrap_or_else(|| Capabilities::offline(compat));
         if !self.input.skip_schema {
             let mut misfits = String::new();
@@ -106,7 +129,7 @@ impl Render<'_> {
             self.collect_crds(&instance, &instance.name, &mut writer)?;
         }
         self.execute(&instance, &coalesced, &capabilities, &mut writer)?;
-        let mut rendered = writer.finish(self.chart.name())?;
+        let mut rendered = writer.finish(self.chart.name(), notices)?;
         if !self.input.include_crds {
             rendered.crds.clear();
         }
@@ -116,8 +139,14 @@ impl Render<'_> {
     fn check_chart(&self) -> Result<(), RenderError> {
         let fault = |message: String| RenderError::new(RenderFault::Chart, self.chart.name(), message);
         let version = self.chart.0.metadata.api_version.as_str();
-        if self.input.compat > Compat::V3_19 && !matches!(version, "v1" | "v2") {
-            return Err(fault("invalid chart apiVersion".to_owned()));
+        if self.input.compat > Compat::V3_19 {
+            if !matches!(version, "v1" | "v2" | "v3") {
+                return Err(fault("unsupported chart version".to_owned()));
+            }
+            self.chart.0.metadata.validate_for_v4().map_err(fault)?;
+            if version == "v3" {
+                return Err(fault("invalid chart apiVersion".to_owned()));
+            }
         }
         if self.chart.is_library() {
             return Err(fault("library charts are not installable".to_owned()));
@@ -194,18 +223,17 @@ impl Render<'_> {
         if wanted.is_empty() {
             return Ok(());
         }
-        let fits =
-            match (semver::Constraint::parse(wanted), semver::Version::parse(capabilities.kube_version())) {
-                (Ok(constraint), Ok(version)) => constraint.allows(&version),
-                _ => false,
-            };
+        let fits = super::chart::metadata::fits_range(wanted, capabilities.plain_kube_version());
         if fits {
             return Ok(());
         }
-        let message = format!(
-            "chart requires kubeVersion: {wanted} which is incompatible with Kubernetes {}",
+        let shown = if self.input.compat == Compat::V3_19 {
+            capabilities.plain_kube_version()
+        } else {
             capabilities.kube_version()
-        );
+        };
+        let message =
+            format!("chart requires kubeVersion: {wanted} which is incompatible with Kubernetes {shown}");
         Err(RenderError::new(RenderFault::Chart, self.chart.name(), message))
     }
 
@@ -219,7 +247,7 @@ impl Render<'_> {
                 if name.starts_with("crds/")
                     && [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end))
                 {
-                    writer.add_crd(&format!("{path}/{name}"), bytes)?;
+                    writer.add_crd(&format!("{path}/{name}"), bytes, self.input.crds_as_they_are)?;
                 }
             }
         }
@@ -248,9 +276,12 @@ impl Render<'_> {
         let shared = Shared { release, capabilities: capabilities.to_value(compat), compat };
         let mut files = Vec::new();
         let values = values.with_kind(MapKind::Values);
-        shared.collect(instance, &instance.name, &values, true, &mut files);
+        shared.collect(instance, (&instance.name, &instance.name), &values, true, &mut files);
         self.mark_executed(&instance.name, &mut files);
+        // Where two files have one path, the later one counts: Helm 3's copies of a chart have that.
+        files.reverse();
         files.sort_by(|left, right| parse_order(&right.name, &left.name));
+        files.dedup_by(|later, first| later.name == first.name);
 
         let mut machine = self.machine();
         let templates = self.parse_all(&files, &mut machine)?;
@@ -331,7 +362,7 @@ impl Render<'_> {
         let mut own = Vec::with_capacity(files.len());
         for file in files {
             let parsed = file.file.parsed(self.input.compat).map_err(|error| {
-                let go = error.go(&file.name);
+                let go = error.go(&file.file.path, &file.name);
                 let place = format!("{}:{}", file.name.lossy(), error.line);
                 let last = go.rsplit(": ").next().unwrap_or(&go);
                 RenderError::new(
@@ -397,7 +428,7 @@ impl Shared {
     fn collect<'c>(
         &self,
         instance: &'c Instance,
-        path: &str,
+        (path, below): (&str, &str),
         values: &Map,
         is_root: bool,
         files: &mut Vec<Renderable<'c>>,
@@ -419,19 +450,21 @@ impl Shared {
                 Some(Value::Map(inner)) => inner.with_kind(MapKind::Values),
                 _ => Map::new().with_kind(MapKind::Values),
             };
-            let child_path = format!("{path}/charts/{}", child.name);
-            let child_root = self.collect(child, &child_path, &inner, false, files);
+            let child_path = join(below, &format!("charts/{}", child.name));
+            let below = child.original.as_ref().map(|name| join(below, &format!("charts/{name}")));
+            let paths = (child_path.as_str(), below.as_deref().unwrap_or(&child_path));
+            let child_root = self.collect(child, paths, &inner, false, files);
             subcharts
                 .insert(Text::from(child.name.as_str()), Value::Map(child_root.with_kind(MapKind::Plain)));
         }
-        let base_path = Text::from(format!("{path}/templates"));
+        let base_path = Text::from(join(path, "templates"));
         for file in &chart.0.templates {
             let inner = file.path.lossy();
             if chart.is_library() && !inner.rsplit('/').next().is_some_and(|base| base.starts_with('_')) {
                 continue;
             }
             files.push(Renderable {
-                name: Text::from(format!("{path}/{inner}")),
+                name: Text::from(join(path, &inner)),
                 base_path: base_path.clone(),
                 file,
                 root: root.clone(),
@@ -440,6 +473,11 @@ impl Shared {
         }
         root
     }
+}
+
+/// Paths as Go joins them: a chart called `.` has no folder of its own.
+fn join(folder: &str, inner: &str) -> String {
+    if folder == "." { inner.to_owned() } else { format!("{folder}/{inner}") }
 }
 
 /// Shallow paths before deep ones, then by name; files are parsed and executed in reverse.

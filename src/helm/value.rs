@@ -89,6 +89,8 @@ pub(crate) enum MapKind {
     Plain,
     /// Helm's named values type.
     Values,
+    /// A nil map, which can be read and not written.
+    Nil,
 }
 
 /// A shared mutable map with sorted keys: every alias sees what `set` writes.
@@ -224,6 +226,9 @@ impl Map {
     }
 }
 
+/// How many rounds a range over a number has, and what makes the number of a round.
+pub(crate) type Counter = (u64, fn(u64) -> Value);
+
 /// A Go value as templates see it.
 #[derive(Clone, Debug)]
 pub(crate) enum Value {
@@ -272,6 +277,11 @@ impl Value {
         Self::List(Rc::new(items))
     }
 
+    /// A nil slice of a type.
+    pub(crate) fn nil_slice(type_name: &'static str) -> Self {
+        Self::object(Object::NilSlice(type_name))
+    }
+
     /// A `[]string` value.
     pub(crate) fn texts(items: Vec<Text>) -> Self {
         Self::Texts(Rc::new(items))
@@ -315,7 +325,7 @@ impl Value {
             Self::List(_) => "[]interface {}",
             Self::Lists(_) => "[][]interface {}",
             Self::Map(map) => match (map.kind(), compat_v3) {
-                (MapKind::Plain, _) => "map[string]interface {}",
+                (MapKind::Plain | MapKind::Nil, _) => "map[string]interface {}",
                 (MapKind::Values, false) => "common.Values",
                 (MapKind::Values, true) => "chartutil.Values",
             },
@@ -348,6 +358,30 @@ impl Value {
             Self::Object(object) => object.items(),
             _ => None,
         }
+    }
+
+    /// For a whole number: how many rounds a range over it has, and what makes the number of a round.
+    pub(crate) fn counter(&self) -> Option<Counter> {
+        let rounds = |number: i64| u64::try_from(number).unwrap_or(0);
+        Some(match self {
+            Self::Int(number) => {
+                (rounds(*number), |index| Self::Int(i64::try_from(index).unwrap_or(i64::MAX)))
+            }
+            Self::Int64(number) => {
+                (rounds(*number), |index| Self::Int64(i64::try_from(index).unwrap_or(i64::MAX)))
+            }
+            Self::Uint64(number) => (*number, Self::Uint64),
+            Self::Byte(number) => {
+                (u64::from(*number), |index| Self::Byte(u8::try_from(index).unwrap_or(u8::MAX)))
+            }
+            Self::Object(object) => match &**object {
+                Object::Duration(number) => (rounds(*number), |index| {
+                    Self::object(Object::Duration(i64::try_from(index).unwrap_or(i64::MAX)))
+                }),
+                _ => return None,
+            },
+            _ => return None,
+        })
     }
 
     /// The string inside, if this is a string.

@@ -3,7 +3,8 @@
 //! Everything here is plain data that threads may share; a render thaws a tree into its own
 //! mutable values. Coalescing of charts lives in [`coalesce`], `--set` expressions in [`set`].
 
-use super::value::Text;
+use super::Compat;
+use super::value::{Map, Text, Value};
 use super::yaml::{self, YamlError};
 
 pub(crate) mod coalesce;
@@ -44,6 +45,11 @@ impl TreeMap {
         Self(pairs)
     }
 
+    /// The frozen form of a template's map.
+    pub(crate) fn from_value(map: &Map) -> Self {
+        Self(map.entries().into_iter().map(|(key, value)| (key, Tree::from_value(&value))).collect())
+    }
+
     fn find(&self, key: &[u8]) -> Result<usize, usize> {
         self.0.binary_search_by(|(probe, _)| probe.bytes().cmp(key))
     }
@@ -67,11 +73,6 @@ impl TreeMap {
                 None
             }
         }
-    }
-
-    /// Removes a key.
-    pub(crate) fn remove(&mut self, key: &[u8]) -> Option<Tree> {
-        self.find(key).ok().map(|index| self.0.remove(index).1)
     }
 
     /// All entries in key order.
@@ -115,6 +116,19 @@ impl Tree {
             Self::Map(map) => Json::Object(
                 map.iter().map(|(key, value)| (key.lossy().into_owned(), value.to_json())).collect(),
             ),
+        }
+    }
+
+    /// The frozen form of a value that came from JSON or YAML.
+    pub(crate) fn from_value(value: &Value) -> Self {
+        match value {
+            Value::Bool(flag) => Self::Bool(*flag),
+            Value::Int(number) | Value::Int64(number) => Self::Int(*number),
+            Value::Float(number) => Self::Float(*number),
+            Value::Text(text) => Self::Text(text.clone()),
+            Value::List(items) => Self::List(items.iter().map(Self::from_value).collect()),
+            Value::Map(map) => Self::Map(TreeMap::from_value(map)),
+            _ => Self::Null,
         }
     }
 
@@ -164,6 +178,17 @@ impl Values {
     /// documents are merged, an empty file is an empty map.
     pub fn parse(yaml: &[u8]) -> Result<Self, YamlError> {
         yaml::read_values(yaml, false).map(Self)
+    }
+
+    /// Reads YAML as a particular Helm reads `-f` files; the error's [`YamlError::helm`] is its sentence.
+    pub fn parse_as(yaml: &[u8], compat: Compat) -> Result<Self, YamlError> {
+        if compat > Compat::V3_19 {
+            return Self::parse(yaml);
+        }
+        yaml::read_map(yaml, false).map(Self).map_err(|mut error| {
+            error.helm = error.unmarshal();
+            error
+        })
     }
 
     /// Reads YAML like [`Values::parse`], but a duplicate key is an error.

@@ -3,6 +3,7 @@
 //!
 //! Reading is bounded in size, depth, nodes and alias expansion; nothing here panics on input.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::values::{Tree, TreeMap, merge_maps};
@@ -66,6 +67,14 @@ impl YamlError {
         Self { line, column, message: message.into(), helm, limit: false }
     }
 
+    /// The sentence of Helm's `Unmarshal`.
+    pub(crate) fn unmarshal(&self) -> String {
+        if self.helm.starts_with("error unmarshaling") {
+            return self.helm.clone();
+        }
+        format!("error converting YAML to JSON: {}", self.helm)
+    }
+
     /// A limit of this reader.
     pub(crate) fn limit(line: usize, column: usize, message: String) -> Self {
         let helm = format!("yaml: {message}");
@@ -113,29 +122,89 @@ pub fn to_string(value: &serde_json::Value) -> String {
     String::from_utf8_lossy(&emitter.finish()).into_owned()
 }
 
-/// Reads the values of a `-f` file or of a chart: all documents merged, each a map or empty.
+/// Reads the values of a `-f` file or of a chart as Helm 4 does: cut at lines that start with
+/// `---`, each part a map or empty, all of them merged. The error's `helm` is its whole sentence.
 pub(crate) fn read_values(bytes: &[u8], strict: bool) -> Result<TreeMap, YamlError> {
     let mut values = TreeMap::default();
-    let mut reader = Reader::new(bytes, YamlLimits::default(), strict)?;
-    while let Some(document) = reader.document::<Tree>()? {
-        match document {
-            Tree::Null => {}
-            Tree::Map(map) if values.is_empty() => values = map,
-            Tree::Map(map) => merge_maps(&mut values, &map),
-            other => {
-                let found = json_type(&other);
-                return Err(YamlError::at(
-                    1,
-                    1,
-                    format!("values must be a map, not {found}"),
-                    format!(
-                        "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {found} into Go value of type map[string]interface {{}}"
-                    ),
-                ));
+    let parts = value_parts(bytes)?;
+    for (part, lines_before) in parts.iter().map(|(part, lines)| (part.as_ref(), *lines)) {
+        let read = read_map(part, strict).map_err(|mut error| {
+            error.helm = format!("cannot unmarshal yaml document: {}", error.unmarshal());
+            if error.line > 0 {
+                error.line += lines_before;
             }
+            error
+        })?;
+        if values.is_empty() {
+            values = read;
+        } else {
+            merge_maps(&mut values, &read);
         }
     }
     Ok(values)
+}
+
+/// Reads the first document as a map, as Helm 3 reads a values file.
+pub(crate) fn read_map(bytes: &[u8], strict: bool) -> Result<TreeMap, YamlError> {
+    let read = Reader::new(bytes, YamlLimits::default(), strict)?.document::<Tree>()?;
+    match read.unwrap_or(Tree::Null) {
+        Tree::Null => Ok(TreeMap::default()),
+        Tree::Map(map) => Ok(map),
+        other => {
+            let found = json_type(&other);
+            Err(YamlError::at(
+                1,
+                1,
+                format!("values must be a map, not {found}"),
+                format!(
+                    "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {found} into Go value of type map[string]interface {{}}"
+                ),
+            ))
+        }
+    }
+}
+
+/// A document of a values file, and how many lines stand before it.
+type ValuePart<'a> = (Cow<'a, [u8]>, usize);
+
+/// The parts between lines that start with `---`, and how many lines are before each. Line ends
+/// become plain ones, and the last line gets one.
+fn value_parts(bytes: &[u8]) -> Result<Vec<ValuePart<'_>>, YamlError> {
+    let has_marker = bytes.starts_with(b"---") || memchr::memmem::find(bytes, b"\n---").is_some();
+    if !has_marker && bytes.last() == Some(&b'\n') && memchr::memchr(b'\r', bytes).is_none() {
+        return Ok(vec![(Cow::Borrowed(bytes), 0)]);
+    }
+    let mut parts = Vec::new();
+    let (mut part, mut before) = (Vec::with_capacity(bytes.len() + 1), 0);
+    let lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
+    let last = lines.len() - usize::from(lines.last().is_some_and(|line| line.is_empty()));
+    for (number, line) in lines.into_iter().take(last).enumerate() {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if let Some(rest) = line.strip_prefix(b"---") {
+            let rest = super::functions::trim_space(rest);
+            if !rest.is_empty() && !rest.starts_with(b"#") {
+                let shown = String::from_utf8_lossy(rest);
+                let helm = format!("error reading yaml document: invalid Yaml document separator: {shown}");
+                return Err(YamlError::at(
+                    number + 1,
+                    4,
+                    format!("`---` must stand alone, not before {shown}"),
+                    helm,
+                ));
+            }
+            if !part.is_empty() {
+                parts.push((Cow::Owned(std::mem::take(&mut part)), before));
+                before = number + 1;
+                continue;
+            }
+        }
+        part.extend_from_slice(line);
+        part.push(b'\n');
+    }
+    if !part.is_empty() {
+        parts.push((Cow::Owned(part), before));
+    }
+    Ok(parts)
 }
 
 /// Reads the first document only, as Go's `Unmarshal` does.

@@ -3,6 +3,9 @@
 
 #![expect(clippy::expect_used, reason = "a test may stop at what it did not expect")]
 
+mod conformance;
+mod corpus;
+mod difference;
 mod fleet;
 mod golden;
 mod hostile;

@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::archive::Budget;
+use super::decode::Misfit;
 use super::ignore::Rules;
+use super::lock;
 use super::metadata::{Metadata, dependencies};
 use super::{Chart, ChartData, ChartTemplate, Child, archive};
+use crate::helm::Compat;
 use crate::helm::value::Text;
 use crate::helm::values::{Tree, TreeMap};
 use crate::helm::yaml::{self, YamlError, YamlLimits};
@@ -24,10 +27,17 @@ pub enum ChartError {
         error: YamlError,
         /// Helm's sentence.
         helm: String,
+        /// Helm 3's sentence.
+        helm_v3: String,
     },
     /// `Chart.yaml` or `requirements.yaml` says something impossible.
-    #[error("{0}")]
-    Metadata(String),
+    #[error("{message}")]
+    Metadata {
+        /// Helm 4's sentence.
+        message: String,
+        /// Helm 3's sentence.
+        message_v3: String,
+    },
     /// `Chart.yaml` is not there.
     #[error("Chart.yaml file is missing")]
     NoChartFile,
@@ -53,6 +63,29 @@ pub enum ChartError {
 }
 
 impl ChartError {
+    fn metadata(message: String) -> Self {
+        Self::Metadata { message_v3: message.clone(), message }
+    }
+
+    fn misfit(file: &str, misfit: Misfit) -> Self {
+        Self::Metadata {
+            message: format!("cannot load {file}: {}", misfit.v4),
+            message_v3: format!("cannot load {file}: {}", misfit.v3),
+        }
+    }
+
+    /// The sentence of a particular Helm.
+    pub fn sentence(&self, compat: Compat) -> String {
+        match self {
+            Self::Yaml { helm_v3, .. } if compat == Compat::V3_19 => helm_v3.clone(),
+            Self::Metadata { message_v3, .. } if compat == Compat::V3_19 => message_v3.clone(),
+            Self::Subchart { entry, parent, source } => {
+                format!("error unpacking subchart {entry} in {parent}: {}", source.sentence(compat))
+            }
+            other => other.to_string(),
+        }
+    }
+
     /// The file and place inside the chart, if the error has one.
     pub fn place(&self) -> Option<(&str, usize, usize)> {
         match self {
@@ -103,13 +136,29 @@ fn without_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes)
 }
 
-fn yaml_error(file: &str, error: YamlError, prefix: &str) -> ChartError {
-    let helm = format!("{prefix}error converting YAML to JSON: {}", error.helm);
-    ChartError::Yaml { file: file.to_owned(), error, helm }
+fn yaml_error(file: &str, error: YamlError) -> ChartError {
+    let helm = format!("cannot load {file}: {}", error.unmarshal());
+    ChartError::Yaml { file: file.to_owned(), error, helm_v3: helm.clone(), helm }
 }
 
-fn read_json(file: &str, bytes: &[u8], prefix: &str) -> Result<serde_json::Value, ChartError> {
-    yaml::read_first(bytes, YamlLimits::default()).map_err(|error| yaml_error(file, error, prefix))
+fn read_json(file: &str, bytes: &[u8]) -> Result<serde_json::Value, ChartError> {
+    yaml::read_first(bytes, YamlLimits::default()).map_err(|error| yaml_error(file, error))
+}
+
+/// `Chart.yaml`: Helm 4 looks at the version of the format before anything else.
+fn read_metadata(bytes: &[u8]) -> Result<Metadata, ChartError> {
+    let json = read_json("Chart.yaml", bytes)?;
+    let mut read = Metadata::from_json(&json).map_err(|misfit| ChartError::misfit("Chart.yaml", misfit))?;
+    if read.api_version.is_empty() {
+        "v1".clone_into(&mut read.api_version);
+    }
+    Ok(read)
+}
+
+/// `Chart.lock` is not used here, but Helm refuses a chart whose lock it cannot read.
+fn check_lock(file: &str, bytes: &[u8]) -> Result<(), ChartError> {
+    let json = read_json(file, bytes)?;
+    lock::check(&json).map_err(|misfit| ChartError::misfit(file, misfit))
 }
 
 fn load(files: Vec<(String, Arc<[u8]>)>, depth: usize, budget: &mut Budget) -> Result<Chart, ChartError> {
@@ -119,12 +168,7 @@ fn load(files: Vec<(String, Arc<[u8]>)>, depth: usize, budget: &mut Budget) -> R
     let mut metadata = None;
     for (path, bytes) in &files {
         if path == "Chart.yaml" {
-            let json = read_json(path, without_mark(bytes), "cannot load Chart.yaml: ")?;
-            let mut read = Metadata::from_json(&json)
-                .map_err(|message| ChartError::Metadata(format!("cannot load Chart.yaml: {message}")))?;
-            if read.api_version.is_empty() {
-                "v1".clone_into(&mut read.api_version);
-            }
+            let read = read_metadata(without_mark(bytes))?;
             metadata = Some(read);
         }
     }
@@ -135,7 +179,7 @@ fn load(files: Vec<(String, Arc<[u8]>)>, depth: usize, budget: &mut Budget) -> R
     for (path, bytes) in files {
         parts.add(path, without_mark(&bytes), &mut metadata)?;
     }
-    metadata.validate().map_err(ChartError::Metadata)?;
+    metadata.validate().map_err(ChartError::metadata)?;
     let children = parts.children(&metadata.name, depth, budget)?;
     let mut files = parts.files;
     files.sort();
@@ -147,6 +191,7 @@ fn load(files: Vec<(String, Arc<[u8]>)>, depth: usize, budget: &mut Budget) -> R
         schema: parts.schema,
         children,
         outdated_requirements: parts.outdated_requirements,
+        outdated_lock: parts.outdated_lock,
         first_values: parts.first_values,
     })))
 }
@@ -166,6 +211,7 @@ struct Parts {
     files: Vec<(Text, Text)>,
     schema: Option<Text>,
     outdated_requirements: bool,
+    outdated_lock: bool,
     first_values: Option<TreeMap>,
     charts: BTreeMap<String, Vec<NamedBytes>>,
 }
@@ -173,35 +219,20 @@ struct Parts {
 impl Parts {
     fn add(&mut self, path: String, bytes: &[u8], metadata: &mut Metadata) -> Result<(), ChartError> {
         match path.as_str() {
-            "Chart.yaml" | "Chart.lock" => {}
-            "values.yaml" => {
-                self.values = yaml::read_values(bytes, false).map_err(|error| {
-                    let helm = if error.helm.starts_with("error unmarshaling") {
-                        format!("cannot load values.yaml: cannot unmarshal yaml document: {}", error.helm)
-                    } else {
-                        format!(
-                            "cannot load values.yaml: cannot unmarshal yaml document: error converting YAML to JSON: {}",
-                            error.helm
-                        )
-                    };
-                    ChartError::Yaml { file: path.clone(), error, helm }
-                })?;
-                if memchr::memmem::find(bytes, b"\n---").is_some() {
-                    let first: Tree = yaml::read_first(bytes, YamlLimits::default())
-                        .map_err(|error| yaml_error(&path, error, "cannot load values.yaml: "))?;
-                    self.first_values = Some(match first {
-                        Tree::Map(map) => map,
-                        _ => TreeMap::default(),
-                    });
-                }
-            }
+            "Chart.yaml" => {}
+            "Chart.lock" => check_lock(&path, bytes)?,
+            "values.yaml" => self.add_values(&path, bytes)?,
             "values.schema.json" if bytes.is_empty() => {}
             "values.schema.json" => self.schema = Some(Text::from(bytes)),
             "requirements.yaml" => {
-                let json = read_json(&path, bytes, "cannot load requirements.yaml: ")?;
-                let listed = dependencies(&json).map_err(ChartError::Metadata)?;
+                let json = read_json(&path, bytes)?;
+                if !matches!(json, serde_json::Value::Object(_) | serde_json::Value::Null) {
+                    let misfit = Misfit::document(&json, "v2.Metadata", "chart.Metadata");
+                    return Err(ChartError::misfit(&path, misfit));
+                }
+                let listed = dependencies(&json).map_err(|misfit| ChartError::misfit(&path, misfit))?;
                 if !listed.is_empty() {
-                    metadata.dependencies = listed;
+                    metadata.take_dependencies(listed);
                 }
                 self.outdated_requirements = metadata.api_version != "v1";
                 if metadata.api_version == "v1" {
@@ -209,6 +240,8 @@ impl Parts {
                 }
             }
             "requirements.lock" => {
+                check_lock(&path, bytes)?;
+                self.outdated_lock = metadata.api_version != "v1";
                 if metadata.api_version == "v1" {
                     self.files.push((Text::from(path), Text::from(bytes)));
                 }
@@ -218,6 +251,30 @@ impl Parts {
             }
             _ if path.starts_with("charts/") => self.add_chart_file(&path, bytes),
             _ => self.files.push((Text::from(path), Text::from(bytes))),
+        }
+        Ok(())
+    }
+
+    /// Helm 4 merges all documents, Helm 3 reads the first one.
+    fn add_values(&mut self, path: &str, bytes: &[u8]) -> Result<(), ChartError> {
+        let first = || yaml::read_first::<Tree>(bytes, YamlLimits::default());
+        self.values = yaml::read_values(bytes, false).map_err(|error| {
+            let helm = format!("cannot load values.yaml: {}", error.helm);
+            let helm_v3 = match first().err() {
+                Some(error) => error.unmarshal(),
+                None => error.helm.replace("cannot unmarshal yaml document: ", ""),
+            };
+            let helm_v3 = format!("cannot load values.yaml: {helm_v3}");
+            ChartError::Yaml { file: path.to_owned(), error, helm, helm_v3 }
+        })?;
+        // Helm 4 also evens out line ends before it reads, which the end of a block scalar shows.
+        let uneven = bytes.last() != Some(&b'\n') || memchr::memchr(b'\r', bytes).is_some();
+        let marked = bytes.starts_with(b"---") || memchr::memmem::find(bytes, b"\n---").is_some();
+        if uneven || marked {
+            self.first_values = Some(match first() {
+                Ok(Tree::Map(map)) => map,
+                _ => TreeMap::default(),
+            });
         }
         Ok(())
     }

@@ -5,7 +5,10 @@ use serde_json::{Value as Json, json};
 use sha2::Digest as _;
 
 use super::Chart;
+use super::decode::{Misfit, Spot, structs, text};
 use super::metadata::{Dependency, dependencies, lookup, scalar_text};
+use crate::helm::Compat;
+use crate::helm::functions::dates;
 use crate::helm::functions::semver::{Constraint, Version};
 use crate::helm::yaml::{self, YamlLimits};
 
@@ -33,7 +36,11 @@ impl ChartLock {
         let json: Json = yaml::read_first(bytes, YamlLimits::default())
             .map_err(|error| LockError::Broken(format!("line {}: {}", error.line, error.message)))?;
         let lock = Self {
-            dependencies: dependencies(&json).map_err(LockError::Broken)?,
+            dependencies: dependencies(&json)
+                .map_err(|misfit| LockError::Broken(misfit.v4))?
+                .into_iter()
+                .flatten()
+                .collect(),
             digest: lookup(&json, "digest").and_then(scalar_text).unwrap_or_default(),
         };
         let wanted = chart.dependencies();
@@ -53,6 +60,38 @@ impl ChartLock {
         let same = self.dependencies.get(place).filter(fits);
         same.or_else(|| self.dependencies.iter().find(fits)).map(|locked| locked.version.as_str())
     }
+}
+
+/// Checks the types of a lock's fields.
+pub(super) fn check(json: &Json) -> Result<(), Misfit> {
+    match json {
+        Json::Null => return Ok(()),
+        Json::Object(_) => {}
+        other => return Err(Misfit::document(other, "v2.Lock", "chart.Lock")),
+    }
+    let top = Spot::top("Lock");
+    structs(json, &top, "dependencies", "Dependency", |item, spot| {
+        for field in ["alias", "condition", "name", "repository", "version"] {
+            text(item, spot, field)?;
+        }
+        Ok(())
+    })?;
+    text(json, &top, "digest")?;
+    match lookup(json, "generated") {
+        None | Some(Json::Null) => {}
+        Some(Json::String(time)) => {
+            if let Err(problem) = dates::read_rfc3339(time) {
+                let message = format!("error unmarshaling JSON: while decoding JSON: {problem}");
+                return Err(Misfit { v4: message.clone(), v3: message });
+            }
+        }
+        Some(other) => {
+            let v3 = "error unmarshaling JSON: while decoding JSON: Time.UnmarshalJSON: input is not a JSON string";
+            let v4 = top.field("generated").misfit(other, "time.Time", "time.Time").v4;
+            return Err(Misfit { v4, v3: v3.to_owned() });
+        }
+    }
+    Ok(())
 }
 
 /// The digest of JSON as Go writes it.
@@ -122,7 +161,7 @@ pub fn highest_version<'v>(
     constraint: &str,
     versions: impl IntoIterator<Item = &'v str>,
 ) -> Result<Option<&'v str>, String> {
-    let constraint = Constraint::parse(constraint)?;
+    let constraint = Constraint::parse(constraint).map_err(|error| error.message(Compat::V4_3))?;
     let mut highest: Option<(Version, &str)> = None;
     for text in versions {
         let Ok(version) = Version::parse(text) else { continue };

@@ -3,6 +3,7 @@
 use serde_json::Value as Json;
 
 use super::Chart;
+use super::decode::{self, Misfit, Spot, flag, structs, text, text_map, texts};
 use crate::helm::functions::semver::{Constraint, Version};
 use crate::helm::value::object::Record;
 use crate::helm::value::{Map, Object, Text, Value, convert};
@@ -27,6 +28,8 @@ pub(crate) struct Metadata {
     pub(crate) kube_version: String,
     pub(crate) dependencies: Vec<Dependency>,
     pub(crate) kind: String,
+    pub(crate) empty_maintainer: bool,
+    pub(crate) empty_dependency: bool,
 }
 
 /// Who keeps a chart.
@@ -86,14 +89,6 @@ pub(crate) fn fits_range(range: &str, version: &str) -> bool {
     }
 }
 
-/// Reads a string field as Go's JSON decoder does; numbers and other types are errors.
-fn text_field(json: &Json, field: &str) -> Result<String, String> {
-    match lookup(json, field) {
-        None | Some(Json::Null) => Ok(String::new()),
-        Some(other) => scalar_text(other).ok_or_else(|| mismatch(other, field, "string")),
-    }
-}
-
 /// A scalar where Helm's decoder wants a string: numbers and booleans are taken as text.
 pub(crate) fn scalar_text(json: &Json) -> Option<String> {
     match json {
@@ -107,13 +102,6 @@ pub(crate) fn scalar_text(json: &Json) -> Option<String> {
         }),
         _ => None,
     }
-}
-
-fn mismatch(found: &Json, field: &str, wanted: &str) -> String {
-    format!(
-        "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {} into Go struct field Metadata.{field} of type {wanted}",
-        json_type(found)
-    )
 }
 
 /// The word of Go's JSON decoder for a value.
@@ -135,69 +123,74 @@ pub(crate) fn lookup<'j>(json: &'j Json, field: &str) -> Option<&'j Json> {
         .or_else(|| map.iter().find(|(key, _)| key.eq_ignore_ascii_case(field)).map(|(_, value)| value))
 }
 
-fn texts_field(json: &Json, field: &str) -> Result<Vec<String>, String> {
-    match lookup(json, field) {
-        None | Some(Json::Null) => Ok(Vec::new()),
-        Some(Json::Array(items)) => items
-            .iter()
-            .map(|item| match item {
-                Json::Null => Ok(String::new()),
-                other => scalar_text(other).ok_or_else(|| mismatch(other, field, "string")),
-            })
-            .collect(),
-        Some(other) => Err(mismatch(other, field, "[]string")),
-    }
-}
-
 impl Metadata {
-    /// Reads the parsed `Chart.yaml`; the error is Helm's message.
-    pub(crate) fn from_json(json: &Json) -> Result<Self, String> {
+    /// Reads the parsed `Chart.yaml`.
+    pub(crate) fn from_json(json: &Json) -> Result<Self, Misfit> {
         if !matches!(json, Json::Object(_) | Json::Null) {
-            return Err(format!(
-                "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {} into Go value of type chart.Metadata",
-                json_type(json)
-            ));
+            return Err(Misfit::document(json, "loader.chartBase", "chart.Metadata"));
         }
-        let annotations = match lookup(json, "annotations") {
-            Some(Json::Object(map)) => map
-                .iter()
-                .map(|(key, value)| match value {
-                    Json::Null => Ok((key.clone(), String::new())),
-                    other => match scalar_text(other) {
-                        Some(text) => Ok((key.clone(), text)),
-                        None => Err(mismatch(other, "annotations", "string")),
-                    },
-                })
-                .collect::<Result<Vec<_>, _>>()?,
-            None | Some(Json::Null) => Vec::new(),
-            Some(other) => return Err(mismatch(other, "annotations", "map[string]string")),
-        };
-        let deprecated = match lookup(json, "deprecated") {
-            Some(Json::Bool(value)) => *value,
-            None | Some(Json::Null) => false,
-            Some(other) => return Err(mismatch(other, "deprecated", "bool")),
-        };
+        let top = Spot::top("Metadata");
+        let text = |field: &str| text(json, &top, field);
+        // In the order of JSON's keys: the first misfit is the one that is named.
         let mut metadata = Self {
-            name: text_field(json, "name")?,
-            home: text_field(json, "home")?,
-            sources: texts_field(json, "sources")?,
-            version: text_field(json, "version")?,
-            description: text_field(json, "description")?,
-            keywords: texts_field(json, "keywords")?,
-            maintainers: maintainers(json)?,
-            icon: text_field(json, "icon")?,
-            api_version: text_field(json, "apiVersion")?,
-            condition: text_field(json, "condition")?,
-            tags: text_field(json, "tags")?,
-            app_version: text_field(json, "appVersion")?,
-            deprecated,
-            annotations,
-            kube_version: text_field(json, "kubeVersion")?,
-            dependencies: dependencies(json)?,
-            kind: text_field(json, "type")?,
+            annotations: text_map(json, &top, "annotations")?,
+            api_version: text("apiVersion")?,
+            app_version: text("appVersion")?,
+            condition: text("condition")?,
+            ..Self::default()
         };
-        metadata.annotations.sort();
+        let dependencies = dependencies(json)?;
+        metadata.deprecated = flag(json, &top, "deprecated")?;
+        metadata.description = text("description")?;
+        metadata.home = text("home")?;
+        metadata.icon = text("icon")?;
+        metadata.keywords = texts(json, &top, "keywords")?;
+        metadata.kube_version = text("kubeVersion")?;
+        let maintainers = structs(json, &top, "maintainers", "Maintainer", |item, spot| {
+            Ok(Maintainer {
+                email: decode::text(item, spot, "email")?,
+                name: decode::text(item, spot, "name")?,
+                url: decode::text(item, spot, "url")?,
+            })
+        })?;
+        metadata.empty_maintainer = maintainers.iter().any(Option::is_none);
+        metadata.maintainers = maintainers.into_iter().flatten().collect();
+        metadata.name = text("name")?;
+        metadata.sources = texts(json, &top, "sources")?;
+        metadata.tags = text("tags")?;
+        metadata.kind = text("type")?;
+        metadata.version = text("version")?;
+        metadata.take_dependencies(dependencies);
+        metadata.sanitize();
         Ok(metadata)
+    }
+
+    /// Takes over what `Chart.yaml` or `requirements.yaml` lists.
+    pub(crate) fn take_dependencies(&mut self, listed: Vec<Option<Dependency>>) {
+        self.empty_dependency = listed.iter().any(Option::is_none);
+        self.dependencies = listed.into_iter().flatten().collect();
+    }
+
+    /// Takes what cannot be printed out of the texts.
+    fn sanitize(&mut self) {
+        let texts = [
+            &mut self.name,
+            &mut self.description,
+            &mut self.home,
+            &mut self.icon,
+            &mut self.condition,
+            &mut self.tags,
+            &mut self.app_version,
+            &mut self.kube_version,
+        ];
+        for text in texts.into_iter().chain(&mut self.sources).chain(&mut self.keywords) {
+            sanitize(text);
+        }
+        for maintainer in &mut self.maintainers {
+            for text in [&mut maintainer.name, &mut maintainer.email, &mut maintainer.url] {
+                sanitize(text);
+            }
+        }
     }
 
     /// Checks what Helm checks; the error is its message.
@@ -207,12 +200,6 @@ impl Metadata {
         }
         if self.name.is_empty() {
             return Err("validation: chart.metadata.name is required".to_owned());
-        }
-        if matches!(self.name.as_str(), "." | "..") {
-            return Err(format!(
-                "validation: chart.metadata.name {} is not allowed",
-                convert::quote(self.name.as_bytes())
-            ));
         }
         if self.name.rsplit('/').next() != Some(self.name.as_str()) {
             return Err(format!(
@@ -232,6 +219,12 @@ impl Metadata {
         if !matches!(self.kind.as_str(), "" | "application" | "library") {
             return Err("validation: chart.metadata.type must be application or library".to_owned());
         }
+        if self.empty_maintainer {
+            return Err("validation: maintainers must not contain empty or null nodes".to_owned());
+        }
+        if self.empty_dependency {
+            return Err("validation: dependencies must not contain empty or null nodes".to_owned());
+        }
         let mut seen: Vec<&str> = Vec::new();
         for dependency in &self.dependencies {
             if let Some(alias) = &dependency.alias
@@ -250,6 +243,15 @@ impl Metadata {
                 ));
             }
             seen.push(key);
+        }
+        Ok(())
+    }
+
+    /// What only Helm 4 refuses; the error is its message.
+    pub(crate) fn validate_for_v4(&self) -> Result<(), String> {
+        if matches!(self.name.as_str(), "." | "..") {
+            let name = convert::quote(self.name.as_bytes());
+            return Err(format!("validation: chart.metadata.name {name} is not allowed"));
         }
         Ok(())
     }
@@ -364,47 +366,51 @@ fn dependency_value(dependency: &Dependency) -> Value {
     ]))
 }
 
-fn maintainers(json: &Json) -> Result<Vec<Maintainer>, String> {
-    match lookup(json, "maintainers") {
-        None | Some(Json::Null) => Ok(Vec::new()),
-        Some(Json::Array(items)) => items
-            .iter()
-            .map(|item| {
-                Ok(Maintainer {
-                    name: text_field(item, "name")?,
-                    email: text_field(item, "email")?,
-                    url: text_field(item, "url")?,
-                })
-            })
-            .collect(),
-        Some(other) => Err(mismatch(other, "maintainers", "[]*chart.Maintainer")),
-    }
+/// The dependencies of `Chart.yaml` or `requirements.yaml`; `None` stands for a null.
+pub(crate) fn dependencies(json: &Json) -> Result<Vec<Option<Dependency>>, Misfit> {
+    structs(json, &Spot::top("Metadata"), "dependencies", "Dependency", dependency)
 }
 
-/// The dependencies of `Chart.yaml` or `requirements.yaml`.
-pub(crate) fn dependencies(json: &Json) -> Result<Vec<Dependency>, String> {
-    let items = match lookup(json, "dependencies") {
-        None | Some(Json::Null) => return Ok(Vec::new()),
-        Some(Json::Array(items)) => items,
-        Some(other) => return Err(mismatch(other, "dependencies", "[]*chart.Dependency")),
-    };
-    items
-        .iter()
-        .filter(|item| !item.is_null())
-        .map(|item| {
-            let alias = text_field(item, "alias")?;
-            Ok(Dependency {
-                name: text_field(item, "name")?,
-                version: text_field(item, "version")?,
-                repository: text_field(item, "repository")?,
-                condition: text_field(item, "condition")?,
-                tags: texts_field(item, "tags")?,
-                alias: (!alias.is_empty()).then_some(alias),
-                import_values: match lookup(item, "import-values") {
-                    Some(Json::Array(items)) => items.clone(),
-                    _ => Vec::new(),
-                },
-            })
+fn dependency(item: &Json, spot: &Spot) -> Result<Dependency, Misfit> {
+    let clean = |field: &str| {
+        text(item, spot, field).map(|mut text| {
+            sanitize(&mut text);
+            text
         })
-        .collect()
+    };
+    let alias = text(item, spot, "alias")?;
+    let condition = clean("condition")?;
+    flag(item, spot, "enabled")?;
+    let import_values = match lookup(item, "import-values") {
+        Some(Json::Array(items)) => items.clone(),
+        None | Some(Json::Null) => Vec::new(),
+        Some(other) => {
+            return Err(spot.field("import-values").misfit(other, "[]interface {}", "[]interface {}"));
+        }
+    };
+    let name = clean("name")?;
+    let repository = clean("repository")?;
+    let mut tags = texts(item, spot, "tags")?;
+    tags.iter_mut().for_each(sanitize);
+    Ok(Dependency {
+        name,
+        version: clean("version")?,
+        repository,
+        condition,
+        tags,
+        alias: (!alias.is_empty()).then_some(alias),
+        import_values,
+    })
+}
+
+/// Spaces become blanks, and what cannot be printed goes.
+fn sanitize(text: &mut String) {
+    let plain = |character: char| matches!(character, ' '..='~');
+    if !text.chars().all(plain) {
+        *text = text
+            .chars()
+            .map(|character| if crate::helm::functions::is_space(character) { ' ' } else { character })
+            .filter(|character| convert::is_printable(*character))
+            .collect();
+    }
 }

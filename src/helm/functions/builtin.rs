@@ -33,15 +33,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::variadic("urlquery", &[Any], |machine, arguments| Ok(escape(machine, arguments, query))),
     Function { special: Special::Length, ..Function::new("len", &[Any], length) },
     Function::variadic("index", &[Any, Any], index),
-    Function::variadic("call", &[Any, Any], |machine, arguments| {
-        let value = super::value(arguments, 0);
-        if matches!(value, Value::Nil) {
-            return Err("call of nil".into());
-        }
-        let shown = format::display(&value, machine.v3());
-        let shown = String::from_utf8_lossy(&shown).into_owned();
-        Err(Failure::new(format!("non-function {shown} of type {}", value.type_name(machine.v3()))))
-    }),
+    Function { special: Special::Call, ..Function::variadic("call", &[Any, Any], unreachable_code) },
     Function::variadic("eq", &[Any, Any], equal),
     Function::new("ne", &[Any, Any], |machine, arguments| {
         same(machine, &super::value(arguments, 0), &super::value(arguments, 1)).map(|same| Value::Bool(!same))
@@ -63,7 +55,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
 ];
 
-/// `and` and `or` belong to the executor.
+/// `and`, `or` and `call` belong to the executor.
 fn unreachable_code(_: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     Ok(super::value(arguments, 0))
 }
@@ -197,8 +189,15 @@ fn map_key(machine: &Machine<'_>, key: &Value) -> Result<Text, Failure> {
 }
 
 fn position(machine: &Machine<'_>, key: &Value, length: usize) -> Result<usize, Failure> {
+    if basic(key) == Some(Basic::Int)
+        && let Some(number) = whole(key)
+    {
+        return match usize::try_from(number) {
+            Ok(index) if index < length => Ok(index),
+            _ => Err(Failure::new(format!("index out of range: {number}"))),
+        };
+    }
     let number = match key {
-        Value::Int(number) | Value::Int64(number) => *number,
         Value::Uint64(number) => i64::try_from(*number).unwrap_or(i64::MAX),
         Value::Byte(number) => i64::from(*number),
         Value::Nil => return Err("cannot index slice/array with nil".into()),
@@ -221,6 +220,7 @@ enum Basic {
     Int,
     Uint,
     Float,
+    Complex,
     Text,
 }
 
@@ -231,7 +231,11 @@ fn basic(value: &Value) -> Option<Basic> {
         Value::Uint64(_) | Value::Byte(_) => Some(Basic::Uint),
         Value::Float(_) => Some(Basic::Float),
         Value::Text(_) => Some(Basic::Text),
-        Value::Object(object) if object.kind_name() == "int64" => Some(Basic::Int),
+        Value::Object(object) => match object.kind_name() {
+            "int64" => Some(Basic::Int),
+            "complex128" => Some(Basic::Complex),
+            _ => None,
+        },
         _ => None,
     }
 }
@@ -266,32 +270,45 @@ fn whole(value: &Value) -> Option<i128> {
 }
 
 fn same(machine: &Machine<'_>, left: &Value, right: &Value) -> Result<bool, Failure> {
+    let is_nil = |value: &Value| matches!(value, Value::Nil);
     match (basic(left), basic(right)) {
         (Some(Basic::Int | Basic::Uint), Some(Basic::Int | Basic::Uint)) => Ok(whole(left) == whole(right)),
         (Some(a), Some(b)) if a == b => Ok(left.deep_equal(right)),
-        (Some(_), Some(_)) => Err(incompatible(machine, left, right)),
-        _ => same_complex(machine, left, right),
+        (None, None) => same_complex(machine, left, right),
+        _ if is_nil(left) || is_nil(right) => Ok(false),
+        _ => Err(incompatible(machine, left, right)),
     }
 }
 
+/// Values that are no scalars: only structs and pointers can be compared.
 fn same_complex(machine: &Machine<'_>, left: &Value, right: &Value) -> Result<bool, Failure> {
     if matches!(left, Value::Nil) || matches!(right, Value::Nil) {
         return Ok(matches!((left, right), (Value::Nil, Value::Nil)));
     }
-    for side in [left, right] {
-        if matches!(side.kind_name(), "map" | "slice") {
-            let shown = format::sprintf(b"%s", std::slice::from_ref(side), machine.v3());
-            return Err(Failure::new(format!(
-                "non-comparable type {}: {}",
-                String::from_utf8_lossy(&shown),
-                side.type_name(machine.v3())
-            )));
-        }
+    let v3 = machine.v3();
+    let shown = |value: &Value| {
+        String::from_utf8_lossy(&format::sprintf(b"%s", std::slice::from_ref(value), v3)).into_owned()
+    };
+    if left.kind_name() != right.kind_name() {
+        return Err(Failure::new(format!(
+            "non-comparable types {}: {}, {}: {}",
+            shown(left),
+            left.type_name(v3),
+            right.type_name(v3),
+            String::from_utf8_lossy(&format::display(right, v3))
+        )));
     }
-    if left.type_name(machine.v3()) != right.type_name(machine.v3()) {
-        return Err(incompatible(machine, left, right));
+    let nil_slice = |value: &Value| match value {
+        Value::Object(object) => matches!(&**object, crate::helm::value::Object::NilSlice(_)),
+        _ => false,
+    };
+    if nil_slice(left) || nil_slice(right) {
+        return Ok(nil_slice(left) == nil_slice(right));
     }
-    Ok(left.deep_equal(right))
+    if matches!(right.kind_name(), "map" | "slice") {
+        return Err(Failure::new(format!("non-comparable type {}: {}", shown(right), right.type_name(v3))));
+    }
+    Ok(left.type_name(v3) == right.type_name(v3) && left.deep_equal(right))
 }
 
 fn equal(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
@@ -315,7 +332,7 @@ fn compare(machine: &Machine<'_>, arguments: &[Value]) -> Result<Option<Ordering
     };
     match (first, second) {
         (Basic::Int | Basic::Uint, Basic::Int | Basic::Uint) => Ok(whole(&left).partial_cmp(&whole(&right))),
-        (Basic::Bool, Basic::Bool) => Err(unordered()),
+        (Basic::Bool, Basic::Bool) | (Basic::Complex, Basic::Complex) => Err(unordered()),
         (Basic::Float, Basic::Float) => match (&left, &right) {
             (Value::Float(left), Value::Float(right)) => Ok(left.partial_cmp(right)),
             _ => Ok(None),

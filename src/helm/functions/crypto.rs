@@ -9,7 +9,7 @@ use crate::helm::failure::{Failure, Limit};
 use crate::helm::template::machine::Machine;
 use crate::helm::value::Value;
 
-use Type::{Int, Text as Str};
+use Type::{Int, Text as Str, Uint};
 
 mod certificate;
 mod der;
@@ -33,9 +33,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(Value::text(format!("{user}:{}", password::bcrypt(&text(a, 1), salt))))
     })
     .drawing(),
-    Function::new("derivePassword", &[Int, Str, Str, Str, Str], |machine, a| {
+    Function::new("derivePassword", &[Uint, Str, Str, Str, Str], |machine, a| {
         machine.charge(5_000_000)?;
-        let counter = u32::try_from(int(a, 0)).unwrap_or(0);
+        let counter = match a.first() {
+            // Go keeps the low half.
+            Some(Value::Uint64(counter)) => u32::try_from(counter & u64::from(u32::MAX)).unwrap_or(0),
+            _ => 0,
+        };
         Ok(Value::text(password::derive(counter, &text(a, 1).lossy(), &text(a, 2), &text(a, 3), &text(a, 4))))
     }),
     Function::new("encryptAES", &[Str, Str], |machine, a| {

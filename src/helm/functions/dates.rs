@@ -71,11 +71,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("durationRound", &[Any], duration_round).drawing(),
     Function::new("mustToDuration", &[Any], |_, a| as_duration(&value(a, 0)).map(span).map_err(Failure::new))
         .since(Compat::V4_3),
-    Function::new("durationSeconds", &[Any], |_, a| in_units(a, 1.0)).since(Compat::V4_3),
-    Function::new("durationMinutes", &[Any], |_, a| in_units(a, 60.0)).since(Compat::V4_3),
-    Function::new("durationHours", &[Any], |_, a| in_units(a, 3600.0)).since(Compat::V4_3),
-    Function::new("durationDays", &[Any], |_, a| in_units(a, 86_400.0)).since(Compat::V4_3),
-    Function::new("durationWeeks", &[Any], |_, a| in_units(a, 604_800.0)).since(Compat::V4_3),
+    Function::new("durationSeconds", &[Any], |_, a| in_units(a, 1)).since(Compat::V4_3),
+    Function::new("durationMinutes", &[Any], |_, a| in_units(a, 60)).since(Compat::V4_3),
+    Function::new("durationHours", &[Any], |_, a| in_units(a, 3600)).since(Compat::V4_3),
+    Function::new("durationDays", &[Any], |_, a| of_hours(a, &[24.0])).since(Compat::V4_3),
+    Function::new("durationWeeks", &[Any], |_, a| of_hours(a, &[24.0, 7.0])).since(Compat::V4_3),
     Function::new("durationMilliseconds", &[Any], |_, a| whole_units(a, 1_000_000)).since(Compat::V4_3),
     Function::new("durationMicroseconds", &[Any], |_, a| whole_units(a, 1_000)).since(Compat::V4_3),
     Function::new("durationNanoseconds", &[Any], |_, a| whole_units(a, 1)).since(Compat::V4_3),
@@ -149,9 +149,9 @@ pub(super) const DURATION_METHODS: &[Function] = &[
     Function::new("String", &[], |_, a| {
         Ok(Value::text(duration_text(as_duration(&value(a, 0)).unwrap_or(0))))
     }),
-    Function::new("Seconds", &[], |_, a| in_units(a, 1.0)),
-    Function::new("Minutes", &[], |_, a| in_units(a, 60.0)),
-    Function::new("Hours", &[], |_, a| in_units(a, 3600.0)),
+    Function::new("Seconds", &[], |_, a| in_units(a, 1)),
+    Function::new("Minutes", &[], |_, a| in_units(a, 60)),
+    Function::new("Hours", &[], |_, a| in_units(a, 3600)),
     Function::new("Milliseconds", &[], |_, a| whole_units(a, 1_000_000)),
     Function::new("Microseconds", &[], |_, a| whole_units(a, 1_000)),
     Function::new("Nanoseconds", &[], |_, a| whole_units(a, 1)),
@@ -183,10 +183,20 @@ fn of(arguments: &[Value], read: impl FnOnce(&Moment) -> Value) -> Outcome {
     }
 }
 
+/// Whole units and the rest apart, as Go adds them up.
 #[expect(clippy::cast_precision_loss, reason = "Go loses the same digits")]
-fn in_units(arguments: &[Value], unit: f64) -> Outcome {
+fn units(arguments: &[Value], seconds: i64) -> f64 {
     let length = as_duration(&value(arguments, 0)).unwrap_or(0);
-    Ok(Value::Float(length as f64 / 1e9 / unit))
+    let unit = seconds * 1_000_000_000;
+    (length / unit) as f64 + (length % unit) as f64 / unit as f64
+}
+
+fn in_units(arguments: &[Value], seconds: i64) -> Outcome {
+    Ok(Value::Float(units(arguments, seconds)))
+}
+
+fn of_hours(arguments: &[Value], divisors: &[f64]) -> Outcome {
+    Ok(Value::Float(divisors.iter().fold(units(arguments, 3600), |hours, divisor| hours / divisor)))
 }
 
 fn whole_units(arguments: &[Value], unit: i64) -> Outcome {
@@ -280,6 +290,11 @@ impl fmt::Display for Moment {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.format("2006-01-02 15:04:05.999999999 -0700 MST"))
     }
+}
+
+/// Reads a time as JSON has it; the error is Go's message.
+pub(crate) fn read_rfc3339(text: &str) -> Result<Moment, String> {
+    layout::parse("2006-01-02T15:04:05Z07:00", text)
 }
 
 /// The form of certificates: year to second, then Z.

@@ -6,7 +6,7 @@
 use super::{Function, Outcome, Type, text, value};
 use crate::helm::failure::{Failure, Limit};
 use crate::helm::template::machine::Machine;
-use crate::helm::value::{Map, Text, Value};
+use crate::helm::value::{Map, MapKind, Text, Value};
 
 use Type::{Any, Dict, Text as Str};
 
@@ -17,6 +17,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     Function::new("set", &[Dict, Str, Any], |machine, a| {
         let map = map(a, 0);
+        if map.kind() == MapKind::Nil {
+            return Err("assignment to entry in nil map".into());
+        }
         let stored = value(a, 2);
         guard_cycle(machine, &map, &stored)?;
         map.insert(text(a, 1), stored);
@@ -59,8 +62,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::variadic("mustMerge", &[Dict, Dict], |machine, a| merge_all(machine, a, false)),
     Function::variadic("mergeOverwrite", &[Dict, Dict], |machine, a| merge_all(machine, a, true)),
     Function::variadic("mustMergeOverwrite", &[Dict, Dict], |machine, a| merge_all(machine, a, true)),
-    Function::new("deepCopy", &[Any], |machine, a| deep_copy(machine, a, true)),
-    Function::new("mustDeepCopy", &[Any], |machine, a| deep_copy(machine, a, false)),
+    Function::new("deepCopy", &[Any], deep_copy),
+    Function::new("mustDeepCopy", &[Any], deep_copy),
     Function::variadic("dig", &[Any], dig),
     Function::new("deepEqual", &[Any, Any], |_, a| Ok(Value::Bool(value(a, 0).deep_equal(&value(a, 1))))),
     Function::new("typeOf", &[Any], |machine, a| Ok(Value::text(type_of(machine, &value(a, 0))))),
@@ -84,7 +87,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 pub(super) const VALUES_METHODS: &[Function] = &[
     Function::new("AsMap", &[], |_, a| Ok(plain(a, 0))),
     Function::new("Table", &[Str], |_, a| match at_path(&value(a, 0), &text(a, 1)) {
-        Some(Value::Map(map)) => Ok(Value::Map(map.with_kind(crate::helm::value::MapKind::Values))),
+        Some(Value::Map(map)) => Ok(Value::Map(map.with_kind(MapKind::Values))),
         _ => Err(Failure::new(format!("{} is not a table", crate::helm::value::convert::quote(&text(a, 1))))),
     }),
     Function::new("PathValue", &[Str], |_, a| match at_path(&value(a, 0), &text(a, 1)) {
@@ -120,9 +123,7 @@ fn map(arguments: &[Value], index: usize) -> Map {
 /// The map argument under the plain map type, as a Go parameter of that type converts it.
 fn plain(arguments: &[Value], index: usize) -> Value {
     match arguments.get(index) {
-        Some(Value::Map(map)) if map.kind() != crate::helm::value::MapKind::Plain => {
-            Value::Map(map.with_kind(crate::helm::value::MapKind::Plain))
-        }
+        Some(Value::Map(map)) if map.kind() != MapKind::Plain => Value::Map(map.with_kind(MapKind::Plain)),
         Some(value) => value.clone(),
         None => Value::Nil,
     }
@@ -152,9 +153,9 @@ fn dict(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     Ok(Value::Map(Map::from_pairs(pairs)))
 }
 
-fn deep_copy(_: &mut Machine<'_>, arguments: &[Value], panics: bool) -> Outcome {
+fn deep_copy(_: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     let copied = value(arguments, 0);
-    if panics && matches!(copied, Value::Nil) {
+    if matches!(copied, Value::Nil) {
         return Err("reflect: call of reflect.Value.Type on zero Value".into());
     }
     Ok(copied.deep_copy())
@@ -175,7 +176,7 @@ fn dig(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
         Failure::new(format!("interface conversion: interface {{}} is {found}, not {wanted}"))
     };
     let mut current = match start {
-        Value::Map(map) if map.kind() == crate::helm::value::MapKind::Plain => map.clone(),
+        Value::Map(map) if map.kind() == MapKind::Plain => map.clone(),
         other => return Err(conversion(other, "map[string]interface {}")),
     };
     let mut names = Vec::with_capacity(keys.len());
@@ -193,7 +194,7 @@ fn dig(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
             return Ok(step);
         }
         current = match step {
-            Value::Map(map) if map.kind() == crate::helm::value::MapKind::Plain => map,
+            Value::Map(map) if map.kind() == MapKind::Plain => map,
             other => return Err(conversion(&other, "map[string]interface {}")),
         };
     }

@@ -9,7 +9,7 @@ use super::{Function, Outcome, Type, text, toml, value};
 use crate::helm::Compat;
 use crate::helm::failure::Failure;
 use crate::helm::template::machine::Machine;
-use crate::helm::value::{Map, Text, Value};
+use crate::helm::value::{Map, MapKind, Text, Value};
 use crate::helm::yaml::{self, Emitter, YamlLimits};
 
 use Type::{Any, Text as Str};
@@ -36,24 +36,31 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     Function::new("mustToYaml", &[Any], |_, a| {
         let argument = value(a, 0);
-        json::write(&argument, Style { escape_html: true, pretty: false })?;
+        json::write(&argument, Style { escape_html: true, ..Style::default() })
+            .map_err(|message| Failure::new(format!("error marshaling into JSON: {message}")))?;
         Ok(Value::text(yaml_text(&argument)))
     })
     .since(Compat::V4_1),
     Function::new("toYamlPretty", &[Any], |_, a| Ok(Value::text(written(Emitter::pretty(), &value(a, 0))))),
     Function::new("fromYaml", &[Str], from_yaml),
     Function::new("fromYamlArray", &[Str], from_yaml_array),
-    Function::new("toJson", &[Any], |_, a| to_json(a, Style { escape_html: true, pretty: false }, false)),
-    Function::new("mustToJson", &[Any], |_, a| to_json(a, Style { escape_html: true, pretty: false }, true)),
-    Function::new("toPrettyJson", &[Any], |_, a| {
-        to_json(a, Style { escape_html: true, pretty: true }, false)
+    Function::new("toJson", &[Any], |machine, a| {
+        to_json(machine, a, Style { escape_html: true, pretty: false, raw_invalid: false }, false)
     }),
-    Function::new("mustToPrettyJson", &[Any], |_, a| {
-        to_json(a, Style { escape_html: true, pretty: true }, true)
+    Function::new("mustToJson", &[Any], |machine, a| {
+        to_json(machine, a, Style { escape_html: true, pretty: false, raw_invalid: false }, true)
     }),
-    Function::new("toRawJson", &[Any], |_, a| to_json(a, Style { escape_html: false, pretty: false }, true)),
-    Function::new("mustToRawJson", &[Any], |_, a| {
-        to_json(a, Style { escape_html: false, pretty: false }, true)
+    Function::new("toPrettyJson", &[Any], |machine, a| {
+        to_json(machine, a, Style { escape_html: true, pretty: true, raw_invalid: false }, false)
+    }),
+    Function::new("mustToPrettyJson", &[Any], |machine, a| {
+        to_json(machine, a, Style { escape_html: true, pretty: true, raw_invalid: false }, true)
+    }),
+    Function::new("toRawJson", &[Any], |machine, a| {
+        to_json(machine, a, Style { escape_html: false, pretty: false, raw_invalid: false }, true)
+    }),
+    Function::new("mustToRawJson", &[Any], |machine, a| {
+        to_json(machine, a, Style { escape_html: false, pretty: false, raw_invalid: false }, true)
     }),
     Function::new("fromJson", &[Str], |_, a| {
         let read = json::read(&text(a, 0)).and_then(|value| object_only(value, "map[string]interface {}"));
@@ -63,15 +70,21 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("fromJsonArray", &[Str], |_, a| {
         let read = json::read(&text(a, 0)).and_then(|value| match value {
             Value::List(_) => Ok(value),
-            Value::Nil => Ok(Value::list(Vec::new())),
+            Value::Nil => Ok(Value::nil_slice("[]interface {}")),
             other => Err(cannot_unmarshal(&other, "[]interface {}")),
         });
         Ok(read.unwrap_or_else(|message| Value::list(vec![Value::text(message)])))
     }),
     Function::new("toToml", &[Any], |machine, a| {
+        if matches!(a.first(), Some(Value::Nil)) {
+            return Err("reflect: call of reflect.Value.Type on zero Value".into());
+        }
         Ok(Value::text(toml::write(&value(a, 0), machine.v3()).unwrap_or_else(String::into_bytes)))
     }),
     Function::new("mustToToml", &[Any], |machine, a| {
+        if matches!(a.first(), Some(Value::Nil)) {
+            return Err("reflect: call of reflect.Value.Type on zero Value".into());
+        }
         toml::write(&value(a, 0), machine.v3()).map(Value::text).map_err(Failure::new)
     })
     .since(Compat::V4_3),
@@ -132,7 +145,7 @@ fn cannot_unmarshal(value: &Value, wanted: &str) -> String {
 fn object_only(value: Value, wanted: &str) -> Result<Value, String> {
     match value {
         Value::Map(_) => Ok(value),
-        Value::Nil => Ok(Value::Map(Map::new())),
+        Value::Nil => Ok(Value::Map(Map::new().with_kind(MapKind::Nil))),
         other => Err(cannot_unmarshal(&other, wanted)),
     }
 }
@@ -170,11 +183,11 @@ fn error_map(message: &str) -> Value {
 }
 
 fn read_yaml(text: &Text) -> Result<Value, String> {
-    yaml::read_first::<Value>(text, YamlLimits::default())
-        .map_err(|error| format!("error converting YAML to JSON: {}", error.helm))
+    yaml::read_first::<Value>(text, YamlLimits::default()).map_err(|error| error.unmarshal())
 }
 
-fn to_json(arguments: &[Value], style: Style, must: bool) -> Outcome {
+fn to_json(machine: &Machine<'_>, arguments: &[Value], style: Style, must: bool) -> Outcome {
+    let style = Style { raw_invalid: machine.compat == Compat::V4_3, ..style };
     match json::write(&value(arguments, 0), style) {
         Ok(text) => Ok(Value::text(text)),
         Err(message) if must => Err(Failure::new(message)),

@@ -4,7 +4,8 @@
 
 use std::rc::Rc;
 
-use super::{Function, Outcome, Type, glob, text, value};
+use super::glob::Glob;
+use super::{Function, Outcome, Type, text, value};
 use crate::helm::Compat;
 use crate::helm::template::machine::Machine;
 use crate::helm::value::object::FileTable;
@@ -58,12 +59,9 @@ fn file(arguments: &[Value]) -> Option<Text> {
 }
 
 fn find(_: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
-    let mut pattern = text(arguments, 1);
-    if !glob::is_valid(&pattern) {
-        pattern = Text::from("**");
-    }
+    let glob = Glob::compile(&text(arguments, 1)).unwrap_or_else(Glob::everything);
     let found: Vec<(Text, Text)> =
-        table(arguments).iter().filter(|(path, _)| glob::matches(&pattern, path)).cloned().collect();
+        table(arguments).iter().filter(|(path, _)| glob.matches(path)).cloned().collect();
     Ok(Value::object(Object::Files(found.into())))
 }
 

@@ -1,119 +1,183 @@
 //! Glob patterns: gobwas/glob for `.Files.Glob`, Go's filepath.Match for `.helmignore`.
 
-/// Matches as gobwas/glob with the separator '/': `*` stops there, `**` does not.
-pub(crate) fn matches(pattern: &[u8], text: &[u8]) -> bool {
-    let mut fuel = 200_000_usize;
-    walk(pattern, text, &mut fuel)
+/// A compiled pattern of gobwas/glob with the separator '/': `*` stops there, `**` does not.
+pub(crate) struct Glob(Vec<Part>);
+
+enum Part {
+    Text(Vec<char>),
+    Any,
+    Super,
+    Single,
+    Class(Set),
+    Choice(Vec<Vec<Part>>),
 }
 
-/// Whether gobwas/glob can compile the pattern.
-pub(crate) fn is_valid(pattern: &[u8]) -> bool {
-    let (mut braces, mut index) = (0_usize, 0);
-    while let Some(byte) = pattern.get(index) {
-        match byte {
-            b'\\' => index += 1,
-            b'{' => braces += 1,
-            b'}' => {
-                if braces == 0 {
-                    return true;
-                }
-                braces -= 1;
-            }
-            b'[' => match class(pattern.get(index..).unwrap_or(&[])) {
-                Some((width, _)) => index += width - 1,
-                None => return false,
-            },
-            _ => {}
+/// How deep braces may nest.
+const DEPTH: usize = 50;
+
+impl Glob {
+    /// Compiles a pattern; `None` where gobwas/glob refuses it.
+    pub(crate) fn compile(pattern: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(pattern).ok()?;
+        let characters: Vec<char> = text.chars().take_while(|character| *character != '\0').collect();
+        let mut reader = GlobReader { characters: &characters, position: 0 };
+        reader.parts(0).map(Self)
+    }
+
+    /// The pattern that Helm takes for one that it cannot compile.
+    pub(crate) fn everything() -> Self {
+        Self(vec![Part::Super])
+    }
+
+    /// Whether the whole text matches.
+    pub(crate) fn matches(&self, text: &[u8]) -> bool {
+        let Ok(text) = std::str::from_utf8(text) else {
+            return false;
+        };
+        let characters: Vec<char> = text.chars().collect();
+        walk(&[&self.0], &characters, &mut { 200_000 })
+    }
+}
+
+struct GlobReader<'p> {
+    characters: &'p [char],
+    position: usize,
+}
+
+impl GlobReader<'_> {
+    fn peek(&self) -> Option<char> {
+        self.characters.get(self.position).copied()
+    }
+
+    fn next(&mut self) -> Option<char> {
+        let next = self.peek();
+        self.position += usize::from(next.is_some());
+        next
+    }
+
+    /// Parts up to the end, or inside braces up to `,` or `}`, which is left. Braces need no end.
+    fn parts(&mut self, level: usize) -> Option<Vec<Part>> {
+        let mut parts = Vec::new();
+        if level > DEPTH {
+            return None;
         }
-        index += 1;
+        while let Some(character) = self.peek() {
+            match character {
+                ',' | '}' if level > 0 => break,
+                '{' => {
+                    self.position += 1;
+                    let mut choices = vec![self.parts(level + 1)?];
+                    while self.next() == Some(',') {
+                        choices.push(self.parts(level + 1)?);
+                    }
+                    parts.push(Part::Choice(choices));
+                }
+                '[' => {
+                    self.position += 1;
+                    parts.push(Part::Class(self.class()?));
+                }
+                '?' => {
+                    self.position += 1;
+                    parts.push(Part::Single);
+                }
+                '*' => {
+                    self.position += 1;
+                    if self.peek() == Some('*') {
+                        self.position += 1;
+                        parts.push(Part::Super);
+                    } else {
+                        parts.push(Part::Any);
+                    }
+                }
+                _ => parts.push(Part::Text(self.text(|character| {
+                    matches!(character, '?' | '*' | '[' | '{') || level > 0 && matches!(character, '}' | ',')
+                }))),
+            }
+        }
+        Some(parts)
     }
-    braces == 0
+
+    /// Text up to a character that ends it; a backslash takes the next one as it is.
+    fn text(&mut self, ends: impl Fn(char) -> bool) -> Vec<char> {
+        let mut text = Vec::new();
+        while let Some(character) = self.peek().filter(|character| !ends(*character)) {
+            self.position += 1;
+            if character == '\\' {
+                text.extend(self.next());
+            } else {
+                text.push(character);
+            }
+        }
+        text
+    }
+
+    /// What follows `[`: a range of two characters, or a list.
+    fn class(&mut self) -> Option<Set> {
+        let negated = self.peek() == Some('!');
+        if negated {
+            self.position += 1;
+        }
+        let low = self.peek()?;
+        let ranges = if self.characters.get(self.position + 1) == Some(&'-') {
+            self.position += 2;
+            let high = self.next()?;
+            if high < low {
+                return None;
+            }
+            vec![(low, high)]
+        } else {
+            self.text(|character| character == ']')
+                .into_iter()
+                .map(|character| (character, character))
+                .collect()
+        };
+        (self.next() == Some(']') && !ranges.is_empty()).then_some(Set { negated, ranges })
+    }
 }
 
-fn character(text: &[u8]) -> Option<(char, usize)> {
-    if text.is_empty() {
-        return None;
-    }
-    Some(super::strings::decode_rune(text))
-}
-
-fn walk(pattern: &[u8], text: &[u8], fuel: &mut usize) -> bool {
+/// Matches what is left of the pattern, the innermost parts first.
+fn walk(pattern: &[&[Part]], text: &[char], fuel: &mut usize) -> bool {
     if *fuel == 0 {
         return false;
     }
     *fuel -= 1;
-    let Some((first, rest)) = pattern.split_first() else {
+    let Some((parts, outer)) = pattern.split_first() else {
         return text.is_empty();
     };
-    match first {
-        b'*' => {
-            let deep = rest.first() == Some(&b'*');
-            let rest = if deep {
-                rest.get(rest.iter().take_while(|byte| **byte == b'*').count()..).unwrap_or(&[])
-            } else {
-                rest
+    let Some((part, after)) = parts.split_first() else {
+        return walk(outer, text, fuel);
+    };
+    let mut next = Vec::with_capacity(pattern.len());
+    next.push(after);
+    next.extend_from_slice(outer);
+    match part {
+        Part::Text(wanted) => {
+            text.strip_prefix(wanted.as_slice()).is_some_and(|rest| walk(&next, rest, fuel))
+        }
+        Part::Single => match text.split_first() {
+            Some((first, rest)) => *first != '/' && walk(&next, rest, fuel),
+            None => false,
+        },
+        Part::Class(set) => match text.split_first() {
+            Some((first, rest)) => set.contains(*first) && walk(&next, rest, fuel),
+            None => false,
+        },
+        Part::Any | Part::Super => {
+            let reach = match part {
+                Part::Super => text.len(),
+                _ => text.iter().position(|character| *character == '/').unwrap_or(text.len()),
             };
-            let mut from = 0;
-            loop {
-                let tail = text.get(from..).unwrap_or(&[]);
-                if walk(rest, tail, fuel) {
-                    return true;
-                }
-                match tail.first() {
-                    None => return false,
-                    Some(b'/') if !deep => return false,
-                    Some(_) => from += 1,
-                }
-            }
+            (0..=reach).any(|from| walk(&next, text.get(from..).unwrap_or(&[]), fuel))
         }
-        b'?' => match character(text) {
-            Some((found, width)) if found != '/' => walk(rest, text.get(width..).unwrap_or(&[]), fuel),
-            _ => false,
-        },
-        b'[' => match (class(pattern), character(text)) {
-            (Some((width, set)), Some((found, step))) => {
-                set.contains(found)
-                    && walk(pattern.get(width..).unwrap_or(&[]), text.get(step..).unwrap_or(&[]), fuel)
-            }
-            _ => false,
-        },
-        b'{' => alternatives(pattern).is_some_and(|(choices, after)| {
-            choices.iter().any(|choice| walk(&[*choice, after].concat(), text, fuel))
+        // Braces around nothing match nothing there.
+        Part::Choice(choices) if choices.len() == 1 && choices.iter().all(Vec::is_empty) => false,
+        Part::Choice(choices) => choices.iter().any(|choice| {
+            let mut inner = Vec::with_capacity(next.len() + 1);
+            inner.push(choice.as_slice());
+            inner.extend_from_slice(&next);
+            walk(&inner, text, fuel)
         }),
-        b'\\' => match rest.split_first() {
-            Some((escaped, after)) => {
-                text.first() == Some(escaped) && walk(after, text.get(1..).unwrap_or(&[]), fuel)
-            }
-            None => text.is_empty(),
-        },
-        _ => text.first() == Some(first) && walk(rest, text.get(1..).unwrap_or(&[]), fuel),
     }
-}
-
-/// The choices of `{a,b}` at the start, and what follows.
-fn alternatives(pattern: &[u8]) -> Option<(Vec<&[u8]>, &[u8])> {
-    let mut choices = Vec::new();
-    let (mut depth, mut from, mut index) = (0_usize, 1, 0);
-    while let Some(byte) = pattern.get(index) {
-        match byte {
-            b'\\' => index += 1,
-            b'{' => depth += 1,
-            b'}' => {
-                depth -= 1;
-                if depth == 0 {
-                    choices.push(pattern.get(from..index)?);
-                    return Some((choices, pattern.get(index + 1..)?));
-                }
-            }
-            b',' if depth == 1 => {
-                choices.push(pattern.get(from..index)?);
-                from = index + 1;
-            }
-            _ => {}
-        }
-        index += 1;
-    }
-    None
 }
 
 struct Set {
@@ -127,28 +191,11 @@ impl Set {
     }
 }
 
-/// A `[...]` at the start: its width and what it holds.
-fn class(pattern: &[u8]) -> Option<(usize, Set)> {
-    let close = memchr::memchr(b']', pattern)?;
-    let inner = String::from_utf8_lossy(pattern.get(1..close)?).into_owned();
-    let (negated, inner) = match inner.strip_prefix('!') {
-        Some(inner) => (true, inner),
-        None => (false, inner.as_str()),
-    };
-    let characters: Vec<char> = inner.chars().filter(|character| *character != '\\').collect();
-    if characters.is_empty() {
+fn character(text: &[u8]) -> Option<(char, usize)> {
+    if text.is_empty() {
         return None;
     }
-    let ranges = match characters.as_slice() {
-        [low, '-', high] => {
-            if high < low {
-                return None;
-            }
-            vec![(*low, *high)]
-        }
-        several => several.iter().map(|character| (*character, *character)).collect(),
-    };
-    Some((close + 1, Set { negated, ranges }))
+    Some(super::strings::decode_rune(text))
 }
 
 /// Go's `filepath.Match`: `*` and `?` stop at '/', no braces; `None` for a malformed pattern.
@@ -246,7 +293,7 @@ fn file_walk(pattern: &[u8], name: &[u8], fuel: &mut usize) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{file_match, matches};
+    use super::{Glob, file_match};
 
     #[test]
     fn globs_of_files() {
@@ -258,8 +305,15 @@ mod tests {
             ("[!a]*", "b", true),
             ("[a-c]?", "bd", true),
             ("config/*", "config/x/y", false),
+            ("{,a}.txt", ".txt", true),
+            ("{a,{b,c}}*", "cd", true),
+            ("*{", "a", false),
         ] {
-            assert_eq!(matches(pattern.as_bytes(), text.as_bytes()), expected, "{pattern} {text}");
+            let found = Glob::compile(pattern.as_bytes()).is_some_and(|glob| glob.matches(text.as_bytes()));
+            assert_eq!(found, expected, "{pattern} {text}");
+        }
+        for refused in ["[a", "[a-]*", "[]a]", "[c-a]"] {
+            assert!(Glob::compile(refused.as_bytes()).is_none(), "{refused}");
         }
     }
 

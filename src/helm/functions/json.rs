@@ -3,12 +3,14 @@
 use crate::helm::value::{Map, Object, Text, Value, convert};
 
 /// How to write.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Style {
     /// Whether `<`, `>` and `&` are escaped.
     pub(crate) escape_html: bool,
     /// Two spaces per level on lines of their own.
     pub(crate) pretty: bool,
+    /// Whether the mark for invalid bytes is written as it is.
+    pub(crate) raw_invalid: bool,
 }
 
 /// Bytes of one JSON text.
@@ -37,8 +39,11 @@ fn write_value(out: &mut Vec<u8>, value: &Value, style: Style, level: usize) -> 
                 return Err(format!("json: unsupported value: {}", convert::float_general(*number)));
             }
         },
-        Value::Text(text) => write_text(out, text, style.escape_html),
-        Value::Bytes(bytes) => write_text(out, convert::base64_standard(bytes).as_bytes(), style.escape_html),
+        Value::Text(text) => write_text(out, text, style),
+        Value::Bytes(bytes) => write_text(out, convert::base64_standard(bytes).as_bytes(), style),
+        Value::Map(map) if map.kind() == crate::helm::value::MapKind::Nil && map.len() == 0 => {
+            out.extend_from_slice(b"null");
+        }
         Value::Map(map) => write_pairs(out, &map.entries(), style, level)?,
         // Helm's only empty map of strings is a nil one: annotations that are not there.
         Value::TextMap(pairs) if pairs.is_empty() => out.extend_from_slice(b"null"),
@@ -49,6 +54,7 @@ fn write_value(out: &mut Vec<u8>, value: &Value, style: Style, level: usize) -> 
         }
         Value::Object(object) => match &**object {
             Object::Record(record) => write_pairs(out, &record.json_fields(), style, level)?,
+            Object::Complex(..) => return Err("json: unsupported type: complex128".to_owned()),
             _ => write_value(out, &object.json(), style, level + 1)?,
         },
         _ => {
@@ -90,7 +96,7 @@ fn write_pairs(out: &mut Vec<u8>, pairs: &[(Text, Value)], style: Style, level: 
             out.push(b',');
         }
         new_line(out, style, level + 1);
-        write_text(out, key, style.escape_html);
+        write_text(out, key, style);
         out.push(b':');
         if style.pretty {
             out.push(b' ');
@@ -102,7 +108,7 @@ fn write_pairs(out: &mut Vec<u8>, pairs: &[(Text, Value)], style: Style, level: 
     Ok(())
 }
 
-fn write_text(out: &mut Vec<u8>, text: &[u8], escape_html: bool) {
+fn write_text(out: &mut Vec<u8>, text: &[u8], style: Style) {
     out.push(b'"');
     for chunk in text.utf8_chunks() {
         for character in chunk.valid().chars() {
@@ -114,7 +120,7 @@ fn write_text(out: &mut Vec<u8>, text: &[u8], escape_html: bool) {
                 '\t' => out.extend_from_slice(b"\\t"),
                 '\x08' => out.extend_from_slice(b"\\b"),
                 '\x0C' => out.extend_from_slice(b"\\f"),
-                '<' | '>' | '&' if escape_html => {
+                '<' | '>' | '&' if style.escape_html => {
                     out.extend_from_slice(format!("\\u{:04x}", u32::from(character)).as_bytes());
                 }
                 '\0'..='\x1F' | '\u{2028}' | '\u{2029}' => {
@@ -128,7 +134,7 @@ fn write_text(out: &mut Vec<u8>, text: &[u8], escape_html: bool) {
         }
         if !chunk.invalid().is_empty() {
             for _ in chunk.invalid() {
-                out.extend_from_slice(b"\\ufffd");
+                out.extend_from_slice(if style.raw_invalid { "\u{FFFD}".as_bytes() } else { b"\\ufffd" });
             }
         }
     }
@@ -137,19 +143,30 @@ fn write_text(out: &mut Vec<u8>, text: &[u8], escape_html: bool) {
 
 /// Reads one JSON value; the error is Go's message.
 pub(crate) fn read(text: &[u8]) -> Result<Value, String> {
-    let mut reader = Reader { text, position: 0 };
+    let mut reader = Reader { text, position: 0, misfit: None };
     reader.blanks();
     let value = reader.value(0)?;
     reader.blanks();
     match reader.byte() {
-        None => Ok(value),
+        // The syntax of the whole text comes first.
+        None => reader.misfit.map_or(Ok(value), Err),
         Some(_) => Err(reader.invalid("after top-level value")),
     }
+}
+
+/// Reads the JSON value at the start of a text; gives how many bytes it took as well.
+pub(crate) fn read_start(text: &[u8]) -> Result<(Value, usize), String> {
+    let mut reader = Reader { text, position: 0, misfit: None };
+    reader.blanks();
+    let value = reader.value(0)?;
+    reader.misfit.map_or(Ok((value, reader.position)), Err)
 }
 
 struct Reader<'a> {
     text: &'a [u8],
     position: usize,
+    /// A number that no float holds.
+    misfit: Option<String>,
 }
 
 impl Reader<'_> {
@@ -241,7 +258,11 @@ impl Reader<'_> {
         let text = String::from_utf8_lossy(text);
         match text.parse::<f64>() {
             Ok(number) if number.is_finite() => Ok(Value::Float(number)),
-            _ => Err(format!("json: cannot unmarshal number {text} into Go value of type float64")),
+            _ => {
+                let message = format!("json: cannot unmarshal number {text} into Go value of type float64");
+                self.misfit.get_or_insert(message);
+                Ok(Value::Nil)
+            }
         }
     }
 
@@ -382,7 +403,7 @@ mod tests {
 
     #[test]
     fn round_trip_and_escapes() {
-        let style = Style { escape_html: true, pretty: false };
+        let style = Style { escape_html: true, ..Style::default() };
         let value = read(br#"{"b":[1,2.5,"<\u00e9>",null],"a":{}}"#).expect("valid");
         let text = write(&value, style).expect("writable");
         assert_eq!(String::from_utf8_lossy(&text), "{\"a\":{},\"b\":[1,2.5,\"\\u003cé\\u003e\",null]}");

@@ -146,6 +146,9 @@ fn part(
 ) -> Outcome {
     let items = items(machine, &value(arguments, 0), &format!("Cannot find {name} on type"))?;
     machine.charge(items.len() as u64 / 8)?;
+    if items.is_empty() {
+        return Ok(Value::nil_slice("[]interface {}"));
+    }
     Ok(Value::list(pick(&items).unwrap_or(&[]).to_vec()))
 }
 
@@ -184,6 +187,9 @@ fn concat(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
         }
     }
     machine.charge_bytes(all.len() * 8)?;
+    if all.is_empty() {
+        return Ok(Value::nil_slice("[]interface {}"));
+    }
     Ok(Value::list(all))
 }
 

@@ -19,8 +19,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
         let version = Version::parse(&text(a, 0).lossy()).map_err(Failure::new)?;
         Ok(Value::object(Object::Version(version)))
     }),
-    Function::new("semverCompare", &[Str, Str], |_, a| {
-        let constraint = Constraint::parse(&text(a, 0).lossy()).map_err(Failure::new)?;
+    Function::new("semverCompare", &[Str, Str], |machine, a| {
+        let constraint = Constraint::parse(&text(a, 0).lossy())
+            .map_err(|error| Failure::new(error.message(machine.compat)))?;
         let version = Version::parse(&text(a, 1).lossy()).map_err(Failure::new)?;
         Ok(Value::Bool(constraint.allows(&version)))
     }),

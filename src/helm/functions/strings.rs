@@ -72,7 +72,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 /// Go's `unicode.IsSpace`.
-pub(super) fn is_space(character: char) -> bool {
+pub(crate) fn is_space(character: char) -> bool {
     matches!(character, '\t'..='\r' | ' ' | '\u{85}' | '\u{A0}' | '\u{1680}' | '\u{2000}'..='\u{200A}'
         | '\u{2028}' | '\u{2029}' | '\u{202F}' | '\u{205F}' | '\u{3000}')
 }
@@ -173,6 +173,9 @@ fn repeat(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
         return Err("strings: negative Repeat count".into());
     };
     let size = count.saturating_mul(text.len());
+    if i64::try_from(size).is_err() {
+        return Err("strings: Repeat output length overflow".into());
+    }
     if size > machine.limits.bytes {
         return Err(Failure::limit(Limit::Size, format!("repeat makes {size} bytes")));
     }

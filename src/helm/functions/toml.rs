@@ -5,7 +5,9 @@
     reason = "short strings; writing in place would give a result to ignore"
 )]
 
-use crate::helm::value::{Map, Text, Value, convert};
+use crate::helm::value::{Map, Object, Text, Value, convert};
+
+mod complaint;
 
 /// Writes a map as TOML; the error is the library's message.
 pub(crate) fn write(value: &Value, compat_v3: bool) -> Result<Vec<u8>, String> {
@@ -17,8 +19,10 @@ pub(crate) fn write(value: &Value, compat_v3: bool) -> Result<Vec<u8>, String> {
                 pairs.iter().map(|(key, text)| (key.clone(), Value::Text(text.clone()))).collect();
             writer.table(&[], &entries)?;
         }
-        Value::Nil => return Err("toml: cannot encode a nil value".to_owned()),
-        _ => return Err("toml: top-level values must be Go maps or structs".to_owned()),
+        other if Writer::is_table_list(other) => {
+            return Err("toml: top-level values must be Go maps or structs".to_owned());
+        }
+        other => writer.value(other)?,
     }
     Ok(writer.out)
 }
@@ -48,7 +52,7 @@ impl Writer {
         let (tables, plain): (Vec<_>, Vec<_>) =
             entries.iter().partition(|(_, value)| Self::is_table(value) || Self::is_table_list(value));
         for (key, value) in plain {
-            if matches!(value, Value::Nil) {
+            if is_nil(value) {
                 continue;
             }
             self.indent(path.len());
@@ -144,6 +148,14 @@ impl Writer {
     }
 }
 
+fn is_nil(value: &Value) -> bool {
+    match value {
+        Value::Nil => true,
+        Value::Object(object) => matches!(&**object, Object::NilSlice(_)),
+        _ => false,
+    }
+}
+
 fn with_point(text: &str) -> String {
     if text.contains(['.', 'e']) { text.to_owned() } else { format!("{text}.0") }
 }
@@ -176,8 +188,9 @@ fn quoted(text: &[u8]) -> String {
 /// Reads TOML into a map; the error is a message.
 pub(crate) fn read(text: &[u8]) -> Result<Value, String> {
     let text = String::from_utf8_lossy(text);
-    let table: toml::Table =
-        text.parse().map_err(|error: toml::de::Error| format!("toml: {}", error.message()))?;
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+        complaint::complaint(&text).unwrap_or_else(|| format!("toml: {}", error.message()))
+    })?;
     Ok(from_table(table))
 }
 
@@ -191,7 +204,15 @@ fn from_toml(value: toml::Value) -> Value {
         toml::Value::Integer(number) => Value::Int64(number),
         toml::Value::Float(number) => Value::Float(number),
         toml::Value::Boolean(flag) => Value::Bool(flag),
-        toml::Value::Datetime(moment) => Value::text(moment.to_string()),
+        toml::Value::Datetime(moment) => {
+            let date = moment.date.map_or("0000-01-01".to_owned(), |date| date.to_string());
+            let time = moment.time.map_or("00:00:00".to_owned(), |time| time.to_string());
+            let zone = moment.offset.map_or("Z".to_owned(), |offset| offset.to_string());
+            match super::dates::read_rfc3339(&format!("{date}T{time}{zone}")) {
+                Ok(moment) => Value::object(Object::Time(moment)),
+                Err(_) => Value::text(moment.to_string()),
+            }
+        }
         toml::Value::Array(items) => Value::list(items.into_iter().map(from_toml).collect()),
         toml::Value::Table(table) => from_table(table),
     }

@@ -24,6 +24,7 @@ pub enum Member {
 }
 
 /// Everything that a render depends on, besides the chart.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of `helm template`")]
 #[derive(Clone, Debug)]
 pub struct RenderInput {
     /// `.Release.Name`
@@ -52,6 +53,8 @@ pub struct RenderInput {
     pub time: Option<TimeLimit>,
     /// Whether the output contains the files of `crds/`.
     pub include_crds: bool,
+    /// Whether files of `crds/` are only printed, as `helm template` does, and may hold anything.
+    pub crds_as_they_are: bool,
     /// `.Release.IsUpgrade` instead of `.Release.IsInstall`.
     pub is_upgrade: bool,
     /// Whether values may break the chart's schema.
@@ -74,6 +77,7 @@ impl Default for RenderInput {
             limits: RenderLimits::default(),
             time: None,
             include_crds: false,
+            crds_as_they_are: false,
             is_upgrade: false,
             skip_schema: false,
         }
@@ -114,6 +118,8 @@ pub struct RenderError {
     pub message: String,
     /// Questions to the cluster that had no answer before it failed; ask and render again.
     pub lookups_missing: Vec<Lookup>,
+    /// What Helm prints on standard error before the message.
+    pub notices: Vec<String>,
 }
 
 impl fmt::Display for RenderError {
@@ -134,6 +140,7 @@ impl RenderError {
             column: None,
             message: message.into(),
             lookups_missing: Vec::new(),
+            notices: Vec::new(),
         }
     }
 

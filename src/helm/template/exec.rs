@@ -224,9 +224,9 @@ impl<'t> Frame<'t, '_, '_> {
         self.located(charged)?;
         let value = self.pipeline(dot, &branch.pipe)?.value;
         let mark = self.variables.len();
-        let ran = match &value {
-            Value::Int(count) | Value::Int64(count) => self.count_rounds(branch, mark, &value, *count)?,
-            _ => {
+        let ran = match value.counter() {
+            Some((count, number)) => self.count_rounds(branch, mark, &value, (count, number))?,
+            None => {
                 let rounds = self.rounds(&value)?;
                 let ran = !rounds.is_empty();
                 for (index, item) in rounds {
@@ -247,14 +247,20 @@ impl<'t> Frame<'t, '_, '_> {
     }
 
     /// Ranges over the numbers below a number; tells whether there were any.
-    fn count_rounds(&mut self, branch: &'t Branch, mark: usize, value: &Value, count: i64) -> Run<bool> {
-        if count > 0 && branch.pipe.variables.len() > 1 {
-            return self.fail(format!("can't use {count} to iterate over more than one variable"));
+    fn count_rounds(
+        &mut self,
+        branch: &'t Branch,
+        mark: usize,
+        value: &Value,
+        (count, number): (u64, fn(u64) -> Value),
+    ) -> Run<bool> {
+        if branch.pipe.variables.len() > 1 {
+            let shown = super::format::display(value, self.machine.v3());
+            let shown = String::from_utf8_lossy(&shown);
+            return self.fail(format!("can't use {shown} to iterate over more than one variable"));
         }
         for index in 0..count {
-            let number =
-                if matches!(value, Value::Int64(_)) { Value::Int64(index) } else { Value::Int(index) };
-            let item = Slot::plain(number);
+            let item = Slot::plain(number(index));
             if self.iteration(branch, mark, item.clone(), &item)? {
                 break;
             }
@@ -441,6 +447,9 @@ impl<'t> Frame<'t, '_, '_> {
 
     /// An untyped number becomes an int or a float64.
     fn ideal(&self, number: &Number) -> Run<Value> {
+        if let (Some(real), Some(imaginary)) = (number.float, number.imaginary) {
+            return Ok(Value::object(Object::Complex(real, imaginary)));
+        }
         match (number.floating, number.float, number.integer) {
             (true, Some(value), _) => Ok(Value::Float(value)),
             (_, _, Some(value)) => Ok(Value::Int(value)),

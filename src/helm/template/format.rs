@@ -11,16 +11,16 @@ pub(crate) fn print_value(out: &mut Vec<u8>, value: &Value, compat_v3: bool) {
             Object::Record(record) if record.shown.is_some() => {
                 out.extend_from_slice(record.shown.as_ref().map_or(&[], |text| text.bytes()));
             }
-            _ => Printer { out, compat_v3, flags: Flags::default() }.argument(value, 'v'),
+            _ => Printer { out, compat_v3, flags: Flags::default(), erroring: false }.argument(value, 'v'),
         },
-        other => Printer { out, compat_v3, flags: Flags::default() }.argument(other, 'v'),
+        other => Printer { out, compat_v3, flags: Flags::default(), erroring: false }.argument(other, 'v'),
     }
 }
 
 /// `%v` of a value; nil is `<nil>`.
 pub(crate) fn display(value: &Value, compat_v3: bool) -> Vec<u8> {
     let mut out = Vec::new();
-    Printer { out: &mut out, compat_v3, flags: Flags::default() }.argument(value, 'v');
+    Printer { out: &mut out, compat_v3, flags: Flags::default(), erroring: false }.argument(value, 'v');
     out
 }
 
@@ -33,7 +33,7 @@ pub(crate) fn sprint(values: &[Value], compat_v3: bool) -> Vec<u8> {
         if index > 0 && !text && !previous_text {
             out.push(b' ');
         }
-        Printer { out: &mut out, compat_v3, flags: Flags::default() }.argument(value, 'v');
+        Printer { out: &mut out, compat_v3, flags: Flags::default(), erroring: false }.argument(value, 'v');
         previous_text = text;
     }
     out
@@ -46,7 +46,7 @@ pub(crate) fn sprintln(values: &[Value], compat_v3: bool) -> Vec<u8> {
         if index > 0 {
             out.push(b' ');
         }
-        Printer { out: &mut out, compat_v3, flags: Flags::default() }.argument(value, 'v');
+        Printer { out: &mut out, compat_v3, flags: Flags::default(), erroring: false }.argument(value, 'v');
     }
     out.push(b'\n');
     out
@@ -68,6 +68,7 @@ struct Flags {
     sharp_v: bool,
 }
 
+mod number;
 mod verbs;
 
 pub(crate) use verbs::sprintf;
@@ -79,6 +80,8 @@ struct Printer<'a> {
     out: &'a mut Vec<u8>,
     compat_v3: bool,
     flags: Flags,
+    /// While a complaint about a verb is printed, values show their fields and not their text.
+    erroring: bool,
 }
 
 impl Printer<'_> {
@@ -101,9 +104,9 @@ impl Printer<'_> {
         } else {
             self.out.extend_from_slice(value.type_name(self.compat_v3).as_bytes());
             self.out.push(b'=');
-            let flags = std::mem::take(&mut self.flags);
+            let erroring = std::mem::replace(&mut self.erroring, true);
             self.value(value, 'v', 0);
-            self.flags = flags;
+            self.erroring = erroring;
         }
         self.out.push(b')');
     }
@@ -200,12 +203,18 @@ impl Printer<'_> {
         if let Some(shown) = object.shown()
             && matches!(verb, 'v' | 's' | 'x' | 'X' | 'q')
             && !self.flags.sharp_v
+            && !self.erroring
         {
             return self.string(&Value::Text(shown.clone()), &shown, verb);
         }
         match object {
+            Object::Complex(real, imaginary) => self.complex(value, (*real, *imaginary), verb),
             Object::Duration(number) => self.integer(value, number.unsigned_abs(), *number < 0, verb),
-            Object::VersionSet(_) => self.list(value, verb, depth),
+            Object::NilSlice(name) if self.flags.sharp_v => {
+                self.out.extend_from_slice(name.as_bytes());
+                self.out.extend_from_slice(b"(nil)");
+            }
+            Object::VersionSet(_) | Object::NilSlice(_) => self.list(value, verb, depth),
             Object::Files(files) => {
                 let entries: Vec<(Text, Value)> =
                     files.iter().map(|(path, bytes)| (path.clone(), Value::Bytes(bytes.clone()))).collect();
@@ -251,7 +260,7 @@ impl Printer<'_> {
     fn text(&mut self, text: &[u8], verb: char) {
         let text = self.truncated(text);
         match verb {
-            'q' if self.flags.sharp && !text.contains(&b'`') && std::str::from_utf8(text).is_ok() => {
+            'q' if self.flags.sharp && can_be_raw(text) => {
                 let quoted = [b"`".as_slice(), text, b"`"].concat();
                 self.pad(&quoted);
             }
@@ -303,136 +312,16 @@ impl Printer<'_> {
         }
         self.pad(&shown);
     }
-
-    fn integer(&mut self, value: &Value, magnitude: u64, negative: bool, verb: char) {
-        let (digits, prefix) = match verb {
-            'v' | 'd' => (magnitude.to_string(), ""),
-            'b' => (format!("{magnitude:b}"), if self.flags.sharp { "0b" } else { "" }),
-            'o' => (format!("{magnitude:o}"), if self.flags.sharp { "0" } else { "" }),
-            'O' => (format!("{magnitude:o}"), "0o"),
-            'x' => (format!("{magnitude:x}"), if self.flags.sharp { "0x" } else { "" }),
-            'X' => (format!("{magnitude:X}"), if self.flags.sharp { "0X" } else { "" }),
-            'c' | 'q' | 'U' => return self.rune(magnitude, negative, verb),
-            _ => return self.bad_verb(value, verb),
-        };
-        if self.flags.precision == Some(0) && magnitude == 0 {
-            let flags = self.flags;
-            self.flags.zero = false;
-            self.pad(b"");
-            self.flags = flags;
-            return;
-        }
-        let sign = match (negative, self.flags.plus || self.flags.plus_v && verb != 'v', self.flags.space) {
-            (true, _, _) => "-",
-            (false, true, _) => "+",
-            (false, false, true) => " ",
-            _ => "",
-        };
-        let wanted = match (self.flags.precision, self.flags.width) {
-            (Some(precision), _) => precision,
-            (None, Some(width)) if self.flags.zero && !self.flags.minus => width - sign.len().min(width),
-            _ => 0,
-        };
-        let zeros = "0".repeat(wanted.saturating_sub(digits.len()));
-        let text = format!("{sign}{prefix}{zeros}{digits}");
-        let flags = self.flags;
-        self.flags.zero = false;
-        self.pad(text.as_bytes());
-        self.flags = flags;
-    }
-
-    fn rune(&mut self, magnitude: u64, negative: bool, verb: char) {
-        let character = u32::try_from(magnitude)
-            .ok()
-            .filter(|_| !negative)
-            .and_then(char::from_u32)
-            .unwrap_or('\u{FFFD}');
-        let text = match verb {
-            'c' => character.to_string(),
-            'q' => convert::quote_with(character.to_string().as_bytes(), '\'', self.flags.plus),
-            _ if self.flags.sharp => format!("U+{magnitude:04X} '{character}'"),
-            _ => format!("U+{magnitude:04X}"),
-        };
-        self.pad(text.as_bytes());
-    }
-
-    fn float(&mut self, value: &Value, number: f64, verb: char) {
-        let text = match verb {
-            'v' => self.general(number, 'g'),
-            'g' | 'G' => self.general(number, verb),
-            'f' | 'F' => special(number).unwrap_or_else(|| {
-                format!("{number:.precision$}", precision = self.flags.precision.unwrap_or(6))
-            }),
-            'e' | 'E' => special(number).unwrap_or_else(|| {
-                let text = exponent_form(number, self.flags.precision.unwrap_or(6));
-                if verb == 'E' { text.to_ascii_uppercase() } else { text }
-            }),
-            _ => return self.bad_verb(value, verb),
-        };
-        let (sign, digits) = match text.strip_prefix('-') {
-            Some(digits) => ("-", digits),
-            None if self.flags.plus => ("+", text.trim_start_matches('+')),
-            None if self.flags.space => (" ", text.trim_start_matches('+')),
-            None if text.starts_with('+') => ("+", text.trim_start_matches('+')),
-            None => ("", text.as_str()),
-        };
-        if self.flags.zero && !self.flags.minus && number.is_finite() {
-            let width = self.flags.width.unwrap_or(0);
-            let zeros = "0".repeat(width.saturating_sub(sign.len() + digits.len()));
-            self.out.extend_from_slice(format!("{sign}{zeros}{digits}").as_bytes());
-            return;
-        }
-        let text = format!("{sign}{digits}");
-        let flags = self.flags;
-        self.flags.zero = false;
-        self.pad(text.as_bytes());
-        self.flags = flags;
-    }
-
-    fn general(&self, number: f64, verb: char) -> String {
-        let text = match (special(number), self.flags.precision) {
-            (Some(text), _) => text,
-            (None, None) => convert::float_general(number),
-            (None, Some(precision)) => general_form(number, precision.max(1)),
-        };
-        if verb == 'G' { text.to_ascii_uppercase() } else { text }
-    }
 }
 
-fn special(number: f64) -> Option<String> {
-    if number.is_nan() {
-        Some("NaN".to_owned())
-    } else if number.is_infinite() {
-        Some(if number > 0.0 { "+Inf" } else { "-Inf" }.to_owned())
-    } else {
-        None
-    }
-}
-
-fn exponent_form(number: f64, precision: usize) -> String {
-    let text = format!("{number:.precision$e}");
-    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    let sign = if exponent < 0 { '-' } else { '+' };
-    format!("{mantissa}e{sign}{:02}", exponent.abs())
-}
-
-fn general_form(number: f64, precision: usize) -> String {
-    let rounded = exponent_form(number, precision - 1);
-    let exponent: i32 = rounded.split_once('e').and_then(|(_, exponent)| exponent.parse().ok()).unwrap_or(0);
-    let strip = |text: &str| {
-        if text.contains('.') {
-            text.trim_end_matches('0').trim_end_matches('.').to_owned()
-        } else {
-            text.to_owned()
-        }
+/// Whether Go writes a string between backquotes: no controls but tabs, no backquote, no mark.
+fn can_be_raw(text: &[u8]) -> bool {
+    let plain = |character: char| match character {
+        '\t' => true,
+        '`' | '\u{7F}' | '\u{FEFF}' => false,
+        _ => character >= ' ',
     };
-    if exponent < -4 || exponent >= i32::try_from(precision).unwrap_or(i32::MAX) {
-        let (mantissa, exponent) = rounded.split_once('e').unwrap_or((&rounded, "+00"));
-        return format!("{}e{exponent}", strip(mantissa));
-    }
-    let decimals = i32::try_from(precision).unwrap_or(0) - 1 - exponent;
-    strip(&format!("{number:.decimals$}", decimals = usize::try_from(decimals).unwrap_or(0)))
+    std::str::from_utf8(text).is_ok_and(|text| text.chars().all(plain))
 }
 
 #[cfg(test)]

@@ -467,5 +467,6 @@ fn has_left_trim(rest: &[u8]) -> bool {
 
 /// Go's `%#U`.
 fn unicode(character: char) -> String {
-    format!("U+{:04X} '{character}'", u32::from(character))
+    let code = format!("U+{:04X}", u32::from(character));
+    if crate::helm::value::convert::is_printable(character) { format!("{code} '{character}'") } else { code }
 }

@@ -137,7 +137,7 @@ impl Machine<'_> {
         let name = Text::from("gotpl");
         let parsed = parser::parse(&name, text, self.compat)
             .map(Rc::new)
-            .map_err(|error| Failure::new(error.go(&name)))?;
+            .map_err(|error| Failure::new(error.go(&name, &name)))?;
         self.tpl_cache.insert(text.clone(), Rc::clone(&parsed));
         Ok(parsed)
     }

@@ -103,6 +103,8 @@ pub(crate) struct Number {
     pub(crate) integer: Option<i64>,
     pub(crate) unsigned: Option<u64>,
     pub(crate) float: Option<f64>,
+    /// The imaginary part, which makes it a complex number.
+    pub(crate) imaginary: Option<f64>,
     /// Whether it is written like a float.
     pub(crate) floating: bool,
 }

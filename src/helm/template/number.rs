@@ -7,10 +7,16 @@ use crate::helm::yaml::resolve::{Resolved, parse_integer};
 /// Reads a number constant; the error is Go's message.
 pub(super) fn number(text: &str) -> Result<Number, String> {
     let bad = || format!("bad number syntax: {}", convert::quote(text.as_bytes()));
-    let mut number =
-        Number { text: Text::from(text), integer: None, unsigned: None, float: None, floating: false };
-    if text.ends_with('i') {
-        return Err(bad());
+    let mut number = Number {
+        text: Text::from(text),
+        integer: None,
+        unsigned: None,
+        float: None,
+        imaginary: None,
+        floating: false,
+    };
+    if let Some(plain) = text.strip_suffix('i') {
+        return complex(text, plain).ok_or_else(bad);
     }
     if !underscores_allowed(text) {
         return Err(bad());
@@ -55,6 +61,29 @@ pub(super) fn number(text: &str) -> Result<Number, String> {
     Ok(number)
 }
 
+/// `2i`, or `1+2i`; without an imaginary part it is an ordinary number.
+fn complex(text: &str, plain: &str) -> Option<Number> {
+    let split = plain.char_indices().skip(1).filter(|(index, character)| {
+        let exponent = plain.get(..*index).is_some_and(|before| before.ends_with(['e', 'E', 'p', 'P']));
+        matches!(character, '+' | '-') && !exponent
+    });
+    let (real, imaginary) = match split.last() {
+        Some((index, _)) => (number(plain.get(..index)?).ok()?.float?, plain.get(index..)?),
+        None => (0.0, plain),
+    };
+    let imaginary = imaginary.trim_start_matches('+').parse::<f64>().ok()?;
+    let whole = convert::float_to_int(real);
+    let integer = (imaginary == 0.0 && int_to_float(whole).to_bits() == real.to_bits()).then_some(whole);
+    Some(Number {
+        text: Text::from(text),
+        integer,
+        unsigned: integer.and_then(|value| u64::try_from(value).ok()),
+        float: Some(real),
+        imaginary: Some(imaginary),
+        floating: false,
+    })
+}
+
 #[expect(clippy::cast_precision_loss, reason = "Go loses the same digits")]
 fn int_to_float(value: i64) -> f64 {
     value as f64
@@ -88,7 +117,7 @@ fn hex_float(text: &str) -> Option<f64> {
 pub(super) fn character(text: &str) -> Result<Number, String> {
     let malformed = || format!("malformed character constant: {text}");
     let inner = text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')).ok_or_else(malformed)?;
-    let (bytes, used) = unescape_one(inner.as_bytes(), b'\'').ok_or_else(malformed)?;
+    let (bytes, used) = unescape_one(inner.as_bytes(), b'\'').ok_or_else(|| "invalid syntax".to_owned())?;
     if used != inner.len() {
         return Err(malformed());
     }
@@ -103,6 +132,7 @@ pub(super) fn character(text: &str) -> Result<Number, String> {
         integer: Some(value),
         unsigned: u64::try_from(value).ok(),
         float: Some(int_to_float(value)),
+        imaginary: None,
         floating: false,
     })
 }

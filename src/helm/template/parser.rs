@@ -20,9 +20,19 @@ pub(crate) struct ParseError {
 }
 
 impl ParseError {
-    /// Go's message with its place.
-    pub(crate) fn go(&self, name: &Text) -> String {
-        format!("template: {}:{}: {}", name.lossy(), self.line, self.message)
+    /// Go's message with its place, for a source that was parsed under one name and is now known
+    /// by another.
+    pub(crate) fn go(&self, parsed_as: &Text, name: &Text) -> String {
+        let started = format!("started at {}:", parsed_as.lossy());
+        let message = match self.message.rfind(&started) {
+            Some(at) if parsed_as != name => {
+                let (before, after) = self.message.split_at(at);
+                let after = after.strip_prefix(&started).unwrap_or(after);
+                format!("{before}started at {}:{after}", name.lossy())
+            }
+            _ => self.message.clone(),
+        };
+        format!("template: {}:{}: {message}", name.lossy(), self.line)
     }
 }
 

@@ -26,6 +26,10 @@ pub(crate) enum Object {
     Time(Moment),
     /// A duration in nanoseconds.
     Duration(i64),
+    /// A complex number.
+    Complex(f64, f64),
+    /// A nil slice of this type: it is read like an empty one, and is null in JSON.
+    NilSlice(&'static str),
 }
 
 /// A Go struct.
@@ -79,6 +83,8 @@ impl Object {
             Self::Files(files) => !files.is_empty(),
             Self::VersionSet(versions) => !versions.is_empty(),
             Self::Duration(nanoseconds) => *nanoseconds != 0,
+            Self::NilSlice(_) => false,
+            Self::Complex(real, imaginary) => *real != 0.0 || *imaginary != 0.0,
             _ => true,
         }
     }
@@ -93,6 +99,8 @@ impl Object {
             Self::Version(_) => "*semver.Version",
             Self::Time(_) => "time.Time",
             Self::Duration(_) => "time.Duration",
+            Self::Complex(..) => "complex128",
+            Self::NilSlice(name) => name,
         }
     }
 
@@ -100,11 +108,12 @@ impl Object {
     pub(crate) fn kind_name(&self) -> &'static str {
         match self {
             Self::Files(_) => "map",
-            Self::VersionSet(_) => "slice",
+            Self::VersionSet(_) | Self::NilSlice(_) => "slice",
             Self::Record(record) if record.pointer => "ptr",
             Self::Version(_) => "ptr",
             Self::Record(_) | Self::Time(_) => "struct",
             Self::Duration(_) => "int64",
+            Self::Complex(..) => "complex128",
         }
     }
 
@@ -112,6 +121,7 @@ impl Object {
     pub(crate) fn items(&self) -> Option<Vec<Value>> {
         match self {
             Self::VersionSet(versions) => Some(versions.iter().cloned().map(Value::Text).collect()),
+            Self::NilSlice(_) => Some(Vec::new()),
             _ => None,
         }
     }
@@ -125,7 +135,7 @@ impl Object {
             Self::Duration(nanoseconds) => {
                 Some(Text::from(crate::helm::functions::dates::duration_text(*nanoseconds)))
             }
-            Self::Files(_) | Self::VersionSet(_) => None,
+            Self::Files(_) | Self::VersionSet(_) | Self::Complex(..) | Self::NilSlice(_) => None,
         }
     }
 
@@ -140,6 +150,9 @@ impl Object {
             Self::Version(version) => Value::text(version.to_string()),
             Self::Time(moment) => Value::text(moment.rfc3339_nano()),
             Self::Duration(nanoseconds) => Value::Int64(*nanoseconds),
+            // JSON has no such number; the writers look for it first.
+            Self::Complex(..) => Value::Float(f64::NAN),
+            Self::NilSlice(_) => Value::Nil,
         }
     }
 
@@ -151,6 +164,11 @@ impl Object {
             (Self::Version(left), Self::Version(right)) => left.to_string() == right.to_string(),
             (Self::Time(left), Self::Time(right)) => left == right,
             (Self::Duration(left), Self::Duration(right)) => left == right,
+            (Self::NilSlice(left), Self::NilSlice(right)) => left == right,
+            (Self::Complex(a, b), Self::Complex(c, d)) => {
+                a.partial_cmp(c) == Some(std::cmp::Ordering::Equal)
+                    && b.partial_cmp(d) == Some(std::cmp::Ordering::Equal)
+            }
             (Self::Record(left), Self::Record(right)) => {
                 left.type_name == right.type_name
                     && left.fields.iter().zip(&right.fields).all(|(a, b)| a.1.deep_equal(&b.1))

@@ -192,6 +192,9 @@ impl Emitter {
             Value::Bytes(bytes) => self.string(convert::base64_standard(bytes).as_bytes(), place),
             Value::Map(map) => map.read(|entries| {
                 if entries.len() == 0 {
+                    if map.kind() == crate::helm::value::MapKind::Nil {
+                        return self.plain_text(b"null", place);
+                    }
                     return self.write_flow(b"{}");
                 }
                 let mut pairs: Vec<(Text, &Value)> =
@@ -209,6 +212,8 @@ impl Emitter {
                 let items = value.items().unwrap_or_default();
                 self.list(items.iter(), place, depth);
             }
+            // As in JSON: Helm's only empty map of strings is a nil one.
+            Value::TextMap(pairs) if pairs.is_empty() => self.plain_text(b"null", place),
             Value::TextMap(pairs) => {
                 let map = crate::helm::value::Map::from_pairs(
                     pairs.iter().map(|(key, text)| (key.clone(), Value::Text(text.clone()))),

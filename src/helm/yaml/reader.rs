@@ -14,7 +14,7 @@ mod build;
 mod scalar;
 
 pub(crate) use build::{Build, Number};
-use scalar::{key_error, parser_error, plain_error, plain_key, scalar};
+use scalar::{Key, key_error, parser_error, plain_error, plain_key, scalar};
 
 type Read<T> = Result<T, YamlError>;
 
@@ -25,8 +25,19 @@ pub(crate) struct Reader<'a> {
     strict: bool,
     nodes: usize,
     started: bool,
+    begun: bool,
+    /// What only a later step refuses, once the whole document was read.
+    complaint: Option<(Phase, YamlError)>,
     tags: Vec<(Vec<u8>, Vec<u8>)>,
     last: Mark,
+}
+
+/// The steps after parsing, of which each sees the whole document before the next one does.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    Decode,
+    Keys,
+    Numbers,
 }
 
 /// Anchors of the document that is being read.
@@ -49,6 +60,8 @@ impl<'a> Reader<'a> {
             strict,
             nodes: 0,
             started: false,
+            begun: false,
+            complaint: None,
             tags: Vec::new(),
             last: Mark::default(),
         })
@@ -63,36 +76,43 @@ impl<'a> Reader<'a> {
     pub(crate) fn document<N: Build>(&mut self) -> Read<Option<N>> {
         let implicit = !self.started;
         self.started = true;
-        while self.peek_is(&[Kind::DocumentEnd])? {
+        // An end mark before the very first document is content that makes no sense.
+        while self.begun && self.peek_is(&[Kind::DocumentEnd])? {
             self.scanner.next()?;
         }
+        self.begun = true;
         if self.peek_is(&[Kind::StreamEnd])? {
             return Ok(None);
         }
         self.tags.clear();
         self.nodes = 0;
         let directed = self.directives()?;
-        if self.peek_is(&[Kind::DocumentStart])? {
+        let marked = self.peek_is(&[Kind::DocumentStart])?;
+        if marked {
             self.scanner.next()?;
         } else if !implicit || directed {
             let token = self.scanner.peek()?.clone();
             return Err(parser_error(token.start, Mark::default(), "did not find expected <document start>"));
         }
         let mut anchors = Anchors { known: FxHashMap::default(), open: Vec::new() };
-        let empty = matches!(
-            self.scanner.peek()?.kind,
-            Kind::VersionDirective(..)
-                | Kind::TagDirective(..)
-                | Kind::DocumentStart
-                | Kind::DocumentEnd
-                | Kind::StreamEnd
-        );
+        let empty = marked
+            && matches!(
+                self.scanner.peek()?.kind,
+                Kind::VersionDirective(..)
+                    | Kind::TagDirective(..)
+                    | Kind::DocumentStart
+                    | Kind::DocumentEnd
+                    | Kind::StreamEnd
+            );
         let node = if empty { N::null() } else { self.node(&mut anchors, true, false, 0)? };
         if self.peek_is(&[Kind::DocumentEnd])? {
             self.scanner.next()?;
             self.started = false;
         }
-        Ok(Some(node))
+        match self.complaint.take() {
+            Some((_, complaint)) => Err(complaint),
+            None => Ok(Some(node)),
+        }
     }
 
     /// Reads directives; tells whether there were any.
@@ -116,6 +136,25 @@ impl<'a> Reader<'a> {
                 _ => return Ok(found),
             }
             found = true;
+        }
+    }
+
+    /// Notes a complaint of a later step; the first one of the earliest step counts.
+    fn complain(&mut self, phase: Phase, error: YamlError) {
+        if self.complaint.as_ref().is_none_or(|(known, _)| phase < *known) {
+            self.complaint = Some((phase, error));
+        }
+    }
+
+    /// A scalar, or null in the place of one that a later step refuses.
+    fn scalar<N: Build>(&mut self, tag: Option<&[u8]>, text: Cow<'_, [u8]>, plain: bool, mark: Mark) -> N {
+        match scalar(tag, text, plain, mark) {
+            Ok(value) => value,
+            Err(error) => {
+                let phase = if error.helm.starts_with("json: ") { Phase::Numbers } else { Phase::Decode };
+                self.complain(phase, error);
+                N::null()
+            }
         }
     }
 
@@ -167,7 +206,11 @@ impl<'a> Reader<'a> {
     fn alias<N: Build>(&mut self, anchors: &Anchors<'a, N>, name: &[u8], mark: Mark) -> Read<N> {
         let shown = String::from_utf8_lossy(name);
         if anchors.open.contains(&name) {
-            return Err(plain_error(mark, format!("anchor '{shown}' value contains itself")));
+            self.complain(
+                Phase::Decode,
+                plain_error(mark, format!("anchor '{shown}' value contains itself")),
+            );
+            return Ok(N::null());
         }
         let Some((node, size)) = anchors.known.get(name) else {
             return Err(plain_error(mark, format!("unknown anchor '{shown}' referenced")));
@@ -223,7 +266,7 @@ impl<'a> Reader<'a> {
                 let Kind::Scalar(text, plain) = token.kind else {
                     return Ok(N::null());
                 };
-                scalar(properties.tag.as_deref(), text, plain, token.start)
+                Ok(self.scalar(properties.tag.as_deref(), text, plain, token.start))
             }
             Kind::FlowSequenceStart => self.flow_sequence(anchors, depth),
             Kind::FlowMappingStart => self.flow_mapping(anchors, depth),
@@ -233,7 +276,7 @@ impl<'a> Reader<'a> {
             }
             Kind::BlockMappingStart if block => self.block_mapping(anchors, depth),
             _ if properties.anchor.is_some() || properties.tag.is_some() => {
-                scalar(properties.tag.as_deref(), Cow::Borrowed(&[]), true, start)
+                Ok(self.scalar(properties.tag.as_deref(), Cow::Borrowed(&[]), true, start))
             }
             _ => Err(parser_error(token.start, start, "did not find expected node content")),
         }
@@ -387,20 +430,17 @@ impl<'a> Reader<'a> {
         empty: bool,
         block: bool,
         depth: usize,
-    ) -> Read<(Option<Text>, Mark)> {
+    ) -> Read<(Key, Mark)> {
         let token = self.scanner.peek()?.clone();
         self.last = token.start;
         self.count(token.start, 1)?;
         if empty {
-            return Err(key_error(token.start, "nil", "interface {}(nil)"));
+            return Ok((Key::Null, token.start));
         }
         if let Kind::Scalar(text, plain) = &token.kind {
             self.scanner.next()?;
-            return if *plain {
-                plain_key(text, token.start)
-            } else {
-                Ok((Some(Text::from(&**text)), token.start))
-            };
+            let key = if *plain { plain_key(text) } else { Key::Text(Text::from(&**text)) };
+            return Ok((key, token.start));
         }
         let key = if let Kind::Alias(name) = token.kind {
             self.scanner.next()?;
@@ -409,19 +449,36 @@ impl<'a> Reader<'a> {
             self.node::<N>(anchors, block, block, depth + 1)?
         };
         match key.string() {
-            Some(text) => Ok((Some(text), token.start)),
-            None => Err(plain_error(token.start, "invalid map key".to_owned())),
+            Some(text) => Ok((Key::Text(text), token.start)),
+            None if key.is_null() => Ok((Key::Null, token.start)),
+            None => {
+                self.complain(
+                    Phase::Decode,
+                    plain_error(token.start, format!("invalid map key: {}", key.shown())),
+                );
+                Ok((Key::Text(Text::from("")), token.start))
+            }
         }
     }
 
     fn add_pair<N: Build>(
-        &self,
+        &mut self,
         pairs: &mut Vec<(Text, N)>,
-        (key, mark): (Option<Text>, Mark),
+        (key, mark): (Key, Mark),
         value: N,
     ) -> Read<()> {
-        let Some(key) = key else {
-            return merge(pairs, &value, mark);
+        let key = match key {
+            Key::Text(key) => key,
+            Key::Merge => {
+                if let Err(error) = merge(pairs, &value, mark) {
+                    self.complain(Phase::Decode, error);
+                }
+                return Ok(());
+            }
+            Key::Null => {
+                self.complain(Phase::Keys, key_error(mark, &value.shown()));
+                return Ok(());
+            }
         };
         if self.strict && pairs.iter().any(|(known, _)| *known == key) {
             let message = format!("key {:?} already set in map", key.lossy());

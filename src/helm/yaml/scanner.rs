@@ -57,6 +57,8 @@ pub(super) struct Token<'a> {
 #[derive(Clone, Copy, Default)]
 struct SimpleKey {
     possible: bool,
+    /// Whether the parser waits for it: go-yaml forgets that at the end of an empty flow collection.
+    looked_for: bool,
     required: bool,
     number: usize,
     mark: Mark,
@@ -220,7 +222,7 @@ impl<'a> Scanner<'a> {
                     let Some(key) = self.keys.get(index).copied() else {
                         break;
                     };
-                    if key.number == self.parsed && key.possible && self.key_is_valid(index)? {
+                    if key.number == self.parsed && key.looked_for && self.key_is_valid(index)? {
                         pending = true;
                         break;
                     }
@@ -246,6 +248,7 @@ impl<'a> Scanner<'a> {
             }
             if let Some(slot) = self.keys.get_mut(index) {
                 slot.possible = false;
+                slot.looked_for = false;
             }
             return Ok(false);
         }
@@ -338,6 +341,7 @@ impl<'a> Scanner<'a> {
         let required = self.flow_level == 0 && self.indent == self.column_signed();
         let key = SimpleKey {
             possible: true,
+            looked_for: true,
             required,
             number: self.parsed + self.tokens.len(),
             mark: self.mark(),
@@ -358,6 +362,7 @@ impl<'a> Scanner<'a> {
             }
             if let Some(slot) = self.keys.last_mut() {
                 slot.possible = false;
+                slot.looked_for = false;
             }
         }
         Ok(())
@@ -429,7 +434,8 @@ impl<'a> Scanner<'a> {
 
     fn fetch_flow_start(&mut self, kind: Kind<'a>) -> Scan<()> {
         self.save_key()?;
-        self.keys.push(SimpleKey::default());
+        let number = self.parsed + self.tokens.len();
+        self.keys.push(SimpleKey { number, ..SimpleKey::default() });
         self.flow_level += 1;
         self.check_depth()?;
         self.key_allowed = true;
@@ -441,7 +447,12 @@ impl<'a> Scanner<'a> {
         self.remove_key()?;
         if self.flow_level > 0 {
             self.flow_level -= 1;
-            self.keys.pop();
+            let inner = self.keys.pop().unwrap_or_default();
+            if let Some(outer) = self.keys.last_mut()
+                && outer.number == inner.number
+            {
+                outer.looked_for = false;
+            }
         }
         self.key_allowed = false;
         self.push_indicator(kind, 1);
@@ -484,6 +495,7 @@ impl<'a> Scanner<'a> {
             self.roll_indent(column, Some(key.number), Kind::BlockMappingStart, key.mark)?;
             if let Some(slot) = self.keys.last_mut() {
                 slot.possible = false;
+                slot.looked_for = false;
             }
             self.key_allowed = false;
         } else {

@@ -7,7 +7,6 @@
 
 use super::calendar::{MONTHS, WEEKDAYS, days_in, seconds_of};
 use super::{Moment, name};
-use crate::helm::value::convert;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Part {
@@ -213,9 +212,29 @@ struct Fields {
     zone: String,
 }
 
+/// How Go's time package quotes what it shows: everything beyond ASCII as bytes.
+pub(super) fn quote(text: &str) -> String {
+    let mut out = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => {
+                out.push('\\');
+                out.push(character);
+            }
+            ' '..='\x7F' => out.push(character),
+            _ => {
+                let mut buffer = [0; 4];
+                for byte in character.encode_utf8(&mut buffer).bytes() {
+                    out.push_str(&format!("\\x{byte:02x}"));
+                }
+            }
+        }
+    }
+    out + "\""
+}
+
 /// Reads text by a layout; the error is Go's message.
 pub(super) fn parse(layout: &str, text: &str) -> Result<Moment, String> {
-    let quote = |text: &str| convert::quote(text.as_bytes());
     let mut fields = Fields::default();
     let (mut pattern, mut rest) = (layout, text);
     while let Some((before, part, after)) = next_part(pattern) {

@@ -37,7 +37,7 @@ pub(crate) fn duration_text(nanoseconds: i64) -> String {
 
 /// Go's `time.ParseDuration`; the error is its message.
 pub(super) fn parse_duration(text: &str) -> Result<i64, String> {
-    let shown = convert::quote(text.as_bytes());
+    let shown = super::layout::quote(text);
     let invalid = || format!("time: invalid duration {shown}");
     let (negative, mut rest) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
@@ -70,7 +70,7 @@ pub(super) fn parse_duration(text: &str) -> Result<i64, String> {
             other => {
                 return Err(format!(
                     "time: unknown unit {} in duration {shown}",
-                    convert::quote(other.as_bytes())
+                    super::layout::quote(other)
                 ));
             }
         };

@@ -3,10 +3,11 @@
 use std::cmp::Ordering;
 
 use super::Version;
+use crate::helm::Compat;
+use crate::helm::value::convert;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Operator {
-    Any,
     Equal,
     NotEqual,
     Greater,
@@ -17,6 +18,7 @@ enum Operator {
     Caret,
 }
 
+/// One comparison: what is dirty was left out or a wildcard.
 #[derive(Clone, Debug)]
 struct Part {
     operator: Operator,
@@ -26,162 +28,236 @@ struct Part {
     dirty: bool,
 }
 
-/// A constraint on versions.
+/// A constraint on versions: alternatives of parts that all have to hold.
 #[derive(Clone, Debug)]
 pub(crate) struct Constraint {
     alternatives: Vec<Vec<Part>>,
 }
 
+/// Why a text is no constraint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ConstraintError {
+    /// This part of it has another form.
+    Improper(String),
+    /// A version in it is none.
+    Version,
+    /// Longer than the library accepts.
+    TooLong,
+    /// More alternatives than the library accepts.
+    TooMany,
+}
+
+impl ConstraintError {
+    /// The library's message in a particular Helm.
+    pub(crate) fn message(&self, compat: Compat) -> String {
+        match self {
+            Self::Improper(part) if compat == Compat::V3_19 => format!("improper constraint: {part}"),
+            Self::Improper(part) => format!("improper constraint: {}", convert::quote(part.as_bytes())),
+            Self::Version => "constraint parser error".to_owned(),
+            Self::TooLong => format!("constraint string is too long (max {LONGEST} bytes)"),
+            Self::TooMany => format!("too many constraint groups (max {MOST})"),
+        }
+    }
+}
+
+const LONGEST: usize = 512;
+const MOST: usize = 32;
+
 impl Constraint {
-    /// Reads a constraint; the error is the library's message.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        if text.len() > 4096 {
-            return Err("improper constraint: too long".to_owned());
+    /// Reads a constraint.
+    pub(crate) fn parse(text: &str) -> Result<Self, ConstraintError> {
+        if text.len() > LONGEST {
+            return Err(ConstraintError::TooLong);
         }
-        let mut alternatives = Vec::new();
-        for alternative in expand_hyphens(text).split("||") {
-            let parts = split_parts(alternative).ok_or_else(|| improper(text))?;
-            let parts: Result<Vec<Part>, String> = parts.iter().map(|part| Part::parse(part, text)).collect();
-            alternatives.push(parts?);
+        let text = expand_hyphens(text);
+        let texts: Vec<&str> = text.split("||").collect();
+        if texts.len() > MOST {
+            return Err(ConstraintError::TooMany);
         }
-        Ok(Self { alternatives })
+        let alternatives: Result<Vec<_>, _> = texts.into_iter().map(parts).collect();
+        Ok(Self { alternatives: alternatives? })
     }
 
-    /// Whether a version fits.
+    /// Whether a version fits. One part with a prerelease lets prereleases pass in its alternative.
     pub(crate) fn allows(&self, version: &Version) -> bool {
         self.alternatives.iter().any(|parts| {
-            // One part with a prerelease lets prereleases pass in the whole alternative.
-            parts.iter().all(|part| part.allows(version))
+            let prereleases = parts.iter().any(|part| !part.version.prerelease.is_empty());
+            (version.prerelease.is_empty() || prereleases) && parts.iter().all(|part| part.allows(version))
         })
     }
 }
 
-fn improper(text: &str) -> String {
-    format!("improper constraint: {}", crate::helm::value::convert::quote(text.as_bytes()))
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b'\t' | b'\n' | 0x0C | b'\r' | b' ')
 }
 
-/// Rewrites `a - b` to `>=a <=b`.
-fn expand_hyphens(text: &str) -> String {
-    let words: Vec<&str> = text.split(' ').collect();
-    let mut out: Vec<String> = Vec::new();
-    let mut index = 0;
-    while let Some(word) = words.get(index) {
-        if *word == "-"
-            && let (Some(low), Some(high)) = (out.pop(), words.get(index + 1))
-        {
-            out.push(format!(">={low}"));
-            out.push(format!("<={high}"));
-            index += 2;
-            continue;
+fn blanks(text: &[u8]) -> usize {
+    text.iter().take_while(|byte| is_blank(**byte)).count()
+}
+
+/// A version as constraints have it: numbers or wildcards, prerelease, metadata.
+struct Loose<'t> {
+    numbers: [&'t str; 3],
+    /// With its dash.
+    prerelease: &'t str,
+    whole: &'t str,
+}
+
+fn loose(text: &str) -> Option<Loose<'_>> {
+    let bytes = text.as_bytes();
+    let mut position = usize::from(bytes.first() == Some(&b'v'));
+    let numeric = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'x' | b'X' | b'*' | b'|');
+    let run = |from: usize| bytes.get(from..).unwrap_or(&[]).iter().take_while(|byte| numeric(byte)).count();
+    let mut numbers = [""; 3];
+    for (index, number) in numbers.iter_mut().enumerate() {
+        let from = position + usize::from(index > 0);
+        let width = run(from);
+        let separated = index == 0 || bytes.get(position) == Some(&b'.');
+        if width == 0 || !separated {
+            if index == 0 {
+                return None;
+            }
+            break;
         }
-        out.push((*word).to_owned());
-        index += 1;
+        *number = text.get(from..from + width)?;
+        position = from + width;
     }
-    out.join(" ")
+    let tail = |from: usize, sign: u8| {
+        if bytes.get(from) != Some(&sign) {
+            return from;
+        }
+        let mut end = from;
+        loop {
+            let word = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'-';
+            let width = bytes.get(end + 1..).unwrap_or(&[]).iter().take_while(word).count();
+            if width == 0 {
+                return end;
+            }
+            end += 1 + width;
+            if bytes.get(end) != Some(&b'.') {
+                return end;
+            }
+        }
+    };
+    let end = tail(position, b'-');
+    let prerelease = text.get(position..end)?;
+    let end = tail(end, b'+');
+    Some(Loose { numbers, prerelease, whole: text.get(..end)? })
 }
 
-/// Cuts an alternative into `operator version` parts.
-fn split_parts(text: &str) -> Option<Vec<String>> {
-    let mut parts = Vec::new();
-    let mut rest = text.trim_matches([' ', '\t', '\n', '\r', ',']);
-    if rest.is_empty() {
+/// Rewrites `a - b` to `>= a, <= b `.
+fn expand_hyphens(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    'text: while !rest.is_empty() {
+        for (index, _) in rest.char_indices() {
+            let here = rest.get(index..).unwrap_or("");
+            if let Some((low, high, width)) = hyphen_range(here) {
+                out.push_str(rest.get(..index).unwrap_or(""));
+                out.push_str(&format!(">= {low}, <= {high} "));
+                rest = here.get(width..).unwrap_or("");
+                continue 'text;
+            }
+        }
+        break;
+    }
+    out.push_str(rest);
+    out
+}
+
+fn hyphen_range(text: &str) -> Option<(&str, &str, usize)> {
+    let bytes = text.as_bytes();
+    let start = blanks(bytes);
+    let low = loose(text.get(start..)?)?.whole;
+    let mut position = start + low.len();
+    let before = blanks(bytes.get(position..)?);
+    position += before;
+    if before == 0 || bytes.get(position) != Some(&b'-') {
         return None;
     }
-    while !rest.is_empty() {
-        let operator_end =
-            rest.find(|c: char| !matches!(c, '=' | '!' | '<' | '>' | '~' | '^')).unwrap_or(rest.len());
-        let operator = rest.get(..operator_end)?;
-        let after = rest.get(operator_end..)?.trim_start();
-        let version_end = after
-            .find(|c: char| c == ',' || c.is_whitespace() || matches!(c, '=' | '!' | '<' | '>' | '~' | '^'))
-            .unwrap_or(after.len());
-        let version = after.get(..version_end)?;
-        if version.is_empty() {
-            return None;
-        }
-        parts.push(format!("{operator}{version}"));
-        rest = after.get(version_end..)?.trim_start_matches([' ', '\t', '\n', '\r', ',']);
+    position += 1;
+    let after = blanks(bytes.get(position..)?);
+    if after == 0 {
+        return None;
     }
-    Some(parts)
+    position += after;
+    let high = loose(text.get(position..)?)?.whole;
+    position += high.len();
+    position += blanks(bytes.get(position..)?);
+    Some((low, high, position))
+}
+
+fn operator(text: &str) -> Option<Operator> {
+    Some(match text {
+        "" | "=" => Operator::Equal,
+        "!=" => Operator::NotEqual,
+        ">" => Operator::Greater,
+        "<" => Operator::Less,
+        ">=" | "=>" => Operator::GreaterEqual,
+        "<=" | "=<" => Operator::LessEqual,
+        "~" | "~>" => Operator::Tilde,
+        "^" => Operator::Caret,
+        _ => return None,
+    })
+}
+
+/// The parts of an alternative: each an operator and a version, with blanks or a comma between.
+fn parts(text: &str) -> Result<Vec<Part>, ConstraintError> {
+    let improper = || ConstraintError::Improper(text.to_owned());
+    let bytes = text.as_bytes();
+    let mut found = Vec::new();
+    let mut position = blanks(bytes);
+    loop {
+        let sign = |byte: &&u8| matches!(byte, b'=' | b'!' | b'<' | b'>' | b'~' | b'^');
+        let width = bytes.get(position..).unwrap_or(&[]).iter().take_while(sign).count();
+        let operator = text.get(position..position + width).and_then(operator).ok_or_else(improper)?;
+        position += width;
+        position += blanks(bytes.get(position..).unwrap_or(&[]));
+        let version = text.get(position..).and_then(loose).ok_or_else(improper)?;
+        position += version.whole.len();
+        found.push((operator, version));
+        let space = blanks(bytes.get(position..).unwrap_or(&[]));
+        position += space;
+        match bytes.get(position) {
+            None => break,
+            Some(b',') => {
+                position += 1;
+                position += blanks(bytes.get(position..).unwrap_or(&[]));
+            }
+            Some(_) if space > 0 => {}
+            Some(_) => return Err(improper()),
+        }
+    }
+    found.into_iter().map(|(operator, version)| Part::new(operator, &version)).collect()
 }
 
 impl Part {
-    fn parse(text: &str, whole: &str) -> Result<Self, String> {
-        let improper = || improper(whole);
-        let operator_end = text.find(|c: char| !matches!(c, '=' | '!' | '<' | '>' | '~' | '^')).unwrap_or(0);
-        let (operator, version) = text.split_at(operator_end);
-        let operator = match operator {
-            "" => Operator::Any,
-            "=" => Operator::Equal,
-            "!=" => Operator::NotEqual,
-            ">" => Operator::Greater,
-            "<" => Operator::Less,
-            ">=" | "=>" => Operator::GreaterEqual,
-            "<=" | "=<" => Operator::LessEqual,
-            "~" | "~>" => Operator::Tilde,
-            "^" => Operator::Caret,
-            _ => return Err(improper()),
-        };
-        let bare = version.strip_prefix('v').unwrap_or(version);
-        let core_end = bare.find(['-', '+']).unwrap_or(bare.len());
-        let (core, tail) = bare.split_at(core_end);
-        let numbers: Vec<&str> = core.split('.').collect();
-        let wild = |text: Option<&&str>| matches!(text, Some(&"x" | &"X" | &"*"));
-        if numbers.len() > 3 {
-            return Err(improper());
-        }
-        let (minor_dirty, patch_dirty, dirty, plain) = if wild(numbers.first()) {
-            (false, false, true, format!("0.0.0{tail}"))
-        } else if numbers.len() < 2 || wild(numbers.get(1)) {
-            (true, false, true, format!("{}.0.0{tail}", numbers.first().unwrap_or(&"0")))
-        } else if numbers.len() < 3 || wild(numbers.get(2)) {
-            let (major, minor) = (numbers.first().unwrap_or(&"0"), numbers.get(1).unwrap_or(&"0"));
-            (false, true, true, format!("{major}.{minor}.0{tail}"))
+    fn new(operator: Operator, loose: &Loose<'_>) -> Result<Self, ConstraintError> {
+        let open = |text: &str| matches!(text, "" | "x" | "X" | "*");
+        let [major, minor, patch] = loose.numbers;
+        let tail = loose.prerelease;
+        let (text, minor_dirty, patch_dirty, dirty) = if open(major) {
+            (format!("0.0.0{tail}"), false, false, true)
+        } else if open(minor) {
+            (format!("{major}.0.0{tail}"), true, false, true)
+        } else if open(patch) {
+            (format!("{major}.{minor}.0{tail}"), false, true, true)
         } else {
-            (false, false, false, format!("{core}{tail}"))
+            (loose.whole.to_owned(), false, false, false)
         };
-        if wild(numbers.first()) {
-            let version = Version::parse(&plain).map_err(|_| "constraint parser error".to_owned())?;
-            let operator = if matches!(operator, Operator::Any) { Operator::GreaterEqual } else { operator };
-            return Ok(
-                Self { operator, version, minor_dirty: true, patch_dirty: true, dirty: true }.starred()
-            );
-        }
-        let version = Version::parse(&plain).map_err(|_| {
-            if version.bytes().next().is_some_and(|byte| byte.is_ascii_digit() || byte == b'v') {
-                "constraint parser error".to_owned()
-            } else {
-                improper()
-            }
-        })?;
+        let version = Version::parse(&text).map_err(|_| ConstraintError::Version)?;
         Ok(Self { operator, version, minor_dirty, patch_dirty, dirty })
     }
 
-    /// `*` alone accepts every release.
-    fn starred(mut self) -> Self {
-        if matches!(
-            self.operator,
-            Operator::GreaterEqual | Operator::Equal | Operator::Tilde | Operator::Caret
-        ) {
-            self.operator = Operator::GreaterEqual;
-        }
-        self
-    }
-
     fn allows(&self, version: &Version) -> bool {
-        if !version.prerelease.is_empty()
-            && self.version.prerelease.is_empty()
-            && self.operator != Operator::NotEqual
-        {
-            return false;
-        }
+        let order = version.compare(&self.version);
         match self.operator {
-            Operator::Any | Operator::Equal if self.dirty => self.tilde(version),
-            Operator::Any | Operator::Equal => version.compare(&self.version) == Ordering::Equal,
+            Operator::Equal if self.dirty => self.tilde(version),
+            Operator::Equal => order == Ordering::Equal,
             Operator::NotEqual => self.not_equal(version),
             Operator::Greater => self.greater(version),
-            Operator::Less => version.compare(&self.version) == Ordering::Less,
-            Operator::GreaterEqual => version.compare(&self.version) != Ordering::Less,
+            Operator::Less => order == Ordering::Less,
+            Operator::GreaterEqual => order != Ordering::Less,
             Operator::LessEqual => self.less_equal(version),
             Operator::Tilde => self.tilde(version),
             Operator::Caret => self.caret(version),
@@ -190,9 +266,6 @@ impl Part {
 
     fn not_equal(&self, version: &Version) -> bool {
         if self.dirty {
-            if !version.prerelease.is_empty() && self.version.prerelease.is_empty() {
-                return false;
-            }
             if version.major != self.version.major {
                 return true;
             }
@@ -202,7 +275,12 @@ impl Part {
             if self.minor_dirty {
                 return false;
             }
-            return version.patch != self.version.patch && !self.patch_dirty;
+            if version.patch != self.version.patch && !self.patch_dirty {
+                return true;
+            }
+            if self.patch_dirty {
+                return version.prerelease != self.version.prerelease;
+            }
         }
         version.compare(&self.version) != Ordering::Equal
     }
@@ -217,7 +295,10 @@ impl Part {
         if self.minor_dirty {
             return false;
         }
-        version.minor > self.version.minor && self.patch_dirty
+        if self.patch_dirty {
+            return version.minor > self.version.minor;
+        }
+        version.compare(&self.version) == Ordering::Greater
     }
 
     fn less_equal(&self, version: &Version) -> bool {
@@ -236,7 +317,7 @@ impl Part {
         }
         let zero = self.version.major == 0 && self.version.minor == 0 && self.version.patch == 0;
         if zero && !self.minor_dirty && !self.patch_dirty {
-            return self.operator == Operator::Tilde || version.compare(&self.version) == Ordering::Equal;
+            return true;
         }
         version.major == self.version.major && (version.minor == self.version.minor || self.minor_dirty)
     }
@@ -254,10 +335,7 @@ impl Part {
         if self.version.minor > 0 || self.patch_dirty {
             return version.minor == self.version.minor;
         }
-        if version.minor > 0 {
-            return false;
-        }
-        version.patch == self.version.patch
+        version.minor == 0 && version.patch == self.version.patch
     }
 }
 

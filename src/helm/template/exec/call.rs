@@ -43,6 +43,10 @@ impl<'t> Frame<'t, '_, '_> {
         if function.draws {
             self.machine.draws.enter_template(&self.template.name, &self.template.source.text);
         }
+        if function.special == Special::Call {
+            self.at = node;
+            return self.uncallable(values.first().unwrap_or(&Value::Nil), arguments.first());
+        }
         match (function.call)(self.machine, &values) {
             Ok(value) => {
                 if let Value::Text(text) = &value
@@ -59,6 +63,22 @@ impl<'t> Frame<'t, '_, '_> {
                 Err(self.failure(&message, Some(inner)))
             }
         }
+    }
+
+    /// No value of a chart is a function.
+    fn uncallable(&self, value: &Value, written: Option<&Operand>) -> Run<Slot> {
+        let v3 = self.machine.v3();
+        let message = match (value, written) {
+            (Value::Nil, _) => "call of nil".to_owned(),
+            (Value::Text(text), None) => format!("non-function {} of type string", text.lossy()),
+            (value, None) => {
+                format!("non-function <{0} Value> of type {0}", value.type_name(v3))
+            }
+            (value, Some(operand)) => {
+                format!("non-function {} of type {}", operand.printed(), value.type_name(v3))
+            }
+        };
+        Err(self.failure(&format!("error calling call: {message}"), Some(Failure::new(message))))
     }
 
     /// Whether the only argument is no value at all, not merely a nil of a map.
@@ -153,10 +173,14 @@ impl<'t> Frame<'t, '_, '_> {
             (Type::Any | Type::Text, OperandKind::Text { text, .. }) => Ok(Value::Text(text.clone())),
             (Type::Any, OperandKind::Number(number)) => self.ideal(number),
             (Type::Int, OperandKind::Number(Number { integer: Some(value), .. })) => Ok(Value::Int(*value)),
+            (Type::Uint, OperandKind::Number(Number { unsigned: Some(value), .. })) => {
+                Ok(Value::Uint64(*value))
+            }
             (Type::Float, OperandKind::Number(Number { float: Some(value), .. })) => Ok(Value::Float(*value)),
             (Type::Bool, _) => self.fail(format!("expected bool; found {}", operand.printed())),
             (Type::Text, _) => self.fail(format!("expected string; found {}", operand.printed())),
             (Type::Int, _) => self.fail(format!("expected integer; found {}", operand.printed())),
+            (Type::Uint, _) => self.fail(format!("expected unsigned integer; found {}", operand.printed())),
             (Type::Float, _) => self.fail(format!("expected float; found {}", operand.printed())),
             (other, _) => {
                 self.fail(format!("can't handle {} for arg of type {}", operand.printed(), other.name()))

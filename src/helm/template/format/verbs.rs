@@ -1,7 +1,7 @@
 //! `printf`: reads the format and hands each verb with its flags to the printer.
 
 use super::{Flags, Printer};
-use crate::helm::value::Value;
+use crate::helm::value::{Object, Value};
 
 /// The largest width and precision that Go accepts.
 const WIDEST: usize = 1_000_000;
@@ -52,7 +52,8 @@ impl Formatter<'_> {
                 } else {
                     out.extend_from_slice(value.type_name(self.compat_v3).as_bytes());
                     out.push(b'=');
-                    Printer { out, compat_v3: self.compat_v3, flags: Flags::default() }.argument(value, 'v');
+                    Printer { out, compat_v3: self.compat_v3, flags: Flags::default(), erroring: false }
+                        .argument(value, 'v');
                 }
             }
             out.push(b')');
@@ -76,59 +77,66 @@ impl Formatter<'_> {
     }
 
     fn number(&mut self) -> Option<usize> {
-        let digits =
-            self.format.get(self.position..)?.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        if digits == 0 {
-            return None;
-        }
-        let text = std::str::from_utf8(self.format.get(self.position..self.position + digits)?).ok()?;
-        self.position += digits;
-        text.parse().ok().filter(|number| *number <= WIDEST)
+        let rest = self.format.get(self.position..).unwrap_or(&[]);
+        let (number, width) = leading_number(rest)?;
+        self.position += width;
+        number
     }
 
-    /// An explicit index `[n]`; tells whether there was one.
+    /// An explicit index `[n]`; tells whether there was a good one.
     fn index(&mut self) -> bool {
         if self.byte() != Some(b'[') {
             return false;
         }
         self.reordered = true;
         let rest = self.format.get(self.position..).unwrap_or(&[]);
-        let Some(close) = memchr::memchr(b']', rest) else {
+        let close = if rest.len() < 3 { None } else { memchr::memchr(b']', rest) };
+        let Some(close) = close else {
             self.good_index = false;
             self.position += 1;
             return false;
         };
-        let inner = rest.get(1..close).and_then(|inner| std::str::from_utf8(inner).ok());
         self.position += close + 1;
-        match inner.and_then(|inner| inner.parse::<usize>().ok()) {
-            Some(number) if number >= 1 && number <= self.values.len() => {
-                self.argument = number - 1;
-                true
-            }
+        let inner = rest.get(1..close).unwrap_or(&[]);
+        let number = match leading_number(inner) {
+            Some((Some(number), width)) if width == inner.len() => number,
             _ => {
                 self.good_index = false;
-                true
+                return false;
             }
+        };
+        if number >= 1 && number <= self.values.len() {
+            self.argument = number - 1;
+        } else {
+            self.good_index = false;
         }
+        true
     }
 
     /// A width or precision from the arguments.
     fn star(&mut self) -> Option<i64> {
-        let value = self.values.get(self.argument);
-        if value.is_some() {
-            self.argument += 1;
-        }
-        match value {
-            Some(Value::Int(number) | Value::Int64(number)) if number.unsigned_abs() <= WIDEST as u64 => {
-                Some(*number)
-            }
-            _ => None,
-        }
+        let value = self.values.get(self.argument)?;
+        self.argument += 1;
+        let number = match value {
+            Value::Int(number) | Value::Int64(number) => *number,
+            Value::Uint64(number) => i64::try_from(*number).ok()?,
+            Value::Byte(number) => i64::from(*number),
+            Value::Object(object) => match &**object {
+                Object::Duration(number) => *number,
+                _ => return None,
+            },
+            _ => return None,
+        };
+        (number.unsigned_abs() <= WIDEST as u64).then_some(number)
     }
 
     fn verb(&mut self, out: &mut Vec<u8>) {
         self.good_index = true;
         let mut flags = self.flags();
+        // Right after the flags, a small letter is the verb itself.
+        if self.byte().is_some_and(|byte| byte.is_ascii_lowercase()) && self.argument < self.values.len() {
+            return self.finish_verb(out, flags);
+        }
         let mut after_index = self.index();
         if self.byte() == Some(b'*') {
             self.position += 1;
@@ -149,7 +157,7 @@ impl Formatter<'_> {
                 self.good_index = false;
             }
         }
-        if self.byte() == Some(b'.') {
+        if self.byte() == Some(b'.') && self.position + 1 < self.format.len() {
             self.position += 1;
             if after_index {
                 self.good_index = false;
@@ -200,13 +208,24 @@ impl Formatter<'_> {
             return;
         };
         self.argument += 1;
-        if flags.minus {
-            flags.zero = false;
-        }
-        if verb == 'v' {
+        if matches!(verb, 'v' | 'w') {
             flags.sharp_v = std::mem::take(&mut flags.sharp);
             flags.plus_v = std::mem::take(&mut flags.plus);
         }
-        Printer { out, compat_v3: self.compat_v3, flags }.argument(value, verb);
+        Printer { out, compat_v3: self.compat_v3, flags, erroring: false }.argument(value, verb);
     }
+}
+
+/// Digits at the start: the number, `None` if it is too large, and how many bytes it takes.
+fn leading_number(text: &[u8]) -> Option<(Option<usize>, usize)> {
+    let mut number = 0_usize;
+    let mut width = 0;
+    for digit in text.iter().take_while(|byte| byte.is_ascii_digit()) {
+        if number > WIDEST {
+            return Some((None, text.len()));
+        }
+        number = number * 10 + usize::from(digit - b'0');
+        width += 1;
+    }
+    (width > 0).then_some((Some(number), width))
 }

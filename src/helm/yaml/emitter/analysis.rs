@@ -27,17 +27,13 @@ pub(super) fn well_formed(text: &[u8]) -> Cow<'_, [u8]> {
 /// A number after its way through JSON: an integer if it fits, else the shortest float.
 pub(super) fn number_text(value: f64) -> String {
     if value.fract() == 0.0 && value.abs() < 1e21 {
-        if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&value) {
-            #[expect(clippy::cast_possible_truncation, reason = "whole and inside the range")]
-            return (value as i64).to_string();
+        // It was JSON before, with the shortest digits that read back, and zeros after them.
+        let text = convert::float_json(value).unwrap_or_default();
+        if text == "-0" {
+            return "0".to_owned();
         }
-        if (0.0..18_446_744_073_709_551_616.0).contains(&value) {
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "whole and inside the range"
-            )]
-            return (value as u64).to_string();
+        if text.parse::<i64>().is_ok() || text.parse::<u64>().is_ok() {
+            return text;
         }
     }
     convert::float_general(value)

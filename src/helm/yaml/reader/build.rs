@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::helm::value::{Map, Text, Value};
+use crate::helm::value::{Map, Text, Value, convert};
 use crate::helm::values::{Tree, TreeMap};
 
 /// A number as YAML has it.
@@ -50,6 +50,32 @@ pub(crate) trait Build: Sized {
     fn items(&self) -> Option<Vec<Self>>;
     /// The string, if this is one.
     fn string(&self) -> Option<Text>;
+    /// Whether this is null.
+    fn is_null(&self) -> bool;
+    /// What Go's `%+#v` shows.
+    fn shown(&self) -> String {
+        match self.string() {
+            Some(text) => convert::quote(&text),
+            None if self.is_null() => "<nil>".to_owned(),
+            None => self.shown_otherwise(),
+        }
+    }
+    /// The same for what is neither text nor null.
+    fn shown_otherwise(&self) -> String {
+        if let Some(items) = self.items() {
+            let items: Vec<String> =
+                items.iter().map(|item| item.shown().replace("<nil>", "interface {}(nil)")).collect();
+            return format!("[]interface {{}}{{{}}}", items.join(", "));
+        }
+        let pairs = self.pairs().unwrap_or_default();
+        let pairs: Vec<String> = pairs
+            .iter()
+            .map(|(key, value)| {
+                format!("{}:{}", convert::quote(key), value.shown().replace("<nil>", "interface {}(nil)"))
+            })
+            .collect();
+        format!("map[interface {{}}]interface {{}}{{{}}}", pairs.join(", "))
+    }
 }
 
 impl Build for Tree {
@@ -87,6 +113,17 @@ impl Build for Tree {
         match self {
             Self::Text(text) => Some(text.clone()),
             _ => None,
+        }
+    }
+    fn is_null(&self) -> bool {
+        matches!(self, Self::Null)
+    }
+    fn shown_otherwise(&self) -> String {
+        match self {
+            Self::Bool(flag) => flag.to_string(),
+            Self::Float(number) => convert::float_general(*number),
+            Self::Int(number) => number.to_string(),
+            Self::List(_) | Self::Map(_) | Self::Null | Self::Text(_) => Value::from_tree(self).shown(),
         }
     }
 }
@@ -128,6 +165,9 @@ impl Build for Value {
     fn string(&self) -> Option<Text> {
         self.as_text().cloned()
     }
+    fn is_null(&self) -> bool {
+        matches!(self, Self::Nil)
+    }
 }
 
 impl Build for serde_json::Value {
@@ -165,5 +205,14 @@ impl Build for serde_json::Value {
     }
     fn string(&self) -> Option<Text> {
         self.as_str().map(Text::from)
+    }
+    fn is_null(&self) -> bool {
+        serde_json::Value::is_null(self)
+    }
+    fn shown_otherwise(&self) -> String {
+        match self {
+            Self::Bool(_) | Self::Number(_) => self.to_string(),
+            _ => Value::from_tree(&Tree::from_json(self)).shown(),
+        }
     }
 }

@@ -10,17 +10,25 @@ use super::super::scanner::Mark;
 use super::{Build, Number, Read};
 use crate::helm::value::Text;
 
-pub(super) fn plain_key(text: &[u8], mark: Mark) -> Read<(Option<Text>, Mark)> {
-    let key = match resolve(text) {
-        Resolved::Text if text == b"<<" => return Ok((None, mark)),
-        Resolved::Text => Text::from(text),
-        Resolved::Null => return Err(key_error(mark, "%!s(<nil>)", "interface {}(nil)")),
-        Resolved::Bool(value) => Text::from(if value { "true" } else { "false" }),
-        Resolved::Int(value) => Text::from(value.to_string()),
-        Resolved::Uint(value) => Text::from(value.to_string()),
-        Resolved::Float(value) => Text::from(float_key(value)),
-    };
-    Ok((Some(key), mark))
+/// The key of a pair.
+pub(super) enum Key {
+    Text(Text),
+    /// `<<`
+    Merge,
+    /// A null, which YAML allows and JSON does not.
+    Null,
+}
+
+pub(super) fn plain_key(text: &[u8]) -> Key {
+    match resolve(text) {
+        Resolved::Text if text == b"<<" => Key::Merge,
+        Resolved::Text => Key::Text(Text::from(text)),
+        Resolved::Null => Key::Null,
+        Resolved::Bool(value) => Key::Text(Text::from(if value { "true" } else { "false" })),
+        Resolved::Int(value) => Key::Text(Text::from(value.to_string())),
+        Resolved::Uint(value) => Key::Text(Text::from(value.to_string())),
+        Resolved::Float(value) => Key::Text(Text::from(float_key(value))),
+    }
 }
 
 fn float_key(value: f64) -> String {
@@ -111,7 +119,8 @@ pub(super) fn plain_error(mark: Mark, message: String) -> YamlError {
     YamlError::at(mark.line + 1, mark.column + 1, message, helm)
 }
 
-pub(super) fn key_error(mark: Mark, kind: &str, shown: &str) -> YamlError {
-    let message = format!("unsupported map key of type: {kind}, key: {shown}");
+/// A null as key; `value` is what Go shows of the value.
+pub(super) fn key_error(mark: Mark, value: &str) -> YamlError {
+    let message = format!("unsupported map key of type: %!s(<nil>), key: <nil>, value: {value}");
     YamlError::at(mark.line + 1, mark.column + 1, "a map key must not be null", message)
 }

@@ -130,7 +130,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn scan_tag_uri(&mut self, head: &[u8], start: Mark) -> Scan<Vec<u8>> {
-        let has_head = head.len() > 1;
+        let has_head = !head.is_empty();
         let mut uri = head.get(1..).unwrap_or(&[]).to_vec();
         loop {
             match self.byte(0) {
@@ -175,9 +175,7 @@ impl<'a> Scanner<'a> {
                 let suffix = self.scan_tag_uri(&[], start)?;
                 (handle, suffix)
             } else {
-                let suffix = self
-                    .scan_tag_uri(&handle, start)
-                    .or_else(|error| if self.is_blankz(0) { Ok(Vec::new()) } else { Err(error) })?;
+                let suffix = self.scan_tag_uri(&handle, start)?;
                 if suffix.is_empty() { (Vec::new(), b"!".to_vec()) } else { (b"!".to_vec(), suffix) }
             }
         };

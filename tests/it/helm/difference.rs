@@ -1,0 +1,105 @@
+//! Random charts through this engine and the helm that `MOORLINE_HELM4` names. `MOORLINE_SEED` and
+//! `MOORLINE_ROUNDS` choose other cases and more of them.
+
+#![allow(clippy::too_many_lines, reason = "generators are lists of choices")]
+
+mod cases;
+mod expressions;
+mod random;
+mod templates;
+mod words;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use cases::{Case, KINDS};
+
+/// How many of a hundred may differ: what is left are corners that the compatibility page lists.
+const TOLERATED: u64 = 8;
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).ok().and_then(|number| number.parse().ok()).unwrap_or(otherwise)
+}
+
+fn run(program: &str, folder: &Path, case: &Case) -> Output {
+    let mut command = Command::new(program);
+    command.args(["template", "rel"]).arg(folder).args(["--namespace", "ns", "--kube-version", "1.33.0"]);
+    for argument in &case.arguments {
+        match argument.strip_prefix('@') {
+            Some(file) => command.arg(folder.join(file)),
+            None => command.arg(argument),
+        };
+    }
+    command
+        .env_clear()
+        .env("HOME", folder.join("home"))
+        .env("TZ", "UTC")
+        .output()
+        .expect("a program that runs")
+}
+
+/// Helm prints some lines in random order.
+fn sorted(text: &[u8]) -> Vec<String> {
+    let mut lines: Vec<String> = String::from_utf8_lossy(text).trim().lines().map(str::to_owned).collect();
+    lines.sort();
+    lines
+}
+
+fn agree(want: &Output, got: &Output) -> bool {
+    if want.status.success() {
+        // Addresses of memory are nobody's business.
+        let address = want.stdout.windows(4).any(|window| window == b"0xc0");
+        return got.status.success() && (want.stdout == got.stdout || address);
+    }
+    !got.status.success() && sorted(&want.stderr) == sorted(&got.stderr)
+}
+
+#[test]
+#[ignore = "needs a helm binary: MOORLINE_HELM4"]
+fn random_charts_are_rendered_as_by_helm() {
+    let helm = std::env::var("MOORLINE_HELM4").expect("MOORLINE_HELM4 names a helm binary");
+    let (first, count) = (number("MOORLINE_SEED", 1), number("MOORLINE_ROUNDS", 25));
+    // Schemas that are none themselves are a known difference, and random ones mostly are.
+    for kind in KINDS.iter().filter(|kind| **kind != "schema") {
+        let mut differing = Vec::new();
+        for seed in first..first + count {
+            let case = Case::random(kind, seed);
+            let space = tempfile::tempdir().expect("a folder");
+            let files = case.files.iter().map(|(path, text)| (path.clone(), text.clone().into_bytes()));
+            super::write_folder(space.path(), &files.collect());
+            let want = run(&helm, space.path(), &case);
+            let got = run(env!("CARGO_BIN_EXE_moorline"), space.path(), &case);
+            if !agree(&want, &got) {
+                differing.push(format!(
+                    "{kind} {seed} {case:?}\nwant {}{}\ngot  {}{}",
+                    String::from_utf8_lossy(&want.stdout),
+                    String::from_utf8_lossy(&want.stderr),
+                    String::from_utf8_lossy(&got.stdout),
+                    String::from_utf8_lossy(&got.stderr)
+                ));
+            }
+        }
+        let allowed = (count * TOLERATED).div_ceil(100);
+        assert!(
+            differing.len() as u64 <= allowed,
+            "{} of {count} cases differ:\n{}",
+            differing.len(),
+            differing.join("\n\n")
+        );
+    }
+}
+
+/// No case may bring the engine down, whatever helm makes of it.
+#[test]
+fn random_charts_end_in_output_or_an_error() {
+    use moorline::helm::{Chart, RenderInput, RenderLimits};
+    for kind in KINDS {
+        for seed in 0..60 {
+            let case = Case::random(kind, seed);
+            let files = case.files.iter().map(|(path, text)| (path.clone(), text.as_bytes().into()));
+            let Ok(chart) = Chart::from_files(files) else { continue };
+            let limits = RenderLimits { steps: 2_000_000, bytes: 64 << 20, ..RenderLimits::default() };
+            let _ = chart.render(&RenderInput { limits, ..RenderInput::default() });
+        }
+    }
+}
