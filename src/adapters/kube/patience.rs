@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn the_spread_is_that_of_the_place() {
-        let spread = |place| Patience::of(place).spread;
+        let spread = |place: &str| Patience::of(place).spread;
         assert_eq!(spread("Pod in web"), spread("Pod in web"));
         assert!((0..20).map(|number| spread(&number.to_string())).any(|one| one != spread("0")));
     }

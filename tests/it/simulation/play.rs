@@ -481,12 +481,9 @@ impl Theatre {
     /// What is not as it should be; nothing if all is.
     fn unsettled(&self) -> Option<String> {
         let board = self.daemon.as_ref()?.board.borrow().clone();
-        let empty = locked(&self.book).commits.last().is_some_and(|commit| commit.config.empty)
-            && self
-                .memory
-                .repositories
-                .head(&url(), "main")
-                .is_some_and(|tree| tree.get("moorline.yaml").is_none());
+        // The last commit or the one that was forced back to.
+        let head = self.memory.repositories.head(&url(), "main");
+        let empty = head.is_some_and(|tree| tree.get("moorline.yaml").is_none());
         for application in &board.applications {
             let held = application.holds.iter().any(|hold| !hold.message.is_empty());
             let well = application.sync == SyncStatus::Synced || application.never_promoted;
@@ -524,9 +521,9 @@ impl Theatre {
         let deployed = head.as_ref().and_then(|head| head.deployed.as_ref());
         let deployed = deployed.and_then(|version| locked(&self.book).value_at(version, service));
         let Some(wanted) = wanted else {
-            // Never promoted, or no longer: what is deployed stays.
-            return (value != deployed.map(|value| value.to_string()))
-                .then(|| format!("{environment}/{service} has {value:?} and no pin"));
+            // Never promoted, or no longer: what is deployed stays, and what a first rollout left when its pin went.
+            let left = deployed.is_some_and(|deployed| value != Some(deployed.to_string()));
+            return left.then(|| format!("{environment}/{service} has {value:?} and no pin"));
         };
         if wanted.quality == Quality::Good && !held {
             (value != Some(wanted.value.to_string()))
