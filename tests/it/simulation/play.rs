@@ -27,6 +27,9 @@ use super::script::Step;
 /// How long everything may take to settle once nothing goes wrong any more.
 const SETTLING: Duration = Duration::from_mins(40);
 
+/// Reasons that may hold nothing once everything works again.
+const UNREACHED: [&str; 4] = ["SourceUnavailable", "ChartUnavailable", "ApiUnavailable", "StateUnavailable"];
+
 /// What a play came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Played {
@@ -485,6 +488,13 @@ impl Theatre {
         let head = self.memory.repositories.head(&url(), "main");
         let empty = head.is_some_and(|tree| tree.get("moorline.yaml").is_none());
         for application in &board.applications {
+            // Everything can be reached again, and that is to be noticed.
+            if let Some(hold) = application.holds.iter().find(|hold| UNREACHED.contains(&hold.reason)) {
+                return Some(format!(
+                    "{}/{} is still held: {}",
+                    application.environment, application.service, hold.reason
+                ));
+            }
             let held = application.holds.iter().any(|hold| !hold.message.is_empty());
             let well = application.sync == SyncStatus::Synced || application.never_promoted;
             if !well && !held && application.suspended.is_none() && !empty {
