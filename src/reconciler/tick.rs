@@ -128,7 +128,11 @@ impl Tick {
             if self.sight == Sight::HeadsOnly {
                 self.compare_fields(&seen);
             }
-            let plan = self.decide(&seen);
+            let mut plan = self.decide(&seen);
+            if self.has_failed_for_nothing(&plan) {
+                self.progress.clear_failure();
+                plan = self.decide(&seen);
+            }
             round += 1;
             let idle = plan.steps.is_empty() || plan.is_waiting() || self.options.dry_run || round > ROUNDS;
             if idle {
@@ -157,6 +161,12 @@ impl Tick {
                 return self.result(plan, seen, (sets, records, writes));
             }
         }
+    }
+
+    /// Whether what failed is no longer to be done: a write whose answer was lost has arrived, or nobody asks for it.
+    fn has_failed_for_nothing(&self, plan: &SyncPlan) -> bool {
+        let due = self.progress.may_try(self.clock.steady()) && !self.progress.head_in_doubt;
+        self.progress.failure.is_some() && due && plan.informed && plan.steps.is_empty()
     }
 
     fn result(self, plan: SyncPlan, seen: Seen, done: (Vec<PackedSet>, Vec<Record>, usize)) -> TickResult {
