@@ -11,6 +11,10 @@ use std::time::Instant;
 use clap::Parser;
 use rayon::prelude::*;
 
+/// The program's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[path = "../tests/it/simulation.rs"]
 mod simulation;
 

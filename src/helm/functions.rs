@@ -212,7 +212,7 @@ impl Function {
     }
 }
 
-static TABLE: LazyLock<FxHashMap<&'static str, &'static Function>> = LazyLock::new(|| {
+static TABLE: LazyLock<FxHashMap<&'static [u8], &'static Function>> = LazyLock::new(|| {
     let groups: [&'static [Function]; 12] = [
         strings::FUNCTIONS,
         lists::FUNCTIONS,
@@ -227,11 +227,11 @@ static TABLE: LazyLock<FxHashMap<&'static str, &'static Function>> = LazyLock::n
         builtin::FUNCTIONS,
         helm::FUNCTIONS,
     ];
-    groups.into_iter().flatten().map(|function| (function.name, function)).collect()
+    groups.into_iter().flatten().map(|function| (function.name.as_bytes(), function)).collect()
 });
 
 /// The function of a name, if this Helm has it.
-pub(crate) fn find(name: &str, compat: Compat) -> Option<&'static Function> {
+pub(crate) fn find(name: &[u8], compat: Compat) -> Option<&'static Function> {
     TABLE.get(name).copied().filter(|function| function.since <= compat)
 }
 

@@ -11,7 +11,7 @@ use super::lookup::Lookup;
 use super::notices::Notices;
 use super::render::{RenderError, RenderFault};
 use super::template::machine::Machine;
-use super::value::convert;
+use super::value::{convert, lossy};
 use super::yaml::{self, YamlLimits};
 
 /// One document of a render.
@@ -237,7 +237,7 @@ impl Writer {
         let parts = if unread { Vec::new() } else { split(bytes, self.compat) };
         for text in parts {
             let (object, kind) = self.parse(source, text)?;
-            let text = String::from_utf8_lossy(text).into_owned();
+            let text = lossy(text).into_owned();
             self.rendered.crds.push(Document { source: source.to_owned(), text, object, kind, hook: None });
         }
         self.rendered.crd_files.push((source.to_owned(), bytes.to_vec()));
@@ -303,13 +303,8 @@ impl Writer {
             }
             None => None,
         };
-        let document = Document {
-            source: source.to_owned(),
-            text: String::from_utf8_lossy(text).into_owned(),
-            object,
-            kind,
-            hook,
-        };
+        let document =
+            Document { source: source.to_owned(), text: lossy(text).into_owned(), object, kind, hook };
         if document.hook.is_some() {
             self.rendered.hooks.push(document);
         } else {

@@ -19,6 +19,14 @@ pub(crate) use object::Object;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Text(Arc<[u8]>);
 
+/// The same as [`String::from_utf8_lossy`], faster where nothing has to be replaced.
+pub(crate) fn lossy(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.into(),
+        Err(_) => String::from_utf8_lossy(bytes),
+    }
+}
+
 impl Text {
     /// The bytes of this string.
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -27,7 +35,7 @@ impl Text {
 
     /// The string for messages; invalid bytes are replaced.
     pub(crate) fn lossy(&self) -> std::borrow::Cow<'_, str> {
-        String::from_utf8_lossy(&self.0)
+        lossy(&self.0)
     }
 
     /// Whether both are the very same allocation.
@@ -52,6 +60,18 @@ impl std::ops::Deref for Text {
 impl std::borrow::Borrow<[u8]> for Text {
     fn borrow(&self) -> &[u8] {
         &self.0
+    }
+}
+
+impl From<Arc<[u8]>> for Text {
+    fn from(bytes: Arc<[u8]>) -> Self {
+        Self(bytes)
+    }
+}
+
+impl From<Text> for Arc<[u8]> {
+    fn from(text: Text) -> Self {
+        text.0
     }
 }
 

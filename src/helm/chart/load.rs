@@ -132,8 +132,11 @@ pub(super) fn from_archive(bytes: &[u8]) -> Result<Chart, ChartError> {
     load(archive::unpack(bytes, &mut budget)?, 0, &mut budget)
 }
 
-fn without_mark(bytes: &[u8]) -> &[u8] {
-    bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes)
+fn without_mark(bytes: Arc<[u8]>) -> Text {
+    match bytes.strip_prefix(b"\xEF\xBB\xBF") {
+        Some(rest) => Text::from(rest),
+        None => Text::from(bytes),
+    }
 }
 
 fn yaml_error(file: &str, error: YamlError) -> ChartError {
@@ -168,7 +171,7 @@ fn load(files: Vec<(String, Arc<[u8]>)>, depth: usize, budget: &mut Budget) -> R
     let mut metadata = None;
     for (path, bytes) in &files {
         if path == "Chart.yaml" {
-            let read = read_metadata(without_mark(bytes))?;
+            let read = read_metadata(&without_mark(bytes.clone()))?;
             metadata = Some(read);
         }
     }
@@ -177,7 +180,7 @@ fn load(files: Vec<(String, Arc<[u8]>)>, depth: usize, budget: &mut Budget) -> R
     };
     let mut parts = Parts::default();
     for (path, bytes) in files {
-        parts.add(path, without_mark(&bytes), &mut metadata)?;
+        parts.add(path, without_mark(bytes), &mut metadata)?;
     }
     metadata.validate().map_err(ChartError::metadata)?;
     let children = parts.children(&metadata.name, depth, budget)?;
@@ -217,15 +220,15 @@ struct Parts {
 }
 
 impl Parts {
-    fn add(&mut self, path: String, bytes: &[u8], metadata: &mut Metadata) -> Result<(), ChartError> {
+    fn add(&mut self, path: String, bytes: Text, metadata: &mut Metadata) -> Result<(), ChartError> {
         match path.as_str() {
             "Chart.yaml" => {}
-            "Chart.lock" => check_lock(&path, bytes)?,
-            "values.yaml" => self.add_values(&path, bytes)?,
+            "Chart.lock" => check_lock(&path, &bytes)?,
+            "values.yaml" => self.add_values(&path, &bytes)?,
             "values.schema.json" if bytes.is_empty() => {}
-            "values.schema.json" => self.schema = Some(Text::from(bytes)),
+            "values.schema.json" => self.schema = Some(bytes),
             "requirements.yaml" => {
-                let json = read_json(&path, bytes)?;
+                let json = read_json(&path, &bytes)?;
                 if !matches!(json, serde_json::Value::Object(_) | serde_json::Value::Null) {
                     let misfit = Misfit::document(&json, "v2.Metadata", "chart.Metadata");
                     return Err(ChartError::misfit(&path, misfit));
@@ -236,21 +239,21 @@ impl Parts {
                 }
                 self.outdated_requirements = metadata.api_version != "v1";
                 if metadata.api_version == "v1" {
-                    self.files.push((Text::from(path), Text::from(bytes)));
+                    self.files.push((Text::from(path), bytes));
                 }
             }
             "requirements.lock" => {
-                check_lock(&path, bytes)?;
+                check_lock(&path, &bytes)?;
                 self.outdated_lock = metadata.api_version != "v1";
                 if metadata.api_version == "v1" {
-                    self.files.push((Text::from(path), Text::from(bytes)));
+                    self.files.push((Text::from(path), bytes));
                 }
             }
             _ if path.starts_with("templates/") => {
-                self.templates.push(ChartTemplate::new(Text::from(path), Text::from(bytes)));
+                self.templates.push(ChartTemplate::new(Text::from(path), bytes));
             }
             _ if path.starts_with("charts/") => self.add_chart_file(&path, bytes),
-            _ => self.files.push((Text::from(path), Text::from(bytes))),
+            _ => self.files.push((Text::from(path), bytes)),
         }
         Ok(())
     }
@@ -279,15 +282,15 @@ impl Parts {
         Ok(())
     }
 
-    fn add_chart_file(&mut self, path: &str, bytes: &[u8]) {
+    fn add_chart_file(&mut self, path: &str, bytes: Text) {
         if has_extension(path, "prov") {
-            self.files.push((Text::from(path), Text::from(bytes)));
+            self.files.push((Text::from(path), bytes));
             return;
         }
         let inner = path.strip_prefix("charts/").unwrap_or(path);
         let (entry, rest) = inner.split_once('/').unwrap_or((inner, ""));
         let name = if rest.is_empty() { inner } else { rest };
-        self.charts.entry(entry.to_owned()).or_default().push((name.to_owned(), Arc::from(bytes)));
+        self.charts.entry(entry.to_owned()).or_default().push((name.to_owned(), bytes.into()));
     }
 
     fn children(

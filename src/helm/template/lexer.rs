@@ -40,7 +40,7 @@ pub(super) enum Kind {
 }
 
 /// A token.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Token {
     pub(super) kind: Kind,
     pub(super) start: usize,
@@ -103,8 +103,18 @@ impl<'a> Lexer<'a> {
         self.ignore();
     }
 
+    /// The same for a token that cannot hold a line break.
+    fn emit_word(&mut self, kind: Kind) {
+        self.tokens.push(Token { kind, start: self.start, end: self.position, line: self.start_line });
+        self.start = self.position;
+        self.start_line = self.line;
+    }
+
     /// Counts the lines since the token's start and starts anew.
     fn ignore(&mut self) {
+        if self.start == self.position {
+            return;
+        }
         let passed = self.input.get(self.start..self.position).unwrap_or(&[]);
         self.line += memchr::memchr_iter(b'\n', passed).count();
         self.start = self.position;
@@ -113,7 +123,7 @@ impl<'a> Lexer<'a> {
 
     fn run(&mut self) -> Result<(), String> {
         loop {
-            match memchr::memmem::find(self.rest(), b"{{") {
+            match self.next_delimiter() {
                 None => {
                     self.position = self.input.len();
                     if self.position > self.start {
@@ -130,6 +140,12 @@ impl<'a> Lexer<'a> {
                 }
             }
         }
+    }
+
+    /// How far it is to the next `{{`.
+    fn next_delimiter(&self) -> Option<usize> {
+        let rest = self.rest();
+        memchr::memchr_iter(b'{', rest).find(|at| rest.get(at + 1) == Some(&b'{'))
     }
 
     fn text_until(&mut self, delimiter: usize) {
@@ -157,7 +173,7 @@ impl<'a> Lexer<'a> {
             self.comment()?;
             return Ok(false);
         }
-        self.emit(Kind::LeftDelimiter);
+        self.emit_word(Kind::LeftDelimiter);
         self.position += marker;
         self.ignore();
         self.parens = 0;
@@ -223,7 +239,7 @@ impl<'a> Lexer<'a> {
             self.ignore();
         }
         self.position += 2;
-        self.emit(Kind::RightDelimiter);
+        self.emit_word(Kind::RightDelimiter);
         if trim {
             self.skip_spaces();
             self.ignore();
@@ -249,7 +265,7 @@ impl<'a> Lexer<'a> {
             b'=' => self.single(Kind::Assign),
             b':' if self.byte(1) == Some(b'=') => {
                 self.position += 2;
-                self.emit(Kind::Declare);
+                self.emit_word(Kind::Declare);
             }
             b':' => {
                 self.position += 1;
@@ -292,7 +308,7 @@ impl<'a> Lexer<'a> {
 
     fn single(&mut self, kind: Kind) {
         self.position += 1;
-        self.emit(kind);
+        self.emit_word(kind);
     }
 
     fn character(&self) -> char {
@@ -314,6 +330,17 @@ impl<'a> Lexer<'a> {
         }
     }
 
+    fn skip_alphanumeric(&mut self) {
+        let word = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'_';
+        loop {
+            self.position += self.rest().iter().take_while(word).count();
+            match self.alphanumeric() {
+                Some(width) => self.position += width,
+                None => return,
+            }
+        }
+    }
+
     fn at_terminator(&self) -> bool {
         match self.byte(0) {
             None | Some(b' ' | b'\t' | b'\r' | b'\n' | b'.' | b',' | b'|' | b':' | b')' | b'(') => true,
@@ -327,23 +354,19 @@ impl<'a> Lexer<'a> {
 
     fn field_or_variable(&mut self, kind: Kind) -> Result<(), String> {
         if self.at_terminator() {
-            self.emit(if kind == Kind::Variable { kind } else { Kind::Dot });
+            self.emit_word(if kind == Kind::Variable { kind } else { Kind::Dot });
             return Ok(());
         }
-        while let Some(width) = self.alphanumeric() {
-            self.position += width;
-        }
+        self.skip_alphanumeric();
         if !self.at_terminator() {
             return Err(self.bad_character());
         }
-        self.emit(kind);
+        self.emit_word(kind);
         Ok(())
     }
 
     fn identifier(&mut self) -> Result<(), String> {
-        while let Some(width) = self.alphanumeric() {
-            self.position += width;
-        }
+        self.skip_alphanumeric();
         if !self.at_terminator() {
             return Err(self.bad_character());
         }
@@ -362,7 +385,7 @@ impl<'a> Lexer<'a> {
             b"with" => Kind::With,
             _ => Kind::Identifier,
         };
-        self.emit(kind);
+        self.emit_word(kind);
         Ok(())
     }
 
@@ -385,7 +408,7 @@ impl<'a> Lexer<'a> {
                 }
             }
         }
-        self.emit(kind);
+        self.emit_word(kind);
         Ok(())
     }
 
@@ -413,10 +436,10 @@ impl<'a> Lexer<'a> {
             if !self.scan_number() || self.input.get(self.position - 1) != Some(&b'i') {
                 return Err(bad(self));
             }
-            self.emit(Kind::Complex);
+            self.emit_word(Kind::Complex);
             return Ok(());
         }
-        self.emit(Kind::Number);
+        self.emit_word(Kind::Number);
         Ok(())
     }
 

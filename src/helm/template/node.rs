@@ -81,7 +81,8 @@ pub(crate) enum OperandKind {
     Dot,
     Nil,
     Bool(bool),
-    Number(Number),
+    /// Boxed: constants are rare, and words are many.
+    Number(Box<Number>),
     Text {
         quoted: Text,
         text: Text,

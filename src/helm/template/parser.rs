@@ -91,7 +91,7 @@ enum Statement {
 impl Parser<'_> {
     fn token(&self, index: usize) -> Token {
         let last = self.tokens.len().saturating_sub(1);
-        self.tokens.get(index.min(last)).cloned().unwrap_or(Token {
+        self.tokens.get(index.min(last)).copied().unwrap_or(Token {
             kind: Kind::End,
             start: 0,
             end: 0,
@@ -245,6 +245,11 @@ impl Parser<'_> {
     }
 
     fn unquoted(&self, token: &Token) -> Parse<Text> {
+        if let [b'"', inner @ .., _] = self.value(token)
+            && memchr::memchr(b'\\', inner).is_none()
+        {
+            return Ok(Text::from(inner));
+        }
         match number::unquote(self.value(token)) {
             Some(text) => Ok(Text::from(text)),
             None => self.fail("invalid syntax"),

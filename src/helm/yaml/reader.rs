@@ -160,7 +160,7 @@ impl<'a> Reader<'a> {
 
     fn peek_is(&mut self, kinds: &[Kind<'_>]) -> Read<bool> {
         let token = self.scanner.peek()?;
-        Ok(kinds.contains(&token.kind))
+        Ok(kinds.iter().any(|kind| token.kind.is(kind)))
     }
 
     fn count(&mut self, mark: Mark, nodes: usize) -> Read<()> {
@@ -179,23 +179,25 @@ impl<'a> Reader<'a> {
         indentless: bool,
         depth: usize,
     ) -> Read<N> {
-        let first = self.scanner.peek()?.clone();
-        self.last = first.start;
+        let token = self.scanner.peek()?;
+        let start = token.start;
+        let alias = if let Kind::Alias(name) = token.kind { Some(name) } else { None };
+        self.last = start;
         if depth > self.limits.depth {
             let message = format!("nested deeper than {} levels", self.limits.depth);
-            return Err(YamlError::limit(first.start.line + 1, first.start.column + 1, message));
+            return Err(YamlError::limit(start.line + 1, start.column + 1, message));
         }
-        if let Kind::Alias(name) = first.kind {
+        if let Some(name) = alias {
             self.scanner.next()?;
-            return self.alias(anchors, name, first.start);
+            return self.alias(anchors, name, start);
         }
         let properties = self.properties()?;
         let before = self.nodes;
         if let Some(anchor) = properties.anchor {
             anchors.open.push(anchor);
         }
-        let node = self.content(anchors, &properties, (block, indentless), depth, first.start)?;
-        self.count(first.start, 1)?;
+        let node = self.content(anchors, &properties, (block, indentless), depth, start)?;
+        self.count(start, 1)?;
         if let Some(anchor) = properties.anchor {
             anchors.open.pop();
             anchors.known.insert(anchor, (node.copy(), self.nodes - before));
@@ -431,32 +433,30 @@ impl<'a> Reader<'a> {
         block: bool,
         depth: usize,
     ) -> Read<(Key, Mark)> {
-        let token = self.scanner.peek()?.clone();
-        self.last = token.start;
-        self.count(token.start, 1)?;
+        let token = self.scanner.peek()?;
+        let (start, is_scalar) = (token.start, matches!(token.kind, Kind::Scalar(..)));
+        let alias = if let Kind::Alias(name) = token.kind { Some(name) } else { None };
+        self.last = start;
+        self.count(start, 1)?;
         if empty {
-            return Ok((Key::Null, token.start));
+            return Ok((Key::Null, start));
         }
-        if let Kind::Scalar(text, plain) = &token.kind {
-            self.scanner.next()?;
-            let key = if *plain { plain_key(text) } else { Key::Text(Text::from(&**text)) };
-            return Ok((key, token.start));
+        if is_scalar && let Kind::Scalar(text, plain) = self.scanner.next()?.kind {
+            let key = if plain { plain_key(&text) } else { Key::Text(Text::from(&*text)) };
+            return Ok((key, start));
         }
-        let key = if let Kind::Alias(name) = token.kind {
+        let key = if let Some(name) = alias {
             self.scanner.next()?;
-            self.alias(anchors, name, token.start)?
+            self.alias(anchors, name, start)?
         } else {
             self.node::<N>(anchors, block, block, depth + 1)?
         };
         match key.string() {
-            Some(text) => Ok((Key::Text(text), token.start)),
-            None if key.is_null() => Ok((Key::Null, token.start)),
+            Some(text) => Ok((Key::Text(text), start)),
+            None if key.is_null() => Ok((Key::Null, start)),
             None => {
-                self.complain(
-                    Phase::Decode,
-                    plain_error(token.start, format!("invalid map key: {}", key.shown())),
-                );
-                Ok((Key::Text(Text::from("")), token.start))
+                self.complain(Phase::Decode, plain_error(start, format!("invalid map key: {}", key.shown())));
+                Ok((Key::Text(Text::from("")), start))
             }
         }
     }

@@ -47,6 +47,13 @@ pub(super) enum Kind<'a> {
     Scalar(Cow<'a, [u8]>, bool),
 }
 
+impl Kind<'_> {
+    /// Whether both are of one sort, whatever they hold.
+    pub(super) fn is(&self, other: &Kind<'_>) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+    }
+}
+
 /// A token and where it starts.
 #[derive(Clone, Debug)]
 pub(super) struct Token<'a> {
@@ -125,7 +132,7 @@ impl<'a> Scanner<'a> {
         match self.tokens.pop_front() {
             Some(token) => {
                 self.parsed += 1;
-                if token.kind == Kind::StreamEnd {
+                if token.kind.is(&Kind::StreamEnd) {
                     self.tokens.push_front(token.clone());
                     self.parsed -= 1;
                 }
@@ -188,6 +195,18 @@ impl<'a> Scanner<'a> {
 
     fn is_breakz(&self, ahead: usize) -> bool {
         self.position + ahead >= self.input.len() || self.is_break(ahead)
+    }
+
+    /// Goes on to the end of the line.
+    fn skip_to_break(&mut self) {
+        if self.ascii {
+            let rest = self.input.get(self.position..).unwrap_or(&[]);
+            self.position += memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
+            return;
+        }
+        while !self.is_breakz(0) {
+            self.position += 1;
+        }
     }
 
     fn skip_line(&mut self) {
@@ -314,9 +333,7 @@ impl<'a> Scanner<'a> {
                 self.position += 1;
             }
             if self.byte(0) == b'#' {
-                while !self.is_breakz(0) {
-                    self.position += 1;
-                }
+                self.skip_to_break();
             }
             if !self.is_break(0) {
                 return;
@@ -519,9 +536,10 @@ fn check_characters(input: &[u8]) -> Scan<bool> {
         let line = memchr::memchr_iter(b'\n', before).count() + 1;
         Err(YamlError::at(line, 1, problem, format!("yaml: {problem}")))
     };
-    if let Some(offset) = input
-        .iter()
-        .position(|byte| (*byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r')) || *byte == 0x7F)
+    let control = |byte: u8| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r') || byte == 0x7F;
+    // Without an early end the compiler looks at many bytes at once.
+    if input.iter().fold(false, |found, byte| found | control(*byte))
+        && let Some(offset) = input.iter().position(|byte| control(*byte))
     {
         return fail(offset, "control characters are not allowed");
     }

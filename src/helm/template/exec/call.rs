@@ -168,15 +168,15 @@ impl<'t> Frame<'t, '_, '_> {
     }
 
     fn constant(&self, wanted: Type, operand: &Operand) -> Run<Value> {
+        if let OperandKind::Number(number) = &operand.kind
+            && let Some(value) = typed(wanted, number)
+        {
+            return Ok(value);
+        }
         match (wanted, &operand.kind) {
             (Type::Any | Type::Bool, OperandKind::Bool(value)) => Ok(Value::Bool(*value)),
             (Type::Any | Type::Text, OperandKind::Text { text, .. }) => Ok(Value::Text(text.clone())),
             (Type::Any, OperandKind::Number(number)) => self.ideal(number),
-            (Type::Int, OperandKind::Number(Number { integer: Some(value), .. })) => Ok(Value::Int(*value)),
-            (Type::Uint, OperandKind::Number(Number { unsigned: Some(value), .. })) => {
-                Ok(Value::Uint64(*value))
-            }
-            (Type::Float, OperandKind::Number(Number { float: Some(value), .. })) => Ok(Value::Float(*value)),
             (Type::Bool, _) => self.fail(format!("expected bool; found {}", operand.printed())),
             (Type::Text, _) => self.fail(format!("expected string; found {}", operand.printed())),
             (Type::Int, _) => self.fail(format!("expected integer; found {}", operand.printed())),
@@ -204,5 +204,15 @@ impl<'t> Frame<'t, '_, '_> {
                 value.type_name(self.machine.v3())
             )),
         }
+    }
+}
+
+/// A constant as a typed parameter takes it, if it fits.
+fn typed(wanted: Type, number: &Number) -> Option<Value> {
+    match wanted {
+        Type::Int => number.integer.map(Value::Int),
+        Type::Uint => number.unsigned.map(Value::Uint64),
+        Type::Float => number.float.map(Value::Float),
+        _ => None,
     }
 }

@@ -78,13 +78,10 @@ impl Parser<'_> {
         self.next();
         let kind = match token.kind {
             Kind::Identifier => {
-                let name = self.value_text(&token);
-                match functions::find(&name, self.compat) {
+                let name = self.value(&token);
+                match functions::find(name, self.compat) {
                     Some(function) => OperandKind::Function(function),
-                    None => {
-                        return self
-                            .fail(format!("function {} not defined", convert::quote(name.as_bytes())));
-                    }
+                    None => return self.fail(format!("function {} not defined", convert::quote(name))),
                 }
             }
             Kind::Dot => OperandKind::Dot,
@@ -116,7 +113,7 @@ impl Parser<'_> {
 
     fn constant(&self, number: Result<Number, String>) -> Parse<OperandKind> {
         match number {
-            Ok(number) => Ok(OperandKind::Number(number)),
+            Ok(number) => Ok(OperandKind::Number(Box::new(number))),
             Err(message) => self.fail(message),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::helm::value::{Map, Text, Value, convert};
+use crate::helm::value::{Map, Text, Value, convert, lossy};
 use crate::helm::values::{Tree, TreeMap};
 
 /// A number as YAML has it.
@@ -185,7 +185,7 @@ impl Build for serde_json::Value {
         }
     }
     fn text(text: Cow<'_, [u8]>) -> Self {
-        Self::String(String::from_utf8_lossy(&text).into_owned())
+        Self::String(lossy(&text).into_owned())
     }
     fn list(items: Vec<Self>) -> Self {
         Self::Array(items)

@@ -34,9 +34,7 @@ impl<'a> Scanner<'a> {
             text.append(&mut trailing_breaks);
             leading_blank = self.is_blank(0);
             let from = self.position;
-            while !self.is_breakz(0) {
-                self.position += 1;
-            }
+            self.skip_to_break();
             text.extend_from_slice(self.input.get(from..self.position).unwrap_or(&[]));
             if !self.at_end() {
                 self.read_line(&mut leading_break);
