@@ -1,6 +1,6 @@
 //! Charts from bytes in memory to Helm's output, beside the process that does the same; and plain YAML.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
@@ -16,21 +16,32 @@ const PAIRS: usize = 25;
 /// Renders in process per pair.
 const REPETITIONS: usize = 8;
 
-type Files = Vec<(String, Arc<[u8]>)>;
+pub(crate) type Files = Vec<(String, Arc<[u8]>)>;
 
 pub(crate) fn measure() {
     println!("== render, cold from bytes in memory, beside the process `helm template`; medians of {PAIRS}");
-    let helm = std::env::var("MOORLINE_HELM4")
-        .unwrap_or_else(|_| panic!("MOORLINE_HELM4 is not set: run tests/bench"));
+    let helm = helm();
     let folder = tempfile::tempdir().unwrap();
+    for (what, place) in samples(folder.path(), &helm) {
+        pair(&helm, what, &place);
+    }
+    plain();
+}
+
+/// The real helm 4.
+pub(crate) fn helm() -> String {
+    std::env::var("MOORLINE_HELM4").unwrap_or_else(|_| panic!("MOORLINE_HELM4 is not set: run tests/bench"))
+}
+
+/// The three charts that are measured, written into a folder.
+pub(crate) fn samples(folder: &Path, helm: &str) -> [(&'static str, PathBuf); 3] {
     let create = |place: &Path| {
-        let made = Command::new(&helm).arg("create").arg(place).output().unwrap();
+        let made = Command::new(helm).arg("create").arg(place).output().unwrap();
         assert!(made.status.success(), "{made:?}");
     };
-    let single = folder.path().join("created");
+    let single = folder.join("created");
     create(&single);
-    pair(&helm, "the chart of `helm create`", &single);
-    let umbrella = folder.path().join("umbrella");
+    let umbrella = folder.join("umbrella");
     std::fs::create_dir_all(umbrella.join("charts")).unwrap();
     let mut chart = "apiVersion: v2\nname: umbrella\nversion: 0.1.0\ndependencies:\n".to_owned();
     for number in 0..20 {
@@ -39,8 +50,13 @@ pub(crate) fn measure() {
         chart.push_str(&format!("  - {{name: {name}, version: 0.1.0}}\n"));
     }
     std::fs::write(umbrella.join("Chart.yaml"), chart).unwrap();
-    pair(&helm, "an umbrella of 20 of them", &umbrella);
-    plain();
+    let large = folder.join("large");
+    crate::large::write(&large);
+    [
+        ("the chart of `helm create`", single),
+        ("an umbrella of 20 of them", umbrella),
+        ("a large chart of 40 components", large),
+    ]
 }
 
 fn pair(helm: &str, what: &str, place: &Path) {
@@ -83,7 +99,8 @@ fn pair(helm: &str, what: &str, place: &Path) {
     );
 }
 
-fn read(place: &Path) -> Files {
+/// The files of a folder, by their paths in it.
+pub(crate) fn read(place: &Path) -> Files {
     let mut files = Files::new();
     let mut folders = vec![place.to_owned()];
     while let Some(next) = folders.pop() {

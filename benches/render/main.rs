@@ -1,7 +1,8 @@
 //! Benchmarks without a cluster: what a render costs beside the real `helm template`, and what a whole pass costs
 //! over the world in memory, by the number of applications.
 //!
-//! Usage: `cargo bench --bench render -- [charts|passes|fleet]`; charts need `MOORLINE_HELM4` (`tests/bench` gives it).
+//! Usage: `cargo bench --bench render -- [charts|processes|corpus|instructions|passes|fleet]`; charts need
+//! `MOORLINE_HELM4` (`tests/bench` gives it).
 
 #![expect(clippy::cast_precision_loss, reason = "counts of a benchmark are far below 2^52")]
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
@@ -12,8 +13,12 @@
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 mod charts;
+mod corpus;
 mod fleet;
+mod instructions;
+mod large;
 mod passes;
+mod processes;
 
 use std::time::{Duration, Instant};
 
@@ -22,6 +27,15 @@ fn main() {
     let wants = |name: &str| what.as_deref().is_none_or(|what| what == name);
     if wants("charts") {
         charts::measure();
+    }
+    if wants("processes") {
+        processes::measure();
+    }
+    if wants("corpus") {
+        corpus::measure();
+    }
+    if wants("instructions") {
+        instructions::measure();
     }
     if wants("passes") {
         passes::measure();
