@@ -5,7 +5,7 @@ use std::io::{Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::helm::{Capabilities, Chart, Compat, RenderError, RenderInput, SetKind, Values};
+use crate::helm::{Capabilities, Chart, Compat, RenderError, RenderInput, Rendered, SetKind, Values};
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 /// Arguments of `moorline template`.
@@ -147,7 +147,7 @@ pub(super) fn run(
         now: chance.now,
         ..RenderInput::default()
     };
-    let result = chart.render(&input);
+    let result = render(&chart, &input);
     let remarks = match &result {
         Ok(rendered) => &rendered.notices,
         Err(error) => &error.notices,
@@ -259,6 +259,19 @@ fn system_words(error: &std::io::Error) -> String {
     }
 }
 
+/// From how many bytes on a second thread is worth its start.
+const WORTH_A_THREAD: usize = 64 * 1024;
+
+/// Renders, with the help of a second thread that compiles templates ahead.
+fn render(chart: &Chart, input: &RenderInput) -> Result<Rendered, RenderError> {
+    std::thread::scope(|scope| {
+        if chart.size() > WORTH_A_THREAD {
+            scope.spawn(|| chart.compile_ahead(input.compat));
+        }
+        chart.render(input)
+    })
+}
+
 fn capabilities(arguments: &TemplateArguments) -> Result<Capabilities, TemplateError> {
     let mut capabilities = Capabilities::offline(arguments.helm_compat);
     if let Some(version) = arguments.kube_version.as_ref().filter(|version| !version.is_empty()) {
@@ -295,11 +308,16 @@ fn collect(
         let entry = entry.map_err(failed)?;
         let path = entry.path();
         let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
-        let about =
-            std::fs::metadata(&path).map_err(|error| TemplateError::Read { path: path.clone(), error })?;
-        if about.is_dir() {
+        // Only what a link leads to needs a question of its own.
+        let kind = match entry.file_type().map_err(failed)? {
+            kind if kind.is_symlink() => std::fs::metadata(&path)
+                .map_err(|error| TemplateError::Read { path: path.clone(), error })?
+                .file_type(),
+            kind => kind,
+        };
+        if kind.is_dir() {
             collect(&path, &format!("{name}/"), files, depth + 1)?;
-        } else if about.is_file() {
+        } else if kind.is_file() {
             files.insert(name, Arc::from(read(&path)?));
         } else {
             return Err(TemplateError::Helm(format!(

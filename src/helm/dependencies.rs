@@ -26,6 +26,8 @@ pub(crate) struct Instance {
     imported: RefCell<Option<Map>>,
     /// The name in the paths of what is below, where that is another one.
     pub(crate) original: Option<String>,
+    /// Whether dependencies that have no say in the render are left out from the beginning.
+    narrowed: bool,
 }
 
 impl Instance {
@@ -47,7 +49,50 @@ impl Instance {
                 .collect(),
             imported: RefCell::new(None),
             original: None,
+            narrowed: false,
         }
+    }
+
+    /// The chart for a render of one dependency: only this one and libraries, so that the cost does not grow with the
+    /// siblings. `None` where a sibling may have a say: through imports, through a condition that its defaults answer,
+    /// through a schema of the whole, or through what Helm 3 shares between copies of a chart.
+    pub(crate) fn of_member(chart: &Chart, key: &str, compat: Compat) -> Option<Self> {
+        let listed = chart.dependencies();
+        let wanted = listed.iter().find(|dependency| dependency.key() == key)?;
+        let imports = listed.iter().any(|dependency| !dependency.import_values.is_empty());
+        if compat == Compat::V3_19 || imports || chart.0.schema.is_some() {
+            return None;
+        }
+        let tags = if wanted.tags.is_empty() { None } else { Some("tags") };
+        let asked = wanted.condition.split(',').map(|path| path.trim().split('.').next().unwrap_or(""));
+        let asked: BTreeSet<&str> = asked.chain(tags).filter(|name| *name != key).collect();
+        if listed.iter().any(|sibling| asked.contains(sibling.key()))
+            || chart.0.children.iter().any(|child| asked.contains(child.chart.name()))
+        {
+            return None;
+        }
+        let libraries: BTreeSet<&str> = chart
+            .0
+            .children
+            .iter()
+            .filter(|child| child.chart.is_library())
+            .map(|child| child.supplied.as_deref().unwrap_or_else(|| child.chart.name()))
+            .collect();
+        let needed = |dependency: &&Dependency| {
+            dependency.key() == key
+                || libraries.contains(dependency.name.as_str())
+                || libraries.contains(dependency.key())
+        };
+        Some(Self {
+            chart: chart.clone(),
+            name: chart.name().to_owned(),
+            dependencies: listed.iter().filter(needed).cloned().collect(),
+            listed: true,
+            children: Vec::new(),
+            imported: RefCell::new(None),
+            original: None,
+            narrowed: true,
+        })
     }
 
     /// A fresh copy of the chart's default values.
@@ -94,8 +139,8 @@ impl Instance {
         let mut children: Vec<Self> = data
             .children
             .iter()
-            .filter(|child| child.supplied.is_none())
-            .filter(|child| !self.dependencies.iter().any(|dependency| dependency.fits(&child.chart)))
+            .filter(|child| child.supplied.is_none() && (!self.narrowed || child.chart.is_library()))
+            .filter(|child| !self.lists(&child.chart))
             .map(|child| Self::new(&child.chart, child.chart.name()))
             .collect();
         for dependency in &self.dependencies {
@@ -108,6 +153,11 @@ impl Instance {
             }
         }
         self.children = children;
+    }
+
+    fn lists(&self, chart: &Chart) -> bool {
+        let listed = if self.narrowed { self.chart.dependencies() } else { &self.dependencies };
+        listed.iter().any(|dependency| dependency.fits(chart))
     }
 
     /// Copies of one chart share their metadata and their charts in Helm 3: what the first one

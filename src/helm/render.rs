@@ -97,8 +97,12 @@ impl Render<'_> {
     fn stages(&self, notices: &Notices) -> Result<Rendered, RenderError> {
         self.check_chart()?;
         let values = user_values(&self.input.layers);
-        let mut instance = Instance::new(self.chart, self.chart.name());
         let compat = self.input.compat;
+        let narrow = match &self.input.member {
+            Member::Dependency(key) => Instance::of_member(self.chart, key, compat),
+            Member::Whole | Member::Own => None,
+        };
+        let mut instance = narrow.unwrap_or_else(|| Instance::new(self.chart, self.chart.name()));
         let of_values = |message: String| RenderError::of_values(self.chart.name(), message);
         let of_dependencies = |message: String| {
             if compat == Compat::V3_19 {

@@ -26,7 +26,7 @@ fn render(chart: &moorline::helm::Chart, input: &RenderInput, member: Member) ->
 
 #[test]
 fn the_sum_of_the_members_is_the_whole() {
-    for seed in 0..15 {
+    for seed in 0..40 {
         let umbrella = fleet::umbrella(seed);
         for compat in [Compat::V4_3, Compat::V3_19] {
             let whole = umbrella.chart().render(&umbrella.input(compat)).expect("a render").to_helm_output();
