@@ -229,11 +229,11 @@ impl Parser<'_> {
                         Some(other) => return assertion(&other, "map[string]interface {}"),
                     };
                 let result = self.key(&mut inner, level + 1);
-                if inner.is_empty() {
-                    if result.is_ok() {
-                        return wrong(format!("key map {} has no value", quoted()));
-                    }
-                } else {
+                if result.is_ok() && inner.is_empty() {
+                    return wrong(format!("key map {} has no value", quoted()));
+                }
+                // One that was there stays, empty or not.
+                if !inner.is_empty() || map.get(key.as_bytes()).is_some() {
                     store(map, &key, Tree::Map(inner));
                 }
                 result

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use moorline::helm::{Chart, RenderInput};
+use moorline::helm::{Chart, RenderInput, SetKind, Values};
 
 /// The tables, where they come from and under which licence.
 const TABLES: &[(&str, &str, &str)] = &[
@@ -18,13 +18,52 @@ const TABLES: &[(&str, &str, &str)] = &[
 /// Marks around what the page has from this test.
 const MARKS: (&str, &str) = ("<!-- conformance: made by a test -->", "<!-- end -->");
 
-fn render(template: &str) -> Result<String, String> {
+/// The table of `--set` and its kin: flag, expressions, and the values as JSON or the error.
+const SET_TABLE: (&str, &str, &str) =
+    ("strvals", "helm 4.3.1, pkg/strvals/parser_test.go and literal_parser_test.go", "Apache-2.0");
+
+/// What the values are after the expressions, as a template sees them.
+fn set(flag: &str, expressions: &[String]) -> Result<String, String> {
+    let kind = match flag {
+        "set" => SetKind::Typed,
+        "set-string" => SetKind::Text,
+        "set-json" => SetKind::Json,
+        _ => SetKind::Literal,
+    };
+    let set = |values: Values, expression: &String| values.set(expression, kind);
+    let values = expressions.iter().try_fold(Values::default(), set).map_err(|error| error.to_string())?;
+    render("{{ .Values | toJson }}", values)
+}
+
+fn set_rows(wrong: &mut Vec<String>) -> String {
+    let (name, source, licence) = SET_TABLE;
+    let rows: Vec<(String, Vec<String>, String)> = rows(name);
+    let mut equal = 0;
+    for (flag, expressions, expected) in &rows {
+        let got = set(flag, expressions).unwrap_or_else(|error| error);
+        if got == *expected {
+            equal += 1;
+        } else {
+            wrong.push(format!("{name}: --{flag} {expressions:?}: want {expected:?}, got {got:?}"));
+        }
+    }
+    format!("| {source} | {} | {equal} | {licence} |\n", rows.len())
+}
+
+fn rows<T: serde::de::DeserializeOwned>(name: &str) -> T {
+    let path = super::folder().join(format!("conformance/{name}.json"));
+    serde_json::from_slice(&std::fs::read(&path).expect("a table")).expect("rows")
+}
+
+fn render(template: &str, values: Values) -> Result<String, String> {
     let files: Vec<(String, Arc<[u8]>)> = vec![
         ("Chart.yaml".to_owned(), b"apiVersion: v2\nname: c\nversion: 1.0.0\n"[..].into()),
         ("templates/NOTES.txt".to_owned(), template.as_bytes().into()),
     ];
     let chart = Chart::from_files(files).map_err(|error| error.to_string())?;
-    let rendered = chart.render(&RenderInput::default()).map_err(|error| error.to_string())?;
+    let rendered = chart
+        .render(&RenderInput { layers: vec![values], ..RenderInput::default() })
+        .map_err(|error| error.to_string())?;
     Ok(rendered.notes.unwrap_or_default())
 }
 
@@ -33,18 +72,17 @@ fn tables_of_others_and_the_page_that_counts_them() {
     let mut page = String::from("| table | cases | equal | licence |\n|---|---|---|---|\n");
     let mut wrong = Vec::new();
     for (name, source, licence) in TABLES {
-        let path = super::folder().join(format!("conformance/{name}.json"));
-        let rows: Vec<(String, String)> =
-            serde_json::from_slice(&std::fs::read(&path).expect("a table")).expect("rows");
+        let rows: Vec<(String, String)> = rows(name);
         let mut equal = 0;
         for (template, expected) in &rows {
-            match render(template) {
+            match render(template, Values::default()) {
                 Ok(got) if got == *expected => equal += 1,
                 other => wrong.push(format!("{name}: {template:?}: want {expected:?}, got {other:?}")),
             }
         }
         page.push_str(&format!("| {source} | {} | {equal} | {licence} |\n", rows.len()));
     }
+    page.push_str(&set_rows(&mut wrong));
     assert!(wrong.is_empty(), "{} rows differ:\n{}", wrong.len(), wrong.join("\n"));
 
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/helm-compatibility.md");
