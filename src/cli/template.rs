@@ -141,6 +141,7 @@ pub(super) fn run(
         compat: arguments.helm_compat,
         include_crds: arguments.include_crds,
         crds_as_they_are: true,
+        texts_only: true,
         is_upgrade: arguments.is_upgrade,
         skip_schema: arguments.skip_schema_validation,
         seed: chance.seed,

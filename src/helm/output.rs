@@ -222,14 +222,15 @@ fn sort_by_kind(documents: &mut [Document], compat: Compat) {
 pub(crate) struct Writer {
     compat: Compat,
     most: usize,
+    texts_only: bool,
     files: Vec<(String, Vec<u8>)>,
     rendered: Rendered,
 }
 
 impl Writer {
     /// An empty collection.
-    pub(crate) fn new(compat: Compat, most: usize) -> Self {
-        Self { compat, most, files: Vec::new(), rendered: Rendered::default() }
+    pub(crate) fn new(compat: Compat, most: usize, texts_only: bool) -> Self {
+        Self { compat, most, texts_only, files: Vec::new(), rendered: Rendered::default() }
     }
 
     /// Adds a file of `crds/`.
@@ -326,7 +327,8 @@ impl Writer {
             lookups_missing: Vec::new(),
             notices: Vec::new(),
         };
-        let object: Json = yaml::read_first(text, YamlLimits::default())
+        let read = if self.texts_only { yaml::read_head } else { yaml::read_first::<Json> };
+        let object = read(text, YamlLimits::default())
             .map_err(|error| fail(error.unmarshal()).at(source, error.line, error.column))?;
         let kind = check_head(&object, self.compat).map_err(fail)?;
         Ok((object, kind))

@@ -128,7 +128,7 @@ impl Render<'_> {
         }
         self.check_kube_version(&capabilities)?;
 
-        let mut writer = Writer::new(compat, self.input.limits.documents);
+        let mut writer = Writer::new(compat, self.input.limits.documents, self.input.texts_only);
         if self.input.include_crds || self.input.member != Member::Whole {
             self.collect_crds(&instance, &instance.name, &mut writer)?;
         }

@@ -212,6 +212,18 @@ pub(crate) fn read_first<N: Build>(bytes: &[u8], limits: YamlLimits) -> Result<N
     Ok(Reader::new(bytes, limits, false)?.document::<N>()?.unwrap_or_else(N::null))
 }
 
+/// Reads the first document as far as a manifest's head goes: `apiVersion`, `kind` and `metadata`; everything else is
+/// checked, and null in the result.
+pub(crate) fn read_head(bytes: &[u8], limits: YamlLimits) -> Result<serde_json::Value, YamlError> {
+    const HEAD: &[&[u8]] = &[b"apiVersion", b"kind", b"metadata"];
+    let linked = memchr::memchr2(b'&', b'*', bytes).is_some() || memchr::memmem::find(bytes, b"<<").is_some();
+    if !linked && let Ok(Some(head)) = Reader::new(bytes, limits, false)?.keeping(HEAD).document() {
+        return Ok(head);
+    }
+    // Also for the exact words of an error, which may show what was not kept.
+    read_first(bytes, limits)
+}
+
 /// The word of Go's JSON decoder for a value that it did not expect.
 pub(crate) fn json_type(tree: &Tree) -> &'static str {
     match tree {

@@ -13,6 +13,7 @@ use crate::helm::value::Text;
 mod build;
 mod scalar;
 
+use build::Checked;
 pub(crate) use build::{Build, Number};
 use scalar::{Key, key_error, parser_error, plain_error, plain_key, scalar};
 
@@ -30,6 +31,8 @@ pub(crate) struct Reader<'a> {
     complaint: Option<(Phase, YamlError)>,
     tags: Vec<(Vec<u8>, Vec<u8>)>,
     last: Mark,
+    /// The keys of the document's map whose values are kept; those of all others are only checked.
+    kept: Option<&'static [&'static [u8]]>,
 }
 
 /// The steps after parsing, of which each sees the whole document before the next one does.
@@ -64,7 +67,13 @@ impl<'a> Reader<'a> {
             complaint: None,
             tags: Vec::new(),
             last: Mark::default(),
+            kept: None,
         })
+    }
+
+    /// Keeps the values of these keys of the document's map only. Aliases must not lead from one to the other.
+    pub(super) fn keeping(self, keys: &'static [&'static [u8]]) -> Self {
+        Self { kept: Some(keys), ..self }
     }
 
     /// Where reading stands: line and column from 1.
@@ -330,6 +339,10 @@ impl<'a> Reader<'a> {
                         self.scanner.next()?;
                         if self.peek_is(&[Kind::Key, Kind::Value, Kind::BlockEnd])? {
                             N::null()
+                        } else if depth == 0 && self.skips(&key.0) {
+                            let mut anchors = Anchors { known: FxHashMap::default(), open: Vec::new() };
+                            self.node::<Checked>(&mut anchors, true, true, depth + 1)?;
+                            N::null()
                         } else {
                             self.node(anchors, true, true, depth + 1)?
                         }
@@ -344,6 +357,13 @@ impl<'a> Reader<'a> {
                 }
                 _ => return Err(parser_error(token.start, start, "did not find expected key")),
             }
+        }
+    }
+
+    fn skips(&self, key: &Key) -> bool {
+        match (self.kept, key) {
+            (Some(kept), Key::Text(text)) => !kept.contains(&text.bytes()),
+            _ => false,
         }
     }
 

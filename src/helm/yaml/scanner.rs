@@ -79,6 +79,8 @@ pub(super) struct Scanner<'a> {
     line: usize,
     line_start: usize,
     tokens: VecDeque<Token<'a>>,
+    /// Whether nothing that is still to be read can come before the first token.
+    ready: bool,
     parsed: usize,
     finished: bool,
     flow_level: usize,
@@ -106,6 +108,7 @@ impl<'a> Scanner<'a> {
             line: 0,
             line_start: 0,
             tokens: VecDeque::with_capacity(8),
+            ready: false,
             parsed: 0,
             finished: false,
             flow_level: 0,
@@ -119,7 +122,9 @@ impl<'a> Scanner<'a> {
 
     /// The next token, left in place.
     pub(super) fn peek(&mut self) -> Scan<&Token<'a>> {
-        self.fill()?;
+        if !self.ready {
+            self.fill()?;
+        }
         match self.tokens.front() {
             Some(token) => Ok(token),
             None => Err(YamlError::limit(0, 0, "the stream has ended".to_owned())),
@@ -128,7 +133,10 @@ impl<'a> Scanner<'a> {
 
     /// Takes the next token. The end of the stream stays for ever.
     pub(super) fn next(&mut self) -> Scan<Token<'a>> {
-        self.fill()?;
+        if !self.ready {
+            self.fill()?;
+        }
+        self.ready = false;
         match self.tokens.pop_front() {
             Some(token) => {
                 self.parsed += 1;
@@ -247,6 +255,7 @@ impl<'a> Scanner<'a> {
                     }
                 }
                 if !pending {
+                    self.ready = true;
                     return Ok(());
                 }
             }

@@ -216,3 +216,42 @@ impl Build for serde_json::Value {
         }
     }
 }
+
+/// What was read and found to be well, and is not kept.
+pub(super) struct Checked;
+
+impl Build for Checked {
+    fn null() -> Self {
+        Self
+    }
+    fn bool(_: bool) -> Self {
+        Self
+    }
+    fn number(_: Number) -> Self {
+        Self
+    }
+    fn text(_: Cow<'_, [u8]>) -> Self {
+        Self
+    }
+    fn list(_: Vec<Self>) -> Self {
+        Self
+    }
+    fn map(_: Vec<(Text, Self)>) -> Self {
+        Self
+    }
+    fn copy(&self) -> Self {
+        Self
+    }
+    fn pairs(&self) -> Option<Vec<(Text, Self)>> {
+        None
+    }
+    fn items(&self) -> Option<Vec<Self>> {
+        None
+    }
+    fn string(&self) -> Option<Text> {
+        None
+    }
+    fn is_null(&self) -> bool {
+        false
+    }
+}

@@ -4,6 +4,18 @@ use std::borrow::Cow;
 
 use super::{Kind, Mark, Scan, Scanner, Token};
 
+/// Bytes at which a plain scalar has to be looked at more closely.
+const MAY_END: [bool; 256] = {
+    let mut table = [false; 256];
+    let bytes = b" \t\n\r\0:,?[]{}\xC2\xE2";
+    let mut index = 0;
+    while index < bytes.len() {
+        table[bytes[index] as usize] = true;
+        index += 1;
+    }
+    table
+};
+
 impl<'a> Scanner<'a> {
     pub(super) fn fetch_block_scalar(&mut self) -> Scan<()> {
         self.remove_key()?;
@@ -304,6 +316,8 @@ impl<'a> Scanner<'a> {
     fn skip_plain_characters(&mut self) {
         let in_flow = self.flow_level > 0;
         loop {
+            let rest = self.input.get(self.position..).unwrap_or(&[]);
+            self.position += rest.iter().position(|byte| MAY_END[usize::from(*byte)]).unwrap_or(rest.len());
             match self.byte(0) {
                 b' ' | b'\t' | b'\n' | b'\r' => return,
                 0 if self.at_end() => return,
