@@ -104,6 +104,12 @@ fn render_template(arguments: &template::TemplateArguments) -> Result<ExitCode, 
         }
         Err(error) => {
             output::remark(&format!("Error: {error}"));
+            if let template::TemplateError::Render(error) = &error
+                && arguments.explain.applies(output::error_is_terminal())
+            {
+                let look = template::Look { colours: output::error_colours() };
+                output::remark(template::draw(error, look).trim_end());
+            }
             Ok(ExitCode::from(1))
         }
     }

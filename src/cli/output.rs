@@ -83,6 +83,17 @@ pub(super) fn colours() -> bool {
     !refused && std::io::stdout().is_terminal()
 }
 
+/// Whether a person reads standard error.
+pub(super) fn error_is_terminal() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+/// Whether standard error shows colours.
+pub(super) fn error_colours() -> bool {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    !refused && error_is_terminal()
+}
+
 /// A text in a colour (an SGR code), if colours are shown.
 pub(super) fn paint(text: &str, code: &str, colours: bool) -> String {
     if colours { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }

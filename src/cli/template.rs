@@ -5,6 +5,10 @@ use std::io::{Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+mod explain;
+
+pub(super) use explain::{Explain, Look, draw};
+
 use crate::helm::{Capabilities, Chart, Compat, RenderError, RenderInput, SetKind, Values};
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
@@ -62,6 +66,17 @@ pub(super) struct TemplateArguments {
     /// Whose output to produce: 4.3, 4.1 or 3.19.
     #[arg(long, value_name = "VERSION", default_value = "4.3", value_parser = parse_compat)]
     pub helm_compat: Compat,
+    /// Shows, below Helm's words, the line that failed, what included it, and the value that is missing.
+    #[arg(
+        long,
+        value_name = "WHEN",
+        value_enum,
+        default_value_t = Explain::Auto,
+        default_missing_value = "always",
+        num_args = 0..=1,
+        require_equals = true
+    )]
+    pub explain: Explain,
 }
 
 fn parse_compat(text: &str) -> Result<Compat, String> {

@@ -9,7 +9,7 @@ use super::chart::decode::{self, Misfit, Spot};
 use super::chart::metadata::{lookup, scalar_text};
 use super::lookup::Lookup;
 use super::notices::Notices;
-use super::render::{RenderError, RenderFault};
+use super::render::{Excerpt, Explanation, RenderError, RenderFault};
 use super::template::machine::Machine;
 use super::value::convert;
 use super::yaml::{self, YamlLimits};
@@ -278,7 +278,7 @@ impl Writer {
             for text in split(&content, self.compat) {
                 if self.rendered.documents.len() + self.rendered.hooks.len() >= self.most {
                     let message = format!("render makes more than {} documents", self.most);
-                    return Err(limit_error(chart, message));
+                    return Err(limit_error(chart, message).at(&source, 0, 0));
                 }
                 self.add_document(&source, text, notices)?;
             }
@@ -321,18 +321,14 @@ impl Writer {
     /// Parses a document and reads its head as Helm does.
     fn parse(&self, source: &str, text: &[u8]) -> Result<(Json, String), RenderError> {
         let chart = source.split('/').next().unwrap_or(source);
-        let fail = |message: String| RenderError {
-            fault: RenderFault::Output,
-            chart: chart.to_owned(),
-            template: Some(source.to_owned()),
-            line: None,
-            column: None,
-            message: format!("YAML parse error on {source}: {message}"),
-            lookups_missing: Vec::new(),
-            notices: Vec::new(),
+        let fail = |message: String| {
+            let message = format!("YAML parse error on {source}: {message}");
+            RenderError::new(RenderFault::Output, chart, message).at(source, 0, 0)
         };
-        let object: Json = yaml::read_first(text, YamlLimits::default())
-            .map_err(|error| fail(error.unmarshal()).at(source, error.line, error.column))?;
+        let object: Json = yaml::read_first(text, YamlLimits::default()).map_err(|error| {
+            let around = Explanation { excerpt: Excerpt::around(text, error.line), ..Explanation::default() };
+            fail(error.unmarshal()).at(source, error.line, error.column).explained(around)
+        })?;
         let kind = check_head(&object, self.compat).map_err(fail)?;
         Ok((object, kind))
     }

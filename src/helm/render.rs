@@ -26,9 +26,11 @@ use super::template::{Source, Template};
 use super::value::{Map, MapKind, Object, Text, Value};
 use super::values::coalesce::coalesce_values;
 
+mod explanation;
 mod input;
 mod messages;
 
+pub use explanation::{Excerpt, Explanation, MissingValue, TraceStep, UnfitValue};
 pub use input::{Member, RenderError, RenderFault, RenderInput};
 use messages::{message_v3, message_v4};
 
@@ -114,12 +116,13 @@ impl Render<'_> {
         let coalesced = coalesce_values(&instance, &values, notices).map_err(of_values)?;
         let capabilities = self.input.capabilities.clone().unwrap_or_else(|| Capabilities::offline(compat));
         if !self.input.skip_schema {
-            let mut misfits = String::new();
-            collect_misfits(&instance, &coalesced, &mut misfits);
+            let (mut misfits, mut values) = (String::new(), Vec::new());
+            collect_misfits(&instance, &coalesced, "", &mut misfits, &mut values);
             if !misfits.is_empty() {
                 return Err(of_values(format!(
                     "values don't meet the specifications of the schema(s) in the following chart(s):\n{misfits}"
-                )));
+                ))
+                .explained(Explanation { unfit: values, ..Explanation::default() }));
             }
         }
         self.check_kube_version(&capabilities)?;
@@ -275,6 +278,7 @@ impl Render<'_> {
         ]);
         let shared = Shared { release, capabilities: capabilities.to_value(compat), compat };
         let mut files = Vec::new();
+        let top = values;
         let values = values.with_kind(MapKind::Values);
         shared.collect(instance, (&instance.name, &instance.name), &values, true, &mut files);
         self.mark_executed(&instance.name, &mut files);
@@ -298,9 +302,12 @@ impl Render<'_> {
             let mut out = Vec::with_capacity(file.file.text.len());
             let current = machine.scope.find(&file.name).cloned();
             let template = current.as_ref().unwrap_or(template);
-            machine
-                .execute(template, Value::Map(file.root.clone()), &mut out)
-                .map_err(|failure| self.failed(&file.name, &failure).asking(&machine.lookups_missing))?;
+            machine.execute(template, Value::Map(file.root.clone()), &mut out).map_err(|mut failure| {
+                let trail = std::mem::take(&mut failure.trail);
+                self.failed(&file.name, &failure)
+                    .asking(&machine.lookups_missing)
+                    .explained(Explanation::of_trail(*trail, instance, top))
+            })?;
             machine.depth = 0;
             let out = super::functions::without_no_value(out);
             writer.add_file(&file.name.lossy(), out, self.chart.name());
@@ -371,6 +378,10 @@ impl Render<'_> {
                     format!("parse error at ({place}): {last}"),
                 )
                 .at(&file.name.lossy(), error.line, 0)
+                .explained(Explanation {
+                    excerpt: Excerpt::around(&file.file.text, error.line),
+                    ..Explanation::default()
+                })
             })?;
             let source = Arc::new(Source { name: file.name.clone(), text: file.file.text.clone() });
             for template in &parsed.templates {
@@ -403,15 +414,23 @@ impl Render<'_> {
 }
 
 /// Checks the values of a chart and of those below it.
-fn collect_misfits(instance: &Instance, values: &Map, out: &mut String) {
+fn collect_misfits(
+    instance: &Instance,
+    values: &Map,
+    path: &str,
+    out: &mut String,
+    unfit: &mut Vec<UnfitValue>,
+) {
     if let Some(schema) = &instance.chart.0.schema
-        && let Err(message) = schema::check(schema, &Value::Map(values.clone()))
+        && let Err(found) = schema::check(schema, &Value::Map(values.clone()))
     {
-        out.push_str(&format!("{}:\n{message}\n", instance.name));
+        out.push_str(&format!("{}:\n{}\n", instance.name, found.message));
+        unfit.extend(found.at.iter().map(|at| UnfitValue::find(values, path, at)));
     }
     for child in &instance.children {
         if let Some(Value::Map(inner)) = values.get(child.name.as_bytes()) {
-            collect_misfits(child, &inner, out);
+            let below = if path.is_empty() { child.name.clone() } else { format!("{path}.{}", child.name) };
+            collect_misfits(child, &inner, &below, out, unfit);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::explanation::Explanation;
 use crate::helm::Compat;
 use crate::helm::capabilities::Capabilities;
 use crate::helm::chance::Chance;
@@ -120,6 +121,8 @@ pub struct RenderError {
     pub lookups_missing: Vec<Lookup>,
     /// What Helm prints on standard error before the message.
     pub notices: Vec<String>,
+    /// What is known beyond Helm's words.
+    pub explanation: Box<Explanation>,
 }
 
 impl fmt::Display for RenderError {
@@ -141,7 +144,14 @@ impl RenderError {
             message: message.into(),
             lookups_missing: Vec::new(),
             notices: Vec::new(),
+            explanation: Box::default(),
         }
+    }
+
+    /// The error with what is known beyond Helm's words.
+    pub(crate) fn explained(mut self, explanation: Explanation) -> Self {
+        self.explanation = Box::new(explanation);
+        self
     }
 
     /// Values that do not fit.

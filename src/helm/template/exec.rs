@@ -4,13 +4,14 @@
 use super::Template;
 use super::format::print_value;
 use super::machine::Machine;
-use super::node::{Branch, Call, Command, Node, Number, Operand, OperandKind, Pipe};
+use super::node::{Branch, Call, Command, Node, Number, Operand, OperandKind, Pipe, Position};
 use crate::helm::Compat;
 use crate::helm::capabilities::is_capabilities;
-use crate::helm::failure::{Failure, Place};
+use crate::helm::failure::{Failure, Place, Step, Trail};
 use crate::helm::functions::{self, Type};
 use crate::helm::value::{Object, Text, Value};
 
+mod absence;
 mod call;
 
 type Run<T> = Result<T, Failure>;
@@ -78,13 +79,11 @@ impl<'t> Frame<'t, '_, '_> {
         Err(self.failure(&message.into(), None))
     }
 
-    fn failure(&self, message: &str, inner: Option<Failure>) -> Failure {
-        let name = self.template.name.lossy();
+    /// Where the frame stands: the offset and the expression; nothing before its first statement.
+    fn standing(&self) -> Option<(Position, String)> {
         let mut context = String::new();
         let offset = match self.at {
-            At::Nowhere => {
-                return Failure { executed: true, ..Failure::new(format!("template: {name}: {message}")) };
-            }
+            At::Nowhere => return None,
             At::Node(node) => {
                 node.print(&mut context);
                 node.position()
@@ -111,10 +110,33 @@ impl<'t> Frame<'t, '_, '_> {
                 operand.position
             }
         };
+        Some((offset, context))
+    }
+
+    /// This frame as a step towards a failure.
+    fn step(&self, offset: Position, expression: String) -> Step {
+        let source = &self.template.source;
+        let (line, column) = source.place(offset);
+        Step {
+            place: Place { template: source.name.lossy().into_owned(), line, column },
+            within: self.template.name.lossy().into_owned(),
+            expression,
+            text: source.line(offset),
+        }
+    }
+
+    fn failure(&self, message: &str, mut inner: Option<Failure>) -> Failure {
+        let name = self.template.name.lossy();
+        let Some((offset, context)) = self.standing() else {
+            return Failure { executed: true, ..Failure::new(format!("template: {name}: {message}")) };
+        };
         let (line, column) = self.template.source.place(offset);
         let source = self.template.source.name.lossy();
         let quoted = crate::helm::value::convert::quote(&self.template.name);
         let place = Place { template: source.clone().into_owned(), line, column };
+        let mut trail: Box<Trail> =
+            inner.as_mut().map(|inner| std::mem::take(&mut inner.trail)).unwrap_or_default();
+        trail.steps.push(self.step(offset, context.clone()));
         Failure {
             message: format!(
                 "template: {source}:{line}:{column}: executing {quoted} at <{context}>: {message}"
@@ -123,6 +145,7 @@ impl<'t> Frame<'t, '_, '_> {
             limit: inner.as_ref().and_then(Failure::limit_hit),
             place: inner.as_ref().and_then(|inner| inner.place.clone()).or(Some(place)),
             inner: inner.map(Box::new),
+            trail,
         }
     }
 
@@ -215,7 +238,16 @@ impl<'t> Frame<'t, '_, '_> {
             None => Value::Nil,
         };
         let result = self.machine.execute(&template, data, self.out);
-        self.located(result)
+        // Go's words leave this link out; whoever looks for the cause wants it.
+        if let Err(mut failure) = result {
+            if failure.executed {
+                self.at = At::Call(call);
+                let step = self.standing().map(|(offset, context)| self.step(offset, context));
+                failure.trail.steps.extend(step);
+            }
+            return self.located(Err(failure));
+        }
+        Ok(())
     }
 
     fn range(&mut self, dot: &Slot, branch: &'t Branch) -> Run<Flow> {
@@ -352,11 +384,17 @@ impl<'t> Frame<'t, '_, '_> {
     fn pipeline(&mut self, dot: &Slot, pipe: &'t Pipe) -> Run<Slot> {
         self.at = At::Pipe(pipe);
         let mut value: Option<Slot> = None;
+        let mut before: Option<&'t Command> = None;
         for command in &pipe.commands {
             let last = value.take();
-            let mut result = self.command(dot, command, last)?;
+            let piped = before.filter(|_| last.as_ref().is_some_and(|last| absence::is_nothing(&last.value)));
+            let mut result = self.command(dot, command, last).map_err(|failure| match piped {
+                Some(piped) => failure.lacking(|| self.absent_command(dot, piped)),
+                None => failure,
+            })?;
             result.boxed = false;
             value = Some(result);
+            before = Some(command);
         }
         let value = value.unwrap_or(Slot::plain(Value::Nil));
         for name in &pipe.variables {
@@ -466,14 +504,18 @@ impl<'t> Frame<'t, '_, '_> {
         arguments: &'t [Operand],
         last: Option<Slot>,
     ) -> Run<Slot> {
-        let mut receiver = receiver;
         let Some((final_name, path)) = names.split_last() else {
             return Ok(receiver);
         };
+        let mut reached: Option<Slot> = None;
         for name in path {
-            receiver = self.field(dot, name, node, &[], None, &receiver)?;
+            let next = self.field(dot, name, node, &[], None, reached.as_ref().unwrap_or(&receiver));
+            reached = Some(next.map_err(|failure| Self::lacking_field(failure, &receiver, names, node))?);
         }
-        let slot = self.field(dot, final_name, node, arguments, last, &receiver)?;
+        let holder = reached.as_ref().unwrap_or(&receiver);
+        let slot = self
+            .field(dot, final_name, node, arguments, last, holder)
+            .map_err(|failure| Self::lacking_field(failure, &receiver, names, node))?;
         if let Value::Object(_) = &slot.value {
             self.machine.seen.note_escape(&slot.value);
         }

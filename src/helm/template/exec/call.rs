@@ -23,6 +23,7 @@ impl<'t> Frame<'t, '_, '_> {
             return self.short_circuit(dot, function, arguments, last);
         }
         let mut values = Vec::with_capacity(arguments.len() + 2);
+        let own = usize::from(receiver.is_some());
         values.extend(receiver);
         for (index, operand) in arguments.iter().enumerate() {
             values.push(self.argument(dot, function.parameter(index), operand)?);
@@ -60,7 +61,15 @@ impl<'t> Frame<'t, '_, '_> {
             Err(inner) => {
                 self.at = node;
                 let message = format!("error calling {}: {}", function.name, inner.message);
-                Err(self.failure(&message, Some(inner)))
+                let led_here = inner.executed || !inner.trail.steps.is_empty();
+                let failure = self.failure(&message, Some(inner));
+                // What a template below lacks was passed on by others; here only own arguments count.
+                Err(if led_here {
+                    failure
+                } else {
+                    let given = values.get(own..).unwrap_or(&[]);
+                    failure.lacking(|| self.absent_argument(dot, function, given, arguments))
+                })
             }
         }
     }
@@ -142,11 +151,13 @@ impl<'t> Frame<'t, '_, '_> {
             OperandKind::Field(names) => {
                 let slot = self.fields(dot, dot.clone(), names, operand, &[], None)?;
                 self.validated(slot, wanted)
+                    .map_err(|failure| failure.lacking(|| self.absent_operand(dot, operand)))
             }
             OperandKind::Variable(name, names) => {
                 let slot = self.variable(name)?;
                 let slot = self.fields(dot, slot, names, operand, &[], None)?;
                 self.validated(slot, wanted)
+                    .map_err(|failure| failure.lacking(|| self.absent_operand(dot, operand)))
             }
             OperandKind::Pipe(pipe) => {
                 let slot = self.nested_pipeline(dot, pipe)?;
