@@ -38,6 +38,7 @@ mod notices;
 mod output;
 mod render;
 mod schema;
+mod strict;
 mod template;
 pub(crate) mod value;
 mod values;
@@ -54,6 +55,7 @@ pub use output::{Document, Hook, Rendered};
 pub use render::{
     Excerpt, Explanation, Member, MissingValue, RenderError, RenderFault, RenderInput, TraceStep, UnfitValue,
 };
+pub use strict::{Finding, FindingKind, KeyPlaces, Strictness, chart_file_findings, repeated_keys};
 pub use values::Values;
 pub use values::set::{FileReader, SetError, SetKind};
 pub use yaml::{YamlError, YamlLimits, parse_documents, parse_documents_within, to_string as to_yaml};

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 mod explain;
+mod strict;
 
 pub(super) use explain::{Explain, Look, draw};
 
-use crate::helm::{Capabilities, Chart, Compat, RenderError, RenderInput, SetKind, Values};
+use crate::helm::{Capabilities, Chart, Compat, RenderError, RenderInput, SetKind, Strictness, Values};
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 /// Arguments of `moorline template`.
@@ -66,6 +67,11 @@ pub(super) struct TemplateArguments {
     /// Whose output to produce: 4.3, 4.1 or 3.19.
     #[arg(long, value_name = "VERSION", default_value = "4.3", value_parser = parse_compat)]
     pub helm_compat: Compat,
+    /// Refuses what Helm accepts in silence: given values that nothing reads, values that are missing, keys that
+    /// stand twice, unknown keys of Chart.yaml. Prints all findings on standard error, nothing on standard
+    /// output, and exits with 1.
+    #[arg(long)]
+    pub strict: bool,
     /// Shows, below Helm's words, the line that failed, what included it, and the value that is missing.
     #[arg(
         long,
@@ -121,6 +127,9 @@ pub(super) enum TemplateError {
     /// The render failed; the text is Helm's.
     #[error("{0}{advice}", advice = if .0.had_release() { "\n\nUse --debug flag to render out invalid YAML" } else { "" })]
     Render(#[from] RenderError),
+    /// What Helm accepts in silence and `--strict` does not, a line each.
+    #[error("--strict finds what Helm accepts in silence:\n{}", .0.join("\n"))]
+    Strict(Vec<String>),
     /// The output cannot be written.
     #[error("cannot write")]
     Write(#[source] std::io::Error),
@@ -143,8 +152,9 @@ pub(super) fn run(
         }
     };
     let capabilities = capabilities(arguments)?;
-    let values = values(arguments)?;
-    let chart = read_chart(chart, arguments.helm_compat)?;
+    let (values, files) = values(arguments)?;
+    let place = chart;
+    let chart = read_chart(place, arguments.helm_compat)?;
     for notice in chart_notices(&chart, arguments.helm_compat) {
         writeln!(notices, "{notice}").map_err(TemplateError::Write)?;
     }
@@ -158,6 +168,7 @@ pub(super) fn run(
         crds_as_they_are: true,
         is_upgrade: arguments.is_upgrade,
         skip_schema: arguments.skip_schema_validation,
+        strictness: if arguments.strict { Strictness::Strict } else { Strictness::AsHelm },
         seed: chance.seed,
         now: chance.now,
         ..RenderInput::default()
@@ -171,6 +182,12 @@ pub(super) fn run(
         writeln!(notices, "{remark}").map_err(TemplateError::Write)?;
     }
     let rendered = result?;
+    if arguments.strict {
+        let findings = strict::findings(place, &files, &rendered.findings)?;
+        if !findings.is_empty() {
+            return Err(TemplateError::Strict(findings));
+        }
+    }
     let text = if arguments.show_only.is_empty() {
         rendered.helm_output(!arguments.no_hooks, arguments.skip_tests)
     } else {
@@ -213,16 +230,21 @@ fn chart_notices(chart: &Chart, compat: Compat) -> Vec<&'static str> {
     notices
 }
 
+/// A values file and its text.
+type ValuesFile<'a> = (&'a Path, Vec<u8>);
+
 /// Files first, then flags, which change what the files said.
-fn values(arguments: &TemplateArguments) -> Result<Values, TemplateError> {
-    let mut values = Values::default();
+fn values(arguments: &TemplateArguments) -> Result<(Values, Vec<ValuesFile<'_>>), TemplateError> {
+    let (mut values, mut files) = (Values::default(), Vec::new());
     for path in &arguments.values {
-        values = values.merge(&read_values(path, arguments.helm_compat)?);
+        let (bytes, read) = read_values(path, arguments.helm_compat)?;
+        values = values.merge(&read);
+        files.push((path.as_path(), bytes));
     }
-    flags(arguments, values)
+    Ok((flags(arguments, values)?, files))
 }
 
-fn read_values(path: &Path, compat: Compat) -> Result<Values, TemplateError> {
+fn read_values(path: &Path, compat: Compat) -> Result<(Vec<u8>, Values), TemplateError> {
     let bytes = if path == Path::new("-") {
         let mut bytes = Vec::new();
         std::io::stdin()
@@ -232,8 +254,10 @@ fn read_values(path: &Path, compat: Compat) -> Result<Values, TemplateError> {
     } else {
         read(path)?
     };
-    Values::parse_as(&bytes, compat)
-        .map_err(|error| TemplateError::Helm(format!("failed to parse {}: {}", path.display(), error.helm)))
+    let values = Values::parse_as(&bytes, compat).map_err(|error| {
+        TemplateError::Helm(format!("failed to parse {}: {}", path.display(), error.helm))
+    })?;
+    Ok((bytes, values))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TemplateError> {

@@ -10,6 +10,7 @@ use super::chart::metadata::{lookup, scalar_text};
 use super::lookup::Lookup;
 use super::notices::Notices;
 use super::render::{Excerpt, Explanation, RenderError, RenderFault};
+use super::strict::{Finding, Strictness, repeated_in_output};
 use super::template::machine::Machine;
 use super::value::convert;
 use super::yaml::{self, YamlLimits};
@@ -63,6 +64,8 @@ pub struct Rendered {
     pub has_drawn: bool,
     /// What Helm prints on standard error beside the documents.
     pub notices: Vec<String>,
+    /// What Helm accepts in silence, under [`super::strict::Strictness::Strict`].
+    pub findings: Vec<Finding>,
     /// Whole files of `crds/`, as Helm prints them.
     crd_files: Vec<(String, Vec<u8>)>,
 }
@@ -224,12 +227,13 @@ pub(crate) struct Writer {
     most: usize,
     files: Vec<(String, Vec<u8>)>,
     rendered: Rendered,
+    strictness: Strictness,
 }
 
 impl Writer {
     /// An empty collection.
-    pub(crate) fn new(compat: Compat, most: usize) -> Self {
-        Self { compat, most, files: Vec::new(), rendered: Rendered::default() }
+    pub(crate) fn new(compat: Compat, most: usize, strictness: Strictness) -> Self {
+        Self { compat, most, files: Vec::new(), rendered: Rendered::default(), strictness }
     }
 
     /// Adds a file of `crds/`.
@@ -253,6 +257,11 @@ impl Writer {
             return;
         }
         self.files.push((source.to_owned(), out));
+    }
+
+    /// Adds what Helm accepts in silence.
+    pub(crate) fn add_findings(&mut self, findings: Vec<Finding>) {
+        self.rendered.findings.extend(findings);
     }
 
     /// Takes over what the machine learned.
@@ -288,6 +297,9 @@ impl Writer {
 
     fn add_document(&mut self, source: &str, text: &[u8], notices: &Notices) -> Result<(), RenderError> {
         let (object, kind) = self.parse(source, text)?;
+        if self.strictness == Strictness::Strict {
+            self.rendered.findings.extend(repeated_in_output(source, text));
+        }
         let annotations = lookup(&object, "metadata").and_then(|metadata| lookup(metadata, "annotations"));
         let hook = match annotations.and_then(|annotations| annotations.get("helm.sh/hook")) {
             Some(events) => {

@@ -21,6 +21,7 @@ use super::functions::RegexCache;
 use super::notices::Notices;
 use super::output::{Rendered, Writer};
 use super::schema;
+use super::strict::{self, Mentions, Reads, Strictness};
 use super::template::machine::{Machine, Scope};
 use super::template::{Source, Template};
 use super::value::{Map, MapKind, Object, Text, Value};
@@ -127,11 +128,11 @@ impl Render<'_> {
         }
         self.check_kube_version(&capabilities)?;
 
-        let mut writer = Writer::new(compat, self.input.limits.documents);
+        let mut writer = Writer::new(compat, self.input.limits.documents, self.input.strictness);
         if self.input.include_crds || self.input.member != Member::Whole {
             self.collect_crds(&instance, &instance.name, &mut writer)?;
         }
-        self.execute(&instance, &coalesced, &capabilities, &mut writer)?;
+        self.execute(&instance, &coalesced, &capabilities, &mut writer, &values)?;
         let mut rendered = writer.finish(self.chart.name(), notices)?;
         if !self.input.include_crds {
             rendered.crds.clear();
@@ -266,6 +267,7 @@ impl Render<'_> {
         values: &Map,
         capabilities: &Capabilities,
         writer: &mut Writer,
+        given: &Map,
     ) -> Result<(), RenderError> {
         let compat = self.input.compat;
         let release = Map::from_pairs([
@@ -289,6 +291,9 @@ impl Render<'_> {
 
         let mut machine = self.machine();
         let templates = self.parse_all(&files, &mut machine)?;
+        if self.input.strictness == Strictness::Strict {
+            machine.reads = Some(Box::new(Reads::of(top)));
+        }
         for (file, template) in files.iter().zip(&templates) {
             if !file.executed {
                 continue;
@@ -311,6 +316,14 @@ impl Render<'_> {
             machine.depth = 0;
             let out = super::functions::without_no_value(out);
             writer.add_file(&file.name.lossy(), out, self.chart.name());
+        }
+        if let Some(reads) = machine.reads.take() {
+            let mut mentions = Mentions::default();
+            for file in &files {
+                let parsed = file.file.parsed(compat).into_iter().flat_map(|parsed| &parsed.templates);
+                parsed.for_each(|template| mentions.nodes(&template.body));
+            }
+            writer.add_findings(strict::judge(instance, given, &reads, &mentions));
         }
         writer.finish_machine(&machine);
         Ok(())
@@ -348,6 +361,7 @@ impl Render<'_> {
             lookups_missing: Vec::new(),
             seen: CapabilitiesSeen { version: self.asks_kube_version(), ..CapabilitiesSeen::default() },
             draws: Draws::new(self.input.chance.clone(), self.input.seed, self.input.now),
+            reads: None,
             deterministic: true,
             includes: FxHashMap::default(),
             tpl_cache: FxHashMap::default(),

@@ -9,6 +9,7 @@ use crate::helm::chance::Chance;
 use crate::helm::failure::Limit;
 use crate::helm::limits::{RenderLimits, TimeLimit};
 use crate::helm::lookup::{Lookup, Lookups};
+use crate::helm::strict::Strictness;
 use crate::helm::values::Values;
 
 /// Which part of an umbrella is rendered.
@@ -60,6 +61,8 @@ pub struct RenderInput {
     pub is_upgrade: bool,
     /// Whether values may break the chart's schema.
     pub skip_schema: bool,
+    /// Whether to look for what Helm accepts in silence; see [`super::Rendered::findings`].
+    pub strictness: Strictness,
 }
 
 impl Default for RenderInput {
@@ -81,6 +84,7 @@ impl Default for RenderInput {
             crds_as_they_are: false,
             is_upgrade: false,
             skip_schema: false,
+            strictness: Strictness::AsHelm,
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::helm::value::{Object, Text, Value};
 
 mod absence;
 mod call;
+mod watch;
 
 type Run<T> = Result<T, Failure>;
 
@@ -168,6 +169,9 @@ impl<'t> Frame<'t, '_, '_> {
                     let charged = self.machine.charge(1);
                     self.located(charged)?;
                     let value = self.pipeline(dot, &action.pipe)?;
+                    if self.machine.reads.is_some() {
+                        self.watch_action(dot, action, &value);
+                    }
                     if action.pipe.variables.is_empty() {
                         self.at = At::Node(node);
                         let before = self.out.len();
@@ -215,7 +219,10 @@ impl<'t> Frame<'t, '_, '_> {
         let mark = self.variables.len();
         let charged = self.machine.charge(1).and_then(|()| self.machine.enter());
         self.located(charged)?;
-        let value = self.pipeline(dot, &branch.pipe)?;
+        let value = self.guarded(|frame| frame.pipeline(dot, &branch.pipe))?;
+        if with && let Some(reads) = &mut self.machine.reads {
+            reads.read_whole(&value.value);
+        }
         let flow = if value.value.truth() {
             if with { self.statements(&value, &branch.body)? } else { self.statements(dot, &branch.body)? }
         } else if let Some(otherwise) = &branch.otherwise {
@@ -254,7 +261,10 @@ impl<'t> Frame<'t, '_, '_> {
         let outer = self.variables.len();
         let charged = self.machine.enter();
         self.located(charged)?;
-        let value = self.pipeline(dot, &branch.pipe)?.value;
+        let value = self.guarded(|frame| frame.pipeline(dot, &branch.pipe))?.value;
+        if let Some(reads) = &mut self.machine.reads {
+            reads.read_whole(&value);
+        }
         let mark = self.variables.len();
         let ran = match value.counter() {
             Some((count, number)) => self.count_rounds(branch, mark, &value, (count, number))?,
@@ -382,12 +392,24 @@ impl<'t> Frame<'t, '_, '_> {
     }
 
     fn pipeline(&mut self, dot: &Slot, pipe: &'t Pipe) -> Run<Slot> {
+        if self.machine.reads.is_some() && watch::has_later_guard(pipe) {
+            return self.guarded(|frame| frame.commands(dot, pipe));
+        }
+        self.commands(dot, pipe)
+    }
+
+    fn commands(&mut self, dot: &Slot, pipe: &'t Pipe) -> Run<Slot> {
         self.at = At::Pipe(pipe);
         let mut value: Option<Slot> = None;
         let mut before: Option<&'t Command> = None;
         for command in &pipe.commands {
             let last = value.take();
             let piped = before.filter(|_| last.as_ref().is_some_and(|last| absence::is_nothing(&last.value)));
+            if let Some(piped) = piped
+                && self.machine.reads.is_some()
+            {
+                self.watch_piped(dot, piped, command, last.as_ref());
+            }
             let mut result = self.command(dot, command, last).map_err(|failure| match piped {
                 Some(piped) => failure.lacking(|| self.absent_command(dot, piped)),
                 None => failure,
@@ -552,6 +574,9 @@ impl<'t> Frame<'t, '_, '_> {
                 }
                 if with_arguments {
                     return self.fail(format!("{} is not a method but has arguments", name.lossy()));
+                }
+                if let Some(reads) = &mut self.machine.reads {
+                    reads.read(map, name);
                 }
                 Ok(Slot { value: map.get(name).unwrap_or(Value::Nil), boxed: true })
             }

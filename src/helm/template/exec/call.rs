@@ -3,6 +3,7 @@
 use super::{At, Frame, Run, Slot};
 use crate::helm::failure::Failure;
 use crate::helm::functions::{Function, Special, Type};
+use crate::helm::strict::is_guard;
 use crate::helm::template::node::{Number, Operand, OperandKind};
 use crate::helm::value::Value;
 
@@ -20,13 +21,15 @@ impl<'t> Frame<'t, '_, '_> {
         self.located(charged)?;
         self.check_arity(function, arguments.len(), last.is_some())?;
         if matches!(function.special, Special::And | Special::Or) {
-            return self.short_circuit(dot, function, arguments, last);
+            return self.guarded(|frame| frame.short_circuit(dot, function, arguments, last));
         }
         let mut values = Vec::with_capacity(arguments.len() + 2);
         let own = usize::from(receiver.is_some());
         values.extend(receiver);
-        for (index, operand) in arguments.iter().enumerate() {
-            values.push(self.argument(dot, function.parameter(index), operand)?);
+        if self.machine.reads.is_some() && is_guard(function.name) {
+            self.guarded(|frame| frame.arguments(dot, function, arguments, &mut values))?;
+        } else {
+            self.arguments(dot, function, arguments, &mut values)?;
         }
         if function.special == Special::Length && Self::has_no_value(&values, arguments, last.as_ref()) {
             self.at = node;
@@ -40,6 +43,9 @@ impl<'t> Frame<'t, '_, '_> {
                 function.parameter(arguments.len())
             };
             values.push(self.validated(last, wanted)?);
+        }
+        if self.machine.reads.is_some() {
+            self.watch_call(dot, function, values.get(own..).unwrap_or(&[]), arguments);
         }
         if function.draws {
             self.machine.draws.enter_template(&self.template.name, &self.template.source.text);
@@ -72,6 +78,19 @@ impl<'t> Frame<'t, '_, '_> {
                 })
             }
         }
+    }
+
+    fn arguments(
+        &mut self,
+        dot: &Slot,
+        function: &'static Function,
+        arguments: &'t [Operand],
+        values: &mut Vec<Value>,
+    ) -> Run<()> {
+        for (index, operand) in arguments.iter().enumerate() {
+            values.push(self.argument(dot, function.parameter(index), operand)?);
+        }
+        Ok(())
     }
 
     /// No value of a chart is a function.
