@@ -181,6 +181,12 @@ pub(super) fn run(
     for remark in remarks {
         writeln!(notices, "{remark}").map_err(TemplateError::Write)?;
     }
+    if result.is_err() && arguments.strict {
+        // A key that stands twice may well be the cause.
+        for finding in strict::findings(place, &files, &[])? {
+            writeln!(notices, "{finding}").map_err(TemplateError::Write)?;
+        }
+    }
     let rendered = result?;
     if arguments.strict {
         let findings = strict::findings(place, &files, &rendered.findings)?;

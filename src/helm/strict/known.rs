@@ -76,14 +76,21 @@ pub(super) fn in_schema(top: &Instance, path: &[Text]) -> InSchema {
     let Some(root) = chart.chart.0.schema.as_ref().and_then(|text| schema::parse(text).ok()) else {
         return InSchema::Silent;
     };
+    let Some((last, before)) = path.split_last() else {
+        return InSchema::Silent;
+    };
     let mut current = &root;
-    for key in path {
+    for key in before {
         match step(&root, current, &key.lossy()) {
             Ok(next) => current = next,
-            Err(answer) => return answer,
+            // Of what is below a key that is not listed, the schema does not speak.
+            Err(_) => return InSchema::Silent,
         }
     }
-    InSchema::Listed
+    match step(&root, current, &last.lossy()) {
+        Ok(_) => InSchema::Listed,
+        Err(answer) => answer,
+    }
 }
 
 /// The schema of a key; where there is none, what that means.

@@ -69,7 +69,7 @@ fn values_of_subcharts_and_global_ones_are_followed() {
 
 #[test]
 fn a_schema_tells_what_a_whole_may_hold() {
-    let schema = r#"{"properties": {"limits": {"properties": {"cpu": {}}}, "free": {"type": "object"}}}"#;
+    let schema = r#"{"properties": {"limits": {"properties": {"cpu": {}}}, "top": {"properties": {"x": {}}}, "free": {"type": "object"}}}"#;
     let files = [
         ("values.schema.json", schema),
         ("templates/a.yaml", "a: {{ toJson .Values.limits }}\nb: {{ toJson .Values.free }}\n"),
