@@ -49,6 +49,11 @@ impl Failure {
         self
     }
 
+    /// What is wrong, without the hint.
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Prints it on standard error.
     pub(super) fn report(&self) -> ExitCode {
         let mut error = std::io::stderr().lock();

@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 mod explain;
 mod strict;
+mod validate;
 
 pub(super) use explain::{Explain, Look, draw};
+pub(super) use validate::Served;
 
 use crate::helm::{Capabilities, Chart, Compat, RenderError, RenderInput, SetKind, Strictness, Values};
 
@@ -67,6 +69,10 @@ pub(super) struct TemplateArguments {
     /// Whose output to produce: 4.3, 4.1 or 3.19.
     #[arg(long, value_name = "VERSION", default_value = "4.3", value_parser = parse_compat)]
     pub helm_compat: Compat,
+    /// Takes the Kubernetes version and the API versions from the cluster of `--kubeconfig` and `--context`, and
+    /// refuses objects of kinds that it does not know. `lookup` finds nothing, as without.
+    #[arg(long)]
+    pub validate: bool,
     /// Refuses what Helm accepts in silence: given values that nothing reads, values that are missing, keys that
     /// stand twice, unknown keys of Chart.yaml. Prints all findings on standard error, nothing on standard
     /// output, and exits with 1.
@@ -137,10 +143,11 @@ pub(super) enum TemplateError {
 
 /// Renders a chart and writes what `helm template` would print.
 ///
-/// Notices go to `notices` as they come up.
+/// `served` is what a cluster serves, if templates shall see that one. Notices go to `notices` as they come up.
 pub(super) fn run(
     arguments: &TemplateArguments,
     chance: Chance,
+    served: Option<&Served>,
     out: &mut dyn Write,
     notices: &mut dyn Write,
 ) -> Result<(), TemplateError> {
@@ -151,7 +158,10 @@ pub(super) fn run(
             return Err(TemplateError::Helm("template takes a name and a chart".to_owned()));
         }
     };
-    let capabilities = capabilities(arguments)?;
+    let capabilities = match served {
+        Some(served) => served.capabilities(Capabilities::offline(arguments.helm_compat))?,
+        None => capabilities(arguments)?,
+    };
     let (values, files) = values(arguments)?;
     let place = chart;
     let chart = read_chart(place, arguments.helm_compat)?;
@@ -188,6 +198,9 @@ pub(super) fn run(
         }
     }
     let rendered = result?;
+    if let Some(served) = served {
+        served.check(&rendered)?;
+    }
     if arguments.strict {
         let findings = strict::findings(place, &files, &rendered.findings)?;
         if !findings.is_empty() {
