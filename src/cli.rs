@@ -77,7 +77,7 @@ pub fn main() -> ExitCode {
         Command::Diff(arguments) => diff::run(&cli.common, &arguments),
         Command::Status(arguments) => status::run(&cli.common, &arguments),
         Command::Check(arguments) => check::run(&arguments),
-        Command::Template(arguments) => render_template(&arguments),
+        Command::Template(arguments) => render_template(&cli.common, &arguments),
         Command::Reconcile(arguments) => command::reconcile(&cli.common, &arguments),
         Command::Suspend(arguments) => command::suspend(&cli.common, &arguments),
         Command::Resume(arguments) => command::resume(&cli.common, &arguments),
@@ -93,17 +93,31 @@ pub fn main() -> ExitCode {
 }
 
 /// `helm template` prefixes its errors with `Error: `, and so do we: scripts read it.
-fn render_template(arguments: &template::TemplateArguments) -> Result<ExitCode, Failure> {
+fn render_template(
+    common: &CommonArguments,
+    arguments: &template::TemplateArguments,
+) -> Result<ExitCode, Failure> {
     let mut bytes = Vec::new();
     let key = SystemEntropy.key().map_err(|error| Failure::of(&error))?;
     let chance = template::Chance { seed: *key.expose(), now: SystemClock.now().as_second() };
-    match template::run(arguments, chance, &mut bytes, &mut std::io::stderr()) {
+    // Whoever renders offline waits for no runtime.
+    let served = arguments.validate.then(|| template::Served::ask(common)).transpose();
+    let result = served.and_then(|served| {
+        template::run(arguments, chance, served.as_ref(), &mut bytes, &mut std::io::stderr())
+    });
+    match result {
         Ok(()) => {
             output::print_bytes(&bytes);
             Ok(ExitCode::SUCCESS)
         }
         Err(error) => {
             output::remark(&format!("Error: {error}"));
+            if let template::TemplateError::Render(error) = &error
+                && arguments.explain.applies(output::error_is_terminal())
+            {
+                let look = template::Look { colours: output::error_colours() };
+                output::remark(template::draw(error, look).trim_end());
+            }
             Ok(ExitCode::from(1))
         }
     }

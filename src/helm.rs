@@ -38,6 +38,7 @@ mod notices;
 mod output;
 mod render;
 mod schema;
+mod strict;
 mod template;
 pub(crate) mod value;
 mod values;
@@ -47,11 +48,14 @@ pub use capabilities::{Capabilities, CapabilitiesSeen};
 pub use chance::{Chance, Remembered, Site};
 pub use chart::{Chart, ChartError, ChartLock, Dependency, LockError, highest_version, is_exact_version};
 pub use dependencies::enabled_dependencies;
-pub use failure::Limit;
+pub use failure::{Absence, Limit};
 pub use limits::{Pulse, RenderLimits, TimeLimit};
 pub use lookup::{Lookup, Lookups};
 pub use output::{Document, Hook, Rendered};
-pub use render::{Member, RenderError, RenderFault, RenderInput};
+pub use render::{
+    Excerpt, Explanation, Member, MissingValue, RenderError, RenderFault, RenderInput, TraceStep, UnfitValue,
+};
+pub use strict::{Finding, FindingKind, KeyPlaces, Strictness, chart_file_findings, repeated_keys};
 pub use values::Values;
 pub use values::set::{FileReader, SetError, SetKind};
 pub use yaml::{YamlError, YamlLimits, parse_documents, parse_documents_within, to_string as to_yaml};

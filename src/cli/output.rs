@@ -49,6 +49,11 @@ impl Failure {
         self
     }
 
+    /// What is wrong, without the hint.
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Prints it on standard error.
     pub(super) fn report(&self) -> ExitCode {
         let mut error = std::io::stderr().lock();
@@ -81,6 +86,17 @@ pub(super) fn remark(text: &str) {
 pub(super) fn colours() -> bool {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     !refused && std::io::stdout().is_terminal()
+}
+
+/// Whether a person reads standard error.
+pub(super) fn error_is_terminal() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+/// Whether standard error shows colours.
+pub(super) fn error_colours() -> bool {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    !refused && error_is_terminal()
 }
 
 /// A text in a colour (an SGR code), if colours are shown.

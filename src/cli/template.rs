@@ -5,7 +5,16 @@ use std::io::{Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::helm::{Capabilities, Chart, Compat, RenderError, RenderInput, Rendered, SetKind, Values};
+mod explain;
+mod strict;
+mod validate;
+
+pub(super) use explain::{Explain, Look, draw};
+pub(super) use validate::Served;
+
+use crate::helm::{
+    Capabilities, Chart, Compat, RenderError, RenderInput, Rendered, SetKind, Strictness, Values,
+};
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 /// Arguments of `moorline template`.
@@ -62,6 +71,26 @@ pub(super) struct TemplateArguments {
     /// Whose output to produce: 4.3, 4.1 or 3.19.
     #[arg(long, value_name = "VERSION", default_value = "4.3", value_parser = parse_compat)]
     pub helm_compat: Compat,
+    /// Takes the Kubernetes version and the API versions from the cluster of `--kubeconfig` and `--context`, and
+    /// refuses objects of kinds that it does not know. `lookup` finds nothing, as without.
+    #[arg(long)]
+    pub validate: bool,
+    /// Refuses what Helm accepts in silence: given values that nothing reads, values that are missing, keys that
+    /// stand twice, unknown keys of Chart.yaml. Prints all findings on standard error, nothing on standard
+    /// output, and exits with 1.
+    #[arg(long)]
+    pub strict: bool,
+    /// Shows, below Helm's words, the line that failed, what included it, and the value that is missing.
+    #[arg(
+        long,
+        value_name = "WHEN",
+        value_enum,
+        default_value_t = Explain::Auto,
+        default_missing_value = "always",
+        num_args = 0..=1,
+        require_equals = true
+    )]
+    pub explain: Explain,
 }
 
 fn parse_compat(text: &str) -> Result<Compat, String> {
@@ -106,6 +135,9 @@ pub(super) enum TemplateError {
     /// The render failed; the text is Helm's.
     #[error("{0}{advice}", advice = if .0.had_release() { "\n\nUse --debug flag to render out invalid YAML" } else { "" })]
     Render(#[from] RenderError),
+    /// What Helm accepts in silence and `--strict` does not, a line each.
+    #[error("--strict finds what Helm accepts in silence:\n{}", .0.join("\n"))]
+    Strict(Vec<String>),
     /// The output cannot be written.
     #[error("cannot write")]
     Write(#[source] std::io::Error),
@@ -113,10 +145,11 @@ pub(super) enum TemplateError {
 
 /// Renders a chart and writes what `helm template` would print.
 ///
-/// Notices go to `notices` as they come up.
+/// `served` is what a cluster serves, if templates shall see that one. Notices go to `notices` as they come up.
 pub(super) fn run(
     arguments: &TemplateArguments,
     chance: Chance,
+    served: Option<&Served>,
     out: &mut dyn Write,
     notices: &mut dyn Write,
 ) -> Result<(), TemplateError> {
@@ -127,9 +160,13 @@ pub(super) fn run(
             return Err(TemplateError::Helm("template takes a name and a chart".to_owned()));
         }
     };
-    let capabilities = capabilities(arguments)?;
-    let values = values(arguments)?;
-    let chart = read_chart(chart, arguments.helm_compat)?;
+    let capabilities = match served {
+        Some(served) => served.capabilities(Capabilities::offline(arguments.helm_compat))?,
+        None => capabilities(arguments)?,
+    };
+    let (values, files) = values(arguments)?;
+    let place = chart;
+    let chart = read_chart(place, arguments.helm_compat)?;
     for notice in chart_notices(&chart, arguments.helm_compat) {
         writeln!(notices, "{notice}").map_err(TemplateError::Write)?;
     }
@@ -144,6 +181,7 @@ pub(super) fn run(
         texts_only: true,
         is_upgrade: arguments.is_upgrade,
         skip_schema: arguments.skip_schema_validation,
+        strictness: if arguments.strict { Strictness::Strict } else { Strictness::AsHelm },
         seed: chance.seed,
         now: chance.now,
         ..RenderInput::default()
@@ -156,7 +194,22 @@ pub(super) fn run(
     for remark in remarks {
         writeln!(notices, "{remark}").map_err(TemplateError::Write)?;
     }
+    if result.is_err() && arguments.strict {
+        // A key that stands twice may well be the cause.
+        for finding in strict::findings(place, &files, &[])? {
+            writeln!(notices, "{finding}").map_err(TemplateError::Write)?;
+        }
+    }
     let rendered = result?;
+    if let Some(served) = served {
+        served.check(&rendered)?;
+    }
+    if arguments.strict {
+        let findings = strict::findings(place, &files, &rendered.findings)?;
+        if !findings.is_empty() {
+            return Err(TemplateError::Strict(findings));
+        }
+    }
     let text = if arguments.show_only.is_empty() {
         rendered.helm_output(!arguments.no_hooks, arguments.skip_tests)
     } else {
@@ -199,16 +252,21 @@ fn chart_notices(chart: &Chart, compat: Compat) -> Vec<&'static str> {
     notices
 }
 
+/// A values file and its text.
+type ValuesFile<'a> = (&'a Path, Vec<u8>);
+
 /// Files first, then flags, which change what the files said.
-fn values(arguments: &TemplateArguments) -> Result<Values, TemplateError> {
-    let mut values = Values::default();
+fn values(arguments: &TemplateArguments) -> Result<(Values, Vec<ValuesFile<'_>>), TemplateError> {
+    let (mut values, mut files) = (Values::default(), Vec::new());
     for path in &arguments.values {
-        values = values.merge(&read_values(path, arguments.helm_compat)?);
+        let (bytes, read) = read_values(path, arguments.helm_compat)?;
+        values = values.merge(&read);
+        files.push((path.as_path(), bytes));
     }
-    flags(arguments, values)
+    Ok((flags(arguments, values)?, files))
 }
 
-fn read_values(path: &Path, compat: Compat) -> Result<Values, TemplateError> {
+fn read_values(path: &Path, compat: Compat) -> Result<(Vec<u8>, Values), TemplateError> {
     let bytes = if path == Path::new("-") {
         let mut bytes = Vec::new();
         std::io::stdin()
@@ -218,8 +276,10 @@ fn read_values(path: &Path, compat: Compat) -> Result<Values, TemplateError> {
     } else {
         read(path)?
     };
-    Values::parse_as(&bytes, compat)
-        .map_err(|error| TemplateError::Helm(format!("failed to parse {}: {}", path.display(), error.helm)))
+    let values = Values::parse_as(&bytes, compat).map_err(|error| {
+        TemplateError::Helm(format!("failed to parse {}: {}", path.display(), error.helm))
+    })?;
+    Ok((bytes, values))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TemplateError> {

@@ -90,6 +90,12 @@ impl Chart {
         load::from_archive(bytes)
     }
 
+    /// A file of a packaged chart, by its path inside of it.
+    pub fn file_of_archive(bytes: &[u8], path: &str) -> Result<Option<Arc<[u8]>>, ChartError> {
+        let files = load::files_of_archive(bytes)?;
+        Ok(files.into_iter().find(|(name, _)| name == path).map(|(_, bytes)| bytes))
+    }
+
     /// The name in `Chart.yaml`.
     pub fn name(&self) -> &str {
         &self.0.metadata.name

@@ -1,6 +1,9 @@
-//! What can go wrong while a template runs: Go's chain of messages, with the innermost place.
+//! What can go wrong while a template runs: Go's chain of messages, with the innermost place and
+//! the steps that led there.
 
 use std::fmt;
+
+use super::value::{Map, Text};
 
 /// A limit that a render ran into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +40,53 @@ pub(crate) struct Place {
     pub(crate) column: usize,
 }
 
+/// One template on the way to a failure.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    pub(crate) place: Place,
+    /// The named template, or the file's own name.
+    pub(crate) within: String,
+    /// The expression as Go prints it.
+    pub(crate) expression: String,
+    /// The line of the source.
+    pub(crate) text: String,
+}
+
+/// A value that an expression asked for and that is not there.
+#[derive(Clone, Debug)]
+pub(crate) struct Absent {
+    /// The expression as it is written.
+    pub(crate) expression: String,
+    /// The map that lacks it.
+    pub(crate) holder: Map,
+    /// The key that is not in it.
+    pub(crate) key: Text,
+    /// What the expression asks for below that key.
+    pub(crate) below: Vec<Text>,
+    /// What is there instead.
+    pub(crate) absence: Absence,
+}
+
+/// In which way a value is absent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absence {
+    /// The key is in no values.
+    Unset,
+    /// The key is there with null.
+    Null,
+    /// The key is there with an empty text.
+    Empty,
+}
+
+/// What is known of a failure beyond Helm's words; made only once there is one.
+#[derive(Debug, Default)]
+pub(crate) struct Trail {
+    /// The steps, the innermost first.
+    pub(crate) steps: Vec<Step>,
+    /// The value whose absence is behind it.
+    pub(crate) absent: Option<Absent>,
+}
+
 /// An error with what it wraps.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -50,12 +100,21 @@ pub(crate) struct Failure {
     pub(crate) limit: Option<Limit>,
     /// The innermost place.
     pub(crate) place: Option<Place>,
+    /// What led to it; only the outermost link of a chain has it.
+    pub(crate) trail: Box<Trail>,
 }
 
 impl Failure {
     /// An error of a function.
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), inner: None, executed: false, limit: None, place: None }
+        Self {
+            message: message.into(),
+            inner: None,
+            executed: false,
+            limit: None,
+            place: None,
+            trail: Box::default(),
+        }
     }
 
     /// A limit.
@@ -64,14 +123,23 @@ impl Failure {
     }
 
     /// This error behind a prefix.
-    pub(crate) fn wrapped(self, prefix: &str) -> Self {
+    pub(crate) fn wrapped(mut self, prefix: &str) -> Self {
         Self {
             message: format!("{prefix}: {}", self.message),
             executed: false,
             limit: self.limit,
             place: self.place.clone(),
+            trail: std::mem::take(&mut self.trail),
             inner: Some(Box::new(self)),
         }
+    }
+
+    /// The same, behind the absence of a value, unless another one is known already.
+    pub(crate) fn lacking(mut self, absent: impl FnOnce() -> Option<Absent>) -> Self {
+        if self.trail.absent.is_none() {
+            self.trail.absent = absent();
+        }
+        self
     }
 
     /// The limit that was hit, anywhere in the chain.

@@ -9,7 +9,8 @@ use super::chart::decode::{self, Misfit, Spot};
 use super::chart::metadata::{lookup, scalar_text};
 use super::lookup::Lookup;
 use super::notices::Notices;
-use super::render::{RenderError, RenderFault};
+use super::render::{Excerpt, Explanation, RenderError, RenderFault};
+use super::strict::{Finding, Strictness, repeated_in_output};
 use super::template::machine::Machine;
 use super::value::{convert, lossy};
 use super::yaml::{self, YamlLimits};
@@ -63,6 +64,8 @@ pub struct Rendered {
     pub has_drawn: bool,
     /// What Helm prints on standard error beside the documents.
     pub notices: Vec<String>,
+    /// What Helm accepts in silence, under [`super::strict::Strictness::Strict`].
+    pub findings: Vec<Finding>,
     /// Whole files of `crds/`, as Helm prints them.
     crd_files: Vec<(String, Vec<u8>)>,
 }
@@ -225,12 +228,13 @@ pub(crate) struct Writer {
     texts_only: bool,
     files: Vec<(String, Vec<u8>)>,
     rendered: Rendered,
+    strictness: Strictness,
 }
 
 impl Writer {
     /// An empty collection.
-    pub(crate) fn new(compat: Compat, most: usize, texts_only: bool) -> Self {
-        Self { compat, most, texts_only, files: Vec::new(), rendered: Rendered::default() }
+    pub(crate) fn new(compat: Compat, most: usize, texts_only: bool, strictness: Strictness) -> Self {
+        Self { compat, most, texts_only, files: Vec::new(), rendered: Rendered::default(), strictness }
     }
 
     /// Adds a file of `crds/`.
@@ -256,6 +260,11 @@ impl Writer {
         self.files.push((source.to_owned(), out));
     }
 
+    /// Adds what Helm accepts in silence.
+    pub(crate) fn add_findings(&mut self, findings: Vec<Finding>) {
+        self.rendered.findings.extend(findings);
+    }
+
     /// Takes over what the machine learned.
     pub(crate) fn finish_machine(&mut self, machine: &Machine<'_>) {
         self.rendered.deterministic = machine.deterministic;
@@ -279,7 +288,7 @@ impl Writer {
             for text in split(&content, self.compat) {
                 if self.rendered.documents.len() + self.rendered.hooks.len() >= self.most {
                     let message = format!("render makes more than {} documents", self.most);
-                    return Err(limit_error(chart, message));
+                    return Err(limit_error(chart, message).at(&source, 0, 0));
                 }
                 self.add_document(&source, text, notices)?;
             }
@@ -289,6 +298,9 @@ impl Writer {
 
     fn add_document(&mut self, source: &str, text: &[u8], notices: &Notices) -> Result<(), RenderError> {
         let (object, kind) = self.parse(source, text)?;
+        if self.strictness == Strictness::Strict {
+            self.rendered.findings.extend(repeated_in_output(source, text));
+        }
         let annotations = lookup(&object, "metadata").and_then(|metadata| lookup(metadata, "annotations"));
         let hook = match annotations.and_then(|annotations| annotations.get("helm.sh/hook")) {
             Some(events) => {
@@ -317,19 +329,15 @@ impl Writer {
     /// Parses a document and reads its head as Helm does.
     fn parse(&self, source: &str, text: &[u8]) -> Result<(Json, String), RenderError> {
         let chart = source.split('/').next().unwrap_or(source);
-        let fail = |message: String| RenderError {
-            fault: RenderFault::Output,
-            chart: chart.to_owned(),
-            template: Some(source.to_owned()),
-            line: None,
-            column: None,
-            message: format!("YAML parse error on {source}: {message}"),
-            lookups_missing: Vec::new(),
-            notices: Vec::new(),
+        let fail = |message: String| {
+            let message = format!("YAML parse error on {source}: {message}");
+            RenderError::new(RenderFault::Output, chart, message).at(source, 0, 0)
         };
         let read = if self.texts_only { yaml::read_head } else { yaml::read_first::<Json> };
-        let object = read(text, YamlLimits::default())
-            .map_err(|error| fail(error.unmarshal()).at(source, error.line, error.column))?;
+        let object = read(text, YamlLimits::default()).map_err(|error| {
+            let around = Explanation { excerpt: Excerpt::around(text, error.line), ..Explanation::default() };
+            fail(error.unmarshal()).at(source, error.line, error.column).explained(around)
+        })?;
         let kind = check_head(&object, self.compat).map_err(fail)?;
         Ok((object, kind))
     }

@@ -21,14 +21,17 @@ use super::functions::RegexCache;
 use super::notices::Notices;
 use super::output::{Rendered, Writer};
 use super::schema;
+use super::strict::{self, Mentions, Reads, Strictness};
 use super::template::machine::{Machine, Scope};
 use super::template::{Source, Template};
 use super::value::{Map, MapKind, Object, Text, Value};
 use super::values::coalesce::coalesce_values;
 
+mod explanation;
 mod input;
 mod messages;
 
+pub use explanation::{Excerpt, Explanation, MissingValue, TraceStep, UnfitValue};
 pub use input::{Member, RenderError, RenderFault, RenderInput};
 use messages::{message_v3, message_v4};
 
@@ -118,21 +121,23 @@ impl Render<'_> {
         let coalesced = coalesce_values(&instance, &values, notices).map_err(of_values)?;
         let capabilities = self.input.capabilities.clone().unwrap_or_else(|| Capabilities::offline(compat));
         if !self.input.skip_schema {
-            let mut misfits = String::new();
-            collect_misfits(&instance, &coalesced, &mut misfits);
+            let (mut misfits, mut values) = (String::new(), Vec::new());
+            collect_misfits(&instance, &coalesced, "", &mut misfits, &mut values);
             if !misfits.is_empty() {
                 return Err(of_values(format!(
                     "values don't meet the specifications of the schema(s) in the following chart(s):\n{misfits}"
-                )));
+                ))
+                .explained(Explanation { unfit: values, ..Explanation::default() }));
             }
         }
         self.check_kube_version(&capabilities)?;
 
-        let mut writer = Writer::new(compat, self.input.limits.documents, self.input.texts_only);
+        let (most, texts_only) = (self.input.limits.documents, self.input.texts_only);
+        let mut writer = Writer::new(compat, most, texts_only, self.input.strictness);
         if self.input.include_crds || self.input.member != Member::Whole {
             self.collect_crds(&instance, &instance.name, &mut writer)?;
         }
-        self.execute(&instance, &coalesced, &capabilities, &mut writer)?;
+        self.execute(&instance, &coalesced, &capabilities, &mut writer, &values)?;
         let mut rendered = writer.finish(self.chart.name(), notices)?;
         if !self.input.include_crds {
             rendered.crds.clear();
@@ -267,6 +272,7 @@ impl Render<'_> {
         values: &Map,
         capabilities: &Capabilities,
         writer: &mut Writer,
+        given: &Map,
     ) -> Result<(), RenderError> {
         let compat = self.input.compat;
         let release = Map::from_pairs([
@@ -279,6 +285,7 @@ impl Render<'_> {
         ]);
         let shared = Shared { release, capabilities: capabilities.to_value(compat), compat };
         let mut files = Vec::new();
+        let top = values;
         let values = values.with_kind(MapKind::Values);
         shared.collect(instance, (&instance.name, &instance.name), &values, true, &mut files);
         self.mark_executed(&instance.name, &mut files);
@@ -289,6 +296,9 @@ impl Render<'_> {
 
         let mut machine = self.machine();
         let templates = self.parse_all(&files, &mut machine)?;
+        if self.input.strictness == Strictness::Strict {
+            machine.reads = Some(Box::new(Reads::of(top)));
+        }
         for (file, template) in files.iter().zip(&templates) {
             if !file.executed {
                 continue;
@@ -302,12 +312,23 @@ impl Render<'_> {
             let mut out = Vec::with_capacity(file.file.text.len());
             let current = machine.scope.find(&file.name).cloned();
             let template = current.as_ref().unwrap_or(template);
-            machine
-                .execute(template, Value::Map(file.root.clone()), &mut out)
-                .map_err(|failure| self.failed(&file.name, &failure).asking(&machine.lookups_missing))?;
+            machine.execute(template, Value::Map(file.root.clone()), &mut out).map_err(|mut failure| {
+                let trail = std::mem::take(&mut failure.trail);
+                self.failed(&file.name, &failure)
+                    .asking(&machine.lookups_missing)
+                    .explained(Explanation::of_trail(*trail, instance, top))
+            })?;
             machine.depth = 0;
             let out = super::functions::without_no_value(out);
             writer.add_file(&file.name.lossy(), out, self.chart.name());
+        }
+        if let Some(reads) = machine.reads.take() {
+            let mut mentions = Mentions::default();
+            for file in &files {
+                let parsed = file.file.parsed(compat).into_iter().flat_map(|parsed| &parsed.templates);
+                parsed.for_each(|template| mentions.nodes(&template.body));
+            }
+            writer.add_findings(strict::judge(instance, given, &reads, &mentions));
         }
         writer.finish_machine(&machine);
         Ok(())
@@ -345,6 +366,7 @@ impl Render<'_> {
             lookups_missing: Vec::new(),
             seen: CapabilitiesSeen { version: self.asks_kube_version(), ..CapabilitiesSeen::default() },
             draws: Draws::new(self.input.chance.clone(), self.input.seed, self.input.now),
+            reads: None,
             deterministic: true,
             includes: FxHashMap::default(),
             tpl_cache: FxHashMap::default(),
@@ -375,6 +397,10 @@ impl Render<'_> {
                     format!("parse error at ({place}): {last}"),
                 )
                 .at(&file.name.lossy(), error.line, 0)
+                .explained(Explanation {
+                    excerpt: Excerpt::around(&file.file.text, error.line),
+                    ..Explanation::default()
+                })
             })?;
             let source = Arc::new(Source { name: file.name.clone(), text: file.file.text.clone() });
             for template in &parsed.templates {
@@ -407,15 +433,23 @@ impl Render<'_> {
 }
 
 /// Checks the values of a chart and of those below it.
-fn collect_misfits(instance: &Instance, values: &Map, out: &mut String) {
+fn collect_misfits(
+    instance: &Instance,
+    values: &Map,
+    path: &str,
+    out: &mut String,
+    unfit: &mut Vec<UnfitValue>,
+) {
     if let Some(schema) = &instance.chart.0.schema
-        && let Err(message) = schema::check(schema, &Value::Map(values.clone()))
+        && let Err(found) = schema::check(schema, &Value::Map(values.clone()))
     {
-        out.push_str(&format!("{}:\n{message}\n", instance.name));
+        out.push_str(&format!("{}:\n{}\n", instance.name, found.message));
+        unfit.extend(found.at.iter().map(|at| UnfitValue::find(values, path, at)));
     }
     for child in &instance.children {
         if let Some(Value::Map(inner)) = values.get(child.name.as_bytes()) {
-            collect_misfits(child, &inner, out);
+            let below = if path.is_empty() { child.name.clone() } else { format!("{path}.{}", child.name) };
+            collect_misfits(child, &inner, &below, out, unfit);
         }
     }
 }

@@ -10,10 +10,24 @@ mod misfit;
 
 use misfit::{Message, Misfit, single_quoted};
 
-/// Checks values against a schema. The error is what Helm prints below the chart's name.
-pub(crate) fn check(schema: &Text, values: &Value) -> Result<(), String> {
-    let schema: Json = serde_json::from_slice(schema.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(schema))
-        .map_err(|error| format!("unable to parse the schema: {error}"))?;
+/// Values that do not fit a schema.
+#[derive(Debug)]
+pub(crate) struct Unfit {
+    /// What Helm prints below the chart's name.
+    pub(crate) message: String,
+    /// JSON pointers to the values, the innermost ones.
+    pub(crate) at: Vec<String>,
+}
+
+/// Reads a schema.
+pub(crate) fn parse(schema: &Text) -> Result<Json, serde_json::Error> {
+    serde_json::from_slice(schema.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(schema))
+}
+
+/// Checks values against a schema.
+pub(crate) fn check(schema: &Text, values: &Value) -> Result<(), Unfit> {
+    let schema = parse(schema)
+        .map_err(|error| Unfit { message: format!("unable to parse the schema: {error}"), at: Vec::new() })?;
     let draft_7 = ["draft-04", "draft-06", "draft-07"]
         .iter()
         .any(|draft| schema.get("$schema").and_then(Json::as_str).is_some_and(|url| url.contains(draft)));
@@ -22,11 +36,12 @@ pub(crate) fn check(schema: &Text, values: &Value) -> Result<(), String> {
         return Ok(());
     };
     let causes = if misfit.message == Message::Group { misfit.causes } else { vec![misfit] };
-    let mut out = String::new();
+    let (mut out, mut at) = (String::new(), Vec::new());
     for cause in &causes {
         cause.print(1, &mut out);
+        cause.leaves(&mut at);
     }
-    Err(out.trim_start_matches('\n').to_owned())
+    Err(Unfit { message: out.trim_start_matches('\n').to_owned(), at })
 }
 
 /// The values as JSON; whole numbers are integers.
@@ -462,7 +477,7 @@ mod tests {
             "definitions": {"n": {"minimum": 5}}}"##;
         let values = Value::Map(Map::from_pairs([("a", Value::text("x")), ("b", Value::Float(1.0))]));
         assert_eq!(
-            check(&Text::from(schema), &values).expect_err("misfits"),
+            check(&Text::from(schema), &values).expect_err("misfits").message,
             "- at '': missing property 'z'\n- at '/a': got string, want integer\n- at '/b': 'oneOf' failed, none matched\n  - at '/b': got number, want string\n  - at '/b': minimum: got 1, want 5"
         );
     }

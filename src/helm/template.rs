@@ -46,6 +46,13 @@ impl Source {
         let column = memchr::memrchr(b'\n', before).map_or(offset, |newline| offset - newline - 1);
         (line, column)
     }
+
+    /// The line of an offset.
+    pub(crate) fn line(&self, offset: u32) -> String {
+        let (line, _) = self.place(offset);
+        let text = self.text.split(|byte| *byte == b'\n').nth(line - 1).unwrap_or(&[]);
+        String::from_utf8_lossy(text).into_owned()
+    }
 }
 
 /// All templates of one file: the file itself and what it defines.

@@ -14,7 +14,7 @@ pub(crate) mod resolve;
 mod scanner;
 
 pub(crate) use emitter::Emitter;
-pub(crate) use reader::{Build, Reader};
+pub(crate) use reader::{Build, Reader, SeenKey};
 
 /// Bounds on what is read from YAML.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -123,7 +123,9 @@ fn of_code(input: &RenderInput<'_>, path: &str) -> Result<Result<Chart, Needs>, 
 fn broken(input: &RenderInput<'_>, error: &crate::helm::RenderError) -> RenderError {
     let looked_up = LookedUp::from_secrets(input.lookups.into_iter().flat_map(|answers| answers.values()));
     let message = looked_up.hidden_in(&error.to_string(), None);
-    RenderError::Broken { message, hint: None }
+    let missing = error.explanation.missing.as_ref();
+    let hint = missing.map(|missing| looked_up.hidden_in(&missing.to_string(), None));
+    RenderError::Broken { message, hint }
 }
 
 /// The documents of a render, comments and notes left out.

@@ -132,6 +132,11 @@ pub(super) fn from_archive(bytes: &[u8]) -> Result<Chart, ChartError> {
     load(archive::unpack(bytes, &mut budget)?, 0, &mut budget)
 }
 
+/// The files of a packaged chart.
+pub(super) fn files_of_archive(bytes: &[u8]) -> Result<Vec<NamedBytes>, ChartError> {
+    archive::unpack(bytes, &mut Budget::default())
+}
+
 fn without_mark(bytes: Arc<[u8]>) -> Text {
     match bytes.strip_prefix(b"\xEF\xBB\xBF") {
         Some(rest) => Text::from(rest),
@@ -205,7 +210,7 @@ fn has_extension(name: &str, extension: &str) -> bool {
 }
 
 /// A file of a chart.
-type NamedBytes = (String, Arc<[u8]>);
+pub(super) type NamedBytes = (String, Arc<[u8]>);
 
 #[derive(Default)]
 struct Parts {

@@ -2,12 +2,14 @@
 
 use std::fmt;
 
+use super::explanation::Explanation;
 use crate::helm::Compat;
 use crate::helm::capabilities::Capabilities;
 use crate::helm::chance::Chance;
 use crate::helm::failure::Limit;
 use crate::helm::limits::{RenderLimits, TimeLimit};
 use crate::helm::lookup::{Lookup, Lookups};
+use crate::helm::strict::Strictness;
 use crate::helm::values::Values;
 
 /// Which part of an umbrella is rendered.
@@ -62,6 +64,8 @@ pub struct RenderInput {
     pub is_upgrade: bool,
     /// Whether values may break the chart's schema.
     pub skip_schema: bool,
+    /// Whether to look for what Helm accepts in silence; see [`super::Rendered::findings`].
+    pub strictness: Strictness,
 }
 
 impl Default for RenderInput {
@@ -84,6 +88,7 @@ impl Default for RenderInput {
             texts_only: false,
             is_upgrade: false,
             skip_schema: false,
+            strictness: Strictness::AsHelm,
         }
     }
 }
@@ -124,6 +129,8 @@ pub struct RenderError {
     pub lookups_missing: Vec<Lookup>,
     /// What Helm prints on standard error before the message.
     pub notices: Vec<String>,
+    /// What is known beyond Helm's words.
+    pub explanation: Box<Explanation>,
 }
 
 impl fmt::Display for RenderError {
@@ -145,7 +152,14 @@ impl RenderError {
             message: message.into(),
             lookups_missing: Vec::new(),
             notices: Vec::new(),
+            explanation: Box::default(),
         }
+    }
+
+    /// The error with what is known beyond Helm's words.
+    pub(crate) fn explained(mut self, explanation: Explanation) -> Self {
+        self.explanation = Box::new(explanation);
+        self
     }
 
     /// Values that do not fit.

@@ -33,6 +33,16 @@ impl Misfit {
         Self { causes, ..Self::new(at, message) }
     }
 
+    /// The places of the innermost misfits, each once.
+    pub(super) fn leaves(&self, out: &mut Vec<String>) {
+        if self.causes.is_empty() && !out.contains(&self.at) {
+            out.push(self.at.clone());
+        }
+        for cause in &self.causes {
+            cause.leaves(out);
+        }
+    }
+
     pub(super) fn print(&self, indent: usize, out: &mut String) {
         let skipped = matches!(self.message, Message::Reference(_)) && self.causes.len() == 1;
         let mut inner = indent;

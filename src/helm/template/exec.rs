@@ -4,14 +4,16 @@
 use super::Template;
 use super::format::print_value;
 use super::machine::Machine;
-use super::node::{Branch, Call, Command, Node, Number, Operand, OperandKind, Pipe};
+use super::node::{Branch, Call, Command, Node, Number, Operand, OperandKind, Pipe, Position};
 use crate::helm::Compat;
-use crate::helm::capabilities::is_capabilities;
-use crate::helm::failure::{Failure, Place};
-use crate::helm::functions::{self, Type};
+use crate::helm::failure::{Failure, Place, Step, Trail};
+use crate::helm::functions::Type;
 use crate::helm::value::{Object, Text, Value};
 
+mod absence;
 mod call;
+mod field;
+mod watch;
 
 type Run<T> = Result<T, Failure>;
 
@@ -78,13 +80,11 @@ impl<'t> Frame<'t, '_, '_> {
         Err(self.failure(&message.into(), None))
     }
 
-    fn failure(&self, message: &str, inner: Option<Failure>) -> Failure {
-        let name = self.template.name.lossy();
+    /// Where the frame stands: the offset and the expression; nothing before its first statement.
+    fn standing(&self) -> Option<(Position, String)> {
         let mut context = String::new();
         let offset = match self.at {
-            At::Nowhere => {
-                return Failure { executed: true, ..Failure::new(format!("template: {name}: {message}")) };
-            }
+            At::Nowhere => return None,
             At::Node(node) => {
                 node.print(&mut context);
                 node.position()
@@ -111,10 +111,33 @@ impl<'t> Frame<'t, '_, '_> {
                 operand.position
             }
         };
+        Some((offset, context))
+    }
+
+    /// This frame as a step towards a failure.
+    fn step(&self, offset: Position, expression: String) -> Step {
+        let source = &self.template.source;
+        let (line, column) = source.place(offset);
+        Step {
+            place: Place { template: source.name.lossy().into_owned(), line, column },
+            within: self.template.name.lossy().into_owned(),
+            expression,
+            text: source.line(offset),
+        }
+    }
+
+    fn failure(&self, message: &str, mut inner: Option<Failure>) -> Failure {
+        let name = self.template.name.lossy();
+        let Some((offset, context)) = self.standing() else {
+            return Failure { executed: true, ..Failure::new(format!("template: {name}: {message}")) };
+        };
         let (line, column) = self.template.source.place(offset);
         let source = self.template.source.name.lossy();
         let quoted = crate::helm::value::convert::quote(&self.template.name);
         let place = Place { template: source.clone().into_owned(), line, column };
+        let mut trail: Box<Trail> =
+            inner.as_mut().map(|inner| std::mem::take(&mut inner.trail)).unwrap_or_default();
+        trail.steps.push(self.step(offset, context.clone()));
         Failure {
             message: format!(
                 "template: {source}:{line}:{column}: executing {quoted} at <{context}>: {message}"
@@ -123,6 +146,7 @@ impl<'t> Frame<'t, '_, '_> {
             limit: inner.as_ref().and_then(Failure::limit_hit),
             place: inner.as_ref().and_then(|inner| inner.place.clone()).or(Some(place)),
             inner: inner.map(Box::new),
+            trail,
         }
     }
 
@@ -145,6 +169,9 @@ impl<'t> Frame<'t, '_, '_> {
                     let charged = self.machine.charge(1);
                     self.located(charged)?;
                     let value = self.pipeline(dot, &action.pipe)?;
+                    if self.machine.reads.is_some() {
+                        self.watch_action(dot, action, &value);
+                    }
                     if action.pipe.variables.is_empty() {
                         self.at = At::Node(node);
                         let before = self.out.len();
@@ -192,7 +219,10 @@ impl<'t> Frame<'t, '_, '_> {
         let mark = self.variables.len();
         let charged = self.machine.charge(1).and_then(|()| self.machine.enter());
         self.located(charged)?;
-        let value = self.pipeline(dot, &branch.pipe)?;
+        let value = self.guarded(|frame| frame.pipeline(dot, &branch.pipe))?;
+        if with && let Some(reads) = &mut self.machine.reads {
+            reads.read_whole(&value.value);
+        }
         let flow = if value.value.truth() {
             if with { self.statements(&value, &branch.body)? } else { self.statements(dot, &branch.body)? }
         } else if let Some(otherwise) = &branch.otherwise {
@@ -215,14 +245,26 @@ impl<'t> Frame<'t, '_, '_> {
             None => Value::Nil,
         };
         let result = self.machine.execute(&template, data, self.out);
-        self.located(result)
+        // Go's words leave this link out; whoever looks for the cause wants it.
+        if let Err(mut failure) = result {
+            if failure.executed {
+                self.at = At::Call(call);
+                let step = self.standing().map(|(offset, context)| self.step(offset, context));
+                failure.trail.steps.extend(step);
+            }
+            return self.located(Err(failure));
+        }
+        Ok(())
     }
 
     fn range(&mut self, dot: &Slot, branch: &'t Branch) -> Run<Flow> {
         let outer = self.variables.len();
         let charged = self.machine.enter();
         self.located(charged)?;
-        let value = self.pipeline(dot, &branch.pipe)?.value;
+        let value = self.guarded(|frame| frame.pipeline(dot, &branch.pipe))?.value;
+        if let Some(reads) = &mut self.machine.reads {
+            reads.read_whole(&value);
+        }
         let mark = self.variables.len();
         let ran = match value.counter() {
             Some((count, number)) => self.count_rounds(branch, mark, &value, (count, number))?,
@@ -350,13 +392,31 @@ impl<'t> Frame<'t, '_, '_> {
     }
 
     fn pipeline(&mut self, dot: &Slot, pipe: &'t Pipe) -> Run<Slot> {
+        if self.machine.reads.is_some() && watch::has_later_guard(pipe) {
+            return self.guarded(|frame| frame.commands(dot, pipe));
+        }
+        self.commands(dot, pipe)
+    }
+
+    fn commands(&mut self, dot: &Slot, pipe: &'t Pipe) -> Run<Slot> {
         self.at = At::Pipe(pipe);
         let mut value: Option<Slot> = None;
+        let mut before: Option<&'t Command> = None;
         for command in &pipe.commands {
             let last = value.take();
-            let mut result = self.command(dot, command, last)?;
+            let piped = before.filter(|_| last.as_ref().is_some_and(|last| absence::is_nothing(&last.value)));
+            if let Some(piped) = piped
+                && self.machine.reads.is_some()
+            {
+                self.watch_piped(dot, piped, command, last.as_ref());
+            }
+            let mut result = self.command(dot, command, last).map_err(|failure| match piped {
+                Some(piped) => failure.lacking(|| self.absent_command(dot, piped)),
+                None => failure,
+            })?;
             result.boxed = false;
             value = Some(result);
+            before = Some(command);
         }
         let value = value.unwrap_or(Slot::plain(Value::Nil));
         for name in &pipe.variables {
@@ -455,107 +515,6 @@ impl<'t> Frame<'t, '_, '_> {
             (_, _, Some(value)) => Ok(Value::Int(value)),
             _ => self.fail(format!("{} overflows int", number.text.lossy())),
         }
-    }
-
-    fn fields(
-        &mut self,
-        dot: &Slot,
-        receiver: Slot,
-        names: &'t [Text],
-        node: &'t Operand,
-        arguments: &'t [Operand],
-        last: Option<Slot>,
-    ) -> Run<Slot> {
-        let mut receiver = receiver;
-        let Some((final_name, path)) = names.split_last() else {
-            return Ok(receiver);
-        };
-        for name in path {
-            receiver = self.field(dot, name, node, &[], None, &receiver)?;
-        }
-        let slot = self.field(dot, final_name, node, arguments, last, &receiver)?;
-        if let Value::Object(_) = &slot.value {
-            self.machine.seen.note_escape(&slot.value);
-        }
-        Ok(slot)
-    }
-
-    fn field(
-        &mut self,
-        dot: &Slot,
-        name: &'t Text,
-        node: &'t Operand,
-        arguments: &'t [Operand],
-        last: Option<Slot>,
-        receiver: &Slot,
-    ) -> Run<Slot> {
-        let with_arguments = !arguments.is_empty() || last.is_some();
-        match &receiver.value {
-            Value::Nil if receiver.boxed => {
-                self.fail(format!("nil pointer evaluating interface {{}}.{}", name.lossy()))
-            }
-            Value::Nil => Ok(Slot::plain(Value::Nil)),
-            Value::Map(map) => {
-                if map.kind() == crate::helm::value::MapKind::Values
-                    && let Some(method) = functions::values_method(name)
-                {
-                    return self.call(
-                        dot,
-                        method,
-                        Some(receiver.value.clone()),
-                        At::Operand(node),
-                        arguments,
-                        last,
-                    );
-                }
-                if with_arguments {
-                    return self.fail(format!("{} is not a method but has arguments", name.lossy()));
-                }
-                Ok(Slot { value: map.get(name).unwrap_or(Value::Nil), boxed: true })
-            }
-            Value::TextMap(pairs) => {
-                if with_arguments {
-                    return self.fail(format!("{} is not a method but has arguments", name.lossy()));
-                }
-                let found = pairs.iter().find(|(key, _)| key == name).map(|(_, text)| text.clone());
-                Ok(Slot::plain(Value::Text(found.unwrap_or_else(|| Text::from("")))))
-            }
-            Value::Object(object) => {
-                if let Some(method) = functions::method(object, name) {
-                    let value = receiver.value.clone();
-                    return self.call(dot, method, Some(value), At::Operand(node), arguments, last);
-                }
-                match &**object {
-                    Object::Record(record) => {
-                        if is_capabilities(record) {
-                            self.machine.seen.note_field(name);
-                        }
-                        if let Some(value) = record.field(name) {
-                            if with_arguments {
-                                return self.fail(format!(
-                                    "{} has arguments but cannot be invoked as function",
-                                    name.lossy()
-                                ));
-                            }
-                            return Ok(Slot::plain(value));
-                        }
-                        self.no_field(name, receiver)
-                    }
-                    Object::Files(files) => {
-                        let found = files.iter().find(|(path, _)| path == name);
-                        let bytes = found.map_or_else(|| Text::from(""), |(_, bytes)| bytes.clone());
-                        Ok(Slot::plain(Value::Bytes(bytes)))
-                    }
-                    _ => self.no_field(name, receiver),
-                }
-            }
-            _ => self.no_field(name, receiver),
-        }
-    }
-
-    fn no_field(&self, name: &Text, receiver: &Slot) -> Run<Slot> {
-        let kind = if receiver.boxed { "interface {}" } else { receiver.value.type_name(self.machine.v3()) };
-        self.fail(format!("can't evaluate field {} in type {kind}", name.lossy()))
     }
 }
 

@@ -14,6 +14,7 @@ use crate::helm::failure::{Failure, Limit};
 use crate::helm::functions;
 use crate::helm::limits::{RenderLimits, TimeLimit};
 use crate::helm::lookup::{Lookup, Lookups};
+use crate::helm::strict::Reads;
 use crate::helm::value::{Text, Value};
 
 type Run<T> = Result<T, Failure>;
@@ -56,6 +57,8 @@ pub(crate) struct Machine<'r> {
     pub(crate) draws: Draws,
     /// What was asked of `.Capabilities`.
     pub(crate) seen: CapabilitiesSeen,
+    /// What was read of the values, if that is asked for.
+    pub(crate) reads: Option<Box<Reads>>,
     /// False once a function drew on time, entropy or a lookup.
     pub(crate) deterministic: bool,
     pub(crate) includes: FxHashMap<Text, usize>,

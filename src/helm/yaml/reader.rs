@@ -33,6 +33,28 @@ pub(crate) struct Reader<'a> {
     last: Mark,
     /// The keys of the document's map whose values are kept; those of all others are only checked.
     kept: Option<&'static [&'static [u8]]>,
+    /// Keys as they stand in the text, if they are asked for.
+    noted: Option<Noted>,
+}
+
+/// The keys so far, and those that lead to where reading stands.
+#[derive(Default)]
+struct Noted {
+    keys: Vec<SeenKey>,
+    trail: Vec<Text>,
+}
+
+/// A key as it stands in the text.
+#[derive(Clone, Debug)]
+pub(crate) struct SeenKey {
+    /// The keys that lead to it, and the key.
+    pub(crate) path: Vec<Text>,
+    /// The line, from 1.
+    pub(crate) line: usize,
+    /// The column, from 1.
+    pub(crate) column: usize,
+    /// Whether the map has the key already.
+    pub(crate) repeated: bool,
 }
 
 /// The steps after parsing, of which each sees the whole document before the next one does.
@@ -68,12 +90,24 @@ impl<'a> Reader<'a> {
             tags: Vec::new(),
             last: Mark::default(),
             kept: None,
+            noted: None,
         })
     }
 
     /// Keeps the values of these keys of the document's map only. Aliases must not lead from one to the other.
     pub(super) fn keeping(self, keys: &'static [&'static [u8]]) -> Self {
         Self { kept: Some(keys), ..self }
+    }
+
+    /// The same, noting every key.
+    pub(crate) fn noting_keys(mut self) -> Self {
+        self.noted = Some(Noted::default());
+        self
+    }
+
+    /// The keys that were noted.
+    pub(crate) fn keys(self) -> Vec<SeenKey> {
+        self.noted.map(|noted| noted.keys).unwrap_or_default()
     }
 
     /// Where reading stands: line and column from 1.
@@ -445,8 +479,23 @@ impl<'a> Reader<'a> {
         self.node(anchors, false, false, depth + 1)
     }
 
-    /// Reads a key: `None` is the merge key, otherwise the string that JSON gets.
+    /// Reads a key, and notes that what follows stands below it.
     fn key<N: Build>(
+        &mut self,
+        anchors: &mut Anchors<'a, N>,
+        empty: bool,
+        block: bool,
+        depth: usize,
+    ) -> Read<(Key, Mark)> {
+        let (key, mark) = self.key_alone(anchors, empty, block, depth)?;
+        if let Some(noted) = &mut self.noted {
+            noted.trail.push(if let Key::Text(text) = &key { text.clone() } else { Text::from("<<") });
+        }
+        Ok((key, mark))
+    }
+
+    /// Reads a key: the string that JSON gets, null, or the merge key.
+    fn key_alone<N: Build>(
         &mut self,
         anchors: &mut Anchors<'a, N>,
         empty: bool,
@@ -487,6 +536,16 @@ impl<'a> Reader<'a> {
         (key, mark): (Key, Mark),
         value: N,
     ) -> Read<()> {
+        if let Some(noted) = &mut self.noted {
+            let path = noted.trail.clone();
+            noted.trail.pop();
+            // What is merged in may well be there already.
+            let Key::Text(text) = &key else {
+                return Ok(());
+            };
+            let repeated = pairs.iter().any(|(known, _)| known == text);
+            noted.keys.push(SeenKey { path, line: mark.line + 1, column: mark.column + 1, repeated });
+        }
         let key = match key {
             Key::Text(key) => key,
             Key::Merge => {

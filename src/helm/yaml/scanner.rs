@@ -79,8 +79,8 @@ pub(super) struct Scanner<'a> {
     line: usize,
     line_start: usize,
     tokens: VecDeque<Token<'a>>,
-    /// Whether nothing that is still to be read can come before the first token.
-    ready: bool,
+    /// The number of the first token, if nothing that is still to be read can come before it.
+    settled: Option<usize>,
     parsed: usize,
     finished: bool,
     flow_level: usize,
@@ -108,7 +108,7 @@ impl<'a> Scanner<'a> {
             line: 0,
             line_start: 0,
             tokens: VecDeque::with_capacity(8),
-            ready: false,
+            settled: None,
             parsed: 0,
             finished: false,
             flow_level: 0,
@@ -122,7 +122,7 @@ impl<'a> Scanner<'a> {
 
     /// The next token, left in place.
     pub(super) fn peek(&mut self) -> Scan<&Token<'a>> {
-        if !self.ready {
+        if self.settled != Some(self.parsed) {
             self.fill()?;
         }
         match self.tokens.front() {
@@ -133,10 +133,9 @@ impl<'a> Scanner<'a> {
 
     /// Takes the next token. The end of the stream stays for ever.
     pub(super) fn next(&mut self) -> Scan<Token<'a>> {
-        if !self.ready {
+        if self.settled != Some(self.parsed) {
             self.fill()?;
         }
-        self.ready = false;
         match self.tokens.pop_front() {
             Some(token) => {
                 self.parsed += 1;
@@ -255,7 +254,7 @@ impl<'a> Scanner<'a> {
                     }
                 }
                 if !pending {
-                    self.ready = true;
+                    self.settled = Some(self.parsed);
                     return Ok(());
                 }
             }

@@ -3,6 +3,7 @@
 use super::{At, Frame, Run, Slot};
 use crate::helm::failure::Failure;
 use crate::helm::functions::{Function, Special, Type};
+use crate::helm::strict::is_guard;
 use crate::helm::template::node::{Number, Operand, OperandKind};
 use crate::helm::value::Value;
 
@@ -20,12 +21,15 @@ impl<'t> Frame<'t, '_, '_> {
         self.located(charged)?;
         self.check_arity(function, arguments.len(), last.is_some())?;
         if matches!(function.special, Special::And | Special::Or) {
-            return self.short_circuit(dot, function, arguments, last);
+            return self.guarded(|frame| frame.short_circuit(dot, function, arguments, last));
         }
         let mut values = Vec::with_capacity(arguments.len() + 2);
+        let own = usize::from(receiver.is_some());
         values.extend(receiver);
-        for (index, operand) in arguments.iter().enumerate() {
-            values.push(self.argument(dot, function.parameter(index), operand)?);
+        if self.machine.reads.is_some() && is_guard(function.name) {
+            self.guarded(|frame| frame.arguments(dot, function, arguments, &mut values))?;
+        } else {
+            self.arguments(dot, function, arguments, &mut values)?;
         }
         if function.special == Special::Length && Self::has_no_value(&values, arguments, last.as_ref()) {
             self.at = node;
@@ -39,6 +43,9 @@ impl<'t> Frame<'t, '_, '_> {
                 function.parameter(arguments.len())
             };
             values.push(self.validated(last, wanted)?);
+        }
+        if self.machine.reads.is_some() {
+            self.watch_call(dot, function, values.get(own..).unwrap_or(&[]), arguments);
         }
         if function.draws {
             self.machine.draws.enter_template(&self.template.name, &self.template.source.text);
@@ -60,9 +67,30 @@ impl<'t> Frame<'t, '_, '_> {
             Err(inner) => {
                 self.at = node;
                 let message = format!("error calling {}: {}", function.name, inner.message);
-                Err(self.failure(&message, Some(inner)))
+                let led_here = inner.executed || !inner.trail.steps.is_empty();
+                let failure = self.failure(&message, Some(inner));
+                // What a template below lacks was passed on by others; here only own arguments count.
+                Err(if led_here {
+                    failure
+                } else {
+                    let given = values.get(own..).unwrap_or(&[]);
+                    failure.lacking(|| self.absent_argument(dot, function, given, arguments))
+                })
             }
         }
+    }
+
+    fn arguments(
+        &mut self,
+        dot: &Slot,
+        function: &'static Function,
+        arguments: &'t [Operand],
+        values: &mut Vec<Value>,
+    ) -> Run<()> {
+        for (index, operand) in arguments.iter().enumerate() {
+            values.push(self.argument(dot, function.parameter(index), operand)?);
+        }
+        Ok(())
     }
 
     /// No value of a chart is a function.
@@ -142,11 +170,13 @@ impl<'t> Frame<'t, '_, '_> {
             OperandKind::Field(names) => {
                 let slot = self.fields(dot, dot.clone(), names, operand, &[], None)?;
                 self.validated(slot, wanted)
+                    .map_err(|failure| failure.lacking(|| self.absent_operand(dot, operand)))
             }
             OperandKind::Variable(name, names) => {
                 let slot = self.variable(name)?;
                 let slot = self.fields(dot, slot, names, operand, &[], None)?;
                 self.validated(slot, wanted)
+                    .map_err(|failure| failure.lacking(|| self.absent_operand(dot, operand)))
             }
             OperandKind::Pipe(pipe) => {
                 let slot = self.nested_pipeline(dot, pipe)?;

@@ -1,0 +1,106 @@
+//! Finds the places of what `--strict` refuses: in the chart's own files and in the files of values.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{TemplateError, ValuesFile, read};
+use crate::helm::{Chart, Finding, KeyPlaces, chart_file_findings, repeated_keys};
+
+/// All findings as lines: those of the chart's files, of the values files, and of the render.
+pub(super) fn findings(
+    chart: &str,
+    values: &[ValuesFile<'_>],
+    rendered: &[Finding],
+) -> Result<Vec<String>, TemplateError> {
+    let mut lines: Vec<String> = of_chart(chart)?.iter().map(ToString::to_string).collect();
+    let mut places = Vec::new();
+    for (path, bytes) in values {
+        let name = path.display().to_string();
+        lines.extend(repeated_keys(&name, bytes).iter().map(ToString::to_string));
+        places.push((name, KeyPlaces::of(bytes)));
+    }
+    lines.extend(rendered.iter().map(|finding| {
+        if finding.file.is_some() {
+            return finding.to_string();
+        }
+        let place = places.iter().rev().find_map(|(name, keys)| {
+            keys.place(&finding.path).map(|(line, column)| format!("{name}:{line}:{column}"))
+        });
+        format!("{}: {finding}", place.as_deref().unwrap_or("--set"))
+    }));
+    Ok(lines)
+}
+
+fn of_chart(chart: &str) -> Result<Vec<Finding>, TemplateError> {
+    let place = Path::new(chart);
+    let file = |name: &str| -> Result<Option<Arc<[u8]>>, TemplateError> {
+        if place.is_dir() {
+            let path = place.join(name);
+            return if path.is_file() { Ok(Some(Arc::from(read(&path)?))) } else { Ok(None) };
+        }
+        Chart::file_of_archive(&read(place)?, name).map_err(|error| TemplateError::Helm(error.to_string()))
+    };
+    let shown = |name: &str| place.join(name).display().to_string();
+    let mut findings = Vec::new();
+    if let Some(bytes) = file("Chart.yaml")? {
+        findings.extend(chart_file_findings(&shown("Chart.yaml"), &bytes));
+    }
+    if let Some(bytes) = file("values.yaml")? {
+        findings.extend(repeated_keys(&shown("values.yaml"), &bytes));
+    }
+    Ok(findings)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use clap::Parser as _;
+
+    use crate::cli::template::{Chance, TemplateArguments, TemplateError, run};
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        template: TemplateArguments,
+    }
+
+    fn template(folder: &Path, flags: &[&str]) -> Result<String, String> {
+        let chart = folder.display().to_string();
+        let words = ["template", "rel", &chart].into_iter().chain(flags.iter().copied());
+        let line = Line::try_parse_from(words).unwrap();
+        let mut out = Vec::new();
+        let chance = Chance { seed: [0; 32], now: 0 };
+        match run(&line.template, chance, None, &mut out, &mut Vec::new()) {
+            Ok(()) => Ok(String::from_utf8(out).unwrap()),
+            Err(TemplateError::Strict(lines)) => {
+                assert_eq!(out, b"", "nothing is printed beside findings");
+                Err(lines.join("\n").replace(&chart, "CHART"))
+            }
+            Err(other) => Err(other.to_string()),
+        }
+    }
+
+    #[test]
+    fn findings_name_files_and_lines() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| std::fs::write(folder.path().join(path), text).unwrap();
+        std::fs::create_dir(folder.path().join("templates")).unwrap();
+        write("Chart.yaml", "apiVersion: v2\nname: shop\nversion: 1.0.0\nicons: x\n");
+        write("values.yaml", "tag: a\ntag: b\n");
+        write("given.yaml", "# ours\nimage:\n  tagg: c\n");
+        write("templates/a.yaml", "a: {{ .Values.tag }}\nb: \"{{ .Values.port }}\"\n");
+        let given = folder.path().join("given.yaml").display().to_string();
+        let flags = ["-f", &given, "--set", "word=x", "--strict"];
+        assert_eq!(
+            template(folder.path(), &flags),
+            Err("CHART/Chart.yaml:4:1: unknown key \"icons\": Helm does not read it
+CHART/values.yaml:2:1: key \"tag\" stands twice in one map; the last one counts
+CHART/given.yaml:2:1: image: no template reads this value, and the chart's values.yaml does not have it
+--set: word: no template reads this value, and the chart's values.yaml does not have it
+shop/templates/a.yaml:2:8: .Values.port: \"port\" is in no values, and neither default nor a condition guards it"
+                .to_owned())
+        );
+        assert!(template(folder.path(), &["-f", &given]).is_ok(), "Helm accepts all of it");
+    }
+}
