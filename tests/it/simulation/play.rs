@@ -27,8 +27,9 @@ use super::script::Step;
 /// How long everything may take to settle once nothing goes wrong any more.
 const SETTLING: Duration = Duration::from_mins(40);
 
-/// Reasons that may hold nothing once everything works again.
-const UNREACHED: [&str; 4] = ["SourceUnavailable", "ChartUnavailable", "ApiUnavailable", "StateUnavailable"];
+/// Reasons that may hold nothing for long once everything works again.
+const PASSING: [&str; 5] =
+    ["SourceUnavailable", "ChartUnavailable", "ApiUnavailable", "StateUnavailable", "Retrying"];
 
 /// What a play came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -488,8 +489,8 @@ impl Theatre {
         let head = self.memory.repositories.head(&url(), "main");
         let empty = head.is_some_and(|tree| tree.get("moorline.yaml").is_none());
         for application in &board.applications {
-            // Everything can be reached again, and that is to be noticed.
-            if let Some(hold) = application.holds.iter().find(|hold| UNREACHED.contains(&hold.reason)) {
+            // Everything can be reached again and nobody else is at work: that is to be noticed.
+            if let Some(hold) = application.holds.iter().find(|hold| PASSING.contains(&hold.reason)) {
                 return Some(format!(
                     "{}/{} is still held: {}",
                     application.environment, application.service, hold.reason
