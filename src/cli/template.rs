@@ -12,9 +12,7 @@ mod validate;
 pub(super) use explain::{Explain, Look, draw};
 pub(super) use validate::Served;
 
-use crate::helm::{
-    Capabilities, Chart, Compat, RenderError, RenderInput, Rendered, SetKind, Strictness, Values,
-};
+use crate::helm::{Capabilities, Chart, Compat, RenderError, RenderInput, SetKind, Strictness, Values};
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 /// Arguments of `moorline template`.
@@ -186,7 +184,7 @@ pub(super) fn run(
         now: chance.now,
         ..RenderInput::default()
     };
-    let result = render(&chart, &input);
+    let result = chart.render(&input);
     let remarks = match &result {
         Ok(rendered) => &rendered.notices,
         Err(error) => &error.notices,
@@ -318,19 +316,6 @@ fn system_words(error: &std::io::Error) -> String {
         std::io::ErrorKind::IsADirectory => "is a directory".to_owned(),
         _ => error.to_string(),
     }
-}
-
-/// From how many bytes on a second thread is worth its start.
-const WORTH_A_THREAD: usize = 64 * 1024;
-
-/// Renders, with the help of a second thread that compiles templates ahead.
-fn render(chart: &Chart, input: &RenderInput) -> Result<Rendered, RenderError> {
-    std::thread::scope(|scope| {
-        if chart.size() > WORTH_A_THREAD {
-            scope.spawn(|| chart.compile_ahead(input.compat));
-        }
-        chart.render(input)
-    })
 }
 
 fn capabilities(arguments: &TemplateArguments) -> Result<Capabilities, TemplateError> {

@@ -221,18 +221,6 @@ impl Chart {
         }))
     }
 
-    /// Compiles the templates of this chart and of those inside, which a render does where it needs them: a second
-    /// thread can begin at the end while the render begins at the start.
-    pub fn compile_ahead(&self, compat: Compat) {
-        for child in self.0.children.iter().rev() {
-            child.chart.compile_ahead(compat);
-        }
-        for template in self.0.templates.iter().rev() {
-            // What is wrong with it the render says, if it needs it.
-            drop(template.parsed(compat));
-        }
-    }
-
     /// Bytes of templates, files and the charts inside: what this chart holds in memory.
     pub fn size(&self) -> usize {
         let own: usize = self.0.templates.iter().map(|template| template.text.len()).sum::<usize>()

@@ -344,7 +344,7 @@ impl Theatre {
                 self.person(
                     Method::Patch,
                     &map,
-                    json!({"metadata": {"annotations": {"example.com/note": "mine"}}}),
+                    json!({"metadata": {"annotations": {"example.com/note": "mine"}}, "data": {"mine": "mine"}}),
                 );
                 if let Some(uid) = uid(&self.served, &map) {
                     locked(&self.book).notes.insert(map, uid);
@@ -473,10 +473,10 @@ impl Theatre {
         }
         for (path, noted) in &locked(&self.book).notes {
             let object = look(&self.served, path);
-            let kept =
-                object.as_ref().and_then(|object| object.pointer("/metadata/annotations/example.com~1note"));
-            if uid(&self.served, path).as_ref() == Some(noted) && kept.is_none() {
-                return Err(format!("{path} lost somebody's annotation"));
+            let has = |field: &str| object.as_ref().is_some_and(|object| object.pointer(field).is_some());
+            let kept = has("/metadata/annotations/example.com~1note") && has("/data/mine");
+            if uid(&self.served, path).as_ref() == Some(noted) && !kept {
+                return Err(format!("{path} lost what somebody added"));
             }
         }
         Ok(())
