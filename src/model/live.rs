@@ -110,6 +110,14 @@ impl ResourceVersion {
         &self.0
     }
 
+    /// Whether this one is surely newer than the other; false where that cannot be told.
+    pub fn is_newer_than(&self, other: &Self) -> bool {
+        match (self.0.parse::<u64>(), other.0.parse::<u64>()) {
+            (Ok(this), Ok(that)) => this > that,
+            _ => false,
+        }
+    }
+
     /// Whether this one is surely not newer than the other; false where that cannot be told.
     pub fn is_not_newer_than(&self, other: &Self) -> bool {
         match (self.0.parse::<u64>(), other.0.parse::<u64>()) {

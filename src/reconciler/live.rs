@@ -144,20 +144,22 @@ impl LiveIndex {
         self.lock().expected.insert(id.clone(), projection);
     }
 
-    /// Takes the answer of our own write; an older event that comes later does not replace it.
+    /// Takes the answer of our own write, unless an event brought something newer meanwhile; an older event that comes
+    /// later does not replace it.
     pub fn learn(&self, object: &Value) -> Option<LiveRecord> {
         let mut observed = diff::observe(object, &self.key, self.clock.now())?;
         observed.record.extras = diff::extra_fields(object);
         let mut inner = self.lock();
         let round = inner.rounds;
         let record = observed.record.clone();
-        inner.objects.insert(observed.id, Entry { record: observed.record, round });
+        let overtaken = inner.objects.get(&observed.id).is_some_and(|entry| {
+            let known = &entry.record;
+            known.uid == record.uid && known.resource_version.is_newer_than(&record.resource_version)
+        });
+        if !overtaken {
+            inner.objects.insert(observed.id, Entry { record: observed.record, round });
+        }
         Some(record)
-    }
-
-    /// Takes the end of an object that we deleted ourselves, or that was found to be gone.
-    pub fn forget(&self, id: &ResourceId) {
-        self.lock().objects.remove(id);
     }
 
     /// Takes an event of a watch. Returns the applications to look at again.

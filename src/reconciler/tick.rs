@@ -245,8 +245,7 @@ impl Tick {
             Step::Apply { objects, .. } => objects.iter().any(|object| {
                 if object.reason == ApplyReason::Rollout {
                     // What this rollout applied already and has to apply again, somebody changed meanwhile.
-                    let running = self.progress.rollout.as_ref();
-                    return running.is_some_and(|rollout| rollout.applied.contains_key(&object.id));
+                    return self.progress.has_applied(&object.id, &self.wanted);
                 }
                 let Some(live) = seen.live.get(&object.id).and_then(|record| record.body.as_ref()) else {
                     return true;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::facts::Wanted;
 use crate::model::digest::{Digest, KeyedHash};
 use crate::model::hold::HoldReason;
 use crate::model::live::Projection;
@@ -69,7 +70,7 @@ pub struct RolloutProgress {
     pub number: u64,
     /// When it began; moved on while the API was unavailable.
     pub started: Timestamp,
-    /// What was applied.
+    /// What was applied, also by rollouts before this one that did not end.
     pub applied: BTreeMap<ResourceId, AppliedObject>,
     /// Whether the dry run passed.
     pub rehearsed: bool,
@@ -106,18 +107,22 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Begins a rollout, unless this one runs already.
+    /// Begins a rollout, unless this one runs already. What an unfinished one applied stands there all the same, and
+    /// what is equal in this one is not applied again.
     pub fn begin(&mut self, digest: Digest, number: u64, now: Timestamp) {
         if self.rollout.as_ref().is_none_or(|rollout| rollout.digest != digest) {
             self.clear_failure();
-            self.rollout = Some(RolloutProgress {
-                digest,
-                number,
-                started: now,
-                applied: BTreeMap::new(),
-                rehearsed: false,
-            });
+            let applied = self.rollout.take().map(|unfinished| unfinished.applied).unwrap_or_default();
+            self.rollout = Some(RolloutProgress { digest, number, started: now, applied, rehearsed: false });
         }
+    }
+
+    /// Whether the running rollout applied an object already, as it is wanted now.
+    pub fn has_applied(&self, id: &ResourceId, wanted: &Wanted) -> bool {
+        let Wanted::Version(wanted) = wanted else { return false };
+        let applied = self.rollout.as_ref().and_then(|rollout| rollout.applied.get(id));
+        let object = wanted.set.get(id);
+        applied.zip(object).is_some_and(|(applied, object)| applied.desired == object.desired)
     }
 
     /// Ends the rollout; what was applied is expected from now on by the head.

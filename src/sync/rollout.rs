@@ -210,7 +210,7 @@ fn is_done(facts: &Facts<'_>, object: &WantedObject) -> bool {
     let running = facts.progress.rollout.as_ref();
     let applied = running.and_then(|rollout| rollout.applied.get(&object.id));
     if let Some(applied) = applied.filter(|applied| applied.desired == object.desired) {
-        return applied.projection.is_same_as(&projection, scaled);
+        return *live.uid == *applied.uid && applied.projection.is_same_as(&projection, scaled);
     }
     let deployed = facts.head.and_then(|head| head.objects.get(&object.id));
     deployed.is_some_and(|deployed| {

@@ -100,8 +100,7 @@ impl Execution<'_> {
         wanted: &Arc<Value>,
     ) -> Vec<Arc<Value>> {
         let deployed = deployed.and_then(|set| set.get(id)).map(|manifest| manifest.object.clone());
-        let running = self.progress.rollout.as_ref();
-        let here = running.is_some_and(|rollout| rollout.applied.contains_key(id));
+        let here = self.progress.has_applied(id, self.wanted);
         let before = deployed.is_none() && self.live.get(id).is_some_and(|live| live.projection.is_some());
         deployed.into_iter().chain((here || before).then(|| wanted.clone())).collect()
     }

@@ -47,7 +47,7 @@ fn the_same_seed_gives_the_same_play() {
 }
 
 /// What schedules found, with the seed of their cluster; each was mended.
-const MENDED: [(&str, u64, &str); 5] = [
+const MENDED: [(&str, u64, &str); 7] = [
     (
         "a field that somebody took during a first rollout is taken back",
         47,
@@ -67,6 +67,16 @@ const MENDED: [(&str, u64, &str); 5] = [
         "a head whose answer was lost is known before Git breaks",
         6,
         "reach state true\nfault lost,times=5\ncommit api invalid\ncommit web yaml\ncommit api invalid\nfault lost,verb=patch,times=6\nmeddle prod web delete",
+    ),
+    (
+        "the late answer to an apply does not hide what somebody changed meanwhile",
+        79957,
+        "wait 32\nfault latency=700,times=2\nmeddle dev pay delete\nfault latency=700,verb=patch,times=3\ncommit web good\nmeddle dev pay value",
+    ),
+    (
+        "what a rollout applied that did not end is known to the next one",
+        18386,
+        "reach state false\nwait 14\ncommit pay good\ncommit api yaml\nfault reset,times=5\nextra pay 4\nwait 10",
     ),
     (
         "two daemons of which one has not seen the newest commit do not fight",
