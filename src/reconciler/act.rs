@@ -112,7 +112,7 @@ impl Execution<'_> {
             Step::Forget { objects } => {
                 self.change_head(application, |head| head.objects.retain(|id, _| !objects.contains(id))).await
             }
-            Step::NoteRemoved { rollout } => self.note_removed(application, *rollout).await,
+            Step::NoteRemoved { rollout, leaving } => self.note_removed(application, *rollout, leaving).await,
             Step::RemoveHead => self.remove_head(application).await,
         }
     }

@@ -1,7 +1,7 @@
 //! The live objects that carry our labels, kept as small records by watches: one per kind and cluster, shared by
 //! all applications; where rights do not suffice for that, one per kind and namespace (RULES §8).
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::StreamExt as _;
@@ -15,9 +15,12 @@ use crate::adapters::clock::Clock;
 use crate::adapters::cluster::{ClusterError, ClusterWrite, WatchEvent};
 use crate::diff;
 use crate::model::digest::HashKey;
-use crate::model::live::{LiveRecord, Projection};
+use crate::model::live::{LiveRecord, Projection, ResourceVersion};
 use crate::model::name::ApplicationId;
 use crate::model::resource::{GroupKind, ResourceId};
+
+/// How many ends of objects are remembered: more than there are writes on their way at once.
+const GONE: usize = 512;
 
 /// What a watch covers: a kind everywhere, or in one namespace.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,8 +65,20 @@ struct Inner {
     places: HashMap<Place, PlaceState>,
     /// Counts the lists of all places.
     rounds: u64,
+    /// The uids of the last objects that went, with the newest version that was seen of them: what loses our label goes
+    /// as well, and comes back.
+    gone: VecDeque<(Arc<str>, ResourceVersion)>,
     /// What the last apply of each object answered: an object that differs keeps its body, to explain it.
     expected: HashMap<ResourceId, Projection>,
+}
+
+impl Inner {
+    /// Remembers an object's end for as long as an answer about it may be on its way.
+    fn note_gone(&mut self, records: impl IntoIterator<Item = LiveRecord>) {
+        self.gone.extend(records.into_iter().map(|record| (record.uid, record.resource_version)));
+        let surplus = self.gone.len().saturating_sub(GONE);
+        self.gone.drain(..surplus);
+    }
 }
 
 /// The index of one cluster. Cheap to clone.
@@ -152,11 +167,15 @@ impl LiveIndex {
         let mut inner = self.lock();
         let round = inner.rounds;
         let record = observed.record.clone();
+        let went = inner
+            .gone
+            .iter()
+            .any(|(uid, version)| *uid == record.uid && record.resource_version.is_not_newer_than(version));
         let overtaken = inner.objects.get(&observed.id).is_some_and(|entry| {
             let known = &entry.record;
             known.uid == record.uid && known.resource_version.is_newer_than(&record.resource_version)
         });
-        if !overtaken {
+        if !(overtaken || went) {
             inner.objects.insert(observed.id, Entry { record: observed.record, round });
         }
         Some(record)
@@ -175,7 +194,9 @@ impl LiveIndex {
             WatchEvent::Object(object) => self.take_object(place, &object).into_iter().collect(),
             WatchEvent::Listed => self.end_list(place),
             WatchEvent::Gone(id) => {
-                let gone = self.lock().objects.remove(&id);
+                let mut inner = self.lock();
+                let gone = inner.objects.remove(&id);
+                inner.note_gone(gone.as_ref().map(|entry| entry.record.clone()));
                 gone.and_then(|entry| entry.record.application).into_iter().collect()
             }
             WatchEvent::Failed(error) => {
@@ -226,14 +247,16 @@ impl LiveIndex {
         let (first, round) = (!state.listed, state.round);
         state.listed = true;
         state.failure = None;
-        let mut changed = BTreeSet::new();
+        let (mut changed, mut gone) = (BTreeSet::new(), Vec::new());
         inner.objects.retain(|id, entry| {
             let keep = !place.covers(id) || entry.round >= round;
             if !keep {
                 changed.extend(entry.record.application.clone());
+                gone.push(entry.record.clone());
             }
             keep
         });
+        inner.note_gone(gone);
         if first {
             changed.extend(inner.objects.values().filter_map(|entry| entry.record.application.clone()));
         }

@@ -154,6 +154,8 @@ pub enum Step {
     NoteRemoved {
         /// The number of the rollout.
         rollout: u64,
+        /// Objects that stay owned until a person confirms their end.
+        leaving: Vec<ResourceId>,
     },
     /// Removes the inventory of an application that is gone.
     RemoveHead,
@@ -343,14 +345,15 @@ fn remove(facts: &Facts<'_>, plan: &mut SyncPlan) {
     }
     plan.holds.extend(pruning.holds);
     plan.holds.extend(pruning.stop);
-    if pruning.leaving.is_empty() {
-        plan.steps.push(Step::NoteRemoved { rollout: head.rollout + 1 });
-    } else {
-        let gone = |id: &&ResourceId| !pruning.leaving.contains(id) && !facts.live.contains_key(id);
-        let objects: Vec<ResourceId> = head.objects.keys().filter(gone).cloned().collect();
-        if !objects.is_empty() {
-            plan.steps.push(Step::Forget { objects });
-        }
+    if head.deployed.is_some() || head.blocked.is_some() || head.wanted.is_some() {
+        // What is no longer deployed is rolled out anew if it comes back.
+        plan.steps.push(Step::NoteRemoved { rollout: head.rollout + 1, leaving: pruning.leaving });
+        return;
+    }
+    let gone = |id: &&ResourceId| !pruning.leaving.contains(id) && !facts.live.contains_key(id);
+    let objects: Vec<ResourceId> = head.objects.keys().filter(gone).cloned().collect();
+    if !objects.is_empty() {
+        plan.steps.push(Step::Forget { objects });
     }
 }
 

@@ -109,7 +109,9 @@ fn candidates(facts: &Facts<'_>, wanted: Option<&WantedSet>) -> Vec<ResourceId> 
 }
 
 fn shrinks(facts: &Facts<'_>, wanted: &WantedSet, candidates: &[ResourceId]) -> Option<String> {
-    let owned: Vec<&ResourceId> = facts.head.iter().flat_map(|head| head.objects.keys()).collect();
+    // What left Git before and waits for a person is no loss of this commit.
+    let owned = facts.head.iter().flat_map(|head| &head.objects);
+    let owned: Vec<&ResourceId> = owned.filter(|(_, object)| !object.leaving).map(|(id, _)| id).collect();
     let lost = candidates.iter().filter(|id| owned.contains(id)).count();
     if owned.is_empty() || lost == 0 {
         return None;

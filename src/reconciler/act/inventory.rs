@@ -206,6 +206,7 @@ impl Execution<'_> {
         &mut self,
         application: &ApplicationId,
         rollout: u64,
+        leaving: &[ResourceId],
     ) -> Result<(), Stop> {
         let Some(before) = self.head.as_ref().map(|stored| stored.head.clone()) else {
             return Ok(());
@@ -225,7 +226,8 @@ impl Execution<'_> {
         head.previous = head.deployed.take();
         head.wanted = None;
         head.blocked = None;
-        head.objects.clear();
+        head.objects.retain(|id, _| leaving.contains(id));
+        head.objects.values_mut().for_each(|object| object.leaving = true);
         head.pending = self.pending(&record);
         self.store_head(application, head).await?;
         self.note_record(record);

@@ -47,7 +47,7 @@ fn the_same_seed_gives_the_same_play() {
 }
 
 /// What schedules found, with the seed of their cluster; each was mended.
-const MENDED: [(&str, u64, &str); 7] = [
+const MENDED: [(&str, u64, &str); 9] = [
     (
         "a field that somebody took during a first rollout is taken back",
         47,
@@ -72,6 +72,16 @@ const MENDED: [(&str, u64, &str); 7] = [
         "the late answer to an apply does not hide what somebody changed meanwhile",
         79957,
         "wait 32\nfault latency=700,times=2\nmeddle dev pay delete\nfault latency=700,verb=patch,times=3\ncommit web good\nmeddle dev pay value",
+    ),
+    (
+        "the late answer to an apply does not bring back what is gone",
+        43915,
+        "fault latency=700,verb=patch,times=5\nmeddle dev api delete",
+    ),
+    (
+        "a service that left Git and comes back is rolled out, though one object of it waits for a word",
+        82030,
+        "crash 39\nextra web 3\nrestart\nmember dev web\ncrash 23\nforce 1",
     ),
     (
         "what a rollout applied that did not end is known to the next one",
