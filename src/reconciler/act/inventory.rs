@@ -123,6 +123,8 @@ impl Execution<'_> {
     fn head_object(&self, object: &crate::sync::WantedObject, before: Option<&Head>) -> Option<HeadObject> {
         let running = self.progress.rollout.as_ref();
         let applied = running.and_then(|rollout| rollout.applied.get(&object.id));
+        // What an earlier rollout applied may have been set back since.
+        let applied = applied.filter(|applied| applied.desired == object.desired);
         let kept = before.and_then(|head| head.objects.get(&object.id));
         let entry = match (applied, kept) {
             (Some(applied), _) => HeadObject {

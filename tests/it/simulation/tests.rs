@@ -47,7 +47,7 @@ fn the_same_seed_gives_the_same_play() {
 }
 
 /// What schedules found, with the seed of their cluster; each was mended.
-const MENDED: [(&str, u64, &str); 9] = [
+const MENDED: [(&str, u64, &str); 10] = [
     (
         "a field that somebody took during a first rollout is taken back",
         47,
@@ -82,6 +82,11 @@ const MENDED: [(&str, u64, &str); 9] = [
         "a service that left Git and comes back is rolled out, though one object of it waits for a word",
         82030,
         "crash 39\nextra web 3\nrestart\nmember dev web\ncrash 23\nforce 1",
+    ),
+    (
+        "what a blocked rollout applied is not taken for the next one's",
+        46679,
+        "crash 32\ncommit web image\nwait 37\nrevert\nextra web 4",
     ),
     (
         "what a rollout applied that did not end is known to the next one",
