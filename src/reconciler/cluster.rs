@@ -162,8 +162,8 @@ impl ClusterState {
         self.heads = inventory.heads;
         self.unreadable = inventory.unreadable;
         for (stored, packed) in inventory.sets {
-            let head = self.heads.get(&stored.application).map_or(0, |head| head.head.rollout);
-            if stored.rollout > head {
+            let head = self.heads.get(&stored.application).map(|head| &head.head);
+            if inventory::is_begun(&stored, head) {
                 self.intents.insert(stored.application.clone(), stored.clone());
             }
             self.sets.entry(stored.application.clone()).or_default().push(packed);

@@ -265,6 +265,14 @@ pub async fn write_head(
     Ok(version.to_owned())
 }
 
+/// Whether a set is that of a rollout which began after the head was written. The deployed set is none, though it is
+/// written again under a newer number where it was lost.
+pub fn is_begun(stored: &StoredSet, head: Option<&Head>) -> bool {
+    let deployed =
+        head.is_some_and(|head| head.has_deployed(stored.digest) && head.slot == Some(stored.slot));
+    stored.rollout > head.map_or(0, |head| head.rollout) && !deployed
+}
+
 /// Where a set goes.
 pub struct SetPlace<'a> {
     /// moorline's own namespace.

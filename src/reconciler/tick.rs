@@ -119,7 +119,7 @@ impl Tick {
     async fn work(mut self) -> TickResult {
         let mut rendered = None;
         let (mut sets, mut records, mut writes) = (Vec::new(), Vec::new(), 0);
-        let (mut round, mut reread) = (0, false);
+        let (mut round, mut reread, mut met) = (0, false, false);
         if self.progress.head_in_doubt {
             self.reread(&mut sets).await;
         }
@@ -154,6 +154,12 @@ impl Tick {
             let acted = self.act(&plan, bodies, &mut sets, &mut records, &mut writes).await;
             if acted == Acted::MetARival {
                 self.reread(&mut sets).await;
+                if std::mem::replace(&mut met, true) {
+                    // What was read did not help: it may be older than what stands there.
+                    self.wait_for_the_other();
+                    let plan = self.decide(&seen);
+                    return self.result(plan, seen, (sets, records, writes));
+                }
             }
             if acted == Acted::Nothing {
                 let seen = self.observe().await;
@@ -276,14 +282,13 @@ impl Tick {
             ours.resource_version.clear();
         }
         let is_new = kept.head.is_some() && version(&kept.head) != version(&self.head);
-        let number = |head: &Option<StoredHead>| head.as_ref().map_or(0, |stored| stored.head.rollout);
         if is_new {
             self.head = kept.head;
             self.progress.end();
         }
-        let reached = number(&self.head);
-        let begun =
-            kept.sets.iter().map(|(stored, _)| stored).find(|stored| stored.rollout > reached).cloned();
+        let head = self.head.as_ref().map(|stored| &stored.head);
+        let mut sets_kept = kept.sets.iter().map(|(stored, _)| stored);
+        let begun = sets_kept.find(|stored| inventory::is_begun(stored, head)).cloned();
         let theirs = begun.as_ref().is_some_and(|begun| self.intent.as_ref() != Some(begun));
         let deployed =
             self.head.as_ref().and_then(|stored| stored.head.deployed.as_ref()).map(|version| version.digest);
@@ -330,6 +335,12 @@ impl Tick {
             self.intent = Some(begun.clone());
             return;
         }
+        self.wait_for_the_other();
+    }
+
+    /// Tries again a little later.
+    fn wait_for_the_other(&mut self) {
+        let now = self.clock.steady();
         let until = now.checked_add(STAND_BACK).unwrap_or(now);
         let message = "another moorline of this instance rolls out another version".to_owned();
         let kind = FailureKind::Held(HoldReason::Retrying { message: message.clone(), until });

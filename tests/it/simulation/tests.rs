@@ -47,7 +47,7 @@ fn the_same_seed_gives_the_same_play() {
 }
 
 /// What schedules found, with the seed of their cluster; each was mended.
-const MENDED: [(&str, u64, &str); 10] = [
+const MENDED: [(&str, u64, &str); 11] = [
     (
         "a field that somebody took during a first rollout is taken back",
         47,
@@ -87,6 +87,11 @@ const MENDED: [(&str, u64, &str); 10] = [
         "what a blocked rollout applied is not taken for the next one's",
         46679,
         "crash 32\ncommit web image\nwait 37\nrevert\nextra web 4",
+    ),
+    (
+        "a deployed set that is written again is not taken for a rollout that began",
+        86145,
+        "calm\nempty\nmeddle dev api stranger\nrewind 1\ncommit web image\nfault stale=5,times=6\ncommit api good\ncommit pay good\nforce 1\nwait 22\nfault stall=1,chance=20%,times=6\ncommit web good",
     ),
     (
         "what a rollout applied that did not end is known to the next one",
