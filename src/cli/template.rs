@@ -176,7 +176,8 @@ pub(super) fn run(
         compat: arguments.helm_compat,
         include_crds: arguments.include_crds,
         crds_as_they_are: true,
-        texts_only: true,
+        // What is checked against a cluster may be a list, whose items have to be there.
+        texts_only: served.is_none(),
         is_upgrade: arguments.is_upgrade,
         skip_schema: arguments.skip_schema_validation,
         strictness: if arguments.strict { Strictness::Strict } else { Strictness::AsHelm },
