@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use moorline::adapters::memory::MemoryWorld;
-use moorline::model::source::{FileTree, RepositoryUrl};
-use moorline::reconciler::Options;
+use moorline::model::source::FileTree;
 use moorline::reconciler::observe::{Desired, Observer};
 
+use crate::passes::{config, options};
 use crate::{milliseconds, timed};
 
 const ENVIRONMENTS: [&str; 3] = ["dev", "rc", "prod"];
@@ -122,21 +122,9 @@ pub(crate) fn measure() {
     let children =
         std::env::var("MOORLINE_BENCH_CHILDREN").ok().and_then(|text| text.parse().ok()).unwrap_or(1000);
     println!("== a fleet: {} environments, each an umbrella of {children} charts", ENVIRONMENTS.len());
-    let config: RepositoryUrl = "/srv/config".parse().unwrap();
     let world = MemoryWorld::default();
     let mut files = files(children);
-    let options = Options {
-        config: config.clone(),
-        config_branch: None,
-        own_namespace: "moorline".parse().unwrap(),
-        environments: Vec::new(),
-        poll: Duration::from_mins(1),
-        dry_run: false,
-        revision: None,
-        random: false,
-        as_helm: false,
-    };
-    let mut observer = Observer::new(world.world(), options);
+    let mut observer = Observer::new(world.world(), options());
     let applications = children * ENVIRONMENTS.len();
     for what in ["cold", "nothing changed", "one child changed", "a value of one environment changed"] {
         match what {
@@ -149,7 +137,7 @@ pub(crate) fn measure() {
             }
             _ => {}
         }
-        world.repositories.commit(&config, "main", FileTree::from_contents(files.iter()));
+        world.repositories.commit(&config(), "main", FileTree::from_contents(files.iter()));
         let (reading, rendering, renders) = pass(&world, &mut observer, applications);
         println!(
             "{what}: read in {:.0} ms, {renders} rendered in {:.0} ms",

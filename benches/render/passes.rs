@@ -24,7 +24,8 @@ pub(crate) fn objects(name: &str, colour: &str) -> String {
     .join("---\n")
 }
 
-fn config() -> RepositoryUrl {
+/// The config repository of every world here.
+pub(crate) fn config() -> RepositoryUrl {
     "/srv/config".parse().unwrap()
 }
 
@@ -47,11 +48,9 @@ fn world(applications: usize) -> MemoryWorld {
     world
 }
 
-fn once(world: &MemoryWorld) -> Outcome {
-    // Time is paused: what would wait does not, and only work is measured.
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    let options = Options {
+/// How the daemon is started over a world in memory.
+pub(crate) fn options() -> Options {
+    Options {
         config: config(),
         config_branch: None,
         own_namespace: "moorline".parse().unwrap(),
@@ -61,9 +60,15 @@ fn once(world: &MemoryWorld) -> Outcome {
         revision: None,
         random: false,
         as_helm: false,
-    };
+    }
+}
+
+fn once(world: &MemoryWorld) -> Outcome {
+    // Time is paused: what would wait does not, and only work is measured.
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     let (board, _keep) = tokio::sync::watch::channel(Arc::default());
-    runtime.block_on(run(world.world(), options, RunMode::Once, board, std::future::pending()))
+    runtime.block_on(run(world.world(), options(), RunMode::Once, board, std::future::pending()))
 }
 
 pub(crate) fn measure() {

@@ -180,7 +180,8 @@ impl ClusterState {
 
     /// Takes a head that was put together again. A set that it already knows is no intent.
     pub fn take_head(&mut self, application: ApplicationId, head: StoredHead) {
-        if self.intents.get(&application).is_some_and(|intent| intent.rollout <= head.head.rollout) {
+        if self.intents.get(&application).is_some_and(|intent| !inventory::is_begun(intent, Some(&head.head)))
+        {
             self.intents.remove(&application);
         }
         self.heads.insert(application, head);

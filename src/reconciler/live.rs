@@ -72,10 +72,15 @@ struct Inner {
     expected: HashMap<ResourceId, Projection>,
 }
 
+/// What is remembered of an object that went: not its body.
+fn end_of(record: &LiveRecord) -> (Arc<str>, ResourceVersion) {
+    (record.uid.clone(), record.resource_version.clone())
+}
+
 impl Inner {
     /// Remembers an object's end for as long as an answer about it may be on its way.
-    fn note_gone(&mut self, records: impl IntoIterator<Item = LiveRecord>) {
-        self.gone.extend(records.into_iter().map(|record| (record.uid, record.resource_version)));
+    fn note_gone(&mut self, ends: impl IntoIterator<Item = (Arc<str>, ResourceVersion)>) {
+        self.gone.extend(ends);
         let surplus = self.gone.len().saturating_sub(GONE);
         self.gone.drain(..surplus);
     }
@@ -196,7 +201,7 @@ impl LiveIndex {
             WatchEvent::Gone(id) => {
                 let mut inner = self.lock();
                 let gone = inner.objects.remove(&id);
-                inner.note_gone(gone.as_ref().map(|entry| entry.record.clone()));
+                inner.note_gone(gone.as_ref().map(|entry| end_of(&entry.record)));
                 gone.and_then(|entry| entry.record.application).into_iter().collect()
             }
             WatchEvent::Failed(error) => {
@@ -252,7 +257,7 @@ impl LiveIndex {
             let keep = !place.covers(id) || entry.round >= round;
             if !keep {
                 changed.extend(entry.record.application.clone());
-                gone.push(entry.record.clone());
+                gone.push(end_of(&entry.record));
             }
             keep
         });
