@@ -19,7 +19,7 @@ pub struct Application {
     pub team: Option<TeamName>,
     /// The namespace of its objects.
     pub namespace: NamespaceName,
-    /// Labels for the namespace if moorline creates it.
+    /// Labels for the namespace if moorline creates it, the same for all applications in it.
     pub namespace_labels: BTreeMap<String, String>,
     /// `.Release.Name`.
     pub release: String,

@@ -13,7 +13,8 @@ use super::strays::{check_folders, check_layers, report_unlisted_folders, stray_
 use super::umbrella::{Umbrella, dependency_place};
 use crate::model::chart::ChartNeed;
 use crate::model::fault::{Fault, FaultScope};
-use crate::model::name::{EnvironmentName, InvalidName, ServiceName};
+use crate::model::manifest::TEAM_LABEL;
+use crate::model::name::{EnvironmentName, InvalidName, NamespaceName, ServiceName, TeamName};
 use crate::model::source::FileTree;
 
 /// Files of an environment's folder that are not a service's layer.
@@ -109,7 +110,24 @@ impl ConfigRepository {
                 Err(fault) => faults.push(*fault),
             }
         }
+        name_teams_of_namespaces(&mut applications);
         (applications, faults)
+    }
+}
+
+/// Gives the namespaces their team: the one of all its applications that have a team. Who creates the namespace
+/// makes no difference, and one that teams share is nobody's.
+fn name_teams_of_namespaces(applications: &mut [Application]) {
+    let mut teams: BTreeMap<NamespaceName, BTreeSet<TeamName>> = BTreeMap::new();
+    for application in &*applications {
+        let team = application.team.clone();
+        teams.entry(application.namespace.clone()).or_default().extend(team);
+    }
+    for application in applications {
+        let mut of_namespace = teams[&application.namespace].iter();
+        if let (Some(team), None) = (of_namespace.next(), of_namespace.next()) {
+            application.namespace_labels.insert(TEAM_LABEL.to_owned(), team.to_string());
+        }
     }
 }
 
@@ -262,4 +280,68 @@ fn layered_services(
         }
     }
     layered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The labels that each application of a repository gives its namespace.
+    fn labels_of_namespaces(services: &[(&str, &str)]) -> Vec<String> {
+        let manifest = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n";
+        let mut files = vec![
+            ("moorline.yaml".to_owned(), "version: 1\nname: shop\nenvironments:\n  dev: {branch: dev, namespace: core-dev}\ndefaults: {namespaceLabels: {tier: all}}\n".to_owned()),
+            ("environments/dev/Chart.yaml".to_owned(), "apiVersion: v2\nname: dev\nversion: 0.1.0\n".to_owned()),
+            ("environments/dev/templates/a.yaml".to_owned(), manifest.to_owned()),
+        ];
+        for (name, text) in services {
+            files.push((
+                format!("services/{name}.yaml"),
+                format!("{text}\nmanifests: {{path: k8s/{name}}}\n"),
+            ));
+            files.push((format!("environments/dev/{name}.yaml"), String::new()));
+            files.push((format!("k8s/{name}/a.yaml"), manifest.to_owned()));
+        }
+        let tree = FileTree::from_contents(files.iter().map(|(path, text)| (path.as_str(), text.as_str())));
+        let repository = ConfigRepository::read(&tree);
+        assert_eq!(repository.faults, []);
+        let (applications, _) = repository.applications(&tree, &"dev".parse().unwrap());
+        let label = |application: &Application| {
+            let labels: Vec<String> =
+                application.namespace_labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            format!("{} {} {}", application.id.service, application.namespace, labels.join(" "))
+        };
+        applications.iter().map(label).collect()
+    }
+
+    #[test]
+    fn whoever_creates_a_namespace_gives_it_the_team_of_all_in_it() {
+        let labels = labels_of_namespaces(&[("api", "team: core"), ("web", "team: core")]);
+        assert_eq!(
+            labels,
+            [
+                "api core-dev moorline.dev/team=core tier=all",
+                "environment core-dev moorline.dev/team=core tier=all",
+                "web core-dev moorline.dev/team=core tier=all",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_namespace_that_teams_share_has_no_team() {
+        let labels = labels_of_namespaces(&[
+            ("api", "team: core"),
+            ("shop", "team: sales\nnamespace: core-dev"),
+            ("web", "team: web"),
+        ]);
+        assert_eq!(
+            labels,
+            [
+                "api core-dev tier=all",
+                "environment core-dev tier=all",
+                "shop core-dev tier=all",
+                "web web-dev moorline.dev/team=web tier=all",
+            ]
+        );
+    }
 }

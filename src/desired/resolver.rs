@@ -9,7 +9,6 @@ use super::environment::{Environment, plain_fault};
 use super::service::{ChartSource, Service};
 use super::umbrella::dependency_place;
 use crate::model::fault::{Fault, FaultScope};
-use crate::model::manifest::TEAM_LABEL;
 use crate::model::name::{ApplicationId, LABEL_LIMIT, NamespaceName, ServiceName};
 use crate::model::policy::SyncPolicy;
 use crate::model::source::{File, FileTree};
@@ -48,7 +47,7 @@ impl Resolver<'_> {
         Ok(Application {
             team: service.team.clone(),
             namespace: self.namespace(name, service)?,
-            namespace_labels: self.namespace_labels(service),
+            namespace_labels: self.configuration.defaults.namespace_labels.clone(),
             release: self.release(name, service)?,
             cluster: settings.cluster.clone(),
             layers: self.layers(name, &origin),
@@ -155,14 +154,6 @@ impl Resolver<'_> {
             let hint = format!("set namespace:, or defaults.namespace in {CONFIGURATION_FILE}");
             self.fault(name, &["namespace", "team"], &format!("its namespace: {error}"), Some(hint))
         })
-    }
-
-    fn namespace_labels(&self, service: &Service) -> BTreeMap<String, String> {
-        let mut labels = self.configuration.defaults.namespace_labels.clone();
-        if let Some(team) = &service.team {
-            labels.insert(TEAM_LABEL.to_owned(), team.to_string());
-        }
-        labels
     }
 
     fn release(&self, name: &ServiceName, service: &Service) -> Result<String, Box<Fault>> {
