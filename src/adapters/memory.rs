@@ -18,7 +18,7 @@ use super::clock::{Clock, Entropy};
 use crate::model::digest::HashKey;
 use crate::telemetry::Metrics;
 
-pub use charts::MemoryCharts;
+pub use charts::{MemoryCharts, packaged};
 pub use cluster::MemoryCluster;
 pub use mishap::{Mishap, Mishaps, Moment};
 pub use repositories::{MemoryRepositories, MemoryState};

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::digest::{Digest, KeyedHash};
 use super::facts::{Blocked, Version};
-use super::live::Projection;
+use super::live::{Projection, ResourceVersion};
 use super::name::{ApplicationId, EnvironmentName, InstanceName, NamespaceName};
 use super::policy::SyncPolicy;
 use super::record::Record;
@@ -139,6 +139,14 @@ pub struct StoredHead {
     pub head: Head,
     /// The resourceVersion of its ConfigMap; empty while there is none.
     pub resource_version: String,
+}
+
+impl StoredHead {
+    /// Whether another reading of the same head is surely of an earlier time.
+    pub fn is_newer_than(&self, other: &Self) -> bool {
+        let version = |stored: &Self| ResourceVersion::new(&stored.resource_version);
+        version(self).is_newer_than(&version(other))
+    }
 }
 
 /// A set that was written before a rollout began: the intent.

@@ -132,15 +132,43 @@ pub async fn answer<Content: http_body::Body>(
 where
     Content::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    match carry_out(&served, request).await {
+        Ok(done) => deliver(served, done).await,
+        Err(too_large) => Ok(too_large),
+    }
+}
+
+/// What a request came to, before anybody hears of it.
+pub struct Done {
+    response: Response,
+    pretty: bool,
+}
+
+/// Carries a request out. What delays or loses the answer comes later.
+///
+/// # Errors
+///
+/// The answer to a request that is too large.
+pub async fn carry_out<Content: http_body::Body>(
+    served: &Served,
+    request: http::Request<Content>,
+) -> Result<Done, Answer>
+where
+    Content::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let pretty = wants_pretty(&request);
-    let request = match read(request).await {
-        Ok(request) => request,
-        Err(too_large) => return Ok(too_large),
-    };
-    let response = {
-        let mut cluster = served.cluster();
-        cluster.handle(&request, served.now())
-    };
+    let request = read(request).await?;
+    let response = served.cluster().handle(&request, served.now());
+    Ok(Done { response, pretty })
+}
+
+/// Gives the answer, as late as its fate says.
+///
+/// # Errors
+///
+/// The connection is to be reset.
+pub async fn deliver(served: Served, done: Done) -> Result<Answer, Reset> {
+    let Done { response, pretty } = done;
     if !response.fate.delay.is_zero() {
         tokio::time::sleep(response.fate.delay).await;
     }

@@ -12,6 +12,8 @@ use crate::model::hold::HoldReason;
 use crate::model::live::Projection;
 use crate::model::resource::ResourceId;
 
+/// For how long an older head than the known one is read until it is believed.
+const SET_BACK: Duration = Duration::from_mins(2);
 /// The first and the longest wait after a failure.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(5));
 /// A change within this time after our heal may be a contest.
@@ -104,6 +106,8 @@ pub struct Progress {
     pub head_in_doubt: bool,
     /// Another daemon's rollout, and since when it is left alone.
     rival: Option<(u64, Digest, Timestamp)>,
+    /// Since when an older head is read than the one that we know.
+    outdated_since: Option<Timestamp>,
 }
 
 impl Progress {
@@ -141,6 +145,17 @@ impl Progress {
                 now
             }
         }
+    }
+
+    /// Notes that an older head was read than the one that we know. Once is a stale read; whether it has been so for
+    /// so long that the cluster must have been set back to an earlier time.
+    pub fn is_set_back(&mut self, now: Timestamp) -> bool {
+        later(*self.outdated_since.get_or_insert(now), SET_BACK) <= now
+    }
+
+    /// Notes that no older head was read.
+    pub fn is_up_to_date(&mut self) {
+        self.outdated_since = None;
     }
 
     /// Notes a failure and when to try again. Waiting for the API does not use up the rollout's time.
@@ -230,6 +245,16 @@ mod tests {
 
     fn signature(value: &str) -> Option<(String, String, KeyedHash)> {
         Some(("other".into(), "/data/a".into(), HashKey::new([0; 32]).of_value(&json!(value))))
+    }
+
+    #[test]
+    fn an_older_head_is_believed_when_it_stays() {
+        let mut progress = Progress::default();
+        assert!(!progress.is_set_back(at(0)));
+        assert!(!progress.is_set_back(at(119)));
+        progress.is_up_to_date();
+        assert!(!progress.is_set_back(at(120)));
+        assert!(progress.is_set_back(at(240)));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Chart repositories in memory: what is in them, what was fetched from them and is kept, and which are cut off.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -55,6 +56,23 @@ impl MemoryCharts {
     pub fn asked(&self) -> usize {
         self.lock().asked
     }
+}
+
+/// The archive of a chart, as `helm package` makes it: its files in a folder of its name.
+///
+/// # Errors
+///
+/// A path that no archive can hold.
+pub fn packaged<'a>(name: &str, files: impl IntoIterator<Item = (&'a str, &'a str)>) -> io::Result<Vec<u8>> {
+    let encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let mut archive = tar::Builder::new(encoder);
+    for (path, text) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(text.len() as u64);
+        header.set_mode(0o644);
+        archive.append_data(&mut header, format!("{name}/{path}"), text.as_bytes())?;
+    }
+    archive.into_inner()?.finish()
 }
 
 fn cut_off(repository: &ChartRepository) -> ChartSourceError {

@@ -25,15 +25,7 @@ pub(super) fn packaged(name: &str, version: &str, extra: &[(&str, &str)]) -> Vec
     let mut files = vec![("Chart.yaml", about.as_str()), ("templates/map.yaml", map.as_str())];
     files.retain(|(path, _)| !extra.iter().any(|(other, _)| other == path));
     files.extend(extra);
-    let encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    let mut archive = tar::Builder::new(encoder);
-    for (path, text) in files {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(text.len() as u64);
-        header.set_mode(0o644);
-        archive.append_data(&mut header, format!("{name}/{path}"), text.as_bytes()).unwrap();
-    }
-    archive.into_inner().unwrap().finish().unwrap()
+    moorline::adapters::memory::packaged(name, files).unwrap()
 }
 
 fn offer(shop: &Shop, name: &str, version: &str) {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use moorline::adapters::kube::OneKubeCluster;
 use moorline::adapters::memory::{Mishaps, Moment};
 use moorline::model::inventory::Head;
-use moorline::sandbox::front::{Answer, Reset, Served, answer};
+use moorline::sandbox::front::{Answer, Reset, Served, carry_out, deliver};
 use moorline::telemetry::Metrics;
 use serde_json::Value;
 
@@ -74,12 +74,16 @@ async fn converse(
     let judged = method != http::Method::GET && !dry;
     let before = judged.then(|| look(&served, &path)).flatten();
     let version = served.cluster().store.version();
-    let answer = answer(served.clone(), request).await;
+    let done = carry_out(&served, request).await;
     // A lost answer is a write all the same.
     if judged && served.cluster().store.version() != version {
         let after = look(&served, &path);
         judge(&served, &book, method.as_str(), &path, (before.as_ref(), after.as_ref()));
     }
+    let answer = match done {
+        Ok(done) => deliver(served, done).await,
+        Err(too_large) => Ok(too_large),
+    };
     if moment == Moment::After {
         mishaps.stop().await;
     }

@@ -1,8 +1,10 @@
-//! The repositories of a simulation: files of three services in two environments, made from a few numbers. Two have
-//! plain YAML in the config repository; the third has a chart in a code repository, followed in dev, pinned in prod.
+//! The repositories of a simulation: files of four services in two environments, made from a few numbers. Two have
+//! plain YAML in the config repository; the third has a chart in a code repository, followed in dev, pinned in prod;
+//! the fourth, once somebody adds it, is a chart of a chart repository that the umbrellas depend on.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use moorline::adapters::memory::packaged;
 use moorline::model::source::{CommitSha, FileTree};
 
 /// What a service's manifests are like.
@@ -46,9 +48,15 @@ pub(crate) struct Config {
 pub(crate) const SERVICES: [&str; 2] = ["api", "web"];
 /// The service with a chart in a code repository.
 pub(crate) const CODED: &str = "pay";
-/// Every application.
+/// The service that is a chart of the chart repository.
+pub(crate) const CHARTED: &str = "cache";
+/// The chart repository.
+pub(crate) const CHARTS: &str = "https://charts.example.com/stable";
+/// Every application that a simulation begins with.
 pub(crate) const MEMBERS: [(&str, &str); 5] =
     [("dev", "api"), ("dev", "web"), ("prod", "web"), ("dev", CODED), ("prod", CODED)];
+/// The applications of the chart repository's chart.
+pub(crate) const LATER: [(&str, &str); 2] = [("dev", CHARTED), ("prod", CHARTED)];
 
 impl Service {
     /// What a simulation begins with.
@@ -57,16 +65,31 @@ impl Service {
     }
 
     /// The files of the code repository.
-    pub(crate) fn chart(&self) -> FileTree {
-        let about = format!("apiVersion: v2\nname: {CODED}\nversion: 0.1.0\n");
-        let mut files = vec![
-            ("chart/Chart.yaml".to_owned(), about),
-            ("chart/templates/all.yaml".to_owned(), manifests(CODED, self)),
-        ];
-        files.extend(self.extras.iter().map(|extra| {
-            (format!("chart/templates/extra{extra}.yaml"), map(&format!("{CODED}-extra{extra}"), "1"))
-        }));
+    pub(crate) fn code(&self) -> FileTree {
+        let files = self.chart(CODED).into_iter().map(|(path, text)| (format!("chart/{path}"), text));
         FileTree::from_contents(files)
+    }
+
+    /// The archive that the chart repository offers.
+    pub(crate) fn archive(&self) -> Vec<u8> {
+        let files = self.chart(CHARTED);
+        let files = files.iter().map(|(path, text)| (path.as_str(), text.as_str()));
+        packaged(CHARTED, files).unwrap_or_else(|_| unreachable!("short paths, written to memory"))
+    }
+
+    /// The version of its chart.
+    pub(crate) fn version(&self) -> String {
+        format!("0.1.{}", self.value)
+    }
+
+    fn chart(&self, name: &str) -> Vec<(String, String)> {
+        let about = format!("apiVersion: v2\nname: {name}\nversion: {}\n", self.version());
+        let mut files =
+            vec![("Chart.yaml".to_owned(), about), ("templates/all.yaml".to_owned(), manifests(name, self))];
+        files.extend(self.extras.iter().map(|extra| {
+            (format!("templates/extra{extra}.yaml"), map(&format!("{name}-extra{extra}"), "1"))
+        }));
+        files
     }
 
     /// Whether its manifests hold an object. `name` is that of a ConfigMap or Deployment.
@@ -97,7 +120,7 @@ impl Config {
         }
         let mut files = vec![(
             "moorline.yaml".to_owned(),
-            "version: 1\nname: sim\nenvironments: {dev: {branch: main}, prod: {}}\ndefaults: {sync: {timeout: 20s}}\n"
+            "version: 1\nname: sim\nenvironments: {dev: {branch: main, namespace: blue-dev}, prod: {namespace: blue-prod}}\ndefaults: {sync: {timeout: 20s}}\n"
                 .to_owned(),
         )];
         let coded =
@@ -106,7 +129,7 @@ impl Config {
         if let Some(commit) = self.pin.filter(|_| self.members.contains(&("prod", CODED))) {
             files.push(("environments/prod/versions.yaml".to_owned(), format!("{CODED}: \"{commit}\"\n")));
         }
-        for (name, service) in &self.services {
+        for (name, service) in self.services.iter().filter(|(name, _)| **name != CHARTED) {
             let text = format!("team: blue\nmanifests: {{path: k8s/{name}}}\n");
             files.push((format!("services/{name}.yaml"), text));
             files.push((format!("k8s/{name}/all.yaml"), manifests(name, service)));
@@ -120,6 +143,12 @@ impl Config {
                 .iter()
                 .map(|(stage, name)| (format!("environments/{stage}/{name}.yaml"), String::new())),
         );
+        if let Some(charted) = self.services.get(CHARTED) {
+            let stages = self.members.iter().filter(|(_, name)| *name == CHARTED).map(|(stage, _)| *stage);
+            files.extend(
+                stages.map(|stage| (format!("environments/{stage}/Chart.yaml"), umbrella(stage, charted))),
+            );
+        }
         FileTree::from_contents(files)
     }
 
@@ -127,6 +156,13 @@ impl Config {
     pub(crate) fn has(&self, environment: &str, service: &str) -> bool {
         self.members.iter().any(|(stage, one)| *stage == environment && *one == service)
     }
+}
+
+fn umbrella(stage: &str, charted: &Service) -> String {
+    format!(
+        "apiVersion: v2\nname: {stage}\nversion: 0.1.0\ndependencies:\n- {{name: {CHARTED}, version: {}, repository: \"{CHARTS}\"}}\n",
+        charted.version()
+    )
 }
 
 fn map(name: &str, value: &str) -> String {

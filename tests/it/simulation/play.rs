@@ -6,6 +6,7 @@ use std::time::Duration;
 use moorline::adapters::World;
 use moorline::adapters::clock::Clock as _;
 use moorline::adapters::memory::{MemoryWorld, Mishap};
+use moorline::model::chart::ChartAddress;
 use moorline::model::drift::SyncStatus;
 use moorline::model::source::{CommitSha, RepositoryUrl};
 use moorline::model::status::Board;
@@ -21,7 +22,7 @@ use tokio::task::JoinHandle;
 
 use super::book::{Book, Commit};
 use super::cluster::{client, head, locked, look};
-use super::files::{CODED, Config, MEMBERS, Quality, Service};
+use super::files::{CHARTED, CHARTS, CODED, Config, LATER, MEMBERS, Quality, Service};
 use super::script::Step;
 
 /// How long everything may take to settle once nothing goes wrong any more.
@@ -93,6 +94,11 @@ fn code_url() -> RepositoryUrl {
     "https://git.example.com/pay.git".parse().unwrap_or_else(|_| unreachable!("an address"))
 }
 
+fn chart() -> ChartAddress {
+    let repository = CHARTS.parse().unwrap_or_else(|_| unreachable!("an address"));
+    ChartAddress { repository, name: CHARTED.parse().unwrap_or_else(|_| unreachable!("a name")) }
+}
+
 impl Theatre {
     fn new(seed: u64) -> Self {
         let memory = MemoryWorld::default();
@@ -154,7 +160,7 @@ impl Theatre {
 
     /// A commit of the code repository.
     fn commit_code(&mut self, service: Service) {
-        let id = self.memory.repositories.commit(&code_url(), "main", service.chart());
+        let id = self.memory.repositories.commit(&code_url(), "main", service.code());
         let mut book = locked(&self.book);
         book.code.push((id, service));
         self.code = book.code.len() - 1;
@@ -204,6 +210,7 @@ impl Theatre {
             }
             Step::Calm => self.served.cluster().store.faults.clear(),
             Step::Crash(calls) => self.crash(*calls).await,
+            Step::Forget => self.memory.charts.forget(),
             Step::Restart => self.restart().await,
             Step::Rival(runs) => self.rival(*runs).await,
             Step::Clock(seconds) => self.memory.clock.set_ahead(*seconds),
@@ -236,13 +243,29 @@ impl Theatre {
             change(&mut coded);
             return self.commit_code(coded);
         }
+        if service == CHARTED {
+            return self.release_chart(change);
+        }
         if let Some((_, service)) = self.config.services.iter_mut().find(|(name, _)| **name == service) {
             change(service);
         }
         self.commit();
     }
 
+    /// A new version of the chart in the chart repository, and a commit that asks for it.
+    fn release_chart(&mut self, change: impl FnOnce(&mut Service)) {
+        if !self.config.services.contains_key(CHARTED) {
+            self.config.members.extend(LATER);
+        }
+        let service = self.config.services.entry(CHARTED).or_insert_with(Service::first);
+        change(service);
+        service.value = self.number;
+        self.memory.charts.offer(&chart(), &service.version(), &service.archive());
+        self.commit();
+    }
+
     fn toggle_extra(&mut self, service: &str, number: u8) {
+        self.number += u32::from(service == CHARTED);
         self.change_service(service, |service| {
             if !service.extras.remove(&number) {
                 service.extras.insert(number);
@@ -251,7 +274,10 @@ impl Theatre {
     }
 
     fn toggle_member(&mut self, environment: &str, service: &str) {
-        if let Some(member) = MEMBERS.into_iter().find(|one| *one == (environment, service))
+        let known = MEMBERS
+            .into_iter()
+            .chain(LATER.into_iter().filter(|_| self.config.services.contains_key(CHARTED)));
+        if let Some(member) = known.into_iter().find(|one| *one == (environment, service))
             && !self.config.members.remove(&member)
         {
             self.config.members.insert(member);
@@ -278,6 +304,8 @@ impl Theatre {
             self.memory.repositories.set_reachable(&url(), reachable);
         } else if repository == "code" {
             self.memory.repositories.set_reachable(&code_url(), reachable);
+        } else if repository == "charts" {
+            self.memory.charts.set_reachable(&chart().repository, reachable);
         } else if reachable {
             self.memory.mishaps.clear();
         } else {
@@ -405,6 +433,7 @@ impl Theatre {
         self.memory.mishaps.clear();
         self.memory.repositories.set_reachable(&url(), true);
         self.memory.repositories.set_reachable(&code_url(), true);
+        self.memory.charts.set_reachable(&chart().repository, true);
         let started = tokio::time::Instant::now();
         let mut last = String::new();
         // What was called after the last fault and before everybody heard of it may wait for its patience.

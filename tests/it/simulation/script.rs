@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::files::{CODED, MEMBERS};
+use super::files::{CHARTED, CODED, LATER, MEMBERS};
 
 /// One step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,13 +24,15 @@ pub(crate) enum Step {
     Promote,
     /// A commit without any file.
     Empty,
-    /// A repository (`config`, `code` or `state`) cannot be reached from now on, or can again.
+    /// A repository (`config`, `code`, `charts` or `state`) cannot be reached from now on, or can again.
     Reach(String, bool),
     /// Somebody edits (`value`, `image`), scales, annotates (`note`) or deletes an object of a service in an
     /// environment, or puts a `stranger` with our labels beside them.
     Meddle(String, String, String),
     /// Somebody deletes the head, or head and sets, of an application.
     Lose(String, String, bool),
+    /// The data directory is lost, and with it every chart that was fetched.
+    Forget,
     /// Something goes wrong with the API server, in the words of a fault rule.
     Fault(String),
     /// Nothing goes wrong with the API server any more.
@@ -66,6 +68,7 @@ impl fmt::Display for Step {
                 write!(formatter, "lose {environment} {service} {sets}")
             }
             Self::Fault(rule) => write!(formatter, "fault {rule}"),
+            Self::Forget => formatter.write_str("forget"),
             Self::Calm => formatter.write_str("calm"),
             Self::Crash(calls) => write!(formatter, "crash {calls}"),
             Self::Restart => formatter.write_str("restart"),
@@ -96,6 +99,7 @@ impl FromStr for Step {
             "meddle" => Self::Meddle(text(1)?, text(2)?, text(3)?),
             "lose" => Self::Lose(text(1)?, text(2)?, parsed(&text(3)?, line)?),
             "fault" => Self::Fault(text(1)?),
+            "forget" => Self::Forget,
             "calm" => Self::Calm,
             "crash" => Self::Crash(parsed(&text(1)?, line)?),
             "restart" => Self::Restart,
@@ -148,10 +152,11 @@ fn small(chance: &mut Chance, limit: u64) -> u32 {
 }
 
 fn step(chance: &mut Chance) -> Step {
-    let service = chance.pick(&["api", "web", CODED]).to_owned();
-    let (environment, member) = MEMBERS[small(chance, 5) as usize];
+    let service = chance.pick(&["api", "web", CODED, CHARTED]).to_owned();
+    let (environment, member) =
+        *MEMBERS.iter().chain(&LATER).nth(small(chance, 7) as usize).unwrap_or(&MEMBERS[0]);
     let (environment, member) = (environment.to_owned(), member.to_owned());
-    match chance.below(34) {
+    match chance.below(36) {
         0..=4 => Step::Commit(service, "good".to_owned()),
         5..=6 => Step::Commit(service, chance.pick(&["image", "yaml", "invalid"]).to_owned()),
         7 => Step::Extra(service, u8::try_from(chance.below(5)).unwrap_or(0)),
@@ -159,7 +164,9 @@ fn step(chance: &mut Chance) -> Step {
         9 => Step::Revert,
         10 => Step::Force(1 + small(chance, 3) as usize),
         11 => Step::Empty,
-        12..=13 => Step::Reach(chance.pick(&["config", "code", "state"]).to_owned(), chance.below(2) == 0),
+        12..=13 => {
+            Step::Reach(chance.pick(&["config", "code", "charts", "state"]).to_owned(), chance.below(2) == 0)
+        }
         14..=17 => Step::Meddle(
             environment,
             member,
@@ -174,6 +181,7 @@ fn step(chance: &mut Chance) -> Step {
         28 => Step::Clock([0, 40, -40, 7_200, -7_200][small(chance, 5) as usize]),
         29 => Step::Rewind(1 + small(chance, 2) as usize),
         30..=31 => Step::Promote,
+        32 => Step::Forget,
         _ => Step::Wait(1 + small(chance, 45)),
     }
 }

@@ -47,7 +47,7 @@ fn the_same_seed_gives_the_same_play() {
 }
 
 /// What schedules found, with the seed of their cluster; each was mended.
-const MENDED: [(&str, u64, &str); 11] = [
+const MENDED: [(&str, u64, &str); 13] = [
     (
         "a field that somebody took during a first rollout is taken back",
         47,
@@ -97,6 +97,16 @@ const MENDED: [(&str, u64, &str); 11] = [
         "what a rollout applied that did not end is known to the next one",
         18386,
         "reach state false\nwait 14\ncommit pay good\ncommit api yaml\nfault reset,times=5\nextra pay 4\nwait 10",
+    ),
+    (
+        "a stale read of a head does not bring back what it said before it was blocked",
+        308_394,
+        "commit api good\nfault stale=5,chance=20%,times=6\nmeddle prod web value\ncommit web image\nwait 44",
+    ),
+    (
+        "what a person does while an answer is under way is not the daemon's (a mistake of the simulation)",
+        307_762,
+        "promote\nfault latency=700,chance=20%,times=2\nmeddle prod pay image",
     ),
     (
         "two daemons of which one has not seen the newest commit do not fight",
