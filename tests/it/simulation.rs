@@ -10,6 +10,8 @@ pub(crate) mod cluster;
 pub(crate) mod files;
 #[path = "simulation/play.rs"]
 pub(crate) mod play;
+#[path = "simulation/rest.rs"]
+mod rest;
 #[path = "simulation/script.rs"]
 pub(crate) mod script;
 

@@ -27,7 +27,7 @@ pub(crate) enum Step {
     /// A repository (`config`, `code`, `charts` or `state`) cannot be reached from now on, or can again.
     Reach(String, bool),
     /// Somebody edits (`value`, `image`), scales, annotates (`note`) or deletes an object of a service in an
-    /// environment, or puts a `stranger` with our labels beside them.
+    /// environment, or its `namespace`, or puts a `stranger` with our labels beside them.
     Meddle(String, String, String),
     /// Somebody deletes the head, or head and sets, of an application.
     Lose(String, String, bool),
@@ -170,7 +170,7 @@ fn step(chance: &mut Chance) -> Step {
         14..=17 => Step::Meddle(
             environment,
             member,
-            chance.pick(&["value", "scale", "note", "delete", "image", "stranger"]).to_owned(),
+            chance.pick(&["value", "scale", "note", "delete", "image", "stranger", "namespace"]).to_owned(),
         ),
         18 => Step::Lose(environment, member, chance.below(2) == 0),
         19..=21 => Step::Fault(fault(chance)),
