@@ -376,7 +376,9 @@ impl Tick {
         };
         // Whatever lives in the namespace proves that it is there; one that is being deleted refuses the write.
         let inside = |id: &ResourceId| id.namespace.as_deref() == Some(namespace.as_str());
-        let proven = self.is_rollout() && self.namespace_known || seen.live.keys().any(inside);
+        // After a failure nothing is taken for granted: somebody may have deleted it.
+        let proven = self.progress.failure.is_none()
+            && (self.is_rollout() && self.namespace_known || seen.live.keys().any(inside));
         if !proven {
             seen.namespace_exists = match self.cluster.get(&namespace_id(&namespace), None).await {
                 // Roles in namespaces alone: the first write tells.

@@ -47,7 +47,7 @@ fn the_same_seed_gives_the_same_play() {
 }
 
 /// What schedules found, with the seed of their cluster; each was mended.
-const MENDED: [(&str, u64, &str); 13] = [
+const MENDED: [(&str, u64, &str); 14] = [
     (
         "a field that somebody took during a first rollout is taken back",
         47,
@@ -107,6 +107,11 @@ const MENDED: [(&str, u64, &str); 13] = [
         "what a person does while an answer is under way is not the daemon's (a mistake of the simulation)",
         307_762,
         "promote\nfault latency=700,chance=20%,times=2\nmeddle prod pay image",
+    ),
+    (
+        "a namespace that somebody deleted during a rollout is noticed",
+        452_094,
+        "fault drop=1,chance=20%,times=6\ncommit web good\ncrash 20\nmeddle prod pay namespace",
     ),
     (
         "two daemons of which one has not seen the newest commit do not fight",
