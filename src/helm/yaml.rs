@@ -9,6 +9,7 @@ use std::fmt;
 use super::values::{Tree, TreeMap, merge_maps};
 
 mod emitter;
+mod lines;
 mod reader;
 pub(crate) mod resolve;
 mod scanner;
@@ -146,8 +147,12 @@ pub(crate) fn read_values(bytes: &[u8], strict: bool) -> Result<TreeMap, YamlErr
 
 /// Reads the first document as a map, as Helm 3 reads a values file.
 pub(crate) fn read_map(bytes: &[u8], strict: bool) -> Result<TreeMap, YamlError> {
-    let read = Reader::new(bytes, YamlLimits::default(), strict)?.document::<Tree>()?;
-    match read.unwrap_or(Tree::Null) {
+    let read = if strict {
+        Reader::new(bytes, YamlLimits::default(), strict)?.document()?.unwrap_or(Tree::Null)
+    } else {
+        read_first(bytes, YamlLimits::default())?
+    };
+    match read {
         Tree::Null => Ok(TreeMap::default()),
         Tree::Map(map) => Ok(map),
         other => {
@@ -209,6 +214,13 @@ fn value_parts(bytes: &[u8]) -> Result<Vec<ValuePart<'_>>, YamlError> {
 
 /// Reads the first document only, as Go's `Unmarshal` does.
 pub(crate) fn read_first<N: Build>(bytes: &[u8], limits: YamlLimits) -> Result<N, YamlError> {
+    if let Some(node) = lines::read(bytes, limits, None) {
+        return Ok(node);
+    }
+    read_by_grammar(bytes, limits)
+}
+
+fn read_by_grammar<N: Build>(bytes: &[u8], limits: YamlLimits) -> Result<N, YamlError> {
     Ok(Reader::new(bytes, limits, false)?.document::<N>()?.unwrap_or_else(N::null))
 }
 
@@ -216,12 +228,15 @@ pub(crate) fn read_first<N: Build>(bytes: &[u8], limits: YamlLimits) -> Result<N
 /// checked, and null in the result.
 pub(crate) fn read_head(bytes: &[u8], limits: YamlLimits) -> Result<serde_json::Value, YamlError> {
     const HEAD: &[&[u8]] = &[b"apiVersion", b"kind", b"metadata"];
+    if let Some(head) = lines::read(bytes, limits, Some(HEAD)) {
+        return Ok(head);
+    }
     let linked = memchr::memchr2(b'&', b'*', bytes).is_some() || memchr::memmem::find(bytes, b"<<").is_some();
     if !linked && let Ok(Some(head)) = Reader::new(bytes, limits, false)?.keeping(HEAD).document() {
         return Ok(head);
     }
     // Also for the exact words of an error, which may show what was not kept.
-    read_first(bytes, limits)
+    read_by_grammar(bytes, limits)
 }
 
 /// The word of Go's JSON decoder for a value that it did not expect.

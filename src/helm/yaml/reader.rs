@@ -13,9 +13,10 @@ use crate::helm::value::Text;
 mod build;
 mod scalar;
 
-use build::Checked;
+pub(super) use build::Checked;
 pub(crate) use build::{Build, Number};
-use scalar::{Key, key_error, parser_error, plain_error, plain_key, scalar};
+pub(super) use scalar::{Key, plain_key, scalar};
+use scalar::{key_error, parser_error, plain_error};
 
 type Read<T> = Result<T, YamlError>;
 

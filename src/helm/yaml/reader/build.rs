@@ -30,6 +30,12 @@ impl Number {
 
 /// What YAML can be read into.
 pub(crate) trait Build: Sized {
+    /// A map that is being read.
+    type Pairs: Default;
+    /// Adds a pair to it.
+    fn add(pairs: &mut Self::Pairs, key: &[u8], value: Self);
+    /// The map of these pairs; the last of equal keys counts.
+    fn of_pairs(pairs: Self::Pairs) -> Self;
     /// null
     fn null() -> Self;
     /// A boolean.
@@ -79,6 +85,13 @@ pub(crate) trait Build: Sized {
 }
 
 impl Build for Tree {
+    type Pairs = Vec<(Text, Self)>;
+    fn add(pairs: &mut Self::Pairs, key: &[u8], value: Self) {
+        pairs.push((Text::from(key), value));
+    }
+    fn of_pairs(pairs: Self::Pairs) -> Self {
+        Self::map(pairs)
+    }
     fn null() -> Self {
         Self::Null
     }
@@ -129,6 +142,13 @@ impl Build for Tree {
 }
 
 impl Build for Value {
+    type Pairs = Vec<(Text, Self)>;
+    fn add(pairs: &mut Self::Pairs, key: &[u8], value: Self) {
+        pairs.push((Text::from(key), value));
+    }
+    fn of_pairs(pairs: Self::Pairs) -> Self {
+        Self::map(pairs)
+    }
     fn null() -> Self {
         Self::Nil
     }
@@ -171,6 +191,13 @@ impl Build for Value {
 }
 
 impl Build for serde_json::Value {
+    type Pairs = serde_json::Map<String, Self>;
+    fn add(pairs: &mut Self::Pairs, key: &[u8], value: Self) {
+        pairs.insert(lossy(key).into_owned(), value);
+    }
+    fn of_pairs(pairs: Self::Pairs) -> Self {
+        Self::Object(pairs)
+    }
     fn null() -> Self {
         Self::Null
     }
@@ -218,9 +245,14 @@ impl Build for serde_json::Value {
 }
 
 /// What was read and found to be well, and is not kept.
-pub(super) struct Checked;
+pub(in crate::helm::yaml) struct Checked;
 
 impl Build for Checked {
+    type Pairs = ();
+    fn add((): &mut Self::Pairs, _: &[u8], _: Self) {}
+    fn of_pairs((): Self::Pairs) -> Self {
+        Self
+    }
     fn null() -> Self {
         Self
     }

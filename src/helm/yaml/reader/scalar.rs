@@ -11,7 +11,7 @@ use super::{Build, Number, Read};
 use crate::helm::value::Text;
 
 /// The key of a pair.
-pub(super) enum Key {
+pub(in crate::helm::yaml) enum Key {
     Text(Text),
     /// `<<`
     Merge,
@@ -19,7 +19,7 @@ pub(super) enum Key {
     Null,
 }
 
-pub(super) fn plain_key(text: &[u8]) -> Key {
+pub(in crate::helm::yaml) fn plain_key(text: &[u8]) -> Key {
     match resolve(text) {
         Resolved::Text if text == b"<<" => Key::Merge,
         Resolved::Text => Key::Text(Text::from(text)),
@@ -41,7 +41,12 @@ fn float_key(value: f64) -> String {
     crate::helm::value::convert::float_general(value)
 }
 
-pub(super) fn scalar<N: Build>(tag: Option<&[u8]>, text: Cow<'_, [u8]>, plain: bool, mark: Mark) -> Read<N> {
+pub(in crate::helm::yaml) fn scalar<N: Build>(
+    tag: Option<&[u8]>,
+    text: Cow<'_, [u8]>,
+    plain: bool,
+    mark: Mark,
+) -> Read<N> {
     let tag = tag.filter(|tag| *tag != b"!");
     match tag {
         None if !plain => Ok(N::text(text)),
