@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use super::Compat;
 use super::chart::{Chart, Dependency};
 use super::notices::Notices;
-use super::value::{Map, Value, convert};
+use super::value::{Entries, Map, Value, convert};
 use super::values::coalesce::{coalesce_values, deep_copy, merge_tables, merge_values};
 use super::values::{Tree, Values};
 
@@ -200,7 +200,8 @@ impl Instance {
                 }
             }
         }
-        let merged = deep_copy(&values);
+        // Only what is imported has parts in common with the values.
+        let merged = if imports.read(Entries::len) == 0 { values } else { deep_copy(&values) };
         merge_tables(&merged, &imports, notices);
         *self.imported.borrow_mut() = Some(merged);
         Ok(())

@@ -47,6 +47,12 @@ impl Source {
         (line, column)
     }
 
+    /// What stands between two offsets.
+    pub(crate) fn part(&self, from: u32, to: u32) -> &[u8] {
+        let at = |offset| usize::try_from(offset).unwrap_or(usize::MAX);
+        self.text.get(at(from)..at(to)).unwrap_or(&[])
+    }
+
     /// The line of an offset.
     pub(crate) fn line(&self, offset: u32) -> String {
         let (line, _) = self.place(offset);
@@ -66,7 +72,7 @@ impl Template {
     /// Whether it holds nothing but blanks and comments, and so never replaces another one.
     pub(crate) fn is_empty(&self) -> bool {
         self.body.iter().all(|node| match node {
-            Node::Text(text) => text.iter().all(u8::is_ascii_whitespace),
+            Node::Text(from, to) => self.source.part(*from, *to).iter().all(u8::is_ascii_whitespace),
             _ => false,
         })
     }

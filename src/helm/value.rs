@@ -122,6 +122,20 @@ pub(crate) struct MapCell {
     pub(crate) entries: Rc<RefCell<Entries>>,
 }
 
+/// Up to so many entries, comparing lengths first is quicker than halving.
+const FEW: usize = 24;
+
+/// The value of a key in sorted entries.
+pub(crate) fn lookup<'a, V>(entries: &'a [(Text, V)], key: &[u8]) -> Option<&'a V> {
+    let found = if entries.len() <= FEW {
+        entries.iter().find(|(known, _)| known.0.len() == key.len() && *known.0 == *key)
+    } else {
+        let index = entries.binary_search_by(|(known, _)| known.bytes().cmp(key)).ok();
+        index.and_then(|index| entries.get(index))
+    };
+    found.map(|(_, value)| value)
+}
+
 /// Sorted entries of a map.
 #[derive(Debug, Default)]
 pub(crate) struct Entries(Vec<(Text, Value)>);
@@ -133,7 +147,7 @@ impl Entries {
 
     /// The value of a key.
     pub(crate) fn get(&self, key: &[u8]) -> Option<&Value> {
-        self.find(key).ok().and_then(|index| self.0.get(index)).map(|(_, value)| value)
+        lookup(&self.0, key)
     }
 
     /// Writes a key.

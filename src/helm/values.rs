@@ -4,7 +4,7 @@
 //! mutable values. Coalescing of charts lives in [`coalesce`], `--set` expressions in [`set`].
 
 use super::Compat;
-use super::value::{Map, Text, Value};
+use super::value::{Map, Text, Value, lookup};
 use super::yaml::{self, YamlError};
 
 pub(crate) mod coalesce;
@@ -56,7 +56,7 @@ impl TreeMap {
 
     /// The value of a key.
     pub(crate) fn get(&self, key: &[u8]) -> Option<&Tree> {
-        self.find(key).ok().and_then(|index| self.0.get(index)).map(|(_, value)| value)
+        lookup(&self.0, key)
     }
 
     /// The value of a key, for writing.

@@ -44,7 +44,7 @@ impl Mentions {
                         self.pipe(pipe, false);
                     }
                 }
-                Node::Text(_) | Node::Break(_) | Node::Continue(_) => {}
+                Node::Text(..) | Node::Break(_) | Node::Continue(_) => {}
             }
         }
     }

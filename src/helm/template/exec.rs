@@ -86,7 +86,7 @@ impl<'t> Frame<'t, '_, '_> {
         let offset = match self.at {
             At::Nowhere => return None,
             At::Node(node) => {
-                node.print(&mut context);
+                node.print(&self.template.source, &mut context);
                 node.position()
             }
             At::Call(call) => {
@@ -163,7 +163,7 @@ impl<'t> Frame<'t, '_, '_> {
     fn statements(&mut self, dot: &Slot, nodes: &'t [Node]) -> Run<Flow> {
         for node in nodes {
             match node {
-                Node::Text(text) => self.out.extend_from_slice(text),
+                Node::Text(from, to) => self.out.extend_from_slice(self.template.source.part(*from, *to)),
                 Node::Action(action) => {
                     self.at = At::Node(node);
                     let charged = self.machine.charge(1);

@@ -64,7 +64,21 @@ struct Lexer<'a> {
     tokens: Vec<Token>,
 }
 
-const SPACES: &[u8] = b" \t\r\n";
+/// What trimming takes away and words are parted by.
+const fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// Which bytes go on a word.
+const WORD: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        table[byte as usize] = byte.is_ascii_alphanumeric() || byte == b'_';
+        byte += 1;
+    }
+    table
+};
 
 /// Cuts the whole source.
 pub(super) fn lex(input: &[u8]) -> Tokens {
@@ -152,7 +166,7 @@ impl<'a> Lexer<'a> {
         let mut end = delimiter;
         if has_left_trim(self.input.get(delimiter + 2..).unwrap_or(&[])) {
             let text = self.input.get(self.start..delimiter).unwrap_or(&[]);
-            let kept = text.iter().rposition(|byte| !SPACES.contains(byte)).map_or(0, |last| last + 1);
+            let kept = text.iter().rposition(|byte| !is_space(*byte)).map_or(0, |last| last + 1);
             end = self.start + kept;
         }
         self.position = end;
@@ -199,17 +213,18 @@ impl<'a> Lexer<'a> {
     }
 
     fn skip_spaces(&mut self) {
-        while self.byte(0).is_some_and(|byte| SPACES.contains(&byte)) {
+        while self.byte(0).is_some_and(is_space) {
             self.position += 1;
         }
     }
 
     fn at_right_delimiter(&self) -> (bool, bool) {
         let rest = self.rest();
-        if matches!(rest, [space, b'-', b'}', b'}', ..] if SPACES.contains(space)) {
-            return (true, true);
+        match rest {
+            [b'}', b'}', ..] => (true, false),
+            [space, b'-', b'}', b'}', ..] if is_space(*space) => (true, true),
+            _ => (false, false),
         }
-        (rest.starts_with(b"}}"), false)
     }
 
     fn inside_action(&mut self) -> Result<(), String> {
@@ -225,7 +240,7 @@ impl<'a> Lexer<'a> {
             let Some(byte) = self.byte(0) else {
                 return Err("unclosed action".to_owned());
             };
-            if SPACES.contains(&byte) {
+            if is_space(byte) {
                 self.space();
                 continue;
             }
@@ -247,6 +262,14 @@ impl<'a> Lexer<'a> {
     }
 
     fn space(&mut self) {
+        if let [b' ', next, ..] = self.rest()
+            && *next != b'-'
+            && !is_space(*next)
+        {
+            self.position += 1;
+            self.emit_word(Kind::Space);
+            return;
+        }
         let from = self.position;
         self.skip_spaces();
         let last = self.position - 1;
@@ -331,12 +354,16 @@ impl<'a> Lexer<'a> {
     }
 
     fn skip_alphanumeric(&mut self) {
-        let word = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'_';
         loop {
-            self.position += self.rest().iter().take_while(word).count();
-            match self.alphanumeric() {
-                Some(width) => self.position += width,
-                None => return,
+            let rest = self.rest();
+            let end = rest.iter().position(|byte| !WORD[usize::from(*byte)]).unwrap_or(rest.len());
+            self.position += end;
+            match rest.get(end) {
+                Some(byte) if !byte.is_ascii() => match self.alphanumeric() {
+                    Some(width) => self.position += width,
+                    None => return,
+                },
+                _ => return,
             }
         }
     }
@@ -485,7 +512,7 @@ impl<'a> Lexer<'a> {
 }
 
 fn has_left_trim(rest: &[u8]) -> bool {
-    matches!(rest, [b'-', space, ..] if SPACES.contains(space))
+    matches!(rest, [b'-', space, ..] if is_space(*space))
 }
 
 /// Go's `%#U`.

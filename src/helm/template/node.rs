@@ -1,7 +1,8 @@
 //! The compiled form of a template, and its printed form for messages. Holds no state.
 
+use super::Source;
 use crate::helm::functions::Function;
-use crate::helm::value::{Text, convert};
+use crate::helm::value::{Text, convert, lossy};
 
 /// A byte offset in the source.
 pub(crate) type Position = u32;
@@ -9,8 +10,8 @@ pub(crate) type Position = u32;
 /// A statement.
 #[derive(Debug)]
 pub(crate) enum Node {
-    /// Text that is copied.
-    Text(Text),
+    /// Text that is copied: from where to where it stands in the source.
+    Text(Position, Position),
     /// A pipeline whose value is printed, unless it declares.
     Action(Action),
     /// `if`
@@ -84,7 +85,8 @@ pub(crate) enum OperandKind {
     /// Boxed: constants are rare, and words are many.
     Number(Box<Number>),
     Text {
-        quoted: Text,
+        /// As it is written, unless that is the text between double quotes.
+        written: Option<Text>,
         text: Text,
     },
     /// `.A.B`
@@ -118,7 +120,12 @@ impl Operand {
             OperandKind::Nil => out.push_str("nil"),
             OperandKind::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
             OperandKind::Number(number) => out.push_str(&number.text.lossy()),
-            OperandKind::Text { quoted, .. } => out.push_str(&quoted.lossy()),
+            OperandKind::Text { written: Some(written), .. } => out.push_str(&written.lossy()),
+            OperandKind::Text { written: None, text } => {
+                out.push('"');
+                out.push_str(&text.lossy());
+                out.push('"');
+            }
             OperandKind::Field(names) => print_names(names, out),
             OperandKind::Variable(name, names) => {
                 out.push_str(&name.lossy());
@@ -197,7 +204,7 @@ impl Node {
     /// Where Go says that the statement is.
     pub(crate) fn position(&self) -> Position {
         match self {
-            Self::Text(_) => 0,
+            Self::Text(..) => 0,
             Self::Action(action) => action.position,
             Self::If(branch) | Self::With(branch) | Self::Range(branch) => branch.position,
             Self::Call(call) => call.position,
@@ -206,17 +213,17 @@ impl Node {
     }
 
     /// The statement as Go prints it.
-    pub(crate) fn print(&self, out: &mut String) {
+    pub(crate) fn print(&self, source: &Source, out: &mut String) {
         match self {
-            Self::Text(text) => out.push_str(&text.lossy()),
+            Self::Text(from, to) => out.push_str(&lossy(source.part(*from, *to))),
             Self::Action(action) => {
                 out.push_str("{{");
                 action.pipe.print(out);
                 out.push_str("}}");
             }
-            Self::If(branch) => branch.print("if", out),
-            Self::With(branch) => branch.print("with", out),
-            Self::Range(branch) => branch.print("range", out),
+            Self::If(branch) => branch.print("if", source, out),
+            Self::With(branch) => branch.print("with", source, out),
+            Self::Range(branch) => branch.print("range", source, out),
             Self::Call(call) => {
                 out.push_str("{{template ");
                 out.push_str(&convert::quote(&call.name));
@@ -233,19 +240,19 @@ impl Node {
 }
 
 impl Branch {
-    fn print(&self, word: &str, out: &mut String) {
+    fn print(&self, word: &str, source: &Source, out: &mut String) {
         out.push_str("{{");
         out.push_str(word);
         out.push(' ');
         self.pipe.print(out);
         out.push_str("}}");
         for node in &self.body {
-            node.print(out);
+            node.print(source, out);
         }
         if let Some(otherwise) = &self.otherwise {
             out.push_str("{{else}}");
             for node in otherwise {
-                node.print(out);
+                node.print(source, out);
             }
         }
         out.push_str("{{end}}");

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use super::lexer::{Kind, Token, Tokens, lex};
 use super::node::{Action, Branch, Call, Node, OperandKind, Pipe, Position};
 use super::{Parsed, Source, Template, number};
@@ -47,6 +49,7 @@ pub(crate) fn parse(name: &Text, text: &Text, compat: crate::helm::Compat) -> Pa
     let mut parser = Parser {
         source,
         text,
+        names: FxHashMap::default(),
         tokens,
         error,
         position: 0,
@@ -64,7 +67,9 @@ pub(crate) fn parse(name: &Text, text: &Text, compat: crate::helm::Compat) -> Pa
 
 struct Parser<'a> {
     source: Arc<Source>,
-    text: &'a Text,
+    text: &'a [u8],
+    /// The names so far: most of them come again.
+    names: FxHashMap<&'a [u8], Text>,
     tokens: Vec<Token>,
     error: Option<String>,
     position: usize,
@@ -88,7 +93,7 @@ enum Statement {
     Ending(Ending),
 }
 
-impl Parser<'_> {
+impl<'a> Parser<'a> {
     fn token(&self, index: usize) -> Token {
         let last = self.tokens.len().saturating_sub(1);
         self.tokens.get(index.min(last)).copied().unwrap_or(Token {
@@ -130,7 +135,7 @@ impl Parser<'_> {
         }
     }
 
-    fn value(&self, token: &Token) -> &[u8] {
+    fn value(&self, token: &Token) -> &'a [u8] {
         self.text.get(token.start..token.end).unwrap_or(&[])
     }
 
@@ -244,11 +249,16 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn unquoted(&self, token: &Token) -> Parse<Text> {
+    /// The text of a name, made once.
+    fn name(&mut self, name: &'a [u8]) -> Text {
+        self.names.entry(name).or_insert_with(|| Text::from(name)).clone()
+    }
+
+    fn unquoted(&mut self, token: &Token) -> Parse<Text> {
         if let [b'"', inner @ .., _] = self.value(token)
             && memchr::memchr(b'\\', inner).is_none()
         {
-            return Ok(Text::from(inner));
+            return Ok(self.name(inner));
         }
         match number::unquote(self.value(token)) {
             Some(text) => Ok(Text::from(text)),
@@ -295,7 +305,7 @@ impl Parser<'_> {
     fn text_or_action(&mut self) -> Parse<Statement> {
         let token = self.next_word();
         match token.kind {
-            Kind::Text => Ok(Statement::Node(Node::Text(Text::from(self.value(&token))))),
+            Kind::Text => Ok(Statement::Node(Node::Text(offset(token.start), offset(token.end)))),
             Kind::LeftDelimiter => {
                 self.action_line = token.line;
                 let statement = self.action();
@@ -436,7 +446,7 @@ impl Parser<'_> {
             position: offset(start.start),
             assigns: false,
             variables: Vec::new(),
-            commands: Vec::new(),
+            commands: Vec::with_capacity(1),
         };
         self.declarations(&mut pipe, context)?;
         loop {
@@ -479,7 +489,7 @@ impl Parser<'_> {
             let before = self.position;
             self.next();
             let next = self.peek_word();
-            let name = Text::from(self.value(&variable));
+            let name = self.name(self.value(&variable));
             match next.kind {
                 Kind::Assign | Kind::Declare => {
                     pipe.assigns = next.kind == Kind::Assign;

@@ -118,7 +118,35 @@ impl<'a> Lines<'a> {
         self.byte() == Some(b'-') && self.ahead(1) == Some(b' ')
     }
 
-    /// Where the key that begins here ends, if one does.
+    /// The key that begins here, which is passed; nothing is passed where there is none. `bare` is whether a quoted
+    /// key may stand directly before its value.
+    fn key(&mut self, bare: bool) -> Option<Cow<'a, [u8]>> {
+        let from = self.at;
+        if self.byte() != Some(b'"') {
+            let end = self.key_end()?;
+            let key = self.slice(from, end);
+            // No word that means something else is so long.
+            let key = if key.len() > 5 && key.first().is_some_and(u8::is_ascii_alphabetic) {
+                Cow::Borrowed(key)
+            } else {
+                match plain_key(key) {
+                    Key::Text(text) if *text == *key => Cow::Borrowed(key),
+                    Key::Text(text) => Cow::Owned(text.to_vec()),
+                    Key::Merge | Key::Null => return None,
+                }
+            };
+            self.at = end + 1;
+            return Some(key);
+        }
+        let key = self.double_quoted().filter(|key| {
+            let ends = bare || matches!(self.ahead(1), None | Some(b' ' | b'\n'));
+            ends && self.byte() == Some(b':') && key.len() <= KEY_LENGTH
+        });
+        self.at = if key.is_some() { self.at + 1 } else { from };
+        key
+    }
+
+    /// Where the plain key that begins here ends, if one does.
     fn key_end(&self) -> Option<usize> {
         let rest = self.input.get(self.at..).unwrap_or(&[]);
         let length = rest.iter().position(|byte| !is_of_key(*byte))?;
@@ -133,24 +161,14 @@ impl<'a> Lines<'a> {
         }
         let mut pairs = N::Pairs::default();
         loop {
-            let end = self.key_end()?;
-            let key = self.slice(self.at, end);
-            self.at = end + 1;
-            let value = if kept.is_some_and(|kept| !kept.contains(&key)) {
+            let key = self.key(false)?;
+            let value = if kept.is_some_and(|kept| !kept.contains(&&*key)) {
                 self.value::<super::reader::Checked>(column, depth)?;
                 N::null()
             } else {
                 self.value(column, depth)?
             };
-            if key.first().is_some_and(u8::is_ascii_alphabetic) && key.len() > 5 {
-                // No word that means something else is so long.
-                N::add(&mut pairs, key, value);
-            } else {
-                match plain_key(key) {
-                    Key::Text(text) => N::add(&mut pairs, &text, value),
-                    Key::Merge | Key::Null => return None,
-                }
-            }
+            N::add(&mut pairs, &key, value);
             if self.has_left(column) {
                 return Some(N::of_pairs(pairs));
             }
@@ -188,9 +206,12 @@ impl<'a> Lines<'a> {
         while self.is_entry() {
             self.at += 1;
             self.skip_spaces();
-            let item = match self.key_end() {
-                Some(_) => self.map(self.column(), depth + 1, None)?,
-                None => self.scalar(column, depth)?,
+            let from = self.at;
+            let item = if self.key(false).is_some() {
+                self.at = from;
+                self.map(self.column(), depth + 1, None)?
+            } else {
+                self.scalar(column, depth)?
             };
             items.push(item);
             if self.has_left(column) {
@@ -269,19 +290,7 @@ impl<'a> Lines<'a> {
             return Some(N::of_pairs(pairs));
         }
         loop {
-            let key = if self.byte() == Some(b'"') {
-                let key = self.double_quoted()?;
-                self.at += usize::from(self.byte() == Some(b':'));
-                (self.input.get(self.at - 1) == Some(&b':') && key.len() <= KEY_LENGTH).then_some(key)?
-            } else {
-                let end = self.key_end()?;
-                let key = self.slice(self.at, end);
-                self.at = end + 1;
-                match plain_key(key) {
-                    Key::Text(text) => Cow::Owned(text.to_vec()),
-                    Key::Merge | Key::Null => return None,
-                }
-            };
+            let key = self.key(true)?;
             self.skip_spaces();
             let value = self.flow_value(depth)?;
             N::add(&mut pairs, &key, value);
@@ -504,6 +513,8 @@ mod tests {
         "{a: 1, b: [x, 'y']}",
         "{\"a\":\"b\"}",
         "[{a: b}]",
+        "\"k\": ",
+        "\"k\":",
         "=",
         "@",
         "`",
@@ -532,7 +543,7 @@ mod tests {
         let line = (
             0..4_usize,
             any::<bool>(),
-            prop::sample::select(vec!["a:", "b:", "1:", "on:", "c", "", "#"]),
+            prop::sample::select(vec!["a:", "b:", "1:", "on:", "\"q\":", "c", "", "#"]),
             value,
         );
         prop::collection::vec(line, 1..8).prop_map(|lines| {
@@ -563,7 +574,7 @@ mod tests {
         for text in [
             "# Source: a\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: \"a\" # why\n  labels: {}\ndata:\n  a.txt: |\n    one\n\n      two\n\n  b: ~1.2\n",
             "a:\n- b: 1\n  c: [x, \"y\"]\n-   d: {e: f, \"g\": 'h'}\n\nz:\n  - -1\n  - --flag=x\n  - http://example.com/a#b\n",
-            "on: 1\n1: x\n0x10: y\nend:",
+            "on: 1\n\"quoted/key\": a\n1: x\n0x10: y\nend:",
             "- a\n- b: |-\n    text\n    more",
         ] {
             assert!(compare(text).unwrap(), "{text}");

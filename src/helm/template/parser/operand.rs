@@ -10,11 +10,15 @@ use crate::helm::value::{Text, convert};
 impl Parser<'_> {
     pub(super) fn command(&mut self) -> Parse<Command> {
         let position = offset(self.peek_word().start);
-        let mut words = Vec::new();
+        let (mut first, mut rest) = (None, Vec::new());
         loop {
             self.skip_space();
             if let Some(operand) = self.operand()? {
-                words.push(operand);
+                if first.is_none() {
+                    first = Some(operand);
+                } else {
+                    rest.push(operand);
+                }
             }
             let token = self.peek();
             match token.kind {
@@ -32,33 +36,25 @@ impl Parser<'_> {
                 }
             }
         }
-        let mut words = words.into_iter();
-        match words.next() {
-            Some(first) => Ok(Command { position, first, rest: words.collect() }),
+        match first {
+            Some(first) => Ok(Command { position, first, rest }),
             None => self.fail("empty command"),
         }
     }
 
     fn operand(&mut self) -> Parse<Option<Operand>> {
-        let Some(node) = self.term()? else { return Ok(None) };
+        let Some(mut node) = self.term()? else { return Ok(None) };
         if self.peek_kind() != Kind::Field {
             return Ok(Some(node));
         }
         let position = offset(self.peek().start);
-        let mut names = Vec::new();
-        while self.peek_kind() == Kind::Field {
-            let token = self.next();
-            names.push(Text::from(self.value(&token).get(1..).unwrap_or(&[])));
+        if let OperandKind::Field(names) | OperandKind::Variable(_, names) = &mut node.kind {
+            self.more_fields(names);
+            return Ok(Some(Operand { position, kind: node.kind }));
         }
+        let mut names = Vec::new();
+        self.more_fields(&mut names);
         let kind = match node.kind {
-            OperandKind::Field(mut first) => {
-                first.extend(names);
-                OperandKind::Field(first)
-            }
-            OperandKind::Variable(name, mut first) => {
-                first.extend(names);
-                OperandKind::Variable(name, first)
-            }
             OperandKind::Bool(_)
             | OperandKind::Text { .. }
             | OperandKind::Number(_)
@@ -87,7 +83,11 @@ impl Parser<'_> {
             Kind::Dot => OperandKind::Dot,
             Kind::Nil => OperandKind::Nil,
             Kind::Variable => self.variable(&token)?,
-            Kind::Field => OperandKind::Field(vec![Text::from(self.value(&token).get(1..).unwrap_or(&[]))]),
+            Kind::Field => {
+                let mut names = Vec::with_capacity(4);
+                names.push(self.field(&token));
+                OperandKind::Field(names)
+            }
             Kind::Bool => OperandKind::Bool(self.value(&token) == b"true"),
             Kind::CharConstant => self.constant(number::character(&self.value_text(&token)))?,
             Kind::Complex | Kind::Number => self.constant(number::number(&self.value_text(&token)))?,
@@ -101,7 +101,8 @@ impl Parser<'_> {
             }
             Kind::String | Kind::RawString => {
                 let text = self.unquoted(&token)?;
-                OperandKind::Text { quoted: Text::from(self.value(&token)), text }
+                let plain = matches!(self.value(&token), [b'"', inner @ .., _] if *inner == *text.bytes());
+                OperandKind::Text { written: (!plain).then(|| Text::from(self.value(&token))), text }
             }
             _ => {
                 self.position -= 1;
@@ -109,6 +110,18 @@ impl Parser<'_> {
             }
         };
         Ok(Some(Operand { position, kind }))
+    }
+
+    /// The name of a field, without its dot.
+    fn field(&mut self, token: &Token) -> Text {
+        self.name(self.value(token).get(1..).unwrap_or(&[]))
+    }
+
+    fn more_fields(&mut self, names: &mut Vec<Text>) {
+        while self.peek_kind() == Kind::Field {
+            let token = self.next();
+            names.push(self.field(&token));
+        }
     }
 
     fn constant(&self, number: Result<Number, String>) -> Parse<OperandKind> {
