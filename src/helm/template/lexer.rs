@@ -43,9 +43,8 @@ pub(super) enum Kind {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Token {
     pub(super) kind: Kind,
-    pub(super) start: usize,
-    pub(super) end: usize,
-    pub(super) line: usize,
+    pub(super) start: u32,
+    pub(super) end: u32,
 }
 
 /// The tokens of a source and the message of the error that ended them, if any.
@@ -58,8 +57,6 @@ struct Lexer<'a> {
     input: &'a [u8],
     position: usize,
     start: usize,
-    line: usize,
-    start_line: usize,
     parens: usize,
     tokens: Vec<Token>,
 }
@@ -82,23 +79,11 @@ const WORD: [bool; 256] = {
 
 /// Cuts the whole source.
 pub(super) fn lex(input: &[u8]) -> Tokens {
-    let mut lexer = Lexer {
-        input,
-        position: 0,
-        start: 0,
-        line: 1,
-        start_line: 1,
-        parens: 0,
-        tokens: Vec::with_capacity(input.len() / 8 + 4),
-    };
+    let mut lexer =
+        Lexer { input, position: 0, start: 0, parens: 0, tokens: Vec::with_capacity(input.len() / 8 + 4) };
     let error = lexer.run().err();
     if error.is_some() {
-        lexer.tokens.push(Token {
-            kind: Kind::Error,
-            start: lexer.start,
-            end: lexer.position,
-            line: lexer.start_line,
-        });
+        lexer.emit(Kind::Error);
     }
     Tokens { tokens: lexer.tokens, error }
 }
@@ -113,26 +98,13 @@ impl<'a> Lexer<'a> {
     }
 
     fn emit(&mut self, kind: Kind) {
-        self.tokens.push(Token { kind, start: self.start, end: self.position, line: self.start_line });
-        self.ignore();
-    }
-
-    /// The same for a token that cannot hold a line break.
-    fn emit_word(&mut self, kind: Kind) {
-        self.tokens.push(Token { kind, start: self.start, end: self.position, line: self.start_line });
+        self.tokens.push(Token { kind, start: offset(self.start), end: offset(self.position) });
         self.start = self.position;
-        self.start_line = self.line;
     }
 
-    /// Counts the lines since the token's start and starts anew.
+    /// Starts anew.
     fn ignore(&mut self) {
-        if self.start == self.position {
-            return;
-        }
-        let passed = self.input.get(self.start..self.position).unwrap_or(&[]);
-        self.line += memchr::memchr_iter(b'\n', passed).count();
         self.start = self.position;
-        self.start_line = self.line;
     }
 
     fn run(&mut self) -> Result<(), String> {
@@ -187,7 +159,7 @@ impl<'a> Lexer<'a> {
             self.comment()?;
             return Ok(false);
         }
-        self.emit_word(Kind::LeftDelimiter);
+        self.emit(Kind::LeftDelimiter);
         self.position += marker;
         self.ignore();
         self.parens = 0;
@@ -254,7 +226,7 @@ impl<'a> Lexer<'a> {
             self.ignore();
         }
         self.position += 2;
-        self.emit_word(Kind::RightDelimiter);
+        self.emit(Kind::RightDelimiter);
         if trim {
             self.skip_spaces();
             self.ignore();
@@ -267,7 +239,7 @@ impl<'a> Lexer<'a> {
             && !is_space(*next)
         {
             self.position += 1;
-            self.emit_word(Kind::Space);
+            self.emit(Kind::Space);
             return;
         }
         let from = self.position;
@@ -288,7 +260,7 @@ impl<'a> Lexer<'a> {
             b'=' => self.single(Kind::Assign),
             b':' if self.byte(1) == Some(b'=') => {
                 self.position += 2;
-                self.emit_word(Kind::Declare);
+                self.emit(Kind::Declare);
             }
             b':' => {
                 self.position += 1;
@@ -331,7 +303,7 @@ impl<'a> Lexer<'a> {
 
     fn single(&mut self, kind: Kind) {
         self.position += 1;
-        self.emit_word(kind);
+        self.emit(kind);
     }
 
     fn character(&self) -> char {
@@ -381,14 +353,14 @@ impl<'a> Lexer<'a> {
 
     fn field_or_variable(&mut self, kind: Kind) -> Result<(), String> {
         if self.at_terminator() {
-            self.emit_word(if kind == Kind::Variable { kind } else { Kind::Dot });
+            self.emit(if kind == Kind::Variable { kind } else { Kind::Dot });
             return Ok(());
         }
         self.skip_alphanumeric();
         if !self.at_terminator() {
             return Err(self.bad_character());
         }
-        self.emit_word(kind);
+        self.emit(kind);
         Ok(())
     }
 
@@ -412,7 +384,7 @@ impl<'a> Lexer<'a> {
             b"with" => Kind::With,
             _ => Kind::Identifier,
         };
-        self.emit_word(kind);
+        self.emit(kind);
         Ok(())
     }
 
@@ -435,7 +407,7 @@ impl<'a> Lexer<'a> {
                 }
             }
         }
-        self.emit_word(kind);
+        self.emit(kind);
         Ok(())
     }
 
@@ -463,10 +435,10 @@ impl<'a> Lexer<'a> {
             if !self.scan_number() || self.input.get(self.position - 1) != Some(&b'i') {
                 return Err(bad(self));
             }
-            self.emit_word(Kind::Complex);
+            self.emit(Kind::Complex);
             return Ok(());
         }
-        self.emit_word(Kind::Number);
+        self.emit(Kind::Number);
         Ok(())
     }
 
@@ -509,6 +481,11 @@ impl<'a> Lexer<'a> {
         }
         true
     }
+}
+
+/// Files are far below 4 GiB.
+fn offset(position: usize) -> u32 {
+    u32::try_from(position).unwrap_or(u32::MAX)
 }
 
 fn has_left_trim(rest: &[u8]) -> bool {

@@ -4,8 +4,19 @@ use super::node::Number;
 use crate::helm::value::{Text, convert};
 use crate::helm::yaml::resolve::{Resolved, parse_integer};
 
+/// What most constants are.
+fn short_decimal(text: &str) -> Option<u32> {
+    let is_short = text.len() <= 9 && text.bytes().all(|byte| byte.is_ascii_digit());
+    (is_short && (text.len() == 1 || !text.starts_with('0'))).then(|| text.parse().ok()).flatten()
+}
+
 /// Reads a number constant; the error is Go's message.
 pub(super) fn number(text: &str) -> Result<Number, String> {
+    if let Some(value) = short_decimal(text) {
+        let (integer, float) = (Some(i64::from(value)), Some(f64::from(value)));
+        let (unsigned, text) = (Some(u64::from(value)), Text::from(text));
+        return Ok(Number { text, integer, unsigned, float, imaginary: None, floating: false });
+    }
     let bad = || format!("bad number syntax: {}", convert::quote(text.as_bytes()));
     let mut number = Number {
         text: Text::from(text),
@@ -211,6 +222,8 @@ mod tests {
     fn numbers_as_go_reads_them() {
         let read = |text: &str| number(text).map(|number| (number.integer, number.float, number.floating));
         assert_eq!(read("0x1F"), Ok((Some(31), Some(31.0), false)));
+        assert_eq!(read("0"), Ok((Some(0), Some(0.0), false)));
+        assert_eq!(read("1048576"), Ok((Some(1_048_576), Some(1_048_576.0), false)));
         assert_eq!(read("017"), Ok((Some(15), Some(15.0), false)));
         assert_eq!(read("1.0"), Ok((Some(1), Some(1.0), true)));
         assert_eq!(read("1e3"), Ok((Some(1000), Some(1000.0), true)));

@@ -56,7 +56,7 @@ pub(crate) fn parse(name: &Text, text: &Text, compat: crate::helm::Compat) -> Pa
         lexed: 0,
         variables: vec![Text::from("$")],
         ranges: 0,
-        action_line: 0,
+        action: None,
         depth: 0,
         compat,
         done: Vec::new(),
@@ -76,7 +76,8 @@ struct Parser<'a> {
     lexed: usize,
     variables: Vec<Text>,
     ranges: usize,
-    action_line: usize,
+    /// Where the action begins that is being read.
+    action: Option<u32>,
     depth: usize,
     compat: crate::helm::Compat,
     done: Vec<Arc<Template>>,
@@ -96,12 +97,7 @@ enum Statement {
 impl<'a> Parser<'a> {
     fn token(&self, index: usize) -> Token {
         let last = self.tokens.len().saturating_sub(1);
-        self.tokens.get(index.min(last)).copied().unwrap_or(Token {
-            kind: Kind::End,
-            start: 0,
-            end: 0,
-            line: 1,
-        })
+        self.tokens.get(index.min(last)).copied().unwrap_or(Token { kind: Kind::End, start: 0, end: 0 })
     }
 
     fn next(&mut self) -> Token {
@@ -136,7 +132,8 @@ impl<'a> Parser<'a> {
     }
 
     fn value(&self, token: &Token) -> &'a [u8] {
-        self.text.get(token.start..token.end).unwrap_or(&[])
+        let at = |offset: u32| usize::try_from(offset).unwrap_or(usize::MAX);
+        self.text.get(at(token.start)..at(token.end)).unwrap_or(&[])
     }
 
     fn value_text(&self, token: &Token) -> String {
@@ -144,7 +141,12 @@ impl<'a> Parser<'a> {
     }
 
     fn fail<T>(&self, message: impl Into<String>) -> Parse<T> {
-        Err(ParseError { line: self.token(self.lexed).line, message: message.into() })
+        Err(ParseError { line: self.line(self.token(self.lexed).start), message: message.into() })
+    }
+
+    /// The line of an offset, from 1.
+    fn line(&self, offset: u32) -> usize {
+        self.source.place(offset).0
     }
 
     /// The token as Go prints it in messages.
@@ -181,8 +183,9 @@ impl<'a> Parser<'a> {
         if token.kind == Kind::Error {
             let message = self.error.clone().unwrap_or_default();
             let mut extra = String::new();
-            if self.action_line != 0 && self.action_line != token.line {
-                let started = format!("started at {}:{}", self.source.name.lossy(), self.action_line);
+            let started = self.action.map(|start| self.line(start));
+            if let Some(line) = started.filter(|line| *line != self.line(token.start)) {
+                let started = format!("started at {}:{line}", self.source.name.lossy());
                 extra = if message.ends_with(" action") {
                     format!(" {started}")
                 } else {
@@ -305,11 +308,11 @@ impl<'a> Parser<'a> {
     fn text_or_action(&mut self) -> Parse<Statement> {
         let token = self.next_word();
         match token.kind {
-            Kind::Text => Ok(Statement::Node(Node::Text(offset(token.start), offset(token.end)))),
+            Kind::Text => Ok(Statement::Node(Node::Text(token.start, token.end))),
             Kind::LeftDelimiter => {
-                self.action_line = token.line;
+                self.action = Some(token.start);
                 let statement = self.action();
-                self.action_line = 0;
+                self.action = None;
                 statement
             }
             _ => self.unexpected(&token, "input"),
@@ -318,7 +321,7 @@ impl<'a> Parser<'a> {
 
     fn action(&mut self) -> Parse<Statement> {
         let token = self.peek_word();
-        let position = offset(token.start);
+        let position = token.start;
         match token.kind {
             Kind::Block => self.block(),
             Kind::Break | Kind::Continue => self.jump(token.kind, position),
@@ -421,7 +424,7 @@ impl<'a> Parser<'a> {
         let pipe = self.pipeline(CONTEXT, Kind::RightDelimiter)?;
         let body = self.separate_body(CONTEXT)?;
         self.add(name.clone(), body)?;
-        let position = offset(token.start);
+        let position = token.start;
         Ok(Statement::Node(Node::Call(Box::new(Call { position, name, pipe: Some(pipe) }))))
     }
 
@@ -436,14 +439,14 @@ impl<'a> Parser<'a> {
         } else {
             Some(self.pipeline(CONTEXT, Kind::RightDelimiter)?)
         };
-        let position = offset(token.start);
+        let position = token.start;
         Ok(Statement::Node(Node::Call(Box::new(Call { position, name, pipe }))))
     }
 
     fn pipeline(&mut self, context: &str, end: Kind) -> Parse<Pipe> {
         let start = self.peek_word();
         let mut pipe = Pipe {
-            position: offset(start.start),
+            position: start.start,
             assigns: false,
             variables: Vec::new(),
             commands: Vec::with_capacity(1),
@@ -536,9 +539,4 @@ impl<'a> Parser<'a> {
         }
         Ok(())
     }
-}
-
-/// An offset for messages; files are far below 4 GiB.
-fn offset(position: usize) -> Position {
-    u32::try_from(position).unwrap_or(u32::MAX)
 }

@@ -3,13 +3,13 @@
 use super::super::lexer::{Kind, Token};
 use super::super::node::{Command, Number, Operand, OperandKind};
 use super::super::number;
-use super::{Parse, Parser, offset};
+use super::{Parse, Parser};
 use crate::helm::functions;
-use crate::helm::value::{Text, convert};
+use crate::helm::value::{Text, convert, lossy};
 
 impl Parser<'_> {
     pub(super) fn command(&mut self) -> Parse<Command> {
-        let position = offset(self.peek_word().start);
+        let position = self.peek_word().start;
         let (mut first, mut rest) = (None, Vec::new());
         loop {
             self.skip_space();
@@ -47,7 +47,7 @@ impl Parser<'_> {
         if self.peek_kind() != Kind::Field {
             return Ok(Some(node));
         }
-        let position = offset(self.peek().start);
+        let position = self.peek().start;
         if let OperandKind::Field(names) | OperandKind::Variable(_, names) = &mut node.kind {
             self.more_fields(names);
             return Ok(Some(Operand { position, kind: node.kind }));
@@ -70,7 +70,7 @@ impl Parser<'_> {
 
     fn term(&mut self) -> Parse<Option<Operand>> {
         let token = self.peek_word();
-        let position = offset(token.start);
+        let position = token.start;
         self.next();
         let kind = match token.kind {
             Kind::Identifier => {
@@ -89,8 +89,8 @@ impl Parser<'_> {
                 OperandKind::Field(names)
             }
             Kind::Bool => OperandKind::Bool(self.value(&token) == b"true"),
-            Kind::CharConstant => self.constant(number::character(&self.value_text(&token)))?,
-            Kind::Complex | Kind::Number => self.constant(number::number(&self.value_text(&token)))?,
+            Kind::CharConstant => self.constant(number::character(&lossy(self.value(&token))))?,
+            Kind::Complex | Kind::Number => self.constant(number::number(&lossy(self.value(&token))))?,
             Kind::LeftParen => {
                 let pipe =
                     self.nested(|parser| parser.pipeline("parenthesized pipeline", Kind::RightParen))?;
