@@ -13,6 +13,6 @@ pub use adoption::{Adoption, adoption, tracked_by};
 pub use changes::{Scope, changes};
 pub use compare::{changed_fields, without_ignored};
 pub use extras::extra_fields;
-pub use managed::{FIELD_MANAGER, Owner, owner_of};
+pub use managed::{FIELD_MANAGER, Owner, labels_of_ours, owner_of};
 pub use projection::observe;
 pub use redact::{LookedUp, as_stored, redacted};

@@ -1,6 +1,10 @@
 //! managedFields: which manager owns which fields (Kubernetes' structured-merge-diff, `fieldsV1`).
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
+
+use crate::model::manifest::INSTANCE_LABEL;
 
 /// The name under which moorline applies.
 pub const FIELD_MANAGER: &str = "moorline";
@@ -175,6 +179,16 @@ pub struct Owner {
     pub time: Option<String>,
 }
 
+/// The labels that moorline gave an object, whether it applied or created it. The instance's own is left out.
+pub fn labels_of_ours(object: &Value) -> BTreeMap<String, String> {
+    let ours = entries(object).filter(|entry| entry.manager == FIELD_MANAGER);
+    let fields = ours.filter_map(|entry| entry.fields.get("f:metadata")?.get("f:labels")?.as_object());
+    let keys = fields.flatten().filter_map(|(key, _)| key.strip_prefix("f:"));
+    let labels = object.pointer("/metadata/labels");
+    let value = |key: &str| Some((key.to_owned(), labels?.get(key)?.as_str()?.to_owned()));
+    keys.filter(|key| *key != INSTANCE_LABEL).filter_map(value).collect()
+}
+
 /// The manager that holds a field, other than us, where managedFields tell. The path is one of
 /// [`super::changed_fields`].
 pub fn owner_of(object: &Value, path: &str) -> Option<Owner> {
@@ -187,4 +201,28 @@ pub fn owner_of(object: &Value, path: &str) -> Option<Owner> {
     others.sort_by_key(|entry| entry.time);
     let last = others.last()?;
     Some(Owner { manager: last.manager.to_owned(), time: last.time.map(str::to_owned) })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn labels_that_we_gave_are_told_from_those_of_others() {
+        let entry = |manager: &str, operation: &str, labels: Value| json!({"manager": manager, "operation": operation, "fieldsV1": {"f:metadata": {"f:labels": labels}}});
+        let namespace = json!({"metadata": {
+            "labels": {"tier": "all", "moorline.dev/team": "blue", "moorline.dev/instance": "shop", "theirs": "x"},
+            "managedFields": [
+                entry("moorline", "Update", json!({".": {}, "f:tier": {}, "f:moorline.dev/team": {}, "f:moorline.dev/instance": {}, "f:gone": {}})),
+                entry("kubectl", "Update", json!({"f:theirs": {}})),
+            ],
+        }});
+        let expected = [("moorline.dev/team", "blue"), ("tier", "all")];
+        let expected: BTreeMap<String, String> =
+            expected.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+        assert_eq!(labels_of_ours(&namespace), expected);
+        assert_eq!(labels_of_ours(&json!({"metadata": {"labels": {"a": "b"}}})), BTreeMap::new());
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::cluster::ClusterState;
+use super::cluster::{ClusterState, namespace_id};
 use super::inventory::ROLE_LABEL;
 use crate::adapters::cluster::ClusterError;
 use crate::diff;
@@ -38,7 +38,12 @@ pub(super) async fn heads(
             recorded: search.recorded.get(application),
             sets: state.stored_sets(application).collect::<Vec<&StoredSet>>(),
         };
-        if let Some(head) = rebuild(remains) {
+        if let Some(mut head) = rebuild(remains) {
+            let namespace = state.cluster.get(&namespace_id(&head.namespace), None).await;
+            head.namespace_labels = match namespace {
+                Err(ClusterError::Forbidden { .. }) => BTreeMap::new(),
+                answer => answer?.as_ref().map(diff::labels_of_ours).unwrap_or_default(),
+            };
             tracing::warn!(application.name = %application, objects.count = head.objects.len(), "The inventory of {application} is lost: it is put together from what is left, and nothing is pruned until the next complete sync");
             heads.insert(application.clone(), StoredHead { head, resource_version: String::new() });
         }

@@ -1,17 +1,20 @@
 //! Self-heal: the deployed set is restored, whatever is wanted (RULES §4).
 
-use super::facts::Facts;
+use std::collections::BTreeMap;
+
+use super::facts::{Facts, Wanted};
 use super::plan::{ApplyObject, ApplyReason, ReplicasRule, Step};
 use super::status::deployed_drift;
 use crate::model::drift::ObjectDrift;
 use crate::model::hold::HoldReason;
+use crate::model::inventory::Head;
 use crate::model::manifest::install_rank;
 use crate::model::resource::ResourceId;
 
 /// The steps that bring drifted objects back, and what keeps some from being brought back.
 pub(super) fn heal(facts: &Facts<'_>, reason: ApplyReason, holds: &mut Vec<HoldReason>) -> Vec<Step> {
     let Some(head) = facts.head else { return Vec::new() };
-    let mut groups: std::collections::BTreeMap<usize, Vec<ApplyObject>> = std::collections::BTreeMap::new();
+    let mut groups: BTreeMap<usize, Vec<ApplyObject>> = BTreeMap::new();
     for (id, object) in head.objects.iter().filter(|(_, object)| !object.leaving) {
         match deployed_drift(facts, id, object) {
             ObjectDrift::InSync | ObjectDrift::Pending | ObjectDrift::Unreadable => continue,
@@ -49,11 +52,19 @@ pub(super) fn heal(facts: &Facts<'_>, reason: ApplyReason, holds: &mut Vec<HoldR
     if !facts.namespace_exists && groups.values().flatten().any(inside) {
         steps.push(Step::CreateNamespace {
             namespace: head.namespace.clone(),
-            labels: head.namespace_labels.clone(),
+            labels: labels_of_namespace(facts, head).clone(),
         });
     }
     steps.extend(groups.into_values().map(|objects| Step::Apply { wave: 0, objects }));
     steps
+}
+
+/// A head that was put together again may not know the labels; what Git wants does.
+fn labels_of_namespace<'a>(facts: &Facts<'a>, head: &'a Head) -> &'a BTreeMap<String, String> {
+    match facts.wanted {
+        Wanted::Version(wanted) if wanted.namespace == head.namespace => &wanted.namespace_labels,
+        _ => &head.namespace_labels,
+    }
 }
 
 /// The hold of an object that is being deleted.

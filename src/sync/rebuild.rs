@@ -61,7 +61,7 @@ pub struct Remains<'a> {
 }
 
 /// The head as far as it can be known; absent if nothing is left. What is deployed is known where the set is:
-/// without it, nothing could be restored.
+/// without it, nothing could be restored. The labels of its namespace are for the caller to find.
 pub fn rebuild(remains: Remains<'_>) -> Option<Head> {
     let recorded = remains.recorded;
     if remains.found.is_empty() {

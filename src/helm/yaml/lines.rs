@@ -86,11 +86,10 @@ impl<'a> Lines<'a> {
         loop {
             self.skip_spaces();
             match self.byte() {
-                None => return Some(()),
                 Some(b'\n') => self.at += 1,
                 Some(b'#') => self.at = (self.line_end(self.at) + 1).min(self.input.len()),
                 Some(b'-' | b'.' | b'%') if self.column() == 0 && self.is_marker() => return None,
-                Some(_) => return Some(()),
+                _ => return Some(()),
             }
             self.line = self.at;
         }

@@ -401,6 +401,7 @@ impl Theatre {
             let _ = daemon.task.await;
         }
         self.memory.mishaps.disarm();
+        locked(&self.book).rivalry = false;
         self.daemon = Some(self.start());
     }
 
@@ -412,6 +413,7 @@ impl Theatre {
     }
 
     async fn rival(&mut self, runs: bool) {
+        locked(&self.book).rivalry = runs;
         match (runs, self.rival.take()) {
             (true, None) => self.rival = Some(self.start()),
             (true, running) => self.rival = running,

@@ -47,7 +47,7 @@ fn the_same_seed_gives_the_same_play() {
 }
 
 /// What schedules found, with the seed of their cluster; each was mended.
-const MENDED: [(&str, u64, &str); 14] = [
+const MENDED: [(&str, u64, &str); 16] = [
     (
         "a field that somebody took during a first rollout is taken back",
         47,
@@ -112,6 +112,16 @@ const MENDED: [(&str, u64, &str); 14] = [
         "a namespace that somebody deleted during a rollout is noticed",
         452_094,
         "fault drop=1,chance=20%,times=6\ncommit web good\ncrash 20\nmeddle prod pay namespace",
+    ),
+    (
+        "a namespace that is made again after its application's head was lost is its team's",
+        472_113,
+        "commit pay good\ncommit web invalid\nwait 17\nlose prod web false\ncrash 34\nmeddle prod web namespace",
+    ),
+    (
+        "what one daemon has under way when another blocks it is no fault (a mistake of the simulation)",
+        473_094,
+        "empty\nrevert\ncrash 36\nfault 429=1,chance=20%,times=1\nfault latency=700,chance=20%,times=5\nwait 24\ncommit pay good\ncrash 7\nempty\nwait 33\nrival true\ncommit web good",
     ),
     (
         "two daemons of which one has not seen the newest commit do not fight",
