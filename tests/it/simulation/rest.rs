@@ -9,7 +9,7 @@ use moorline::model::status::Board;
 use serde_json::Value;
 
 use super::cluster::{head, locked, look};
-use super::files::Quality;
+use super::files::{CHARTED, Quality};
 use super::play::{Played, Theatre, chart, code_url, stop, uid, url};
 
 /// How long everything may take to settle once nothing goes wrong any more.
@@ -105,12 +105,16 @@ impl Theatre {
         Ok(())
     }
 
-    /// Whoever creates a namespace, it is its team's.
+    /// Whoever creates a namespace, it is its team's, unless there was a time without any application of the team.
     fn check_namespaces(&self) -> Result<(), String> {
         for environment in ["dev", "prod"] {
             let namespace = look(&self.served, &format!("/api/v1/namespaces/blue-{environment}"));
             let team = namespace.as_ref().map(|object| &object["metadata"]["labels"]["moorline.dev/team"]);
-            if let Some(other) = team.filter(|team| *team != "blue") {
+            let teamless = locked(&self.book).commits.iter().any(|commit| {
+                let members = commit.config.members.iter().filter(|(stage, _)| *stage == environment);
+                members.clone().count() > 0 && members.clone().all(|(_, service)| *service == CHARTED)
+            });
+            if let Some(other) = team.filter(|team| *team != "blue" && !teamless) {
                 return Err(format!("the namespace blue-{environment} is labelled {other}"));
             }
         }
