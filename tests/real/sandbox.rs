@@ -18,6 +18,7 @@ const MASKS: &[(&str, &str)] = &[
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIME"),
     (r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d \+0000", "TIME"),
     (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ \+0000", "TIME"),
+    (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+0000 UTC", "TIME"),
     (r"(?m)^W\d{4} \S+ +\d+ ", "WARNING "),
     (r"kube-api-access-[a-z0-9]{5}", "kube-api-access-X"),
     (
@@ -209,4 +210,10 @@ fn pods_have_logs_and_services_addresses() {
     kubectl.succeed(&["wait", waiting, "deployment/web", "--timeout=20s"]);
     kubectl.succeed(&["uncordon", "n1"]);
     kubectl.succeed(&["rollout", "status", "deployment/web", "--timeout=20s"]);
+}
+
+#[test]
+#[ignore = "needs the real parts: tests/run"]
+fn kubectl_says_the_same_in_the_yard() {
+    compare("yard.txt", 140);
 }

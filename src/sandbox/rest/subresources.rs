@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::super::failure::{Failure, Named};
+use super::super::failure::{Failure, Named, invalid};
 use super::super::logs::LogQuery;
 use super::super::object::Fields;
 use super::super::request::{Body, Method, Response};
@@ -18,6 +18,9 @@ use super::decode::body_of;
 use super::delete::DeleteOptions;
 use super::write::{Tracking, time};
 use super::{Call, patching, success};
+
+/// Tokens are good for so many seconds at least.
+const SHORTEST_TOKEN: i64 = 600;
 
 impl Store {
     pub(super) fn about_subresource(&mut self, call: &Call<'_>) -> Result<Response, Failure> {
@@ -287,6 +290,11 @@ impl Store {
         let account = self.live(call)?;
         let mut sent = body_of(call.request, ("authentication.k8s.io", "v1", "TokenRequest"))?;
         let seconds = sent.number("/spec/expirationSeconds").unwrap_or(3600);
+        if seconds < SHORTEST_TOKEN {
+            let why = "may not specify a duration less than 10 minutes";
+            let causes = [invalid("spec.expirationSeconds", &json!(seconds), why)];
+            return Err(Failure::invalid(&Named::new("authentication.k8s.io", "TokenRequest"), "", &causes));
+        }
         let expires = call.now.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(call.now);
         let user = format!("system:serviceaccount:{}:{}", call.namespace, call.name);
         let claims = json!({"sub": user, "iss": "https://kubernetes.default.svc.cluster.local",

@@ -137,6 +137,14 @@ fn give_ports(store: &mut Store, object: &mut Value, live: Option<&Value>) -> Re
                 let cause = invalid("spec.ports[0].nodePort", &json!(number), why);
                 return Err(refused(object.name(), cause));
             }
+            Some(number) if !is_node_port(number) => {
+                let last = FIRST_NODE_PORT + NODE_PORTS - 1;
+                let why = format!(
+                    "provided port is not in the valid range. The range of valid ports is {FIRST_NODE_PORT}-{last}"
+                );
+                let cause = invalid("spec.ports[0].nodePort", &json!(number), &why);
+                return Err(refused(object.name(), cause));
+            }
             Some(number) => number,
             None => free_port(store, &taken)?,
         };
@@ -144,7 +152,23 @@ fn give_ports(store: &mut Store, object: &mut Value, live: Option<&Value>) -> Re
         port.put("/nodePort", json!(number));
     }
     object.put("/spec/ports", Value::Array(ports));
+    // Balancers ask the nodes whether they have pods of a service that keeps to its node.
+    let local =
+        object.text("/spec/type") == "LoadBalancer" && object.text("/spec/externalTrafficPolicy") == "Local";
+    if local && object.number("/spec/healthCheckNodePort").unwrap_or_default() == 0 {
+        let had = live.and_then(|live| live.number("/spec/healthCheckNodePort"));
+        let number = match had {
+            Some(number) => number,
+            None => free_port(store, &taken)?,
+        };
+        object.put("/spec/healthCheckNodePort", json!(number));
+    }
     Ok(())
+}
+
+fn is_node_port(number: i64) -> bool {
+    u64::try_from(number)
+        .is_ok_and(|number| (FIRST_NODE_PORT..FIRST_NODE_PORT + NODE_PORTS).contains(&number))
 }
 
 fn free_port(store: &mut Store, taken: &BTreeSet<i64>) -> Result<i64, Failure> {

@@ -173,7 +173,9 @@ impl Theatre {
         let Some(wanted) = wanted else {
             // Never promoted, or no longer: what is deployed stays, and what a first rollout left when its pin went.
             let left = deployed.is_some_and(|deployed| value != Some(deployed.to_string()));
-            return left.then(|| format!("{environment}/{service} has {value:?} and no pin"));
+            // A set that somebody deleted is nowhere: that is said, and no more can be.
+            let nowhere = status.holds.iter().any(|hold| hold.reason == "SetMissing");
+            return (left && !nowhere).then(|| format!("{environment}/{service} has {value:?} and no pin"));
         };
         if wanted.quality == Quality::Good && !held {
             (value != Some(wanted.value.to_string()))

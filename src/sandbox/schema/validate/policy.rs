@@ -44,6 +44,9 @@ pub(super) fn quota(spec: &Value, found: &mut Findings) {
             || name.contains('/')
             || name.starts_with("limits.ephemeral")
             || name.contains("hugepages-");
+        if !known && !name.contains('.') {
+            found.invalid_text(&field, name, "must be a standard resource type or fully qualified");
+        }
         if !known {
             found.invalid_text(&field, name, "must be a standard resource for quota");
         }

@@ -1,6 +1,6 @@
 //! Rules of configuration, secrets and claims.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::names;
 use super::{Findings, at, entries, has, items, text};
@@ -143,7 +143,7 @@ pub(super) fn claim(spec: &Value, before: Option<&Value>, status: &Value, found:
     };
     if fixed(spec) != fixed(before) {
         let why = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims";
-        found.forbidden("spec", why);
+        found.forbidden("spec", &format!("{why}\n{}", difference(before, spec)));
     }
     let size = |spec: &Value| {
         spec.pointer("/resources/requests/storage").and_then(Value::as_str).and_then(Quantity::parse)
@@ -152,4 +152,26 @@ pub(super) fn claim(spec: &Value, before: Option<&Value>, status: &Value, found:
         let why = "field can not be less than status.capacity";
         found.forbidden("spec.resources.requests.storage", why);
     }
+}
+
+/// How the API server shows what of a claim's spec would change, in the fields of its own type.
+fn difference(before: &Value, after: &Value) -> String {
+    let shown = |spec: &Value| {
+        let resources =
+            json!({"Limits": spec["resources"]["limits"], "Requests": spec["resources"]["requests"]});
+        let spec = json!({
+            "AccessModes": spec["accessModes"],
+            "Selector": spec["selector"],
+            "Resources": resources,
+            "VolumeName": before["volumeName"].as_str().unwrap_or_default(),
+            "StorageClassName": spec["storageClassName"],
+            "VolumeMode": spec["volumeMode"],
+            "DataSource": spec["dataSource"],
+            "DataSourceRef": spec["dataSourceRef"],
+            "VolumeAttributesClassName": before["volumeAttributesClassName"],
+        });
+        format!("{spec:#}\n")
+    };
+    let (before, after) = (shown(before), shown(after));
+    similar::TextDiff::from_lines(&before, &after).unified_diff().context_radius(3).to_string()
 }

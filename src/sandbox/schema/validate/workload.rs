@@ -94,7 +94,13 @@ fn deployment_strategy(strategy: &Value, found: &mut Findings) {
             });
         }
         other => {
-            let rolling = if rolling.is_null() { Value::Null } else { rolling.clone() };
+            // As Go prints the API server's own type, whose fields have no other names.
+            let rolling = match rolling {
+                Value::Null => Value::Null,
+                rolling => {
+                    json!({"MaxUnavailable": rolling["maxUnavailable"], "MaxSurge": rolling["maxSurge"]})
+                }
+            };
             let shown = json!({"Type": other, "RollingUpdate": rolling}).to_string();
             found.unsupported("spec.strategy", &shown, &["Recreate", "RollingUpdate"]);
         }
