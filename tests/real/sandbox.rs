@@ -217,3 +217,51 @@ fn pods_have_logs_and_services_addresses() {
 fn kubectl_says_the_same_in_the_yard() {
     compare("yard.txt", 140);
 }
+
+/// What `template --validate` says of a chart, by Helm and by us, without what only Helm adds.
+fn validated(sandbox: &Sandbox, chart: &Path) -> [(Option<i32>, String, String); 2] {
+    let run = |command: &mut Command| {
+        let output = command.args(["template", "rel"]).arg(chart).arg("--validate").output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let said: Vec<String> = text(&output.stderr)
+            .lines()
+            .filter(|line| !line.starts_with("Flag "))
+            .map(str::to_owned)
+            .collect();
+        (output.status.code(), text(&output.stdout), said.join("\n"))
+    };
+    let mut helm = Command::new(program("MOORLINE_HELM4"));
+    let mut ours = Command::new(env!("CARGO_BIN_EXE_moorline"));
+    [run(helm.env("KUBECONFIG", &sandbox.kubeconfig)), run(ours.env("KUBECONFIG", &sandbox.kubeconfig))]
+}
+
+#[test]
+#[ignore = "needs the real parts: tests/run"]
+fn a_chart_is_validated_against_a_cluster_as_helm_does() {
+    let sandbox = Sandbox::start(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("templates")).unwrap();
+    std::fs::write(folder.path().join("Chart.yaml"), "apiVersion: v2\nname: listed\nversion: 0.1.0\n")
+        .unwrap();
+    let known = "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}";
+    let unknown = "{apiVersion: a.b/v1, kind: Boat, metadata: {name: b, namespace: c}}";
+    let list = |kind: &str, items: &[&str]| {
+        format!(
+            "apiVersion: v1\nkind: {kind}\nitems:\n{}",
+            items.iter().map(|item| format!("- {item}\n")).collect::<String>()
+        )
+    };
+    let manifests = [
+        (list("List", &[known]), Some(0)),
+        (list("List", &[known, unknown]), Some(1)),
+        (list("ConfigMapList", &[unknown, unknown]) + "---\n" + unknown, Some(1)),
+        (list("List", &["{apiVersion: v1, metadata: {name: a}}"]), Some(1)),
+        ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Capabilities.KubeVersion.Version | quote }}}\ndta: {}\n".to_owned(), Some(0)),
+    ];
+    for (manifest, code) in manifests {
+        std::fs::write(folder.path().join("templates/a.yaml"), &manifest).unwrap();
+        let [helm, ours] = validated(&sandbox, folder.path());
+        assert_eq!(ours, helm, "{manifest}");
+        assert_eq!(ours.0, code, "{manifest}");
+    }
+}

@@ -48,7 +48,12 @@ impl Served {
     /// Refuses objects of kinds that the cluster does not know, in Helm's words. Hooks are not looked at, as in Helm.
     pub(super) fn check(&self, rendered: &Rendered) -> Result<(), TemplateError> {
         let objects = rendered.documents.iter().map(|document| &document.object).flat_map(items);
-        let problems: Vec<String> = objects.filter_map(|object| self.problem(object)).collect();
+        let mut problems: Vec<String> = Vec::new();
+        for problem in objects.filter_map(|(object, listed)| self.problem(object, listed)) {
+            if !problems.contains(&problem) {
+                problems.push(problem);
+            }
+        }
         let all = match problems.as_slice() {
             [] => return Ok(()),
             [only] => only.clone(),
@@ -57,7 +62,7 @@ impl Served {
         Err(TemplateError::Helm(format!("unable to build kubernetes objects from release manifest: {all}")))
     }
 
-    fn problem(&self, object: &Value) -> Option<String> {
+    fn problem(&self, object: &Value, listed: bool) -> Option<String> {
         let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         let (version, kind) = (text("/apiVersion"), text("/kind"));
         let invalid = |what: &str| Some(format!("error validating \"\": error validating data: {what}"));
@@ -69,23 +74,27 @@ impl Served {
         }
         let served = ApiVersion::parse(version)
             .is_some_and(|version| self.kinds.serves(&GroupKind::new(&version.group, kind), &version));
-        (!served).then(|| {
-            format!(
-                "resource mapping not found for name: {:?} namespace: {:?} from \"\": no matches for kind {kind:?} in version {version:?}\nensure CRDs are installed first",
-                text("/metadata/name"),
-                text("/metadata/namespace")
-            )
-        })
+        if served {
+            return None;
+        }
+        if listed {
+            return Some(format!("unable to recognize no matches for kind {kind:?} in version {version:?}"));
+        }
+        Some(format!(
+            "resource mapping not found for name: {:?} namespace: {:?} from \"\": no matches for kind {kind:?} in version {version:?}\nensure CRDs are installed first",
+            text("/metadata/name"),
+            text("/metadata/namespace")
+        ))
     }
 }
 
-/// The objects of a document: those of a list, or itself; none of a document of comments.
-fn items(object: &Value) -> Vec<&Value> {
-    let is_list = object.get("kind").is_some_and(|kind| kind == "List");
+/// The objects of a document, and whether they stand in a list: whatever has items is one for Helm's client
+/// (apimachinery's `unstructured`). A document of comments has none.
+fn items(object: &Value) -> Vec<(&Value, bool)> {
     match object.get("items").and_then(Value::as_array) {
-        Some(items) if is_list => items.iter().collect(),
-        _ if object.is_null() => Vec::new(),
-        _ => vec![object],
+        Some(items) => items.iter().map(|item| (item, true)).collect(),
+        None if object.is_null() => Vec::new(),
+        None => vec![(object, false)],
     }
 }
 
@@ -118,6 +127,11 @@ mod tests {
         assert_eq!(check("# nothing\n"), Ok(()));
         let list = "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: ConfigMap}\n";
         assert_eq!(check(list), Ok(()));
+        let unknown = "apiVersion: v1\nkind: ConfigMapList\nitems:\n- {apiVersion: v1, kind: ConfigMap}\n- {apiVersion: a.b/v1, kind: Boat}\n";
+        assert_eq!(
+            check(unknown),
+            Err("unable to build kubernetes objects from release manifest: unable to recognize no matches for kind \"Boat\" in version \"a.b/v1\"".to_owned())
+        );
         assert_eq!(
             check("apiVersion: a.b/v1\nkind: Foo\nmetadata: {name: f}\n---\nkind: Bar\n"),
             Err("unable to build kubernetes objects from release manifest: [error validating \"\": error validating data: apiVersion not set, resource mapping not found for name: \"f\" namespace: \"\" from \"\": no matches for kind \"Foo\" in version \"a.b/v1\"\nensure CRDs are installed first]".to_owned())

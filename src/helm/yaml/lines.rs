@@ -137,9 +137,9 @@ impl<'a> Lines<'a> {
             self.at = end + 1;
             return Some(key);
         }
-        let key = self.double_quoted().filter(|key| {
+        let key = self.double_quoted().filter(|_| {
             let ends = bare || matches!(self.ahead(1), None | Some(b' ' | b'\n'));
-            ends && self.byte() == Some(b':') && key.len() <= KEY_LENGTH
+            ends && self.byte() == Some(b':') && self.at - from <= KEY_LENGTH
         });
         self.at = if key.is_some() { self.at + 1 } else { from };
         key
