@@ -36,15 +36,16 @@ pub(super) fn quota(spec: &Value, found: &mut Findings) {
     hard.sort_by_key(|(name, _)| !name.starts_with("pods"));
     for (name, quantity) in hard {
         let field = format!("spec.hard[{name}]");
-        for why in names::qualified(name) {
-            found.invalid_text(&field, name, &why);
+        let malformed = names::qualified(name);
+        for why in &malformed {
+            found.invalid_text(&field, name, why);
         }
         let known = COUNTED.contains(&name.as_str())
             || MEASURED.contains(&name.as_str())
             || name.contains('/')
             || name.starts_with("limits.ephemeral")
             || name.contains("hugepages-");
-        if !known && !name.contains('.') {
+        if malformed.is_empty() && !known && !name.contains('.') {
             found.invalid_text(&field, name, "must be a standard resource type or fully qualified");
         }
         if !known {

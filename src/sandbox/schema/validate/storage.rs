@@ -1,5 +1,6 @@
 //! Rules of configuration, secrets and claims.
 
+use serde::Serialize as _;
 use serde_json::{Value, json};
 
 use super::names;
@@ -170,7 +171,12 @@ fn difference(before: &Value, after: &Value) -> String {
             "DataSourceRef": spec["dataSourceRef"],
             "VolumeAttributesClassName": before["volumeAttributesClassName"],
         });
-        format!("{spec:#}\n")
+        let mut text = Vec::new();
+        let style = serde_json::ser::PrettyFormatter::with_indent(b" ");
+        let written = spec.serialize(&mut serde_json::Serializer::with_formatter(&mut text, style));
+        drop(written);
+        text.push(b'\n');
+        String::from_utf8_lossy(&text).into_owned()
     };
     let (before, after) = (shown(before), shown(after));
     similar::TextDiff::from_lines(&before, &after).unified_diff().context_radius(3).to_string()
