@@ -288,6 +288,9 @@ impl Store {
             Some(failure) => failure.into(),
             None => self.carry_out(call).unwrap_or_else(Response::from),
         };
+        if let Some(warning) = deprecation(call) {
+            response.warnings.insert(0, warning.to_owned());
+        }
         response.fate.delay = delay;
         response.fate.lost = lost;
         response
@@ -331,6 +334,18 @@ fn verb(request: &Request, target: &Target) -> Option<&'static str> {
         (Method::Delete, false) => "deletecollection",
         _ => return None,
     })
+}
+
+/// What the API server says of kinds that it means to give up.
+fn deprecation(call: &Call<'_>) -> Option<&'static str> {
+    let kind = &call.resource.kind;
+    match (&*kind.group, &*kind.plural) {
+        ("", "endpoints") => {
+            Some("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice")
+        }
+        ("", "componentstatuses") => Some("v1 ComponentStatus is deprecated in v1.19+"),
+        _ => None,
+    }
 }
 
 fn no_right(call: &Call<'_>) -> Failure {

@@ -265,3 +265,9 @@ fn a_chart_is_validated_against_a_cluster_as_helm_does() {
         assert_eq!(ours.0, code, "{manifest}");
     }
 }
+
+#[test]
+#[ignore = "needs the real parts: tests/run"]
+fn kubectl_says_the_same_in_the_garden() {
+    compare("garden.txt", 140);
+}

@@ -15,11 +15,15 @@ pub(super) fn reconcile(store: &mut Store, place: &Place, now: Timestamp, _pace:
     let selector = LabelSelector::of(budget.pointer("/spec/selector").unwrap_or(&Value::Null));
     let pods =
         store.list("pods", Some(&place.namespace)).filter(|pod| is_active(pod) && selector.matches(pod));
-    let (mut expected, mut healthy) = (0_i64, 0_i64);
+    let (mut expected, mut healthy, mut unscaled) = (0_i64, 0_i64, None);
     for pod in pods {
+        unscaled = unscaled.or(without_scale(pod));
         expected += 1;
         healthy += i64::from(is_true(pod, "Ready"));
     }
+    let counted =
+        budget.pointer("/spec/maxUnavailable").is_some() || budget.text("/spec/minAvailable").ends_with('%');
+    let unscaled = unscaled.filter(|_| counted);
     let share = |value: &Value| -> i64 {
         match value.as_str().and_then(|text| text.strip_suffix('%')).and_then(|text| text.parse::<i64>().ok())
         {
@@ -32,9 +36,16 @@ pub(super) fn reconcile(store: &mut Store, place: &Place, now: Timestamp, _pace:
         (None, Some(most)) => (expected - share(most)).max(0),
         (None, None) => 0,
     };
+    let (expected, healthy, desired) =
+        if unscaled.is_some() { (0, 0, 0) } else { (expected, healthy, desired) };
     let allowed = if expected == 0 { 0 } else { (healthy - desired).max(0) };
-    let (status, reason) =
-        if allowed > 0 { ("True", "SufficientPods") } else { ("False", "InsufficientPods") };
+    let (status, reason) = match unscaled {
+        Some(_) => ("False", "SyncFailed"),
+        None if allowed > 0 => ("True", "SufficientPods"),
+        None => ("False", "InsufficientPods"),
+    };
+    let message =
+        unscaled.map_or_else(String::new, |kind| format!("{kind} does not implement the scale subresource"));
     let since = time(now);
     let generation = budget.number("/metadata/generation").unwrap_or(1);
     change_status(store, place, now, |budget| {
@@ -44,11 +55,21 @@ pub(super) fn reconcile(store: &mut Store, place: &Place, now: Timestamp, _pace:
             .map_or(since, |known| known.text("/lastTransitionTime").to_owned());
         budget.put(
             "/status",
-            json!({"conditions": [{"type": "DisruptionAllowed", "status": status, "reason": reason, "message": "",
+            json!({"conditions": [{"type": "DisruptionAllowed", "status": status, "reason": reason, "message": message,
                     "lastTransitionTime": since, "observedGeneration": generation}],
                 "currentHealthy": healthy, "desiredHealthy": desired, "disruptionsAllowed": allowed,
                 "expectedPods": expected, "observedGeneration": generation}),
         );
     });
     None
+}
+
+/// The kind that made a pod, if nobody can tell how many pods it wants: it cannot be scaled.
+fn without_scale(pod: &Value) -> Option<&'static str> {
+    let owners = pod.items("/metadata/ownerReferences").iter();
+    owners.filter(|owner| owner["controller"] == true).find_map(|owner| match owner.text("/kind") {
+        "DaemonSet" => Some("daemonsets.apps"),
+        "Job" => Some("jobs.batch"),
+        _ => None,
+    })
 }

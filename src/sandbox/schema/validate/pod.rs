@@ -103,7 +103,8 @@ fn check_host_ports(spec: &Value, field: &str, found: &mut Findings) {
     for (list, container, index) in containers(spec) {
         for (place, port) in items(container, "ports").iter().enumerate() {
             let (host, own) = (number(port, "hostPort"), number(port, "containerPort"));
-            if host != own {
+            // Pods are given theirs; templates of pods need none.
+            if host != 0 && host != own {
                 let at = format!("{field}.{list}[{index}].ports[{place}].hostPort");
                 found.invalid(at, &json!(host), "must match `containerPort` when `hostNetwork` is true");
             }
