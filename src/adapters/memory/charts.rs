@@ -63,14 +63,18 @@ impl MemoryCharts {
 /// # Errors
 ///
 /// A path that no archive can hold.
-pub fn packaged<'a>(name: &str, files: impl IntoIterator<Item = (&'a str, &'a str)>) -> io::Result<Vec<u8>> {
+pub fn packaged<'a, Content: AsRef<[u8]>>(
+    name: &str,
+    files: impl IntoIterator<Item = (&'a str, Content)>,
+) -> io::Result<Vec<u8>> {
     let encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     let mut archive = tar::Builder::new(encoder);
-    for (path, text) in files {
+    for (path, content) in files {
+        let content = content.as_ref();
         let mut header = tar::Header::new_gnu();
-        header.set_size(text.len() as u64);
+        header.set_size(content.len() as u64);
         header.set_mode(0o644);
-        archive.append_data(&mut header, format!("{name}/{path}"), text.as_bytes())?;
+        archive.append_data(&mut header, format!("{name}/{path}"), content)?;
     }
     archive.into_inner()?.finish()
 }

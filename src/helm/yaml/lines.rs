@@ -1,11 +1,11 @@
-//! A short way through the YAML that most charts are made of: one document of block maps and lists, with scalars
-//! and flow collections of one line, literal blocks and comments, all of it ASCII. It gives up on everything else, also on whatever is
-//! wrong; then the grammar decides, and finds the words. It never reports an error of its own.
+//! A short way through the YAML that most charts are made of: one document of block maps and lists, with scalars and
+//! flow collections of one line, literal blocks and comments, all of it ASCII. It gives up on everything else, also on
+//! whatever is wrong; then the grammar decides, and finds the words. It never reports an error of its own.
 
 use std::borrow::Cow;
 
 use super::YamlLimits;
-use super::reader::{Build, Key, plain_key, scalar};
+use super::reader::{Build, Checked, Key, plain_key, scalar};
 use super::scanner::Mark;
 
 /// A key is at most so long for the scanner (libyaml's limit is 1024).
@@ -80,6 +80,11 @@ impl<'a> Lines<'a> {
         memchr::memchr(b'\n', rest).map_or(self.input.len(), |length| from + length)
     }
 
+    /// Where the line after the one that holds a position begins.
+    fn next_line(&self, from: usize) -> usize {
+        (self.line_end(from) + 1).min(self.input.len())
+    }
+
     /// Goes to the first content at or after the beginning of a line.
     fn seek(&mut self, line: usize) -> Option<()> {
         (self.line, self.at) = (line, line);
@@ -87,7 +92,7 @@ impl<'a> Lines<'a> {
             self.skip_spaces();
             match self.byte() {
                 Some(b'\n') => self.at += 1,
-                Some(b'#') => self.at = (self.line_end(self.at) + 1).min(self.input.len()),
+                Some(b'#') => self.at = self.next_line(self.at),
                 Some(b'-' | b'.' | b'%') if self.column() == 0 && self.is_marker() => return None,
                 _ => return Some(()),
             }
@@ -108,7 +113,7 @@ impl<'a> Lines<'a> {
         match self.byte() {
             None => Some(()),
             Some(b'\n') => self.seek(self.at + 1),
-            Some(b'#') if self.at > from => self.seek((self.line_end(self.at) + 1).min(self.input.len())),
+            Some(b'#') if self.at > from => self.seek(self.next_line(self.at)),
             Some(_) => None,
         }
     }
@@ -162,7 +167,7 @@ impl<'a> Lines<'a> {
         loop {
             let key = self.key(false)?;
             let value = if kept.is_some_and(|kept| !kept.contains(&&*key)) {
-                self.value::<super::reader::Checked>(column, depth)?;
+                self.value::<Checked>(column, depth)?;
                 N::null()
             } else {
                 self.value(column, depth)?
@@ -183,8 +188,7 @@ impl<'a> Lines<'a> {
         if !matches!(self.byte(), None | Some(b'\n' | b'#')) {
             return self.scalar(column, depth);
         }
-        let line = (self.line_end(self.at) + 1).min(self.input.len());
-        self.seek(line)?;
+        self.seek(self.next_line(self.at))?;
         if self.has_left(column) {
             return Some(N::null());
         }
@@ -529,7 +533,7 @@ mod tests {
         prop_assert_eq!(Ok(&short), long.as_ref(), "{:?}", text);
         let json: serde_json::Value = read_by_grammar(text.as_bytes(), limits).unwrap();
         prop_assert_eq!(read::<serde_json::Value>(text.as_bytes(), limits, None), Some(json));
-        prop_assert!(read::<super::super::reader::Checked>(text.as_bytes(), limits, None).is_some());
+        prop_assert!(read::<Checked>(text.as_bytes(), limits, None).is_some());
         Ok(true)
     }
 

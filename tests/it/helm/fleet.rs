@@ -72,16 +72,8 @@ fn library() -> Files {
 
 /// Packs files as a chart archive.
 pub(super) fn pack(name: &str, files: &Files) -> Vec<u8> {
-    let gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    let mut archive = tar::Builder::new(gzip);
-    for (path, bytes) in files {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(bytes.len() as u64);
-        header.set_mode(0o644);
-        header.set_cksum();
-        archive.append_data(&mut header, format!("{name}/{path}"), bytes.as_slice()).expect("an entry");
-    }
-    archive.into_inner().and_then(flate2::write::GzEncoder::finish).expect("an archive")
+    let files = files.iter().map(|(path, content)| (path.as_str(), content));
+    moorline::adapters::memory::packaged(name, files).expect("an archive")
 }
 
 fn vendor(umbrella: &mut Files, entry: &str, name: &str, version: &str, files: &Files, packed: bool) {

@@ -161,6 +161,8 @@ impl Theatre {
             board.applications.iter().find(|one| one.environment == environment && one.service == service);
         let Some(status) = status else { return Some(format!("{environment}/{service} is not shown")) };
         let held = !status.holds.is_empty();
+        // A set that somebody deleted in the middle of its rollout is nowhere: that is said, and no more can be.
+        let nowhere = status.holds.iter().any(|hold| hold.reason == "SetMissing");
         let map = look(&self.served, &Self::path(environment, service, "configmaps"));
         let value = map
             .as_ref()
@@ -173,8 +175,6 @@ impl Theatre {
         let Some(wanted) = wanted else {
             // Never promoted, or no longer: what is deployed stays, and what a first rollout left when its pin went.
             let left = deployed.is_some_and(|deployed| value != Some(deployed.to_string()));
-            // A set that somebody deleted is nowhere: that is said, and no more can be.
-            let nowhere = status.holds.iter().any(|hold| hold.reason == "SetMissing");
             return (left && !nowhere).then(|| format!("{environment}/{service} has {value:?} and no pin"));
         };
         if wanted.quality == Quality::Good && !held {
@@ -184,11 +184,7 @@ impl Theatre {
             Some(format!("{environment}/{service} is bad and not held"))
         } else if let Some(deployed) = deployed {
             let holds: Vec<&str> = status.holds.iter().map(|hold| hold.reason).collect();
-            // A set that somebody deleted in the middle of its rollout is nowhere: that is said, and no more can be.
-            if holds.contains(&"SetMissing") {
-                return None;
-            }
-            (value != Some(deployed.to_string()))
+            (value != Some(deployed.to_string()) && !nowhere)
                 .then(|| format!("{environment}/{service} has {value:?} instead of the deployed {deployed} (held: {holds:?})"))
         } else {
             None

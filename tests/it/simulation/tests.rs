@@ -47,7 +47,7 @@ fn the_same_seed_gives_the_same_play() {
 }
 
 /// What schedules found, with the seed of their cluster; each was mended.
-const MENDED: [(&str, u64, &str); 16] = [
+const MENDED: [(&str, u64, &str); 17] = [
     (
         "a field that somebody took during a first rollout is taken back",
         47,
@@ -122,6 +122,11 @@ const MENDED: [(&str, u64, &str); 16] = [
         "what one daemon has under way when another blocks it is no fault (a mistake of the simulation)",
         473_094,
         "empty\nrevert\ncrash 36\nfault 429=1,chance=20%,times=1\nfault latency=700,chance=20%,times=5\nwait 24\ncommit pay good\ncrash 7\nempty\nwait 33\nrival true\ncommit web good",
+    ),
+    (
+        "what is in no set cannot be brought back, also without a pin (a mistake of the simulation)",
+        554_869,
+        "fault drop=1,chance=20%,times=6\npromote\nrestart\nlose prod pay true\ncrash 33\nforce 3\nmeddle prod pay delete",
     ),
     (
         "two daemons of which one has not seen the newest commit do not fight",
