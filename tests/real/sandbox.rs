@@ -6,6 +6,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use regex::Regex;
 
@@ -144,6 +145,15 @@ fn run(kubeconfig: &Path, home: &Path, line: &str, namespace: &str, masks: &Mask
     said
 }
 
+/// How often one looks again at what controllers have not done yet, on either side, and after how long.
+const LOOKS: usize = 20;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(250);
+
+/// Whether a command only looks, so that it may be asked again.
+fn is_a_look(line: &str) -> bool {
+    ["get ", "describe "].iter().any(|verb| line.starts_with(verb))
+}
+
 /// Runs the commands of a file on both servers, side by side.
 fn compare(file: &str, least: usize) {
     let real = control_plane::shared().kubeconfig();
@@ -158,11 +168,21 @@ fn compare(file: &str, least: usize) {
         commands.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
     let mut different = String::new();
     for line in &commands {
-        let (expected, found) = std::thread::scope(|scope| {
-            let real = scope.spawn(|| run(&real, home.path(), line, &namespace, &masks));
-            let found = run(&sandbox.kubeconfig, home.path(), line, &namespace, &masks);
-            (real.join().unwrap(), found)
-        });
+        let both = || {
+            std::thread::scope(|scope| {
+                let real = scope.spawn(|| run(&real, home.path(), line, &namespace, &masks));
+                let found = run(&sandbox.kubeconfig, home.path(), line, &namespace, &masks);
+                (real.join().unwrap(), found)
+            })
+        };
+        let (mut expected, mut found) = both();
+        for _ in 0..LOOKS {
+            if expected == found || !is_a_look(line) {
+                break;
+            }
+            std::thread::sleep(BETWEEN_LOOKS);
+            (expected, found) = both();
+        }
         if expected != found {
             let diff = similar::TextDiff::from_lines(&expected, &found);
             let diff = diff.unified_diff().context_radius(1).header("real", "sandbox").to_string();
