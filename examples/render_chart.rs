@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use moorline::helm::{Chart, RenderInput, Values};
+use moorline::helm::{Chart, Engine, RenderInput, Values};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -21,8 +21,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     read_folder(Path::new(&folder), "", &mut files)?;
     let chart = Chart::from_files(files)?;
 
-    // A parsed chart can be rendered any number of times, from any number of threads.
-    let rendered = chart.render(&RenderInput { layers, ..RenderInput::default() })?;
+    // A parsed chart can be rendered any number of times, from any number of threads; so can an engine render.
+    let engine = Engine::default();
+    let rendered = engine.render(&chart, &RenderInput { layers, ..RenderInput::default() })?;
     for document in &rendered.documents {
         writeln!(std::io::stderr(), "{} from {}", document.kind, document.source)?;
     }

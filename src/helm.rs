@@ -1,11 +1,12 @@
 //! The chart engine: what `helm template` does, in process, as a pure function.
 //!
-//! A [`Chart`] is read once from bytes, is immutable and may be shared by threads. A render takes
-//! a chart and a [`RenderInput`] and returns documents: no file, clock, network or environment is
-//! touched; time, entropy and answers to `lookup` are arguments.
+//! A [`Chart`] is read once from bytes, is immutable and may be shared by threads; an [`Engine`] says
+//! whose bytes are wanted, for which cluster and within which limits. A render takes both with a
+//! [`RenderInput`] and returns documents: no file, clock, network or environment is touched; time,
+//! entropy and answers to `lookup` are arguments.
 //!
 //! ```
-//! use moorline::helm::{Chart, RenderInput, Values};
+//! use moorline::helm::{Chart, Engine, RenderInput, Values};
 //!
 //! let files: Vec<(String, std::sync::Arc<[u8]>)> = vec![
 //!     ("Chart.yaml".to_owned(), b"apiVersion: v2\nname: shop\nversion: 1.0.0\n"[..].into()),
@@ -21,7 +22,7 @@
 //!     layers: vec![Values::parse(b"colour: red")?],
 //!     ..RenderInput::default()
 //! };
-//! let rendered = chart.render(&input)?;
+//! let rendered = Engine::default().render(&chart, &input)?;
 //! assert_eq!(rendered.documents[0].object["data"]["colour"], "red");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -30,6 +31,7 @@ mod capabilities;
 mod chance;
 mod chart;
 mod dependencies;
+mod engine;
 mod failure;
 pub(crate) mod functions;
 mod limits;
@@ -48,6 +50,7 @@ pub use capabilities::{Capabilities, CapabilitiesSeen};
 pub use chance::{Chance, Remembered, Site};
 pub use chart::{Chart, ChartError, ChartLock, Dependency, LockError, highest_version, is_exact_version};
 pub use dependencies::enabled_dependencies;
+pub use engine::Engine;
 pub use failure::{Absence, Limit};
 pub use limits::{Pulse, RenderLimits, TimeLimit};
 pub use lookup::{Lookup, Lookups};

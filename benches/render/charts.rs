@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use moorline::desired::ConfigRepository;
-use moorline::helm::{Chart, RenderInput};
+use moorline::helm::{Chart, Engine, RenderInput};
 use moorline::model::source::FileTree;
 use moorline::render::{Outcome, WantedCode, render};
 
@@ -65,7 +65,8 @@ fn pair(helm: &str, what: &str, place: &Path) {
     // From bytes to bytes, as the process beside it.
     let input = RenderInput { release: "rel".to_owned(), texts_only: true, ..RenderInput::default() };
     let whole = RenderInput { texts_only: false, ..input.clone() };
-    let cold = || Chart::from_files(files.iter().cloned()).unwrap().render(&input).unwrap();
+    let engine = Engine::default();
+    let cold = || engine.render(&Chart::from_files(files.iter().cloned()).unwrap(), &input).unwrap();
     let template = || {
         let mut command = Command::new(helm);
         command.args(["template", "rel"]).arg(place).stderr(Stdio::null());
@@ -79,7 +80,9 @@ fn pair(helm: &str, what: &str, place: &Path) {
         let (one, _) = timed(|| template().stdout(Stdio::null()).status().unwrap());
         let renders = (0..REPETITIONS).map(|_| timed(|| cold().to_helm_output()).0).collect();
         let renders = median(renders);
-        warm.push(median((0..REPETITIONS).map(|_| timed(|| parsed.render(&whole).unwrap()).0).collect()));
+        warm.push(median(
+            (0..REPETITIONS).map(|_| timed(|| engine.render(&parsed, &whole).unwrap()).0).collect(),
+        ));
         process.push(one);
         ours.push(renders);
         ratios.push(one.as_secs_f64() / renders.as_secs_f64());

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use moorline::helm::{Capabilities, Chart, Compat, RenderInput};
+use moorline::helm::{Capabilities, Chart, Compat, Engine, RenderInput};
 
 use crate::charts::{Files, helm, read};
 use crate::{median, milliseconds, timed};
@@ -74,12 +74,12 @@ fn pair(helm: &str, folder: &Path) -> Option<(Duration, Duration)> {
     let input = RenderInput {
         release: words[2].to_owned(),
         namespace: of("--namespace")?.to_owned(),
-        capabilities: Some(capabilities),
         include_crds: words.contains(&"--include-crds"),
         ..RenderInput::default()
     };
+    let engine = Engine::default().with_capabilities(capabilities);
     let files: Files = read(&folder.join("chart"));
-    let render = || Chart::from_files(files.iter().cloned()).ok()?.render(&input).ok();
+    let render = || engine.render(&Chart::from_files(files.iter().cloned()).ok()?, &input).ok();
     render()?;
     let process = || {
         let mut command = Command::new(helm);

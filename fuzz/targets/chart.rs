@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use moorline::helm::{Chart, RenderInput, RenderLimits};
+use moorline::helm::{Chart, Engine, RenderInput, RenderLimits};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let files = bytes.split(|byte| *byte == 0xFF).filter_map(|file| {
@@ -16,8 +16,8 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     });
     if let Ok(chart) = Chart::from_files(files) {
         let limits = RenderLimits { steps: 100_000, bytes: 4 << 20, ..RenderLimits::default() };
-        let input = RenderInput { limits, include_crds: true, ..RenderInput::default() };
-        if let Ok(rendered) = chart.render(&input) {
+        let input = RenderInput { include_crds: true, ..RenderInput::default() };
+        if let Ok(rendered) = Engine::default().with_limits(limits).render(&chart, &input) {
             let _ = rendered.to_helm_output();
         }
     }

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use moorline::helm::{Chart, RenderInput, Values};
+use moorline::helm::{Chart, Engine, RenderInput, Values};
 
 const CHART: &[u8] = b"apiVersion: v2\nname: fuzz\nversion: 1.0.0\n";
 
@@ -14,5 +14,5 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let files = [("Chart.yaml", CHART), ("values.schema.json", schema)];
     let files = files.map(|(path, bytes)| (path.to_owned(), bytes.into()));
     let (Ok(chart), Ok(layer)) = (Chart::from_files(files), Values::parse(values)) else { return };
-    let _ = chart.render(&RenderInput { layers: vec![layer], ..RenderInput::default() });
+    let _ = Engine::default().render(&chart, &RenderInput { layers: vec![layer], ..RenderInput::default() });
 });

@@ -12,7 +12,9 @@ mod validate;
 pub(super) use explain::{Explain, Look, draw};
 pub(super) use validate::Served;
 
-use crate::helm::{Capabilities, Chart, Compat, RenderError, RenderInput, SetKind, Strictness, Values};
+use crate::helm::{
+    Capabilities, Chart, Compat, Engine, RenderError, RenderInput, SetKind, Strictness, Values,
+};
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 /// Arguments of `moorline template`.
@@ -172,8 +174,6 @@ pub(super) fn run(
         release: name.to_owned(),
         namespace: arguments.namespace.clone(),
         layers: vec![values],
-        capabilities: Some(capabilities),
-        compat: arguments.helm_compat,
         include_crds: arguments.include_crds,
         crds_as_they_are: true,
         // What is checked against a cluster may be a list, whose items have to be there.
@@ -185,7 +185,7 @@ pub(super) fn run(
         now: chance.now,
         ..RenderInput::default()
     };
-    let result = chart.render(&input);
+    let result = Engine::new(arguments.helm_compat).with_capabilities(capabilities).render(&chart, &input);
     let remarks = match &result {
         Ok(rendered) => &rendered.notices,
         Err(error) => &error.notices,

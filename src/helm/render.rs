@@ -16,6 +16,7 @@ use super::chance::Draws;
 use super::chart::metadata::as_struct;
 use super::chart::{Chart, ChartTemplate};
 use super::dependencies::{Instance, user_values};
+use super::engine::Engine;
 use super::failure::{Failure, Limit, Place};
 use super::functions::RegexCache;
 use super::notices::Notices;
@@ -40,34 +41,19 @@ const SHALLOW: usize = if cfg!(debug_assertions) { 60 } else { 160 };
 /// The stack for renders that nest deeper: it is reserved, not used.
 const STACK: usize = if cfg!(debug_assertions) { 1 << 30 } else { 256 << 20 };
 
-impl Chart {
-    /// Renders the chart.
-    pub fn render(&self, input: &RenderInput) -> Result<Rendered, RenderError> {
-        let shallow = Render { chart: self, input, depth: SHALLOW.min(input.limits.depth) };
-        match shallow.run() {
-            Err(error) if error.fault == RenderFault::Limit(Limit::Depth) && input.limits.depth > SHALLOW => {
-                self.render_deep(input)
-            }
-            result => result,
+/// Renders a chart on the caller's stack, or on a larger one if it nests deeply.
+pub(super) fn render(engine: &Engine, chart: &Chart, input: &RenderInput) -> Result<Rendered, RenderError> {
+    let most = engine.limits.depth;
+    match (Render { engine, chart, input, depth: SHALLOW.min(most) }).run() {
+        Err(error) if error.fault == RenderFault::Limit(Limit::Depth) && most > SHALLOW => {
+            (Render { engine, chart, input, depth: most }).run_deep()
         }
-    }
-
-    /// Renders on a thread with a large stack, for charts that nest deeply.
-    fn render_deep(&self, input: &RenderInput) -> Result<Rendered, RenderError> {
-        let failed =
-            || RenderError::new(RenderFault::Limit(Limit::Depth), self.name(), "cannot reserve a stack");
-        std::thread::scope(|scope| {
-            std::thread::Builder::new()
-                .stack_size(STACK)
-                .spawn_scoped(scope, || Render { chart: self, input, depth: input.limits.depth }.run())
-                .map_err(|_| failed())?
-                .join()
-                .unwrap_or_else(|_| Err(failed()))
-        })
+        result => result,
     }
 }
 
 struct Render<'a> {
+    engine: &'a Engine,
     chart: &'a Chart,
     input: &'a RenderInput,
     depth: usize,
@@ -83,8 +69,23 @@ struct Renderable<'c> {
 }
 
 impl Render<'_> {
+    /// Renders on a thread with a large stack.
+    fn run_deep(&self) -> Result<Rendered, RenderError> {
+        let failed = || {
+            RenderError::new(RenderFault::Limit(Limit::Depth), self.chart.name(), "cannot reserve a stack")
+        };
+        std::thread::scope(|scope| {
+            std::thread::Builder::new()
+                .stack_size(STACK)
+                .spawn_scoped(scope, || self.run())
+                .map_err(|_| failed())?
+                .join()
+                .unwrap_or_else(|_| Err(failed()))
+        })
+    }
+
     fn run(&self) -> Result<Rendered, RenderError> {
-        let notices = Notices::new(self.input.compat);
+        let notices = Notices::new(self.engine.compat);
         match self.stages(&notices) {
             Ok(mut rendered) => {
                 rendered.notices = notices.lines();
@@ -100,7 +101,7 @@ impl Render<'_> {
     fn stages(&self, notices: &Notices) -> Result<Rendered, RenderError> {
         self.check_chart()?;
         let values = user_values(&self.input.layers);
-        let compat = self.input.compat;
+        let compat = self.engine.compat;
         let narrow = match &self.input.member {
             Member::Dependency(key) => Instance::of_member(self.chart, key, compat),
             Member::Whole | Member::Own => None,
@@ -119,7 +120,7 @@ impl Render<'_> {
         self.keep_member(&mut instance)?;
         instance.import_values(notices).map_err(of_dependencies)?;
         let coalesced = coalesce_values(&instance, &values, notices).map_err(of_values)?;
-        let capabilities = self.input.capabilities.clone().unwrap_or_else(|| Capabilities::offline(compat));
+        let capabilities = self.engine.capabilities.clone().unwrap_or_else(|| Capabilities::offline(compat));
         if !self.input.skip_schema {
             let (mut misfits, mut values) = (String::new(), Vec::new());
             collect_misfits(&instance, &coalesced, "", &mut misfits, &mut values);
@@ -132,7 +133,7 @@ impl Render<'_> {
         }
         self.check_kube_version(&capabilities)?;
 
-        let (most, texts_only) = (self.input.limits.documents, self.input.texts_only);
+        let (most, texts_only) = (self.engine.limits.documents, self.input.texts_only);
         let mut writer = Writer::new(compat, most, texts_only, self.input.strictness);
         if self.input.include_crds || self.input.member != Member::Whole {
             self.collect_crds(&instance, &instance.name, &mut writer)?;
@@ -148,7 +149,7 @@ impl Render<'_> {
     fn check_chart(&self) -> Result<(), RenderError> {
         let fault = |message: String| RenderError::new(RenderFault::Chart, self.chart.name(), message);
         let version = self.chart.0.metadata.api_version.as_str();
-        if self.input.compat > Compat::V3_19 {
+        if self.engine.compat > Compat::V3_19 {
             if !matches!(version, "v1" | "v2" | "v3") {
                 return Err(fault("unsupported chart version".to_owned()));
             }
@@ -175,7 +176,7 @@ impl Render<'_> {
                     .map(|dependency| dependency.name.as_str())
                     .collect();
                 if !missing.is_empty() {
-                    let start = if self.input.compat == Compat::V3_19 {
+                    let start = if self.engine.compat == Compat::V3_19 {
                         "An error occurred while checking for chart dependencies. You may need to run `helm dependency build`"
                     } else {
                         "an error occurred while checking for chart dependencies. You may need to run 'helm dependency build'"
@@ -236,7 +237,7 @@ impl Render<'_> {
         if fits {
             return Ok(());
         }
-        let shown = if self.input.compat == Compat::V3_19 {
+        let shown = if self.engine.compat == Compat::V3_19 {
             capabilities.plain_kube_version()
         } else {
             capabilities.kube_version()
@@ -274,7 +275,7 @@ impl Render<'_> {
         writer: &mut Writer,
         given: &Map,
     ) -> Result<(), RenderError> {
-        let compat = self.input.compat;
+        let compat = self.engine.compat;
         let release = Map::from_pairs([
             ("Name", Value::text(self.input.release.as_str())),
             ("Namespace", Value::text(self.input.namespace.as_str())),
@@ -354,11 +355,11 @@ impl Render<'_> {
 
     fn machine(&self) -> Machine<'_> {
         Machine {
-            compat: self.input.compat,
+            compat: self.engine.compat,
             scope: Rc::new(Scope::default()),
-            limits: self.input.limits,
+            limits: self.engine.limits,
             time: self
-                .input
+                .engine
                 .time
                 .as_ref()
                 .map(|limit| (limit, limit.pulse.beats().saturating_add(limit.beats))),
@@ -387,7 +388,7 @@ impl Render<'_> {
         let mut scope = Scope::default();
         let mut own = Vec::with_capacity(files.len());
         for file in files {
-            let parsed = file.file.parsed(self.input.compat).map_err(|error| {
+            let parsed = file.file.parsed(self.engine.compat).map_err(|error| {
                 let go = error.go(&file.file.path, &file.name);
                 let place = format!("{}:{}", file.name.lossy(), error.line);
                 let last = go.rsplit(": ").next().unwrap_or(&go);
@@ -423,7 +424,7 @@ impl Render<'_> {
     fn failed(&self, file: &Text, failure: &Failure) -> RenderError {
         let fault = failure.limit_hit().map_or(RenderFault::Execute, RenderFault::Limit);
         let message =
-            if self.input.compat == Compat::V3_19 { message_v3(failure) } else { message_v4(failure) };
+            if self.engine.compat == Compat::V3_19 { message_v3(failure) } else { message_v4(failure) };
         let error = RenderError::new(fault, self.chart.name(), message);
         match &failure.place {
             Some(Place { template, line, column }) => error.at(template, *line, *column + 1),

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::desired::{Application, Home, Layer, Origin, Outside, Umbrella, UnusableChart, chart_of, outside};
 use crate::helm::{
-    Capabilities, Chart, Compat, Lookups, Member, RenderInput as HelmInput, Rendered as HelmRendered, Values,
+    Capabilities, Chart, Compat, Engine, Lookups, Member, RenderInput as HelmInput, Rendered as HelmRendered,
+    Values,
 };
 
 use super::lookup;
@@ -68,20 +69,17 @@ pub(super) fn render(input: &RenderInput<'_>) -> Result<OfChart, RenderError> {
         release: application.release.clone(),
         namespace: application.namespace.to_string(),
         layers: layers(input)?,
-        capabilities: capabilities(input),
         member,
         include_crds: true,
-        compat: application.compat,
         chance: input.chance.clone(),
         seed: input.seed,
         now: input.now,
-        time: input.time.clone(),
         lookups: input
             .lookups
             .map_or_else(Lookups::offline, |answers| Lookups { answers: answers.clone(), offline: false }),
         ..HelmInput::default()
     };
-    let (missing, rendered) = match chart.render(&helm) {
+    let (missing, rendered) = match engine(input).render(&chart, &helm) {
         Ok(rendered) => (rendered.lookups_missing.clone(), Ok(rendered)),
         Err(error) => (error.lookups_missing.clone(), Err(broken(input, &error))),
     };
@@ -195,9 +193,16 @@ fn image_values(application: &Application, input: &RenderInput<'_>) -> Option<Va
     Some(values)
 }
 
-fn capabilities(input: &RenderInput<'_>) -> Option<Capabilities> {
-    let (kinds, version) = (input.kinds?, input.kubernetes?);
-    let offline = Capabilities::offline(input.application.compat);
-    let versioned = offline.clone().with_kube_version(version).unwrap_or(offline);
-    Some(versioned.serving(kinds.api_versions()))
+fn engine(input: &RenderInput<'_>) -> Engine {
+    let compat = input.application.compat;
+    let mut engine = Engine::new(compat);
+    if let (Some(kinds), Some(version)) = (input.kinds, input.kubernetes) {
+        let offline = Capabilities::offline(compat);
+        let versioned = offline.clone().with_kube_version(version).unwrap_or(offline);
+        engine = engine.with_capabilities(versioned.serving(kinds.api_versions()));
+    }
+    match &input.time {
+        Some(time) => engine.with_time_limit(time.clone()),
+        None => engine,
+    }
 }

@@ -10,7 +10,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{Response, StatusCode};
-use moorline::helm::{Chart, RenderInput};
+use moorline::helm::{Chart, Engine, RenderInput};
 
 use crate::parts::git_repository::BareRepository;
 use crate::parts::program;
@@ -187,7 +187,8 @@ fn a_registry_that_asks_who_we_are_is_told_by_the_settings_alone() {
         ("templates/t.yaml", "line: {{ htpasswd \"me\" \"canary\" }}\n"),
     ];
     let files = files.map(|(path, text)| (path.to_owned(), Arc::from(text.as_bytes())));
-    let rendered = Chart::from_files(files).unwrap().render(&RenderInput::default()).unwrap();
+    let rendered =
+        Engine::default().render(&Chart::from_files(files).unwrap(), &RenderInput::default()).unwrap();
     let registry = Registry::start_closed(rendered.documents[0].object["line"].as_str().unwrap());
     let charts = format!("oci://{}/charts", registry.host());
     let work = tempfile::tempdir().unwrap();

@@ -231,7 +231,7 @@ fn span(text: &str, column: usize, expression: &str) -> (usize, usize) {
 #[cfg(test)]
 mod tests {
     use super::{Look, draw, plain, span};
-    use crate::helm::{Chart, RenderInput, Values};
+    use crate::helm::{Chart, Engine, RenderInput, Values};
 
     fn explained(files: &[(&str, &str)], values: &str) -> String {
         let chart = ("Chart.yaml", "apiVersion: v2\nname: shop\nversion: 1.0.0\n");
@@ -239,7 +239,7 @@ mod tests {
             files.iter().chain([&chart]).map(|(path, text)| ((*path).to_owned(), text.as_bytes().into()));
         let input =
             RenderInput { layers: vec![Values::parse(values.as_bytes()).unwrap()], ..RenderInput::default() };
-        let error = Chart::from_files(files).unwrap().render(&input).unwrap_err();
+        let error = Engine::default().render(&Chart::from_files(files).unwrap(), &input).unwrap_err();
         draw(&error, Look { colours: false })
     }
 

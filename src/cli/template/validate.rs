@@ -103,7 +103,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::Served;
-    use crate::helm::{Capabilities, Chart, Compat, RenderInput};
+    use crate::helm::{Capabilities, Chart, Compat, Engine, RenderInput};
     use crate::model::kinds::KindTable;
     use crate::model::resource::GroupKind;
 
@@ -115,8 +115,8 @@ mod tests {
         kinds.add(GroupKind::new("", "ConfigMap"), "v1", "configmaps", true, true);
         let served = Served { version: "v1.37.2".to_owned(), kinds: Arc::new(kinds) };
         let capabilities = served.capabilities(Capabilities::offline(Compat::V4_3)).unwrap();
-        let input = RenderInput { capabilities: Some(capabilities), ..RenderInput::default() };
-        let rendered = Chart::from_files(files).unwrap().render(&input).unwrap();
+        let engine = Engine::default().with_capabilities(capabilities);
+        let rendered = engine.render(&Chart::from_files(files).unwrap(), &RenderInput::default()).unwrap();
         served.check(&rendered).map_err(|error| error.to_string())
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::helm::{Chart, RenderInput, Rendered};
+use crate::helm::{Chart, Engine, RenderInput, Rendered};
 
 fn render(template: &str, chance: Chance, now: i64) -> Rendered {
     let files = [
@@ -13,7 +13,7 @@ fn render(template: &str, chance: Chance, now: i64) -> Rendered {
     ];
     let files = files.map(|(path, text)| (path.to_owned(), Arc::from(text.as_bytes())));
     let input = RenderInput { chance, now, seed: [7; 32], ..RenderInput::default() };
-    Chart::from_files(files).unwrap().render(&input).unwrap()
+    Engine::default().render(&Chart::from_files(files).unwrap(), &input).unwrap()
 }
 
 fn map(values: &[&str]) -> String {

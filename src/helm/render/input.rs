@@ -3,11 +3,8 @@
 use std::fmt;
 
 use super::explanation::Explanation;
-use crate::helm::Compat;
-use crate::helm::capabilities::Capabilities;
 use crate::helm::chance::Chance;
 use crate::helm::failure::Limit;
-use crate::helm::limits::{RenderLimits, TimeLimit};
 use crate::helm::lookup::{Lookup, Lookups};
 use crate::helm::strict::Strictness;
 use crate::helm::values::Values;
@@ -25,7 +22,7 @@ pub enum Member {
     Own,
 }
 
-/// Everything that a render depends on, besides the chart.
+/// Everything that one render depends on, besides the chart and the engine.
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of `helm template`")]
 #[derive(Clone, Debug)]
 pub struct RenderInput {
@@ -35,10 +32,6 @@ pub struct RenderInput {
     pub namespace: String,
     /// Values, the later ones on top, as with `-f`.
     pub layers: Vec<Values>,
-    /// `.Capabilities`; what `helm template` assumes if not given.
-    pub capabilities: Option<Capabilities>,
-    /// Whose bytes and messages to produce.
-    pub compat: Compat,
     /// The part of an umbrella.
     pub member: Member,
     /// Answers to `lookup`.
@@ -49,10 +42,6 @@ pub struct RenderInput {
     pub seed: [u8; 32],
     /// Seconds since 1970: what `now` returns where it is not remembered.
     pub now: i64,
-    /// What the render may use.
-    pub limits: RenderLimits,
-    /// How long the render may take; absent means as long as its steps last.
-    pub time: Option<TimeLimit>,
     /// Whether the output contains the files of `crds/`.
     pub include_crds: bool,
     /// Whether files of `crds/` are only printed, as `helm template` does, and may hold anything.
@@ -74,15 +63,11 @@ impl Default for RenderInput {
             release: "release-name".to_owned(),
             namespace: "default".to_owned(),
             layers: Vec::new(),
-            capabilities: None,
-            compat: Compat::default(),
             member: Member::Whole,
             lookups: Lookups::offline(),
             chance: Chance::Fresh,
             seed: [0; 32],
             now: 0,
-            limits: RenderLimits::default(),
-            time: None,
             include_crds: false,
             crds_as_they_are: false,
             texts_only: false,

@@ -1,7 +1,7 @@
 //! Findings of small charts.
 
 use super::{Strictness, chart_file_findings, repeated_keys};
-use crate::helm::{Chart, RenderInput, Values};
+use crate::helm::{Chart, Engine, RenderInput, Values};
 
 fn findings(files: &[(&str, &str)], values: &str) -> Vec<String> {
     let chart = ("Chart.yaml", "apiVersion: v2\nname: shop\nversion: 1.0.0\n");
@@ -11,7 +11,7 @@ fn findings(files: &[(&str, &str)], values: &str) -> Vec<String> {
         strictness: Strictness::Strict,
         ..RenderInput::default()
     };
-    let rendered = Chart::from_files(files).unwrap().render(&input).unwrap();
+    let rendered = Engine::default().render(&Chart::from_files(files).unwrap(), &input).unwrap();
     rendered.findings.iter().map(ToString::to_string).collect()
 }
 

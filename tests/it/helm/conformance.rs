@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use moorline::helm::{Chart, RenderInput, SetKind, Values};
+use moorline::helm::{Chart, Engine, RenderInput, SetKind, Values};
 
 /// The tables, where they come from and under which licence.
 const TABLES: &[(&str, &str, &str)] = &[
@@ -61,8 +61,8 @@ fn render(template: &str, values: Values) -> Result<String, String> {
         ("templates/NOTES.txt".to_owned(), template.as_bytes().into()),
     ];
     let chart = Chart::from_files(files).map_err(|error| error.to_string())?;
-    let rendered = chart
-        .render(&RenderInput { layers: vec![values], ..RenderInput::default() })
+    let rendered = Engine::default()
+        .render(&chart, &RenderInput { layers: vec![values], ..RenderInput::default() })
         .map_err(|error| error.to_string())?;
     Ok(rendered.notes.unwrap_or_default())
 }

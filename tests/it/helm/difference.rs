@@ -92,14 +92,14 @@ fn random_charts_are_rendered_as_by_helm() {
 /// No case may bring the engine down, whatever helm makes of it.
 #[test]
 fn random_charts_end_in_output_or_an_error() {
-    use moorline::helm::{Chart, RenderInput, RenderLimits};
+    use moorline::helm::{Chart, Engine, RenderInput, RenderLimits};
     for kind in KINDS {
         for seed in 0..60 {
             let case = Case::random(kind, seed);
             let files = case.files.iter().map(|(path, text)| (path.clone(), text.as_bytes().into()));
             let Ok(chart) = Chart::from_files(files) else { continue };
             let limits = RenderLimits { steps: 2_000_000, bytes: 64 << 20, ..RenderLimits::default() };
-            let _ = chart.render(&RenderInput { limits, ..RenderInput::default() });
+            let _ = Engine::default().with_limits(limits).render(&chart, &RenderInput::default());
         }
     }
 }

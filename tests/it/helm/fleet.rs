@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use moorline::helm::{Chart, Compat, RenderInput, Values};
+use moorline::helm::{Chart, Compat, Engine, RenderInput, Values};
 
 use super::{Files, folder, read_folder};
 
@@ -199,7 +199,7 @@ fn finish(dice: &mut Dice, mut files: Files, texts: Texts) -> Umbrella {
 
 impl Umbrella {
     /// The input that all engines get.
-    pub(super) fn input(&self, compat: Compat) -> RenderInput {
+    pub(super) fn input(&self) -> RenderInput {
         RenderInput {
             release: "rel".to_owned(),
             namespace: "space".to_owned(),
@@ -208,9 +208,13 @@ impl Umbrella {
                 .iter()
                 .map(|layer| Values::parse(layer.as_bytes()).expect("a layer"))
                 .collect(),
-            compat,
             ..RenderInput::default()
         }
+    }
+
+    /// What the engine makes of it.
+    pub(super) fn render(&self, compat: Compat) -> Vec<u8> {
+        Engine::new(compat).render(&self.chart(), &self.input()).expect("a render").to_helm_output()
     }
 
     /// The umbrella as a chart.

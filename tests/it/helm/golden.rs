@@ -1,6 +1,6 @@
 //! The engine's bytes against output of the real helm that is kept beside the tests.
 
-use moorline::helm::{Compat, RenderInput};
+use moorline::helm::{Compat, Engine, RenderInput};
 
 use super::{chart, first_difference, fleet, folder, read_folder};
 
@@ -12,8 +12,8 @@ fn created_charts_render_to_the_bytes_of_helm() {
     for source in ["created-by-3", "created-by-4"] {
         let chart = chart(&read_folder(&folder().join("corpus").join(source)));
         for (compat, version) in [(Compat::V4_3, 4), (Compat::V3_19, 3)] {
-            let input = RenderInput { release: "rel".to_owned(), compat, ..RenderInput::default() };
-            let got = chart.render(&input).expect("a render").to_helm_output();
+            let input = RenderInput { release: "rel".to_owned(), ..RenderInput::default() };
+            let got = Engine::new(compat).render(&chart, &input).expect("a render").to_helm_output();
             let want =
                 std::fs::read(folder().join(format!("golden/{source}.helm{version}.yaml"))).expect("golden");
             assert!(want == got, "{source} as helm {version}: {}", first_difference(&want, &got));
@@ -26,7 +26,7 @@ fn umbrellas_render_to_the_bytes_of_helm() {
     for seed in SEEDS {
         let umbrella = fleet::umbrella(seed);
         for (compat, version) in [(Compat::V4_3, 4), (Compat::V3_19, 3)] {
-            let got = umbrella.chart().render(&umbrella.input(compat)).expect("a render").to_helm_output();
+            let got = umbrella.render(compat);
             let want = std::fs::read(folder().join(format!("golden/umbrella-{seed}.helm{version}.yaml")))
                 .expect("golden");
             assert!(want == got, "umbrella {seed} as helm {version}: {}", first_difference(&want, &got));

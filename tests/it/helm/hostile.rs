@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use moorline::helm::{
-    Chart, Limit, Pulse, RenderFault, RenderInput, RenderLimits, SetKind, TimeLimit, Values, parse_documents,
+    Chart, Engine, Limit, Pulse, RenderFault, RenderInput, RenderLimits, SetKind, TimeLimit, Values,
+    parse_documents,
 };
 
 use super::fleet::{self, Dice};
@@ -17,9 +18,9 @@ fn with_template(text: &str) -> Chart {
     ]))
 }
 
-fn limits() -> RenderInput {
+fn narrow() -> Engine {
     let limits = RenderLimits { steps: 2_000_000, bytes: 16 << 20, ..RenderLimits::default() };
-    RenderInput { limits, ..RenderInput::default() }
+    Engine::default().with_limits(limits)
 }
 
 #[test]
@@ -45,7 +46,7 @@ fn endless_work_hits_a_limit() {
             Limit::Bytes,
         ),
     ] {
-        let error = with_template(text).render(&limits()).expect_err(text);
+        let error = narrow().render(&with_template(text), &RenderInput::default()).expect_err(text);
         assert_eq!(error.fault, RenderFault::Limit(wanted), "{text}: {error}");
     }
 }
@@ -53,10 +54,12 @@ fn endless_work_hits_a_limit() {
 #[test]
 fn endless_recursion_ends_as_in_helm() {
     let text = "{{ define \"a\" }}{{ include \"a\" . }}{{ end }}{{ include \"a\" . }}";
-    let error = with_template(text).render(&RenderInput::default()).expect_err("recursion");
+    let error =
+        Engine::default().render(&with_template(text), &RenderInput::default()).expect_err("recursion");
     assert!(error.to_string().contains("nested reference name: a"), "{}", error.message.len());
     let text = "{{ define \"a\" }}{{ template \"a\" . }}{{ end }}{{ template \"a\" . }}";
-    let error = with_template(text).render(&RenderInput::default()).expect_err("recursion");
+    let error =
+        Engine::default().render(&with_template(text), &RenderInput::default()).expect_err("recursion");
     assert_eq!(error.fault, RenderFault::Limit(Limit::Depth));
     assert!(error.to_string().contains("nest deeper than"), "{error}");
 }
@@ -65,7 +68,8 @@ fn endless_recursion_ends_as_in_helm() {
 fn deep_source_is_refused() {
     for text in ["{{ if 1 }}".repeat(5_000), format!("{{{{ {}1{} }}}}", "(".repeat(5_000), ")".repeat(5_000))]
     {
-        let error = with_template(&text).render(&RenderInput::default()).expect_err("depth");
+        let error =
+            Engine::default().render(&with_template(&text), &RenderInput::default()).expect_err("depth");
         assert_eq!(error.fault, RenderFault::Parse);
         assert!(error.to_string().contains("nested deeper than 200 levels"), "{error}");
     }
@@ -159,10 +163,11 @@ fn a_render_that_takes_too_long_ends() {
             beaten.beat();
         }
     });
-    let time = Some(TimeLimit { pulse, beats: 1000, words: "a moment" });
+    let time = TimeLimit { pulse, beats: 1000, words: "a moment" };
     let limits = RenderLimits { steps: u64::MAX, ..RenderLimits::default() };
-    let input = RenderInput { limits, time, ..RenderInput::default() };
-    let error = with_template("{{ range 1000000000 }}{{ end }}").render(&input).expect_err("too long");
+    let engine = Engine::default().with_limits(limits).with_time_limit(time);
+    let chart = with_template("{{ range 1000000000 }}{{ end }}");
+    let error = engine.render(&chart, &RenderInput::default()).expect_err("too long");
     done.store(true, std::sync::atomic::Ordering::Relaxed);
     heart.join().expect("a heart");
     assert_eq!(error.fault, RenderFault::Limit(Limit::Time));
@@ -207,7 +212,7 @@ fn damaged_charts_never_panic() {
         files.insert(name.clone(), damaged(&mut dice, &good[name]));
         let chart = Chart::from_files(files.into_iter().map(|(name, bytes)| (name, Arc::from(bytes))));
         if let Ok(chart) = chart {
-            rendered += usize::from(chart.render(&limits()).is_ok());
+            rendered += usize::from(narrow().render(&chart, &RenderInput::default()).is_ok());
         }
         let _ = Chart::from_archive(&damaged(&mut dice, &packed));
     }

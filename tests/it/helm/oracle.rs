@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use moorline::helm::{Compat, RenderInput};
+use moorline::helm::{Compat, Engine, RenderInput};
 
 use super::{chart, first_difference, fleet, folder, golden, members, read_folder, write_folder};
 
@@ -58,8 +58,8 @@ fn charts_that_helm_creates_now() {
         let chart = chart(&read_folder(&path));
         for (binary, compat, version) in binaries() {
             let want = helm(&binary, space.path(), &["template", "rel", path.to_str().expect("a path")]);
-            let input = RenderInput { release: "rel".to_owned(), compat, ..RenderInput::default() };
-            let got = chart.render(&input).expect("a render").to_helm_output();
+            let input = RenderInput { release: "rel".to_owned(), ..RenderInput::default() };
+            let got = Engine::new(compat).render(&chart, &input).expect("a render").to_helm_output();
             let difference = first_difference(&want, &got);
             assert!(want == got, "created by {creating}, rendered as {version}: {difference}");
         }
@@ -76,7 +76,7 @@ fn random_umbrellas_and_the_sum_of_their_members() {
         let umbrella = fleet::umbrella(seed);
         for (binary, compat, version) in binaries() {
             let want = render_umbrella(&binary, &umbrella);
-            let got = umbrella.chart().render(&umbrella.input(compat)).expect("a render").to_helm_output();
+            let got = umbrella.render(compat);
             assert!(want == got, "umbrella {seed} as helm {version}: {}", first_difference(&want, &got));
             let sum = members::sum_of_members(&umbrella, compat).to_helm_output();
             assert!(want == sum, "members of {seed} as helm {version}: {}", first_difference(&want, &sum));
