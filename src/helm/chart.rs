@@ -4,7 +4,7 @@
 use std::sync::{Arc, OnceLock};
 
 use super::Compat;
-use super::template::{ParseError, Parsed, parse};
+use super::template::{ParseError, Parsed, Words, parse};
 use super::value::Text;
 use super::value::object::FileTable;
 use super::values::TreeMap;
@@ -66,13 +66,13 @@ impl ChartTemplate {
     }
 
     /// The compiled form, made at first use. Names in it are relative to the chart.
-    pub(crate) fn parsed(&self, compat: Compat) -> Result<&Arc<Parsed>, ParseError> {
+    pub(crate) fn parsed(&self, compat: Compat, words: &mut Words) -> Result<&Arc<Parsed>, ParseError> {
         let cell = match compat {
             Compat::V3_19 => &self.parsed[0],
             Compat::V4_1 => &self.parsed[1],
             Compat::V4_3 => &self.parsed[2],
         };
-        cell.get_or_init(|| parse(&self.path, &self.text, compat).map(Arc::new))
+        cell.get_or_init(|| parse(&self.path, &self.text, compat, words).map(Arc::new))
             .as_ref()
             .map_err(Clone::clone)
     }

@@ -24,7 +24,7 @@ use super::output::{Rendered, Writer};
 use super::schema;
 use super::strict::{self, Mentions, Reads, Strictness};
 use super::template::machine::{Machine, Scope};
-use super::template::{Source, Template};
+use super::template::{Source, Template, Words};
 use super::value::{Map, MapKind, Object, Text, Value};
 use super::values::coalesce::coalesce_values;
 
@@ -326,7 +326,7 @@ impl Render<'_> {
         if let Some(reads) = machine.reads.take() {
             let mut mentions = Mentions::default();
             for file in &files {
-                let parsed = file.file.parsed(compat).into_iter().flat_map(|parsed| &parsed.templates);
+                let parsed = file.file.parsed(compat, &mut machine.words).into_iter().flat_map(|parsed| &parsed.templates);
                 parsed.for_each(|template| mentions.nodes(&template.body));
             }
             writer.add_findings(strict::judge(instance, given, &reads, &mentions));
@@ -371,6 +371,7 @@ impl Render<'_> {
             deterministic: true,
             includes: FxHashMap::default(),
             tpl_cache: FxHashMap::default(),
+            words: Words::default(),
             regexes: RegexCache::default(),
             steps: 0,
             bytes: 0,
@@ -388,7 +389,7 @@ impl Render<'_> {
         let mut scope = Scope::default();
         let mut own = Vec::with_capacity(files.len());
         for file in files {
-            let parsed = file.file.parsed(self.engine.compat).map_err(|error| {
+            let parsed = file.file.parsed(self.engine.compat, &mut machine.words).map_err(|error| {
                 let go = error.go(&file.file.path, &file.name);
                 let place = format!("{}:{}", file.name.lossy(), error.line);
                 let last = go.rsplit(": ").next().unwrap_or(&go);

@@ -9,6 +9,7 @@ pub(crate) mod machine;
 pub(crate) mod node;
 pub(crate) mod number;
 mod parser;
+pub(crate) mod words;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use super::value::Text;
 use node::Node;
 
 pub(crate) use parser::{ParseError, parse};
+pub(crate) use words::Words;
 
 /// One named template.
 #[derive(Debug)]
@@ -25,7 +27,7 @@ pub(crate) struct Template {
     /// The file it was written in.
     pub(crate) source: Arc<Source>,
     /// What it consists of.
-    pub(crate) body: Arc<Vec<Node>>,
+    pub(crate) body: Arc<[Node]>,
 }
 
 /// The text that templates were parsed from.

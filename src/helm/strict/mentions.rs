@@ -56,7 +56,7 @@ impl Mentions {
     }
 
     fn pipe(&mut self, pipe: &Pipe, condition: bool) {
-        for command in &pipe.commands {
+        for command in pipe.commands() {
             for operand in std::iter::once(&command.first).chain(&command.rest) {
                 self.operand(operand, condition);
             }

@@ -402,7 +402,7 @@ impl<'t> Frame<'t, '_, '_> {
         self.at = At::Pipe(pipe);
         let mut value: Option<Slot> = None;
         let mut before: Option<&'t Command> = None;
-        for command in &pipe.commands {
+        for command in pipe.commands() {
             let last = value.take();
             let piped = before.filter(|_| last.as_ref().is_some_and(|last| absence::is_nothing(&last.value)));
             if let Some(piped) = piped

@@ -63,6 +63,8 @@ pub(crate) struct Machine<'r> {
     pub(crate) deterministic: bool,
     pub(crate) includes: FxHashMap<Text, usize>,
     pub(crate) tpl_cache: FxHashMap<Text, Rc<super::Parsed>>,
+    /// The names that its templates use.
+    pub(crate) words: super::Words,
     pub(crate) regexes: functions::RegexCache,
     pub(crate) steps: u64,
     pub(crate) bytes: usize,
@@ -138,7 +140,7 @@ impl Machine<'_> {
             return Ok(Rc::clone(parsed));
         }
         let name = Text::from("gotpl");
-        let parsed = parser::parse(&name, text, self.compat)
+        let parsed = parser::parse(&name, text, self.compat, &mut self.words)
             .map(Rc::new)
             .map_err(|error| Failure::new(error.go(&name, &name)))?;
         self.tpl_cache.insert(text.clone(), Rc::clone(&parsed));

@@ -1,6 +1,7 @@
 //! The compiled form of a template, and its printed form for messages. Holds no state.
 
 use super::Source;
+use super::words::Path;
 use crate::helm::functions::Function;
 use crate::helm::value::{Text, convert, lossy};
 
@@ -13,7 +14,7 @@ pub(crate) enum Node {
     /// Text that is copied: from where to where it stands in the source.
     Text(Position, Position),
     /// A pipeline whose value is printed, unless it declares.
-    Action(Action),
+    Action(Box<Action>),
     /// `if`
     If(Box<Branch>),
     /// `with`
@@ -40,8 +41,8 @@ pub(crate) struct Action {
 pub(crate) struct Branch {
     pub(crate) position: Position,
     pub(crate) pipe: Pipe,
-    pub(crate) body: Vec<Node>,
-    pub(crate) otherwise: Option<Vec<Node>>,
+    pub(crate) body: Box<[Node]>,
+    pub(crate) otherwise: Option<Box<[Node]>>,
 }
 
 /// The call of a named template as a statement.
@@ -58,7 +59,9 @@ pub(crate) struct Pipe {
     pub(crate) position: Position,
     pub(crate) assigns: bool,
     pub(crate) variables: Vec<Text>,
-    pub(crate) commands: Vec<Command>,
+    pub(crate) first: Command,
+    /// The commands that the first one's value goes through.
+    pub(crate) later: Vec<Command>,
 }
 
 /// A function, method or operand with its arguments.
@@ -66,7 +69,7 @@ pub(crate) struct Pipe {
 pub(crate) struct Command {
     pub(crate) position: Position,
     pub(crate) first: Operand,
-    pub(crate) rest: Vec<Operand>,
+    pub(crate) rest: Box<[Operand]>,
 }
 
 /// One word of a command.
@@ -90,13 +93,13 @@ pub(crate) enum OperandKind {
         text: Text,
     },
     /// `.A.B`
-    Field(Vec<Text>),
+    Field(Path),
     /// `$x.A.B`
-    Variable(Text, Vec<Text>),
+    Variable(Text, Path),
     Function(&'static Function),
     Pipe(Box<Pipe>),
     /// `(pipeline).A.B`
-    Chain(Box<Operand>, Vec<Text>),
+    Chain(Box<Operand>, Path),
 }
 
 /// A numeric constant, untyped until it is used.
@@ -180,6 +183,16 @@ impl Command {
 }
 
 impl Pipe {
+    /// All commands, in the order in which they are written.
+    pub(crate) fn commands(&self) -> impl Iterator<Item = &Command> {
+        std::iter::once(&self.first).chain(&self.later)
+    }
+
+    /// Its command, where it has only one.
+    pub(crate) fn only(&self) -> Option<&Command> {
+        self.later.is_empty().then_some(&self.first)
+    }
+
     /// The pipeline as Go prints it.
     pub(crate) fn print(&self, out: &mut String) {
         for (index, variable) in self.variables.iter().enumerate() {
@@ -191,7 +204,7 @@ impl Pipe {
         if !self.variables.is_empty() {
             out.push_str(if self.assigns { " = " } else { " := " });
         }
-        for (index, command) in self.commands.iter().enumerate() {
+        for (index, command) in self.commands().enumerate() {
             if index > 0 {
                 out.push_str(" | ");
             }

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
-
 use super::lexer::{Kind, Token, Tokens, lex};
-use super::node::{Action, Branch, Call, Node, OperandKind, Pipe, Position};
+use super::node::{Action, Branch, Call, Command, Node, Operand, OperandKind, Pipe, Position};
+use super::words::Words;
 use super::{Parsed, Source, Template, number};
 use crate::helm::value::{Text, convert};
 
@@ -42,14 +41,19 @@ mod operand;
 
 type Parse<T> = Result<T, ParseError>;
 
-/// Parses one file; `compat_v3` decides which functions exist.
-pub(crate) fn parse(name: &Text, text: &Text, compat: crate::helm::Compat) -> Parse<Parsed> {
+/// Parses one file; the version of Helm decides which functions exist.
+pub(crate) fn parse(
+    name: &Text,
+    text: &Text,
+    compat: crate::helm::Compat,
+    words: &mut Words,
+) -> Parse<Parsed> {
     let source = Arc::new(Source { name: name.clone(), text: text.clone() });
     let Tokens { tokens, error } = lex(text);
     let mut parser = Parser {
         source,
         text,
-        names: FxHashMap::default(),
+        words,
         tokens,
         error,
         position: 0,
@@ -59,6 +63,8 @@ pub(crate) fn parse(name: &Text, text: &Text, compat: crate::helm::Compat) -> Pa
         action: None,
         depth: 0,
         compat,
+        nodes: Vec::new(),
+        operands: Vec::new(),
         done: Vec::new(),
     };
     parser.file()?;
@@ -68,8 +74,7 @@ pub(crate) fn parse(name: &Text, text: &Text, compat: crate::helm::Compat) -> Pa
 struct Parser<'a> {
     source: Arc<Source>,
     text: &'a [u8],
-    /// The names so far: most of them come again.
-    names: FxHashMap<&'a [u8], Text>,
+    words: &'a mut Words,
     tokens: Vec<Token>,
     error: Option<String>,
     position: usize,
@@ -80,6 +85,10 @@ struct Parser<'a> {
     action: Option<u32>,
     depth: usize,
     compat: crate::helm::Compat,
+    /// The statements of the lists that are being read, the innermost last.
+    nodes: Vec<Node>,
+    /// The arguments of the commands that are being read, the innermost last.
+    operands: Vec<Operand>,
     done: Vec<Arc<Template>>,
 }
 
@@ -213,7 +222,6 @@ impl<'a> Parser<'a> {
     }
 
     fn file(&mut self) -> Parse<()> {
-        let mut body = Vec::new();
         while self.peek_kind() != Kind::End {
             if self.peek_kind() == Kind::LeftDelimiter {
                 let before = self.position;
@@ -225,17 +233,18 @@ impl<'a> Parser<'a> {
                 self.position = before;
             }
             match self.text_or_action()? {
-                Statement::Node(node) => body.push(node),
+                Statement::Node(node) => self.nodes.push(node),
                 Statement::Ending(Ending::End) => return self.fail("unexpected {{end}}"),
                 Statement::Ending(Ending::Else) => return self.fail("unexpected {{else}}"),
             }
         }
+        let body = self.nodes.drain(..).collect();
         self.add(self.source.name.clone(), body)
     }
 
     /// Adds a template; within one file a second non-empty body is an error.
-    fn add(&mut self, name: Text, body: Vec<Node>) -> Parse<()> {
-        let template = Template { name, source: Arc::clone(&self.source), body: Arc::new(body) };
+    fn add(&mut self, name: Text, body: Arc<[Node]>) -> Parse<()> {
+        let template = Template { name, source: Arc::clone(&self.source), body };
         let known = self.done.iter().position(|known| known.name == template.name);
         match known.and_then(|index| self.done.get(index).map(|known| (index, known.is_empty()))) {
             None => self.done.push(Arc::new(template)),
@@ -252,16 +261,11 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// The text of a name, made once.
-    fn name(&mut self, name: &'a [u8]) -> Text {
-        self.names.entry(name).or_insert_with(|| Text::from(name)).clone()
-    }
-
     fn unquoted(&mut self, token: &Token) -> Parse<Text> {
         if let [b'"', inner @ .., _] = self.value(token)
             && memchr::memchr(b'\\', inner).is_none()
         {
-            return Ok(self.name(inner));
+            return Ok(self.words.name(inner));
         }
         match number::unquote(self.value(token)) {
             Some(text) => Ok(Text::from(text)),
@@ -278,11 +282,11 @@ impl<'a> Parser<'a> {
         let name = self.unquoted(&token)?;
         self.expect(Kind::RightDelimiter, CONTEXT)?;
         let body = self.separate_body(CONTEXT)?;
-        self.add(name, body)
+        self.add(name, body.into())
     }
 
     /// The body of a define or block: a template of its own, with its own variables.
-    fn separate_body(&mut self, context: &str) -> Parse<Vec<Node>> {
+    fn separate_body(&mut self, context: &str) -> Parse<Box<[Node]>> {
         let outer = std::mem::replace(&mut self.variables, vec![Text::from("$")]);
         let ranges = std::mem::take(&mut self.ranges);
         let (body, ending) = self.nested(Self::statements)?;
@@ -294,12 +298,12 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn statements(&mut self) -> Parse<(Vec<Node>, Ending)> {
-        let mut body = Vec::new();
+    fn statements(&mut self) -> Parse<(Box<[Node]>, Ending)> {
+        let from = self.nodes.len();
         while self.peek_word().kind != Kind::End {
             match self.text_or_action()? {
-                Statement::Node(node) => body.push(node),
-                Statement::Ending(ending) => return Ok((body, ending)),
+                Statement::Node(node) => self.nodes.push(node),
+                Statement::Ending(ending) => return Ok((self.nodes.drain(from..).collect(), ending)),
             }
         }
         self.fail("unexpected EOF")
@@ -338,7 +342,7 @@ impl<'a> Parser<'a> {
             Kind::Template => self.template_call(),
             _ => {
                 let pipe = self.pipeline("command", Kind::RightDelimiter)?;
-                Ok(Statement::Node(Node::Action(Action { position, pipe })))
+                Ok(Statement::Node(Node::Action(Box::new(Action { position, pipe }))))
             }
         }
     }
@@ -390,7 +394,7 @@ impl<'a> Parser<'a> {
                 let next = self.peek_kind();
                 if next == kind && matches!(kind, Kind::If | Kind::With) {
                     self.next();
-                    Some(vec![self.nested(|parser| parser.control(kind))?])
+                    Some([self.nested(|parser| parser.control(kind))?].into())
                 } else {
                     match self.nested(Self::statements)? {
                         (body, Ending::End) => Some(body),
@@ -423,7 +427,7 @@ impl<'a> Parser<'a> {
         let name = self.template_name(&token, CONTEXT)?;
         let pipe = self.pipeline(CONTEXT, Kind::RightDelimiter)?;
         let body = self.separate_body(CONTEXT)?;
-        self.add(name.clone(), body)?;
+        self.add(name.clone(), body.into())?;
         let position = token.start;
         Ok(Statement::Node(Node::Call(Box::new(Call { position, name, pipe: Some(pipe) }))))
     }
@@ -444,21 +448,19 @@ impl<'a> Parser<'a> {
     }
 
     fn pipeline(&mut self, context: &str, end: Kind) -> Parse<Pipe> {
-        let start = self.peek_word();
-        let mut pipe = Pipe {
-            position: start.start,
-            assigns: false,
-            variables: Vec::new(),
-            commands: Vec::with_capacity(1),
-        };
-        self.declarations(&mut pipe, context)?;
+        let position = self.peek_word().start;
+        let (assigns, variables) = self.declarations(context)?;
+        let (mut first, mut later) = (None, Vec::new());
         loop {
             let token = self.peek_word();
             match token.kind {
                 kind if kind == end => {
                     self.next();
-                    self.check_pipeline(&pipe, context)?;
-                    return Ok(pipe);
+                    self.check_executable(&later)?;
+                    return match first {
+                        Some(first) => Ok(Pipe { position, assigns, variables, first, later }),
+                        None => self.fail(format!("missing value for {context}")),
+                    };
                 }
                 Kind::Bool
                 | Kind::CharConstant
@@ -473,7 +475,11 @@ impl<'a> Parser<'a> {
                 | Kind::Variable
                 | Kind::LeftParen => {
                     let command = self.command()?;
-                    pipe.commands.push(command);
+                    if first.is_none() {
+                        first = Some(command);
+                    } else {
+                        later.push(command);
+                    }
                 }
                 _ => {
                     self.next();
@@ -483,29 +489,30 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn declarations(&mut self, pipe: &mut Pipe, context: &str) -> Parse<()> {
+    /// Whether a pipeline assigns, and the variables that it declares or assigns to.
+    fn declarations(&mut self, context: &str) -> Parse<(bool, Vec<Text>)> {
+        let mut variables = Vec::new();
         loop {
             let variable = self.peek_word();
             if variable.kind != Kind::Variable {
-                return Ok(());
+                return Ok((false, variables));
             }
             let before = self.position;
             self.next();
             let next = self.peek_word();
-            let name = self.name(self.value(&variable));
+            let name = self.words.name(self.value(&variable));
             match next.kind {
                 Kind::Assign | Kind::Declare => {
-                    pipe.assigns = next.kind == Kind::Assign;
                     self.next();
                     self.variables.push(name.clone());
-                    pipe.variables.push(name);
-                    return Ok(());
+                    variables.push(name);
+                    return Ok((next.kind == Kind::Assign, variables));
                 }
                 Kind::Character if self.value(&next) == b"," => {
                     self.next();
                     self.variables.push(name.clone());
-                    pipe.variables.push(name);
-                    if context == "range" && pipe.variables.len() < 2 {
+                    variables.push(name);
+                    if context == "range" && variables.len() < 2 {
                         match self.peek_word().kind {
                             Kind::Variable | Kind::RightDelimiter | Kind::RightParen => continue,
                             _ => return self.fail("range can only initialize variables"),
@@ -515,17 +522,15 @@ impl<'a> Parser<'a> {
                 }
                 _ => {
                     self.position = before;
-                    return Ok(());
+                    return Ok((false, variables));
                 }
             }
         }
     }
 
-    fn check_pipeline(&self, pipe: &Pipe, context: &str) -> Parse<()> {
-        if pipe.commands.is_empty() {
-            return self.fail(format!("missing value for {context}"));
-        }
-        for (index, command) in pipe.commands.iter().enumerate().skip(1) {
+    /// Values go only through what can be called.
+    fn check_executable(&self, later: &[Command]) -> Parse<()> {
+        for (index, command) in later.iter().enumerate() {
             if matches!(
                 command.first.kind,
                 OperandKind::Bool(_)
@@ -534,7 +539,7 @@ impl<'a> Parser<'a> {
                     | OperandKind::Number(_)
                     | OperandKind::Text { .. }
             ) {
-                return self.fail(format!("non executable command in pipeline stage {}", index + 1));
+                return self.fail(format!("non executable command in pipeline stage {}", index + 2));
             }
         }
         Ok(())

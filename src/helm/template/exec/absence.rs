@@ -24,19 +24,13 @@ impl<'t> Frame<'t, '_, '_> {
             OperandKind::Field(names) => (dot.clone(), names),
             OperandKind::Variable(name, names) => (self.variable(name).ok()?, names),
             OperandKind::Pipe(pipe) => {
-                let [command] = pipe.commands.as_slice() else {
-                    return None;
-                };
-                return self.absent_command(dot, command);
+                return self.absent_command(dot, pipe.only()?);
             }
             OperandKind::Chain(inner, names) => {
                 let OperandKind::Pipe(pipe) = &inner.kind else {
                     return None;
                 };
-                let [command] = pipe.commands.as_slice() else {
-                    return None;
-                };
-                let absent = self.absent_command(dot, command)?;
+                let absent = self.absent_command(dot, pipe.only()?)?;
                 let below = absent.below.iter().chain(names).cloned().collect();
                 return Some(Absent { below, expression: operand.printed(), ..absent });
             }

@@ -9,7 +9,7 @@ use crate::helm::value::Value;
 
 /// Whether what comes out of a pipeline's first command goes through a function that may be given nothing.
 pub(super) fn has_later_guard(pipe: &Pipe) -> bool {
-    pipe.commands.iter().skip(1).any(guards)
+    pipe.later.iter().any(guards)
 }
 
 fn guards(command: &Command) -> bool {
@@ -34,7 +34,7 @@ impl<'t> Frame<'t, '_, '_> {
         if !action.pipe.variables.is_empty() {
             return;
         }
-        if let ([command], Value::Nil) = (action.pipe.commands.as_slice(), &value.value) {
+        if let (Some(command), Value::Nil) = (action.pipe.only(), &value.value) {
             let absent = self.absent_command(dot, command);
             self.note_absent(absent, command.position);
         }

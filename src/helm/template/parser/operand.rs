@@ -1,8 +1,9 @@
 //! Commands and their words.
 
 use super::super::lexer::{Kind, Token};
-use super::super::node::{Command, Number, Operand, OperandKind};
+use super::super::node::{Command, Number, Operand, OperandKind, Position};
 use super::super::number;
+use super::super::words::Path;
 use super::{Parse, Parser};
 use crate::helm::functions;
 use crate::helm::value::{Text, convert, lossy};
@@ -10,14 +11,14 @@ use crate::helm::value::{Text, convert, lossy};
 impl Parser<'_> {
     pub(super) fn command(&mut self) -> Parse<Command> {
         let position = self.peek_word().start;
-        let (mut first, mut rest) = (None, Vec::new());
+        let (mut first, from) = (None, self.operands.len());
         loop {
             self.skip_space();
             if let Some(operand) = self.operand()? {
                 if first.is_none() {
                     first = Some(operand);
                 } else {
-                    rest.push(operand);
+                    self.operands.push(operand);
                 }
             }
             let token = self.peek();
@@ -37,7 +38,7 @@ impl Parser<'_> {
             }
         }
         match first {
-            Some(first) => Ok(Command { position, first, rest }),
+            Some(first) => Ok(Command { position, first, rest: self.operands.drain(from..).collect() }),
             None => self.fail("empty command"),
         }
     }
@@ -48,12 +49,11 @@ impl Parser<'_> {
             return Ok(Some(node));
         }
         let position = self.peek().start;
-        if let OperandKind::Field(names) | OperandKind::Variable(_, names) = &mut node.kind {
-            self.more_fields(names);
+        let names = self.path(position);
+        if let OperandKind::Variable(_, none) = &mut node.kind {
+            *none = names;
             return Ok(Some(Operand { position, kind: node.kind }));
         }
-        let mut names = Vec::new();
-        self.more_fields(&mut names);
         let kind = match node.kind {
             OperandKind::Bool(_)
             | OperandKind::Text { .. }
@@ -70,7 +70,7 @@ impl Parser<'_> {
 
     fn term(&mut self) -> Parse<Option<Operand>> {
         let token = self.peek_word();
-        let position = token.start;
+        let mut position = token.start;
         self.next();
         let kind = match token.kind {
             Kind::Identifier => {
@@ -84,9 +84,11 @@ impl Parser<'_> {
             Kind::Nil => OperandKind::Nil,
             Kind::Variable => self.variable(&token)?,
             Kind::Field => {
-                let mut names = Vec::with_capacity(4);
-                names.push(self.field(&token));
-                OperandKind::Field(names)
+                let second = self.peek();
+                if second.kind == Kind::Field {
+                    position = second.start;
+                }
+                OperandKind::Field(self.path(token.start))
             }
             Kind::Bool => OperandKind::Bool(self.value(&token) == b"true"),
             Kind::CharConstant => self.constant(number::character(&lossy(self.value(&token))))?,
@@ -112,16 +114,13 @@ impl Parser<'_> {
         Ok(Some(Operand { position, kind }))
     }
 
-    /// The name of a field, without its dot.
-    fn field(&mut self, token: &Token) -> Text {
-        self.name(self.value(token).get(1..).unwrap_or(&[]))
-    }
-
-    fn more_fields(&mut self, names: &mut Vec<Text>) {
+    /// The names from an offset to the end of the fields that stand here.
+    fn path(&mut self, start: Position) -> Path {
         while self.peek_kind() == Kind::Field {
-            let token = self.next();
-            names.push(self.field(&token));
+            self.position += 1;
         }
+        let end = self.token(self.position.saturating_sub(1)).end;
+        self.words.path(self.value(&Token { kind: Kind::Field, start, end }))
     }
 
     fn constant(&self, number: Result<Number, String>) -> Parse<OperandKind> {
@@ -134,7 +133,7 @@ impl Parser<'_> {
     fn variable(&self, token: &Token) -> Parse<OperandKind> {
         let name = self.value(token);
         match self.variables.iter().find(|known| known.bytes() == name) {
-            Some(known) => Ok(OperandKind::Variable(known.clone(), Vec::new())),
+            Some(known) => Ok(OperandKind::Variable(known.clone(), Path::default())),
             None => self.fail(format!("undefined variable {}", convert::quote(name))),
         }
     }
