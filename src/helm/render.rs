@@ -5,6 +5,7 @@
     reason = "short strings; writing in place would give a result to ignore"
 )]
 
+use std::cmp::Reverse;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -292,7 +293,7 @@ impl Render<'_> {
         self.mark_executed(&instance.name, &mut files);
         // Where two files have one path, the later one counts: Helm 3's copies of a chart have that.
         files.reverse();
-        files.sort_by(|left, right| parse_order(&right.name, &left.name));
+        files.sort_by_cached_key(|file| Reverse(parse_order(&file.name)));
         files.dedup_by(|later, first| later.name == first.name);
 
         let mut machine = self.machine();
@@ -521,7 +522,6 @@ fn join(folder: &str, inner: &str) -> String {
 }
 
 /// Shallow paths before deep ones, then by name; files are parsed and executed in reverse.
-fn parse_order(left: &Text, right: &Text) -> std::cmp::Ordering {
-    let depth = |path: &Text| memchr::memchr_iter(b'/', path).count();
-    depth(left).cmp(&depth(right)).then_with(|| left.cmp(right))
+fn parse_order(path: &Text) -> (usize, Text) {
+    (memchr::memchr_iter(b'/', path).count(), path.clone())
 }

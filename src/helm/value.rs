@@ -113,15 +113,6 @@ pub(crate) enum MapKind {
     Nil,
 }
 
-/// A shared mutable map with sorted keys: every alias sees what `set` writes.
-#[derive(Debug)]
-pub(crate) struct MapCell {
-    /// The type's name that this alias was made with.
-    pub(crate) kind: MapKind,
-    /// The entries, shared by all aliases, sorted by key.
-    pub(crate) entries: Rc<RefCell<Entries>>,
-}
-
 /// Up to so many entries, comparing lengths first is quicker than halving.
 const FEW: usize = 24;
 
@@ -180,9 +171,14 @@ impl Entries {
     }
 }
 
-/// A handle on a shared map.
+/// A handle on a shared mutable map with sorted keys: every alias sees what `set` writes.
 #[derive(Clone, Debug)]
-pub(crate) struct Map(Rc<MapCell>);
+pub(crate) struct Map {
+    /// The type's name that this alias was made with.
+    kind: MapKind,
+    /// The entries, shared by all aliases.
+    entries: Rc<RefCell<Entries>>,
+}
 
 impl Map {
     /// An empty map.
@@ -192,7 +188,7 @@ impl Map {
 
     /// A map of the given entries.
     pub(crate) fn from_entries(entries: Entries) -> Self {
-        Self(Rc::new(MapCell { kind: MapKind::Plain, entries: Rc::new(RefCell::new(entries)) }))
+        Self { kind: MapKind::Plain, entries: Rc::new(RefCell::new(entries)) }
     }
 
     /// A map of pairs in any order; the last of equal keys wins.
@@ -206,47 +202,60 @@ impl Map {
 
     /// Another alias of the same entries under another Go type.
     pub(crate) fn with_kind(&self, kind: MapKind) -> Self {
-        Self(Rc::new(MapCell { kind, entries: Rc::clone(&self.0.entries) }))
+        Self { kind, entries: Rc::clone(&self.entries) }
     }
 
     /// The Go type of this alias.
     pub(crate) fn kind(&self) -> MapKind {
-        self.0.kind
+        self.kind
     }
 
     /// The value of a key.
     pub(crate) fn get(&self, key: &[u8]) -> Option<Value> {
-        self.0.entries.borrow().get(key).cloned()
+        self.entries.borrow().get(key).cloned()
     }
 
     /// Whether the key is there.
     pub(crate) fn contains(&self, key: &[u8]) -> bool {
-        self.0.entries.borrow().get(key).is_some()
+        self.entries.borrow().get(key).is_some()
     }
 
     /// Writes a key, visible to every alias.
     pub(crate) fn insert(&self, key: Text, value: Value) {
-        self.0.entries.borrow_mut().insert(key, value);
+        self.entries.borrow_mut().insert(key, value);
     }
 
     /// Removes a key, visible to every alias.
     pub(crate) fn remove(&self, key: &[u8]) {
-        self.0.entries.borrow_mut().remove(key);
+        self.entries.borrow_mut().remove(key);
     }
 
     /// How many keys there are.
     pub(crate) fn len(&self) -> usize {
-        self.0.entries.borrow().len()
+        self.entries.borrow().len()
     }
 
     /// A snapshot of the entries in key order.
     pub(crate) fn entries(&self) -> Vec<(Text, Value)> {
-        self.0.entries.borrow().0.clone()
+        self.entries.borrow().0.clone()
+    }
+
+    /// The entries in key order; a snapshot of them where other handles are left.
+    pub(crate) fn into_entries(self) -> Vec<(Text, Value)> {
+        match Rc::try_unwrap(self.entries) {
+            Ok(entries) => entries.into_inner().0,
+            Err(shared) => shared.borrow().0.clone(),
+        }
+    }
+
+    /// Keeps the entries that are wanted, visible to every alias; `wanted` must not touch this map.
+    pub(crate) fn retain(&self, mut wanted: impl FnMut(&Value) -> bool) {
+        self.entries.borrow_mut().0.retain(|(_, value)| wanted(value));
     }
 
     /// Reads the entries in place; `read` must not write to this map.
     pub(crate) fn read<R>(&self, read: impl FnOnce(&Entries) -> R) -> R {
-        read(&self.0.entries.borrow())
+        read(&self.entries.borrow())
     }
 
     /// A copy of one level.
@@ -256,12 +265,12 @@ impl Map {
 
     /// What tells this map from every other one that lives at the same time.
     pub(crate) fn identity(&self) -> usize {
-        Rc::as_ptr(&self.0.entries).addr()
+        Rc::as_ptr(&self.entries).addr()
     }
 
     /// Whether both handles share their entries.
     pub(crate) fn same(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.0.entries, &other.0.entries)
+        Rc::ptr_eq(&self.entries, &other.entries)
     }
 }
 
@@ -443,9 +452,9 @@ impl Value {
         }
         *budget -= 1;
         match self {
-            Self::Map(map) => Self::Map(Map::from_entries(Entries(
-                map.entries().into_iter().map(|(key, value)| (key, value.copy_within(budget))).collect(),
-            ))),
+            Self::Map(map) => Self::Map(Map::from_entries(map.read(|entries| {
+                Entries(entries.iter().map(|(key, value)| (key.clone(), value.copy_within(budget))).collect())
+            }))),
             Self::List(items) => Self::list(items.iter().map(|item| item.copy_within(budget)).collect()),
             other => other.clone(),
         }

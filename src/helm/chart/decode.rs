@@ -83,7 +83,7 @@ pub(crate) fn text(json: &Json, spot: &Spot, field: &str) -> Result<String, Misf
 
 /// A list of strings.
 pub(crate) fn texts(json: &Json, spot: &Spot, field: &str) -> Result<Vec<String>, Misfit> {
-    let spot = spot.field(field);
+    let spot = || spot.field(field);
     match lookup(json, field) {
         None | Some(Json::Null) => Ok(Vec::new()),
         Some(Json::Array(items)) => items
@@ -91,10 +91,12 @@ pub(crate) fn texts(json: &Json, spot: &Spot, field: &str) -> Result<Vec<String>
             .enumerate()
             .map(|(index, item)| match item {
                 Json::Null => Ok(String::new()),
-                other => scalar_text(other).ok_or_else(|| spot.item(index).misfit(other, "string", "string")),
+                other => {
+                    scalar_text(other).ok_or_else(|| spot().item(index).misfit(other, "string", "string"))
+                }
             })
             .collect(),
-        Some(other) => Err(spot.misfit(other, "[]string", "[]string")),
+        Some(other) => Err(spot().misfit(other, "[]string", "[]string")),
     }
 }
 
@@ -109,7 +111,7 @@ pub(crate) fn flag(json: &Json, spot: &Spot, field: &str) -> Result<bool, Misfit
 
 /// A map of strings, in the order of its keys.
 pub(crate) fn text_map(json: &Json, spot: &Spot, field: &str) -> Result<Vec<(String, String)>, Misfit> {
-    let spot = spot.field(field);
+    let spot = || spot.field(field);
     let mut pairs = match lookup(json, field) {
         Some(Json::Object(map)) => sorted(map)
             .into_iter()
@@ -117,12 +119,12 @@ pub(crate) fn text_map(json: &Json, spot: &Spot, field: &str) -> Result<Vec<(Str
                 Json::Null => Ok((key.clone(), String::new())),
                 other => match scalar_text(other) {
                     Some(text) => Ok((key.clone(), text)),
-                    None => Err(spot.key(key).misfit(other, "string", "string")),
+                    None => Err(spot().key(key).misfit(other, "string", "string")),
                 },
             })
             .collect::<Result<Vec<_>, _>>()?,
         None | Some(Json::Null) => Vec::new(),
-        Some(other) => return Err(spot.misfit(other, "map[string]string", "map[string]string")),
+        Some(other) => return Err(spot().misfit(other, "map[string]string", "map[string]string")),
     };
     pairs.sort();
     Ok(pairs)
@@ -142,14 +144,15 @@ pub(crate) fn structs<T>(
     owner: &'static str,
     read: impl Fn(&Json, &Spot) -> Result<T, Misfit>,
 ) -> Result<Vec<Option<T>>, Misfit> {
-    let spot = spot.field(field);
     let items = match lookup(json, field) {
         None | Some(Json::Null) => return Ok(Vec::new()),
         Some(Json::Array(items)) => items,
         Some(other) => {
+            let spot = spot.field(field);
             return Err(spot.misfit(other, &format!("[]*v2.{owner}"), &format!("[]*chart.{owner}")));
         }
     };
+    let spot = spot.field(field);
     items
         .iter()
         .enumerate()

@@ -108,22 +108,30 @@ pub(super) fn from_folder(files: impl IntoIterator<Item = (String, Arc<[u8]>)>) 
     let rules = Rules::parse(&text).map_err(ChartError::Ignore)?;
     let mut kept: Vec<(String, Arc<[u8]>)> = Vec::with_capacity(files.len());
     for (path, bytes) in files {
-        if !is_ignored(&rules, &path) {
+        let folder = path.rfind('/').map_or("", |end| path.get(..=end).unwrap_or(""));
+        // The last file that was kept often stands in the same folder.
+        let known = kept.last().is_some_and(|(last, _)| last.starts_with(folder));
+        if (known || !is_in_ignored(&rules, &path)) && !rules.ignores(&path, false) {
             kept.push((path, bytes));
         }
     }
     load(walk_order(kept), 0, &mut Budget::default())
 }
 
-fn is_ignored(rules: &Rules, path: &str) -> bool {
+/// Whether a folder that a file stands in is ignored.
+fn is_in_ignored(rules: &Rules, path: &str) -> bool {
     path.match_indices('/').any(|(index, _)| rules.ignores(path.get(..index).unwrap_or(path), true))
-        || rules.ignores(path, false)
 }
 
 /// Files in the order of a directory walk: by path parts, not by whole strings.
 fn walk_order(mut files: Vec<(String, Arc<[u8]>)>) -> Vec<(String, Arc<[u8]>)> {
-    files.sort_by(|left, right| left.0.split('/').cmp(right.0.split('/')));
+    files.sort_by(|left, right| ranks(&left.0).cmp(ranks(&right.0)));
     files
+}
+
+/// The bytes of a path such that the end of a part comes before all that may go on with it.
+fn ranks(path: &str) -> impl Iterator<Item = u16> {
+    path.bytes().map(|byte| if byte == b'/' { 0 } else { u16::from(byte) + 1 })
 }
 
 /// A packaged chart.

@@ -201,22 +201,21 @@ impl<'a> Lexer<'a> {
 
     fn inside_action(&mut self) -> Result<(), String> {
         loop {
-            let (delimiter, trim) = self.at_right_delimiter();
-            if delimiter {
-                if self.parens > 0 {
-                    return Err("unclosed left paren".to_owned());
-                }
-                self.right_delimiter(trim);
-                return Ok(());
-            }
             let Some(byte) = self.byte(0) else {
                 return Err("unclosed action".to_owned());
             };
-            if is_space(byte) {
-                self.space();
-                continue;
+            let space = is_space(byte);
+            if space || byte == b'}' {
+                let (delimiter, trim) = self.at_right_delimiter();
+                if delimiter {
+                    if self.parens > 0 {
+                        return Err("unclosed left paren".to_owned());
+                    }
+                    self.right_delimiter(trim);
+                    return Ok(());
+                }
             }
-            self.word(byte)?;
+            if space { self.space() } else { self.word(byte)? }
         }
     }
 
@@ -352,15 +351,13 @@ impl<'a> Lexer<'a> {
     }
 
     fn field_or_variable(&mut self, kind: Kind) -> Result<(), String> {
-        if self.at_terminator() {
-            self.emit(if kind == Kind::Variable { kind } else { Kind::Dot });
-            return Ok(());
-        }
+        let from = self.position;
         self.skip_alphanumeric();
         if !self.at_terminator() {
             return Err(self.bad_character());
         }
-        self.emit(kind);
+        let bare = self.position == from && kind == Kind::Field;
+        self.emit(if bare { Kind::Dot } else { kind });
         Ok(())
     }
 

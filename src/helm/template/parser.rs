@@ -41,6 +41,11 @@ mod operand;
 
 type Parse<T> = Result<T, ParseError>;
 
+/// What was put on a stack since it was so high.
+fn taken<T>(stack: &mut Vec<T>, from: usize) -> Box<[T]> {
+    if from == stack.len() { Box::default() } else { stack.drain(from..).collect() }
+}
+
 /// Parses one file; the version of Helm decides which functions exist.
 pub(crate) fn parse(
     name: &Text,
@@ -104,9 +109,10 @@ enum Statement {
 }
 
 impl<'a> Parser<'a> {
+    /// A token; behind the last one is always the last one.
     fn token(&self, index: usize) -> Token {
-        let last = self.tokens.len().saturating_sub(1);
-        self.tokens.get(index.min(last)).copied().unwrap_or(Token { kind: Kind::End, start: 0, end: 0 })
+        let token = self.tokens.get(index).or_else(|| self.tokens.last());
+        token.copied().unwrap_or(Token { kind: Kind::End, start: 0, end: 0 })
     }
 
     fn next(&mut self) -> Token {
@@ -125,17 +131,17 @@ impl<'a> Parser<'a> {
     }
 
     fn next_word(&mut self) -> Token {
-        self.skip_space();
-        self.next()
+        let token = self.peek_word();
+        self.position += 1;
+        token
     }
 
     fn peek_word(&mut self) -> Token {
-        self.skip_space();
-        self.peek()
-    }
-
-    fn skip_space(&mut self) {
-        while self.peek_kind() == Kind::Space {
+        loop {
+            let token = self.peek();
+            if token.kind != Kind::Space {
+                return token;
+            }
             self.position += 1;
         }
     }
@@ -303,7 +309,7 @@ impl<'a> Parser<'a> {
         while self.peek_word().kind != Kind::End {
             match self.text_or_action()? {
                 Statement::Node(node) => self.nodes.push(node),
-                Statement::Ending(ending) => return Ok((self.nodes.drain(from..).collect(), ending)),
+                Statement::Ending(ending) => return Ok((taken(&mut self.nodes, from), ending)),
             }
         }
         self.fail("unexpected EOF")

@@ -3,31 +3,33 @@
 //! It works on the mutable values of one render, because Helm's result has shared parts: what a
 //! child's `global` shares with its parent's stays shared while templates run.
 
+use std::fmt;
+
 use crate::helm::Compat;
 use crate::helm::dependencies::Instance;
 use crate::helm::notices::Notices;
 use crate::helm::template::format;
-use crate::helm::value::{Map, Text, Value, convert};
+use crate::helm::value::{Map, Text, Value, convert, lossy};
 
 const GLOBAL: &[u8] = b"global";
 
 /// Values of a chart over the defaults of it and its dependencies; nulls delete.
 pub(crate) fn coalesce_values(instance: &Instance, values: &Map, notices: &Notices) -> Result<Map, String> {
     let copy = deep_copy(values);
-    Coalescing { merge: false, notices }.chart(instance, &copy, "")?;
+    Coalescing { merge: false, notices }.chart(instance, &copy, &Trail::TOP)?;
     Ok(copy)
 }
 
 /// The same, but nulls are kept.
 pub(crate) fn merge_values(instance: &Instance, values: &Map, notices: &Notices) -> Result<Map, String> {
     let copy = deep_copy(values);
-    Coalescing { merge: true, notices }.chart(instance, &copy, "")?;
+    Coalescing { merge: true, notices }.chart(instance, &copy, &Trail::TOP)?;
     Ok(copy)
 }
 
 /// Merges a source map into a target map, which wins; nulls are kept.
 pub(crate) fn merge_tables(target: &Map, source: &Map, notices: &Notices) {
-    Coalescing { merge: true, notices }.tables(target, source, "", true);
+    Coalescing { merge: true, notices }.tables(target, source, &Trail::TOP, true);
 }
 
 /// A copy without any shared part.
@@ -43,14 +45,37 @@ struct Coalescing<'n> {
     notices: &'n Notices,
 }
 
-fn path(prefix: &str, name: &str) -> String {
-    if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") }
+/// The keys that lead to a table, for messages: written out only where one is due.
+struct Trail<'t> {
+    above: Option<&'t Trail<'t>>,
+    key: &'t [u8],
+}
+
+impl<'t> Trail<'t> {
+    const TOP: Trail<'static> = Trail { above: None, key: b"" };
+
+    fn to(&'t self, key: &'t [u8]) -> Trail<'t> {
+        Trail { above: Some(self), key }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.key.is_empty() && self.above.is_none_or(Self::is_empty)
+    }
+}
+
+impl fmt::Display for Trail<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(above) = self.above.filter(|above| !above.is_empty()) {
+            write!(formatter, "{above}.")?;
+        }
+        formatter.write_str(&lossy(self.key))
+    }
 }
 
 impl Coalescing<'_> {
-    fn chart(&self, instance: &Instance, target: &Map, prefix: &str) -> Result<(), String> {
-        self.own_values(instance, target, prefix);
-        let prefix = path(prefix, &instance.name);
+    fn chart(&self, instance: &Instance, target: &Map, above: &Trail<'_>) -> Result<(), String> {
+        let trail = above.to(instance.name.as_bytes());
+        self.own_values(instance, target, &trail);
         for child in &instance.children {
             let key = Text::from(child.name.as_str());
             let inner = match target.get(&key) {
@@ -62,13 +87,13 @@ impl Coalescing<'_> {
                 Some(Value::Map(inner)) => inner,
                 Some(other) => return Err(type_mismatch(&child.name, &other)),
             };
-            self.globals(&inner, target, &prefix);
-            self.chart(child, &inner, &prefix)?;
+            self.globals(&inner, target, &trail);
+            self.chart(child, &inner, &trail)?;
         }
         Ok(())
     }
 
-    fn globals(&self, target: &Map, source: &Map, prefix: &str) {
+    fn globals(&self, target: &Map, source: &Map, trail: &Trail<'_>) {
         let table = |map: &Map, side: &str, place: &str| match map.get(GLOBAL) {
             None => Some(Map::new()),
             Some(Value::Map(map)) => Some(map),
@@ -81,12 +106,11 @@ impl Coalescing<'_> {
         let Some(target_global) = table(target, "destination", "coalesce.go:138") else { return };
         let Some(source_global) = table(source, "source", "coalesce.go:145") else { return };
         for (key, value) in source_global.entries() {
-            let shown = key.lossy();
             match (&value, target_global.get(&key)) {
                 (Value::Map(map), None) => target_global.insert(key, Value::Map(map.copied())),
                 (Value::Map(map), Some(Value::Map(below))) => {
                     let merged = map.copied();
-                    self.tables(&merged, &below, &path(prefix, &shown), true);
+                    self.tables(&merged, &below, &trail.to(&key), true);
                     target_global.insert(key.clone(), Value::Map(merged));
                 }
                 (Value::Map(_), Some(_)) => {
@@ -95,7 +119,7 @@ impl Coalescing<'_> {
                     self.notices.printed("coalesce.go:161", &message);
                 }
                 (_, Some(Value::Map(_))) => {
-                    self.notices.printed("coalesce.go:175", &format!("key {shown} is table. Skipping"));
+                    self.notices.printed("coalesce.go:175", &format!("key {} is table. Skipping", key.lossy()));
                 }
                 (_, _) => target_global.insert(key, value),
             }
@@ -103,17 +127,15 @@ impl Coalescing<'_> {
         target.insert(Text::from("global"), Value::Map(target_global));
     }
 
-    fn own_values(&self, instance: &Instance, target: &Map, prefix: &str) {
+    fn own_values(&self, instance: &Instance, target: &Map, trail: &Trail<'_>) {
         let cleans = self.notices.compat == Compat::V4_3;
-        let prefix = path(prefix, &instance.name);
-        for (key, default) in instance.default_values(self.notices.compat).entries() {
+        for (key, default) in instance.default_values(self.notices.compat).into_entries() {
             match target.get(&key) {
                 Some(Value::Nil) if !self.merge => target.remove(&key),
                 Some(Value::Map(present)) => {
                     let Value::Map(default) = default else {
                         if !matches!(default, Value::Nil) {
-                            let message =
-                                format!("warning: skipped value for {prefix}.{}: Not a table.", key.lossy());
+                            let message = format!("warning: skipped value for {}: Not a table.", trail.to(&key));
                             self.notices.printed("coalesce.go:237", &message);
                         }
                         continue;
@@ -123,7 +145,7 @@ impl Coalescing<'_> {
                     if !merge && cleans {
                         clean_nulls(&default);
                     }
-                    self.tables(&present, &default, &path(&prefix, &key.lossy()), merge);
+                    self.tables(&present, &default, &trail.to(&key), merge);
                 }
                 Some(_) => {}
                 None => {
@@ -141,45 +163,42 @@ impl Coalescing<'_> {
     }
 
     /// Merges a source map into a target map, which wins.
-    fn tables(&self, target: &Map, source: &Map, prefix: &str, merge: bool) {
+    fn tables(&self, target: &Map, source: &Map, trail: &Trail<'_>, merge: bool) {
         if target.same(source) {
             return;
         }
         let newest = self.notices.compat == Compat::V4_3;
-        let with_value: Vec<Text> = if newest && !merge {
-            let has_value = |(_, value): &&(Text, Value)| !matches!(value, Value::Nil);
-            source.read(|entries| entries.iter().filter(has_value).map(|(key, _)| key.clone()).collect())
-        } else {
-            Vec::new()
-        };
+        // The user's nulls, and whether they stand for defaults.
+        let mut nulls: Vec<(Text, bool)> = Vec::new();
         if newest {
-            for (key, value) in target.entries() {
-                if matches!(value, Value::Nil) {
-                    source.insert(key, Value::Nil);
-                }
+            let is_null = |(_, value): &&(Text, Value)| matches!(value, Value::Nil);
+            let has_value = |key: &Text| !matches!(source.get(key), None | Some(Value::Nil));
+            target.read(|entries| {
+                nulls.extend(entries.iter().filter(is_null).map(|(key, _)| (key.clone(), has_value(key))));
+            });
+            for (key, _) in &nulls {
+                source.insert(key.clone(), Value::Nil);
             }
         }
+        let with_value = |key: &Text| nulls.iter().any(|(null, with_value)| null == key && *with_value);
         for (key, value) in source.entries() {
             match (target.get(&key), &value) {
                 // A null of the user deletes a default; where there is none, Helm 4.3 keeps the null.
-                (Some(Value::Nil), _) if !merge && (!newest || with_value.contains(&key)) => {
+                (Some(Value::Nil), _) if !merge && (!newest || with_value(&key)) => {
                     target.remove(&key);
                 }
                 (None, _) => target.insert(key, value),
                 (Some(Value::Map(below)), Value::Map(above)) => {
-                    self.tables(&below, above, &path(prefix, &key.lossy()), merge);
+                    self.tables(&below, above, &trail.to(&key), merge);
                 }
                 (Some(_), Value::Map(_)) => self.clash(
                     "coalesce.go:298",
-                    &format!("cannot overwrite table with non table for {}", path(prefix, &key.lossy())),
+                    &format!("cannot overwrite table with non table for {}", trail.to(&key)),
                     &value,
                 ),
                 (Some(Value::Map(_)), other) if !matches!(other, Value::Nil) => self.clash(
                     "coalesce.go:301",
-                    &format!(
-                        "destination for {} is a table. Ignoring non-table value",
-                        path(prefix, &key.lossy())
-                    ),
+                    &format!("destination for {} is a table. Ignoring non-table value", trail.to(&key)),
                     &value,
                 ),
                 _ => {}
@@ -205,11 +224,10 @@ fn type_mismatch(name: &str, value: &Value) -> String {
 }
 
 fn clean_nulls(map: &Map) {
-    for (key, value) in map.entries() {
-        match value {
-            Value::Nil => map.remove(&key),
-            Value::Map(inner) => clean_nulls(&inner),
-            _ => {}
+    map.retain(|value| {
+        if let Value::Map(inner) = value {
+            clean_nulls(inner);
         }
-    }
+        !matches!(value, Value::Nil)
+    });
 }

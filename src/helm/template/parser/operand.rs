@@ -4,7 +4,7 @@ use super::super::lexer::{Kind, Token};
 use super::super::node::{Command, Number, Operand, OperandKind, Position};
 use super::super::number;
 use super::super::words::Path;
-use super::{Parse, Parser};
+use super::{Parse, Parser, taken};
 use crate::helm::functions;
 use crate::helm::value::{Text, convert, lossy};
 
@@ -13,7 +13,6 @@ impl Parser<'_> {
         let position = self.peek_word().start;
         let (mut first, from) = (None, self.operands.len());
         loop {
-            self.skip_space();
             if let Some(operand) = self.operand()? {
                 if first.is_none() {
                     first = Some(operand);
@@ -23,12 +22,10 @@ impl Parser<'_> {
             }
             let token = self.peek();
             match token.kind {
-                Kind::Space => {
-                    self.next();
-                }
+                Kind::Space => self.position += 1,
                 Kind::RightDelimiter | Kind::RightParen => break,
                 Kind::Pipe => {
-                    self.next();
+                    self.position += 1;
                     break;
                 }
                 _ => {
@@ -38,7 +35,7 @@ impl Parser<'_> {
             }
         }
         match first {
-            Some(first) => Ok(Command { position, first, rest: self.operands.drain(from..).collect() }),
+            Some(first) => Ok(Command { position, first, rest: taken(&mut self.operands, from) }),
             None => self.fail("empty command"),
         }
     }
@@ -71,7 +68,7 @@ impl Parser<'_> {
     fn term(&mut self) -> Parse<Option<Operand>> {
         let token = self.peek_word();
         let mut position = token.start;
-        self.next();
+        self.position += 1;
         let kind = match token.kind {
             Kind::Identifier => {
                 let name = self.value(&token);
