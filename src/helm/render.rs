@@ -24,7 +24,7 @@ use super::notices::Notices;
 use super::output::{Rendered, Writer};
 use super::schema;
 use super::strict::{self, Mentions, Reads, Strictness};
-use super::template::machine::{Machine, Scope};
+use super::template::machine::{Machine, Scope, Spare};
 use super::template::{Source, Template, Words};
 use super::value::{Map, MapKind, Object, Text, Value};
 use super::values::coalesce::coalesce_values;
@@ -373,6 +373,7 @@ impl Render<'_> {
             includes: FxHashMap::default(),
             tpl_cache: FxHashMap::default(),
             words: Words::default(),
+            spare: Spare::default(),
             regexes: RegexCache::default(),
             steps: 0,
             bytes: 0,

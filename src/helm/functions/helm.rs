@@ -38,19 +38,23 @@ fn marked(message: &Text) -> Failure {
 
 fn include(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     let name = text(arguments, 0);
-    let count = machine.includes.entry(name.clone()).or_insert(0);
-    if *count > RECURSION {
-        return Err(Failure::new(format!(
-            "rendering template has a nested reference name: {}: unable to execute template",
-            name.lossy()
-        )));
+    match machine.includes.get_mut(&name) {
+        Some(count) if *count > RECURSION => {
+            return Err(Failure::new(format!(
+                "rendering template has a nested reference name: {}: unable to execute template",
+                name.lossy()
+            )));
+        }
+        Some(count) => *count += 1,
+        None => {
+            machine.includes.insert(name.clone(), 1);
+        }
     }
-    *count += 1;
     let out = machine.execute_named(&name, value(arguments, 1))?;
     if let Some(count) = machine.includes.get_mut(&name) {
         *count -= 1;
     }
-    Ok(Value::text(out))
+    Ok(Value::Text(out))
 }
 
 /// Cuts what Go prints for missing values.

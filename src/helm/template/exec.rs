@@ -19,7 +19,7 @@ type Run<T> = Result<T, Failure>;
 
 /// A value, and whether Go would hold it as an interface, which its messages show.
 #[derive(Clone, Debug)]
-struct Slot {
+pub(super) struct Slot {
     value: Value,
     boxed: bool,
 }
@@ -36,14 +36,13 @@ impl Machine<'_> {
         self.enter()?;
         let dot = Slot { value: data, boxed: false };
         let before = out.len();
-        let mut frame = Frame {
-            at: At::Nowhere,
-            template,
-            variables: vec![(Text::from("$"), dot.clone())],
-            out,
-            machine: self,
-        };
+        let mut variables = self.spare.variables.pop().unwrap_or_default();
+        variables.push((self.words.name(b"$"), dot.clone()));
+        let mut frame = Frame { at: At::Nowhere, template, variables, out, machine: self };
         frame.statements(&dot, &template.body)?;
+        let mut variables = frame.variables;
+        variables.clear();
+        self.spare.variables.push(variables);
         self.depth -= 1;
         let made = out.len() - before;
         self.charge_bytes(made)
@@ -67,10 +66,13 @@ enum Flow {
     Continue,
 }
 
+/// A variable by its name.
+pub(super) type Variable = (Text, Slot);
+
 struct Frame<'t, 'm, 'r> {
     at: At<'t>,
     template: &'t Template,
-    variables: Vec<(Text, Slot)>,
+    variables: Vec<Variable>,
     out: &'m mut Vec<u8>,
     machine: &'m mut Machine<'r>,
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::exec::Variable;
 use super::{Template, parser};
 use crate::helm::Compat;
 use crate::helm::capabilities::CapabilitiesSeen;
@@ -44,6 +45,17 @@ impl Scope {
     }
 }
 
+/// Empty lists that calls left for the next ones: most renders make thousands of them.
+#[derive(Default)]
+pub(crate) struct Spare {
+    pub(super) arguments: Vec<Vec<Value>>,
+    pub(super) variables: Vec<Vec<Variable>>,
+    outputs: Vec<Vec<u8>>,
+}
+
+/// A larger output is not worth keeping.
+const LARGEST_SPARE: usize = 64 << 10;
+
 /// One render: named templates, counters, and what functions may use.
 pub(crate) struct Machine<'r> {
     pub(crate) compat: Compat,
@@ -65,6 +77,7 @@ pub(crate) struct Machine<'r> {
     pub(crate) tpl_cache: FxHashMap<Text, Rc<super::Parsed>>,
     /// The names that its templates use.
     pub(crate) words: super::Words,
+    pub(crate) spare: Spare,
     pub(crate) regexes: functions::RegexCache,
     pub(crate) steps: u64,
     pub(crate) bytes: usize,
@@ -122,16 +135,21 @@ impl Machine<'_> {
     }
 
     /// Runs a named template into a string.
-    pub(crate) fn execute_named(&mut self, name: &Text, data: Value) -> Run<Vec<u8>> {
+    pub(crate) fn execute_named(&mut self, name: &Text, data: Value) -> Run<Text> {
         let Some(template) = self.scope.find(name).cloned() else {
             let quoted = crate::helm::value::convert::quote(name);
             return Err(Failure::new(format!(
                 "template: no template {quoted} associated with template \"gotpl\""
             )));
         };
-        let mut out = Vec::new();
+        let mut out = self.spare.outputs.pop().unwrap_or_default();
         self.execute(&template, data, &mut out)?;
-        Ok(out)
+        let text = Text::from(out.as_slice());
+        if out.capacity() <= LARGEST_SPARE {
+            out.clear();
+            self.spare.outputs.push(out);
+        }
+        Ok(text)
     }
 
     /// Parses the text of `tpl`, once per text.

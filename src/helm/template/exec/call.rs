@@ -23,7 +23,7 @@ impl<'t> Frame<'t, '_, '_> {
         if matches!(function.special, Special::And | Special::Or) {
             return self.guarded(|frame| frame.short_circuit(dot, function, arguments, last));
         }
-        let mut values = Vec::with_capacity(arguments.len() + 2);
+        let mut values = self.machine.spare.arguments.pop().unwrap_or_default();
         let own = usize::from(receiver.is_some());
         values.extend(receiver);
         if self.machine.reads.is_some() && is_guard(function.name) {
@@ -56,6 +56,8 @@ impl<'t> Frame<'t, '_, '_> {
         }
         match (function.call)(self.machine, &values) {
             Ok(value) => {
+                values.clear();
+                self.machine.spare.arguments.push(values);
                 if let Value::Text(text) = &value
                     && text.len() > 256
                 {
