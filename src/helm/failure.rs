@@ -87,13 +87,17 @@ pub(crate) struct Trail {
     pub(crate) absent: Option<Absent>,
 }
 
-/// An error with what it wraps.
+/// An error with what it wraps. Thin, because every step of a template may return one.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub(crate) struct Failure(Box<Link>);
+
+/// One error of a chain.
+#[derive(Debug, Default)]
+pub(crate) struct Link {
     /// The whole message, including what it wraps.
     pub(crate) message: String,
     /// The wrapped error.
-    pub(crate) inner: Option<Box<Failure>>,
+    pub(crate) inner: Option<Failure>,
     /// Whether the template engine made it, with a place.
     pub(crate) executed: bool,
     /// The limit that was hit.
@@ -104,34 +108,46 @@ pub(crate) struct Failure {
     pub(crate) trail: Box<Trail>,
 }
 
+impl std::ops::Deref for Failure {
+    type Target = Link;
+    fn deref(&self) -> &Link {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Failure {
+    fn deref_mut(&mut self) -> &mut Link {
+        &mut self.0
+    }
+}
+
+impl From<Link> for Failure {
+    fn from(link: Link) -> Self {
+        Self(Box::new(link))
+    }
+}
+
 impl Failure {
     /// An error of a function.
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            inner: None,
-            executed: false,
-            limit: None,
-            place: None,
-            trail: Box::default(),
-        }
+        Self::from(Link { message: message.into(), ..Link::default() })
     }
 
     /// A limit.
     pub(crate) fn limit(limit: Limit, message: impl Into<String>) -> Self {
-        Self { limit: Some(limit), ..Self::new(message) }
+        Self::from(Link { limit: Some(limit), message: message.into(), ..Link::default() })
     }
 
     /// This error behind a prefix.
     pub(crate) fn wrapped(mut self, prefix: &str) -> Self {
-        Self {
+        Self::from(Link {
             message: format!("{prefix}: {}", self.message),
             executed: false,
             limit: self.limit,
             place: self.place.clone(),
             trail: std::mem::take(&mut self.trail),
-            inner: Some(Box::new(self)),
-        }
+            inner: Some(self),
+        })
     }
 
     /// The same, behind the absence of a value, unless another one is known already.

@@ -373,6 +373,7 @@ impl Render<'_> {
             includes: FxHashMap::default(),
             tpl_cache: FxHashMap::default(),
             words: Words::default(),
+            dollar: Text::from("$"),
             spare: Spare::default(),
             regexes: RegexCache::default(),
             steps: 0,

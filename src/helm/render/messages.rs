@@ -31,7 +31,7 @@ pub(super) fn message_v4(failure: &Failure) -> String {
         if blocks.last() != Some(&block) {
             blocks.push(block);
         }
-        current = link.inner.as_deref();
+        current = link.inner.as_ref();
     }
     blocks.concat().trim().to_owned()
 }

@@ -6,7 +6,7 @@ use super::format::print_value;
 use super::machine::Machine;
 use super::node::{Branch, Call, Command, Node, Number, Operand, OperandKind, Pipe, Position};
 use crate::helm::Compat;
-use crate::helm::failure::{Failure, Place, Step, Trail};
+use crate::helm::failure::{Failure, Link, Place, Step, Trail};
 use crate::helm::functions::Type;
 use crate::helm::value::{Object, Text, Value};
 
@@ -37,7 +37,7 @@ impl Machine<'_> {
         let dot = Slot { value: data, boxed: false };
         let before = out.len();
         let mut variables = self.spare.variables.pop().unwrap_or_default();
-        variables.push((self.words.name(b"$"), dot.clone()));
+        variables.push((self.dollar.clone(), dot.clone()));
         let mut frame = Frame { at: At::Nowhere, template, variables, out, machine: self };
         frame.statements(&dot, &template.body)?;
         let mut variables = frame.variables;
@@ -131,7 +131,8 @@ impl<'t> Frame<'t, '_, '_> {
     fn failure(&self, message: &str, mut inner: Option<Failure>) -> Failure {
         let name = self.template.name.lossy();
         let Some((offset, context)) = self.standing() else {
-            return Failure { executed: true, ..Failure::new(format!("template: {name}: {message}")) };
+            let message = format!("template: {name}: {message}");
+            return Failure::from(Link { executed: true, message, ..Link::default() });
         };
         let (line, column) = self.template.source.place(offset);
         let source = self.template.source.name.lossy();
@@ -140,16 +141,16 @@ impl<'t> Frame<'t, '_, '_> {
         let mut trail: Box<Trail> =
             inner.as_mut().map(|inner| std::mem::take(&mut inner.trail)).unwrap_or_default();
         trail.steps.push(self.step(offset, context.clone()));
-        Failure {
+        Failure::from(Link {
             message: format!(
                 "template: {source}:{line}:{column}: executing {quoted} at <{context}>: {message}"
             ),
             executed: true,
             limit: inner.as_ref().and_then(Failure::limit_hit),
             place: inner.as_ref().and_then(|inner| inner.place.clone()).or(Some(place)),
-            inner: inner.map(Box::new),
+            inner,
             trail,
-        }
+        })
     }
 
     /// A limit gets the place where it was hit.

@@ -77,6 +77,8 @@ pub(crate) struct Machine<'r> {
     pub(crate) tpl_cache: FxHashMap<Text, Rc<super::Parsed>>,
     /// The names that its templates use.
     pub(crate) words: super::Words,
+    /// The name of the variable that every template begins with.
+    pub(crate) dollar: Text,
     pub(crate) spare: Spare,
     pub(crate) regexes: functions::RegexCache,
     pub(crate) steps: u64,

@@ -33,6 +33,15 @@ fn is_plain(input: &[u8]) -> bool {
     input.chunks(256).all(|chunk| chunk.iter().fold(true, |so_far, byte| so_far & plain(*byte)))
 }
 
+/// Whether a key is a text for sure: not one of the words, none of which is longer, that mean something else.
+fn is_word(key: &[u8]) -> bool {
+    let other: &[&[u8]] = &[b"y", b"n", b"yes", b"no", b"on", b"off", b"true", b"false", b"null"];
+    if key.len() > 5 {
+        return key.first().is_some_and(u8::is_ascii_alphabetic);
+    }
+    key.iter().all(u8::is_ascii_lowercase) && !other.contains(&key)
+}
+
 struct Lines<'a> {
     input: &'a [u8],
     /// Where the line begins.
@@ -129,8 +138,7 @@ impl<'a> Lines<'a> {
         if self.byte() != Some(b'"') {
             let end = self.key_end()?;
             let key = self.slice(from, end);
-            // No word that means something else is so long.
-            let key = if key.len() > 5 && key.first().is_some_and(u8::is_ascii_alphabetic) {
+            let key = if is_word(key) {
                 Cow::Borrowed(key)
             } else {
                 match plain_key(key) {
@@ -160,12 +168,23 @@ impl<'a> Lines<'a> {
     }
 
     fn map<N: Build>(&mut self, column: usize, depth: usize, kept: Option<&[&[u8]]>) -> Option<N> {
+        let first = self.key(false)?;
+        self.map_from(first, column, depth, kept)
+    }
+
+    /// A map at this column whose first key is passed already.
+    fn map_from<N: Build>(
+        &mut self,
+        mut key: Cow<'a, [u8]>,
+        column: usize,
+        depth: usize,
+        kept: Option<&[&[u8]]>,
+    ) -> Option<N> {
         if depth >= self.depth {
             return None;
         }
         let mut pairs = N::Pairs::default();
         loop {
-            let key = self.key(false)?;
             let value = if kept.is_some_and(|kept| !kept.contains(&&*key)) {
                 self.value::<Checked>(column, depth)?;
                 N::null()
@@ -179,6 +198,7 @@ impl<'a> Lines<'a> {
             if self.column() > column {
                 return None;
             }
+            key = self.key(false)?;
         }
     }
 
@@ -209,12 +229,10 @@ impl<'a> Lines<'a> {
         while self.is_entry() {
             self.at += 1;
             self.skip_spaces();
-            let from = self.at;
-            let item = if self.key(false).is_some() {
-                self.at = from;
-                self.map(self.column(), depth + 1, None)?
-            } else {
-                self.scalar(column, depth)?
+            let inner = self.column();
+            let item = match self.key(false) {
+                Some(key) => self.map_from(key, inner, depth + 1, None)?,
+                None => self.scalar(column, depth)?,
             };
             items.push(item);
             if self.has_left(column) {
