@@ -327,7 +327,11 @@ impl Render<'_> {
         if let Some(reads) = machine.reads.take() {
             let mut mentions = Mentions::default();
             for file in &files {
-                let parsed = file.file.parsed(compat, &mut machine.words).into_iter().flat_map(|parsed| &parsed.templates);
+                let parsed = file
+                    .file
+                    .parsed(compat, &mut machine.words)
+                    .into_iter()
+                    .flat_map(|parsed| &parsed.templates);
                 parsed.for_each(|template| mentions.nodes(&template.body));
             }
             writer.add_findings(strict::judge(instance, given, &reads, &mentions));

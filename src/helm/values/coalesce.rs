@@ -119,7 +119,8 @@ impl Coalescing<'_> {
                     self.notices.printed("coalesce.go:161", &message);
                 }
                 (_, Some(Value::Map(_))) => {
-                    self.notices.printed("coalesce.go:175", &format!("key {} is table. Skipping", key.lossy()));
+                    self.notices
+                        .printed("coalesce.go:175", &format!("key {} is table. Skipping", key.lossy()));
                 }
                 (_, _) => target_global.insert(key, value),
             }
@@ -135,7 +136,8 @@ impl Coalescing<'_> {
                 Some(Value::Map(present)) => {
                     let Value::Map(default) = default else {
                         if !matches!(default, Value::Nil) {
-                            let message = format!("warning: skipped value for {}: Not a table.", trail.to(&key));
+                            let message =
+                                format!("warning: skipped value for {}: Not a table.", trail.to(&key));
                             self.notices.printed("coalesce.go:237", &message);
                         }
                         continue;

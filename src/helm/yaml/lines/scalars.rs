@@ -1,0 +1,250 @@
+//! Values of the short way: quoted and plain scalars, flow collections, literal blocks.
+
+use std::borrow::Cow;
+
+use super::super::reader::{Build, scalar};
+use super::super::scanner::Mark;
+use super::Lines;
+
+impl<'a> Lines<'a> {
+    /// A scalar, a flow collection of one line, or a literal block, in a collection at this column.
+    pub(super) fn scalar<N: Build>(&mut self, column: usize, depth: usize) -> Option<N> {
+        let node = match self.byte()? {
+            b'"' => N::text(self.double_quoted()?),
+            b'\'' => N::text(self.single_quoted()?),
+            b'{' => self.flow_map(depth + 1)?,
+            b'[' => self.flow_sequence(depth + 1)?,
+            b'|' => return self.literal(column),
+            b'-' if matches!(self.ahead(1), None | Some(b' ' | b'\n')) => return None,
+            first if begins_plain(first) => self.plain(column)?,
+            _ => return None,
+        };
+        self.end_line()?;
+        Some(node)
+    }
+
+    fn single_quoted(&mut self) -> Option<Cow<'a, [u8]>> {
+        let from = self.at + 1;
+        let end = from + memchr::memchr2(b'\'', b'\n', self.input.get(from..)?)?;
+        if self.input.get(end) != Some(&b'\'') || self.input.get(end + 1) == Some(&b'\'') {
+            return None;
+        }
+        self.at = end + 1;
+        Some(Cow::Borrowed(self.slice(from, end)))
+    }
+
+    pub(super) fn double_quoted(&mut self) -> Option<Cow<'a, [u8]>> {
+        let mut from = self.at + 1;
+        let mut text = Cow::Borrowed(&[][..]);
+        loop {
+            let end = from + memchr::memchr3(b'"', b'\\', b'\n', self.input.get(from..)?)?;
+            let part = self.slice(from, end);
+            if text.is_empty() {
+                text = Cow::Borrowed(part);
+            } else {
+                text.to_mut().extend_from_slice(part);
+            }
+            match self.input.get(end)? {
+                b'"' => {
+                    self.at = end + 1;
+                    return Some(text);
+                }
+                b'\\' => text.to_mut().push(match self.input.get(end + 1)? {
+                    b'n' => b'\n',
+                    b't' => b'\t',
+                    mark @ (b'"' | b'\\') => *mark,
+                    _ => return None,
+                }),
+                _ => return None,
+            }
+            from = end + 2;
+        }
+    }
+
+    fn flow_map<N: Build>(&mut self, depth: usize) -> Option<N> {
+        if depth >= self.depth {
+            return None;
+        }
+        let mut pairs = N::Pairs::default();
+        self.at += 1;
+        self.skip_spaces();
+        if self.byte() == Some(b'}') {
+            self.at += 1;
+            return Some(N::of_pairs(pairs));
+        }
+        loop {
+            let key = self.key(true)?;
+            self.skip_spaces();
+            let value = self.flow_value(depth)?;
+            N::add(&mut pairs, &key, value);
+            if !self.goes_on(b'}')? {
+                return Some(N::of_pairs(pairs));
+            }
+        }
+    }
+
+    fn flow_sequence<N: Build>(&mut self, depth: usize) -> Option<N> {
+        if depth >= self.depth {
+            return None;
+        }
+        let mut items = Vec::new();
+        self.at += 1;
+        self.skip_spaces();
+        if self.byte() == Some(b']') {
+            self.at += 1;
+            return Some(N::list(items));
+        }
+        loop {
+            items.push(self.flow_value(depth)?);
+            if !self.goes_on(b']')? {
+                return Some(N::list(items));
+            }
+        }
+    }
+
+    /// After a value in a flow collection: whether there is a comma, or the end.
+    fn goes_on(&mut self, end: u8) -> Option<bool> {
+        self.skip_spaces();
+        let byte = self.byte()?;
+        self.at += 1;
+        if byte == b',' {
+            self.skip_spaces();
+            return Some(true);
+        }
+        (byte == end).then_some(false)
+    }
+
+    fn flow_value<N: Build>(&mut self, depth: usize) -> Option<N> {
+        match self.byte()? {
+            b'"' => Some(N::text(self.double_quoted()?)),
+            b'\'' => Some(N::text(self.single_quoted()?)),
+            b'{' => self.flow_map(depth + 1),
+            b'[' => self.flow_sequence(depth + 1),
+            b'-' if matches!(self.ahead(1), None | Some(b' ' | b'\n')) => None,
+            first if begins_plain(first) => {
+                let from = self.at;
+                let rest = self.input.get(from..)?;
+                let length = rest.iter().position(|byte| b",]}[{:#?\n".contains(byte))?;
+                if !matches!(rest.get(length), Some(b',' | b']' | b'}')) {
+                    return None;
+                }
+                self.at = from + length;
+                scalar(None, Cow::Borrowed(self.passed(from)), true, Mark::default()).ok()
+            }
+            _ => None,
+        }
+    }
+
+    /// A plain scalar in a collection at this column; it goes on in lines that are indented deeper.
+    fn plain<N: Build>(&mut self, column: usize) -> Option<N> {
+        let from = self.at;
+        let mut ends = self.plain_line()?;
+        let mut text = Cow::Borrowed(self.passed(from));
+        while let Some((blank, from)) = self.continuation(column).filter(|_| !ends) {
+            let joint = if blank == 0 { b' ' } else { b'\n' };
+            text.to_mut().extend(std::iter::repeat_n(joint, blank.max(1)));
+            self.at = from;
+            ends = self.plain_line()?;
+            text.to_mut().extend_from_slice(self.passed(from));
+        }
+        scalar(None, text, true, Mark::default()).ok()
+    }
+
+    /// Goes to the end of a plain scalar in its line; whether a comment ends it there.
+    fn plain_line(&mut self) -> Option<bool> {
+        let end = self.line_end(self.at);
+        let mut looked = self.at;
+        while let Some(length) = memchr::memchr2(b':', b'#', self.slice(looked, end)) {
+            let found = looked + length;
+            if self.input.get(found) == Some(&b':') {
+                // A colon before a space or the end would make it a key.
+                if matches!(self.input.get(found + 1), None | Some(b' ' | b'\n')) {
+                    return None;
+                }
+            } else if self.input.get(found - 1) == Some(&b' ') {
+                self.at = found;
+                return Some(true);
+            }
+            looked = found + 1;
+        }
+        self.at = end;
+        Some(false)
+    }
+
+    /// What stands from there to here, without the spaces at its end, which are not passed.
+    fn passed(&mut self, from: usize) -> &'a [u8] {
+        let text = self.slice(from, self.at);
+        let length = text.iter().rposition(|byte| *byte != b' ').map_or(0, |last| last + 1);
+        self.at = from + length;
+        self.slice(from, self.at)
+    }
+
+    /// How many blank lines follow the end of this line, and where behind them a plain scalar goes on, if it does.
+    fn continuation(&self, column: usize) -> Option<(usize, usize)> {
+        let mut blank = 0;
+        let mut line = self.line_end(self.at) + 1;
+        loop {
+            let spaces = self.input.get(line..)?.iter().position(|byte| *byte != b' ')?;
+            match self.input.get(line + spaces)? {
+                b'\n' => (blank, line) = (blank + 1, line + spaces + 1),
+                b'#' => return None,
+                _ => return (spaces > column).then_some((blank, line + spaces)),
+            }
+        }
+    }
+
+    /// A literal block in a collection at this column.
+    fn literal<N: Build>(&mut self, column: usize) -> Option<N> {
+        self.at += 1;
+        let chomping = self.byte().filter(|byte| matches!(byte, b'-' | b'+'));
+        self.at += usize::from(chomping.is_some());
+        if self.byte() != Some(b'\n') {
+            return None;
+        }
+        let mut line = self.at + 1;
+        let (mut breaks, mut deepest) = (0, 0);
+        let indent = loop {
+            let spaces = self.input.get(line..)?.iter().position(|byte| *byte != b' ')?;
+            if self.input.get(line + spaces) != Some(&b'\n') {
+                break spaces;
+            }
+            (breaks, deepest) = (breaks + 1, deepest.max(spaces));
+            line += spaces + 1;
+        };
+        if indent <= column || deepest > indent {
+            return None;
+        }
+        let mut text = Vec::new();
+        while line < self.input.len() {
+            let end = self.line_end(line);
+            let whole = self.slice(line, end);
+            let spaces = whole.iter().take(indent).take_while(|byte| **byte == b' ').count();
+            if spaces == whole.len() {
+                if end == self.input.len() {
+                    return None;
+                }
+                breaks += 1;
+            } else if spaces < indent {
+                break;
+            } else {
+                text.extend(std::iter::repeat_n(b'\n', breaks));
+                text.extend_from_slice(whole.get(indent..).unwrap_or(&[]));
+                breaks = usize::from(end < self.input.len());
+            }
+            line = (end + 1).min(self.input.len());
+        }
+        let kept = match chomping {
+            Some(b'-') => 0,
+            Some(_) => breaks,
+            None => breaks.min(1),
+        };
+        text.extend(std::iter::repeat_n(b'\n', kept));
+        self.seek(line)?;
+        Some(N::text(Cow::Owned(text)))
+    }
+}
+
+/// Characters that begin a plain scalar and mean nothing else.
+fn begins_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte >= 0x80 || b"/._($+~;^=<\\-)".contains(&byte)
+}

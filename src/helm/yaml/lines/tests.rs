@@ -1,0 +1,157 @@
+//! Random documents: what is read in the short way is what the grammar reads.
+
+use proptest::prelude::*;
+
+use super::super::read_by_grammar;
+use super::*;
+use crate::helm::values::Tree;
+
+const PIECES: &[&str] = &[
+    "\n",
+    "\n",
+    "\n  ",
+    "\n  ",
+    "\n    ",
+    "\n- ",
+    "\n  - ",
+    "a: ",
+    "b: ",
+    "key:",
+    ": ",
+    ":",
+    "- ",
+    "-",
+    "x",
+    "1",
+    "true",
+    "~",
+    "no",
+    ".5",
+    "0x1f",
+    "1_0",
+    "y: ",
+    "12: ",
+    "\"q\"",
+    "'s'",
+    "''",
+    "\"\"",
+    "\"a\\nb\"",
+    "\\",
+    "\"",
+    "'",
+    "{",
+    "}",
+    "[",
+    "]",
+    ", ",
+    ",",
+    "{}",
+    "[]",
+    "|",
+    "|-",
+    "|+",
+    "|\n",
+    "|\n  ",
+    "|-\n    ",
+    " #",
+    "#",
+    " ",
+    "  ",
+    "---",
+    "...",
+    "%",
+    "<<: ",
+    "&a ",
+    "*a",
+    "? ",
+    "!",
+    ">",
+    "http://x",
+    "a b",
+    "$(A)",
+    "/p",
+    "\t",
+    "é",
+    "\r",
+    "{a: 1, b: [x, 'y']}",
+    "{\"a\":\"b\"}",
+    "[{a: b}]",
+    "\"k\": ",
+    "\"k\":",
+    "=",
+    "@",
+    "`",
+    ".inf",
+    "a?",
+    "\n  more",
+    "\n    {}",
+    "\n\n",
+    "---\n",
+    "“x”",
+    "\u{2028}",
+    "\u{85}",
+    "\u{FEFF}",
+];
+
+/// What is read in the short way is what the grammar reads.
+fn compare(text: &str) -> Result<bool, TestCaseError> {
+    let limits = YamlLimits::default();
+    let Some(short) = read::<Tree>(text.as_bytes(), limits, None) else { return Ok(false) };
+    let long = read_by_grammar::<Tree>(text.as_bytes(), limits);
+    prop_assert_eq!(Ok(&short), long.as_ref(), "{:?}", text);
+    let json: serde_json::Value = read_by_grammar(text.as_bytes(), limits).unwrap();
+    prop_assert_eq!(read::<serde_json::Value>(text.as_bytes(), limits, None), Some(json));
+    prop_assert!(read::<Checked>(text.as_bytes(), limits, None).is_some());
+    Ok(true)
+}
+
+/// Lines that mostly fit together: an indentation, perhaps an entry, a key, a value.
+fn lines() -> impl Strategy<Value = String> {
+    let value = prop_oneof![
+        4 => prop::sample::select(vec!["", " x", " 1", " \"q\"", " 's'", " {}", " [a, 1]", " {a: b}", " # c", " x # c"]),
+        1 => prop::sample::select(vec![" |", " |-", " |+", " >", " a: b", " - a", " &a x", " !!str 1", " \"a", " x #c", ":"]),
+    ];
+    let line = (
+        0..4_usize,
+        any::<bool>(),
+        prop::sample::select(vec!["a:", "b:", "1:", "on:", "\"q\":", "c", "", "#", "- d", "{}", "é", "---"]),
+        value,
+    );
+    prop::collection::vec(line, 1..8).prop_map(|lines| {
+        let texts = lines.into_iter().map(|(indent, entry, key, value)| {
+            format!("{}{}{key}{value}\n", "  ".repeat(indent), if entry { "- " } else { "" })
+        });
+        texts.collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn pieces_are_read_as_the_grammar_reads_them(pieces in prop::collection::vec(prop::sample::select(PIECES), 0..24)) {
+        compare(&pieces.concat())?;
+    }
+
+    #[test]
+    fn lines_are_read_as_the_grammar_reads_them(text in lines()) {
+        compare(&text)?;
+        compare(text.trim_end())?;
+    }
+}
+
+#[test]
+fn what_charts_are_made_of_takes_the_short_way() {
+    for text in [
+        "# Source: a\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: \"a\" # why\n  labels: {}\ndata:\n  a.txt: |\n    one\n\n      two\n\n  b: ~1.2\n",
+        "a:\n- b: 1\n  c: [x, \"y\"]\n-   d: {e: f, \"g\": 'h'}\n\nz:\n  - -1\n  - --flag=x\n  - http://example.com/a#b\n",
+        "on: 1\n\"quoted/key\": a\n1: x\n0x10: y\nend:",
+        "---\na:\n  {}\nb:\n  goes on\n  here, and\n\n  there # it ends\nc: |\n\n  text\n",
+        "# first\n---\n- one\n  two\n- [a]\n",
+        "{}\n",
+        "a: “b” – c\n",
+        "- a\n- b: |-\n    text\n    more",
+    ] {
+        assert!(compare(text).unwrap(), "{text}");
+    }
+}
