@@ -7,11 +7,42 @@ pub(super) struct Rules(Vec<Rule>);
 
 #[expect(clippy::struct_excessive_bools, reason = "each says one thing of a rule")]
 struct Rule {
-    pattern: String,
+    pattern: Pattern,
     negated: bool,
     directories_only: bool,
     anchored: bool,
     whole_path: bool,
+}
+
+/// The two simple forms that most rules have, and all others.
+enum Pattern {
+    /// A name without anything special.
+    Name(String),
+    /// `*` and a name without anything special.
+    Ending(String),
+    Any(String),
+}
+
+impl Pattern {
+    fn new(pattern: &str) -> Self {
+        let special = |text: &str| text.contains(['*', '?', '[', '\\']);
+        match pattern.strip_prefix('*') {
+            Some(ending) if !special(ending) => Self::Ending(ending.to_owned()),
+            None if !special(pattern) => Self::Name(pattern.to_owned()),
+            _ => Self::Any(pattern.to_owned()),
+        }
+    }
+
+    fn matches(&self, subject: &str) -> bool {
+        match self {
+            Self::Name(name) => name == subject,
+            // A star does not match what parts a path.
+            Self::Ending(ending) => {
+                subject.strip_suffix(ending.as_str()).is_some_and(|rest| !rest.contains('/'))
+            }
+            Self::Any(pattern) => file_match(pattern.as_bytes(), subject.as_bytes()) == Some(true),
+        }
+    }
 }
 
 impl Rules {
@@ -42,7 +73,7 @@ impl Rules {
         pattern = pattern.strip_suffix('/').unwrap_or(pattern);
         let anchored = pattern.starts_with('/');
         let whole_path = !anchored && pattern.contains('/');
-        let pattern = pattern.strip_prefix('/').unwrap_or(pattern).to_owned();
+        let pattern = Pattern::new(pattern.strip_prefix('/').unwrap_or(pattern));
         self.0.push(Rule { pattern, negated, directories_only, anchored, whole_path });
         Ok(())
     }
@@ -52,10 +83,10 @@ impl Rules {
         if matches!(path, "" | "." | "./") {
             return false;
         }
+        let name = path.rfind('/').map_or(path, |end| path.get(end + 1..).unwrap_or(path));
         for rule in &self.0 {
-            let name = path.rsplit('/').next().unwrap_or(path);
             let subject = if rule.anchored || rule.whole_path { path } else { name };
-            let matched = file_match(rule.pattern.as_bytes(), subject.as_bytes()) == Some(true);
+            let matched = rule.pattern.matches(subject);
             if rule.negated {
                 if rule.directories_only && !directory {
                     return true;
@@ -84,6 +115,8 @@ mod tests {
     fn rules_of_helm() {
         let rules = Rules::parse("# c\n*.md\n/ignored\ndir/\na/b.txt\n").expect("valid");
         assert!(rules.ignores("x/README.md", false));
+        assert!(rules.ignores(".md", false));
+        assert!(!rules.ignores("README.md.txt", false));
         assert!(rules.ignores("ignored", false));
         assert!(!rules.ignores("x/ignored", false));
         assert!(rules.ignores("x/dir", true));
