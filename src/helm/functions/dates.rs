@@ -292,6 +292,11 @@ impl fmt::Display for Moment {
     }
 }
 
+/// Whether a text is a time in a layout; the error is Go's message.
+pub(crate) fn check(layout: &str, text: &str) -> Result<(), String> {
+    layout::parse(layout, text).map(drop)
+}
+
 /// Reads a time as JSON has it; the error is Go's message.
 pub(crate) fn read_rfc3339(text: &str) -> Result<Moment, String> {
     layout::parse("2006-01-02T15:04:05Z07:00", text)
