@@ -91,8 +91,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         toml::write(&value(a, 0), machine.v3()).map(Value::text).map_err(Failure::new)
     })
     .since(Compat::V4_3),
-    Function::new("fromToml", &[Str], |_, a| {
-        let read = toml::read(&text(a, 0));
+    Function::new("fromToml", &[Str], |machine, a| {
+        let read = toml::read(&text(a, 0), machine.v3());
         Ok(read.unwrap_or_else(|message| Value::Map(Map::from_pairs([("Error", Value::text(message))]))))
     }),
 ];

@@ -109,6 +109,9 @@ struct Task<'c, 'j, 's> {
     metaschema: Option<NodeId>,
 }
 
+/// Whether a number breaks a bound.
+type Breaks = fn(&Decimal, &Decimal) -> bool;
+
 type Outcome<'j> = Result<Unevaluated<'j>, Misfit>;
 
 impl<'c, 'j> Checker<'c, 'j> {
@@ -227,8 +230,8 @@ impl<'c, 'j> Checker<'c, 'j> {
             return Err(Misfit::new(String::new(), String::new()));
         };
         let unevaluated = unevaluated(node, value, wanted);
-        if let Some(misfit) = self.stops(node, value, scope, quiet) {
-            return misfit.map_or(Ok(unevaluated), Err);
+        if let Some(verdict) = self.stops(node, value, scope, quiet) {
+            return verdict.map(|()| unevaluated);
         }
         let mut task = Task { node, value, scope, unevaluated, found: Vec::new(), quiet, metaschema };
         if let Some(target) = node.references.plain {
@@ -261,15 +264,15 @@ impl<'c, 'j> Checker<'c, 'j> {
     }
 
     /// What ends the check at once: a verdict, a misfit of the value as a whole.
-    fn stops(&self, node: &Node, value: &Json, scope: &Scope<'_>, quiet: bool) -> Option<Option<Misfit>> {
-        let misfit = |message: &dyn Fn() -> String| Some(Some(self.misfit(quiet, message)));
+    fn stops(&self, node: &Node, value: &Json, scope: &Scope<'_>, quiet: bool) -> Option<Result<(), Misfit>> {
+        let misfit = |message: &dyn Fn() -> String| Some(Err(self.misfit(quiet, message)));
         if let Some(verdict) = node.verdict {
-            return if verdict { Some(None) } else { misfit(&|| "false schema".to_owned()) };
+            return if verdict { Some(Ok(())) } else { misfit(&|| "false schema".to_owned()) };
         }
         if let Some(url) = &node.elsewhere {
             return misfit(&|| format!("reference {} cannot be resolved", single_quoted(url)));
         }
-        if let Some(again) = self.cycle(scope) {
+        if let Some(again) = cycle(scope) {
             let place = node.place.to_string();
             let (first, second) = (self.keywords(scope), self.keywords(again));
             let place = quote(place.as_bytes());
@@ -311,18 +314,6 @@ impl<'c, 'j> Checker<'c, 'j> {
                 && number.decimal() == super::number::Number::new(text).decimal();
         }
         value.equals(wanted)
-    }
-
-    /// The schema on the way that is applied to the same value already.
-    fn cycle<'s>(&self, scope: &'s Scope<'s>) -> Option<&'s Scope<'s>> {
-        let mut current = scope.parent;
-        while let Some(above) = current.filter(|above| above.level == scope.level) {
-            if above.node == scope.node {
-                return Some(above);
-            }
-            current = above.parent;
-        }
-        None
     }
 
     /// The keywords that lead to a schema.
@@ -459,7 +450,7 @@ impl<'c, 'j> Checker<'c, 'j> {
     fn number(&self, task: &mut Task<'c, 'j, '_>, number: &Decimal) {
         let Some(rules) = task.node.number.as_deref() else { return };
         let NumberRules { minimum, maximum, exclusive_minimum, exclusive_maximum, multiple_of } = rules;
-        let bounds: [(&str, &Option<Decimal>, fn(&Decimal, &Decimal) -> bool); 5] = [
+        let bounds: [(&str, &Option<Decimal>, Breaks); 5] = [
             ("minimum", minimum, |number, wanted| number < wanted),
             ("maximum", maximum, |number, wanted| number > wanted),
             ("exclusiveMinimum", exclusive_minimum, |number, wanted| number <= wanted),
@@ -472,6 +463,18 @@ impl<'c, 'j> Checker<'c, 'j> {
             }
         }
     }
+}
+
+/// The schema on the way that is applied to the same value already.
+fn cycle<'s>(scope: &'s Scope<'s>) -> Option<&'s Scope<'s>> {
+    let mut current = scope.parent;
+    while let Some(above) = current.filter(|above| above.level == scope.level) {
+        if above.node == scope.node {
+            return Some(above);
+        }
+        current = above.parent;
+    }
+    None
 }
 
 fn pointer<'p, 'j: 'p>(path: impl IntoIterator<Item = &'p Token<'j>>) -> String {

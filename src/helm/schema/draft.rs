@@ -88,7 +88,7 @@ impl Draft {
     }
 
     /// The URL that a schema gives itself; its fragment does not count.
-    pub(super) fn id<'j>(self, schema: &'j BTreeMap<String, Json>) -> Option<&'j str> {
+    pub(super) fn id(self, schema: &BTreeMap<String, Json>) -> Option<&str> {
         // A reference hides what is beside it.
         if self < Self::Draft2019 && schema.contains_key("$ref") {
             return None;

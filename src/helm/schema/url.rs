@@ -120,7 +120,8 @@ impl std::fmt::Display for Url {
             let path = self.escaped_path();
             let host = self.authority.as_deref().unwrap_or("");
             let omitted = self.authority.is_none() && self.path.starts_with('/');
-            if (self.is_absolute() || !host.is_empty()) && !omitted && !(host.is_empty() && path.is_empty()) {
+            let named = !host.is_empty() || (self.is_absolute() && !path.is_empty());
+            if named && !omitted {
                 out.write_str("//")?;
             }
             out.write_str(host)?;

@@ -13,6 +13,16 @@ const TABLES: &[(&str, &str, &str)] = &[
     ("sprig", "Masterminds/sprig 3.3.0, *_test.go", "MIT"),
     ("semver", "Masterminds/semver 3.5.0, constraints_test.go and version_test.go", "MIT"),
     ("helm", "helm 4.3.1, pkg/engine/funcs_test.go", "Apache-2.0"),
+    ("go-yaml-2", "go.yaml.in/yaml 2.4.4, decode_test.go and encode_test.go", "Apache-2.0, MIT"),
+    (
+        "go-yaml-3",
+        "go.yaml.in/yaml 3.0.5, decode_test.go, encode_test.go and node_test.go",
+        "Apache-2.0, MIT",
+    ),
+    ("sigs-yaml", "sigs.k8s.io/yaml 1.6.0, yaml_test.go", "MIT, BSD-3-Clause"),
+    ("toml", "BurntSushi/toml 1.6.0, *.toml of its tests", "MIT"),
+    ("goutils", "Masterminds/goutils 1.1.1, stringutils_test.go and wordutils_test.go", "Apache-2.0"),
+    ("regexp", "Go regexp, find_test.go, all_test.go and testdata/re2-search.txt", "BSD-3-Clause"),
 ];
 
 /// The tables of schemas: schema, values, and what does not fit, empty if nothing. What helm 3.19.0
