@@ -4,6 +4,7 @@
 use std::sync::{Arc, OnceLock};
 
 use super::Compat;
+use super::schema::Schema;
 use super::template::{ParseError, Parsed, Words, parse};
 use super::value::Text;
 use super::value::object::FileTable;
@@ -32,7 +33,7 @@ pub(crate) struct ChartData {
     pub(crate) values: TreeMap,
     pub(crate) templates: Vec<ChartTemplate>,
     pub(crate) files: FileTable,
-    pub(crate) schema: Option<Text>,
+    pub(crate) schema: Option<Arc<Schema>>,
     pub(crate) children: Vec<Child>,
     pub(crate) outdated_requirements: bool,
     pub(crate) outdated_lock: bool,

@@ -25,7 +25,7 @@ pub(crate) mod json;
 mod lists;
 mod numbers;
 mod paths;
-mod regexes;
+pub(crate) mod regexes;
 pub(crate) mod semver;
 mod strings;
 mod toml;

@@ -52,6 +52,17 @@ impl Notices {
         self.push(line);
     }
 
+    /// A URN in a schema that nothing resolves; Helm 4 says so once for each.
+    pub(crate) fn unresolved_urn(&self, urn: &str) {
+        let line = format!(
+            "level=WARN msg=\"unresolved URN reference ignored; using permissive schema\" urn={}",
+            logged(urn)
+        );
+        if self.compat > Compat::V3_19 && !self.lines.borrow().contains(&line) {
+            self.push(line);
+        }
+    }
+
     /// All lines so far.
     pub(crate) fn lines(&self) -> Vec<String> {
         self.lines.borrow().clone()

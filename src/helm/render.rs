@@ -22,7 +22,6 @@ use super::failure::{Failure, Limit, Place};
 use super::functions::RegexCache;
 use super::notices::Notices;
 use super::output::{Rendered, Writer};
-use super::schema;
 use super::strict::{self, Mentions, Reads, Strictness};
 use super::template::machine::{Machine, Scope, Spare};
 use super::template::{Source, Template, Words};
@@ -124,7 +123,7 @@ impl Render<'_> {
         let capabilities = self.engine.capabilities.clone().unwrap_or_else(|| Capabilities::offline(compat));
         if !self.input.skip_schema {
             let (mut misfits, mut values) = (String::new(), Vec::new());
-            collect_misfits(&instance, &coalesced, "", &mut misfits, &mut values);
+            collect_misfits((&instance, notices), &coalesced, "", &mut misfits, &mut values);
             if !misfits.is_empty() {
                 return Err(of_values(format!(
                     "values don't meet the specifications of the schema(s) in the following chart(s):\n{misfits}"
@@ -443,22 +442,26 @@ impl Render<'_> {
 
 /// Checks the values of a chart and of those below it.
 fn collect_misfits(
-    instance: &Instance,
+    (instance, notices): (&Instance, &Notices),
     values: &Map,
     path: &str,
     out: &mut String,
     unfit: &mut Vec<UnfitValue>,
 ) {
-    if let Some(schema) = &instance.chart.0.schema
-        && let Err(found) = schema::check(schema, &Value::Map(values.clone()))
-    {
-        out.push_str(&format!("{}:\n{}\n", instance.name, found.message));
-        unfit.extend(found.at.iter().map(|at| UnfitValue::find(values, path, at)));
+    if let Some(schema) = &instance.chart.0.schema {
+        let outcome = schema.check(&Value::Map(values.clone()), notices.compat);
+        for urn in schema.unresolved(notices.compat) {
+            notices.unresolved_urn(urn);
+        }
+        if let Err(found) = outcome {
+            out.push_str(&format!("{}:\n{}", instance.name, found.message));
+            unfit.extend(found.at.iter().map(|at| UnfitValue::find(values, path, at)));
+        }
     }
     for child in &instance.children {
         if let Some(Value::Map(inner)) = values.get(child.name.as_bytes()) {
             let below = if path.is_empty() { child.name.clone() } else { format!("{path}.{}", child.name) };
-            collect_misfits(child, &inner, &below, out, unfit);
+            collect_misfits((child, notices), &inner, &below, out, unfit);
         }
     }
 }

@@ -1,473 +1,146 @@
-//! JSON schemas of values, with Helm's messages. Drafts 4 to 2020-12 in the keywords that charts
-//! use; references stay inside the schema: nothing is fetched.
+//! JSON schemas of values, as the library behind Helm reads them: drafts 4 to 2020-12, with its
+//! messages. A schema is checked against its metaschema and read once; nothing is fetched.
 
-use regex::Regex;
-use serde_json::{Map, Value as Json};
+use std::sync::{Arc, OnceLock};
 
-use super::value::{Text, Value, convert};
+use serde_json::Value as Serde;
 
+use super::Compat;
+use super::functions::json::Wording;
+use super::value::{Text, Value};
+
+mod address;
+mod check;
+mod compile;
+mod documents;
+mod draft;
+mod format;
+mod json;
+mod metaschema;
 mod misfit;
+mod node;
+mod number;
+mod url;
 
-use misfit::{Message, Misfit, single_quoted};
+use address::Place;
+use compile::{Nodes, compile};
+use documents::{Documents, Refusal};
+use json::Json;
+use misfit::Misfit;
+
+/// The schema of a chart's values.
+#[derive(Debug)]
+pub(crate) struct Schema {
+    text: Text,
+    /// What was read, for each version of Helm that was asked for.
+    read: [OnceLock<Result<Read, String>>; 3],
+}
+
+/// A schema that values can be checked against.
+#[derive(Debug)]
+struct Read {
+    nodes: Nodes,
+    /// URNs that Helm 4 warns of.
+    unresolved: Vec<String>,
+}
 
 /// Values that do not fit a schema.
 #[derive(Debug)]
 pub(crate) struct Unfit {
     /// What Helm prints below the chart's name.
     pub(crate) message: String,
-    /// JSON pointers to the values, the innermost ones.
+    /// JSON pointers to the values, the innermost ones; none if the schema is to blame.
     pub(crate) at: Vec<String>,
 }
 
-/// Reads a schema.
-pub(crate) fn parse(schema: &Text) -> Result<Json, serde_json::Error> {
+/// Where Helm puts a chart's schema.
+const ADDRESS: &str = "file:///values.schema.json";
+
+impl Schema {
+    pub(crate) fn new(text: Text) -> Self {
+        Self { text, read: [const { OnceLock::new() }; 3] }
+    }
+
+    pub(crate) fn text(&self) -> &Text {
+        &self.text
+    }
+
+    /// Checks values.
+    pub(crate) fn check(&self, values: &Value, compat: Compat) -> Result<(), Unfit> {
+        let read = self.read(compat);
+        let read = read.as_ref().map_err(|message| Unfit { message: message.clone(), at: Vec::new() })?;
+        check::check(&read.nodes.0, 0, &Json::of(values), compat < Compat::V4_3)
+            .map_err(|misfits| unfit(&misfits))
+    }
+
+    /// The URNs in a schema that could be read; Helm 4 takes any value there, with a warning.
+    pub(crate) fn unresolved(&self, compat: Compat) -> &[String] {
+        self.read(compat).as_ref().map_or(&[], |read| &read.unresolved)
+    }
+
+    fn read(&self, compat: Compat) -> &Result<Read, String> {
+        let [oldest, older, newest] = &self.read;
+        let slot = match compat {
+            Compat::V3_19 => oldest,
+            Compat::V4_1 => older,
+            Compat::V4_3 => newest,
+        };
+        slot.get_or_init(|| read(&self.text, compat))
+    }
+}
+
+fn read(text: &Text, compat: Compat) -> Result<Read, String> {
+    let json = Json::read(text, Wording::of(compat))?;
+    let url: Arc<str> = ADDRESS.into();
+    let outcome = Documents::new(&url, json, compat).and_then(|mut documents| {
+        let nodes = compile(&mut documents, &[Place::new(&url, "")], false)?;
+        Ok(Read { nodes, unresolved: documents.unresolved.into_iter().collect() })
+    });
+    outcome.map_err(|refusal| match refusal {
+        Refusal::Message(message) => message,
+        Refusal::Elsewhere(url) => {
+            format!("failing loading {url:?}: schemas of other places are not fetched")
+        }
+    })
+}
+
+fn unfit(misfits: &[Misfit]) -> Unfit {
+    let (mut message, mut at) = (String::new(), Vec::new());
+    for misfit in misfits {
+        misfit.print(0, &mut message);
+        misfit.leaves(&mut at);
+    }
+    message.push('\n');
+    Unfit { message: message.trim_start_matches('\n').to_owned(), at }
+}
+
+/// A schema's text for a look at its keywords.
+pub(crate) fn parse(schema: &Text) -> Result<Serde, serde_json::Error> {
     serde_json::from_slice(schema.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(schema))
 }
 
-/// Checks values against a schema.
-pub(crate) fn check(schema: &Text, values: &Value) -> Result<(), Unfit> {
-    let schema = parse(schema)
-        .map_err(|error| Unfit { message: format!("unable to parse the schema: {error}"), at: Vec::new() })?;
-    let draft_7 = ["draft-04", "draft-06", "draft-07"]
-        .iter()
-        .any(|draft| schema.get("$schema").and_then(Json::as_str).is_some_and(|url| url.contains(draft)));
-    let mut checker = Checker { root: &schema, references_alone: draft_7, depth: 0 };
-    let Some(misfit) = checker.check(&schema, &to_json(values), "") else {
-        return Ok(());
-    };
-    let causes = if misfit.message == Message::Group { misfit.causes } else { vec![misfit] };
-    let (mut out, mut at) = (String::new(), Vec::new());
-    for cause in &causes {
-        cause.print(1, &mut out);
-        cause.leaves(&mut at);
-    }
-    Err(Unfit { message: out.trim_start_matches('\n').to_owned(), at })
-}
-
-/// The values as JSON; whole numbers are integers.
-pub(crate) fn to_json(value: &Value) -> Json {
+/// A value as JSON; whole numbers are integers.
+pub(crate) fn to_json(value: &Value) -> Serde {
     match value {
-        Value::Nil => Json::Null,
-        Value::Bool(flag) => Json::Bool(*flag),
-        Value::Int(number) | Value::Int64(number) => Json::from(*number),
+        Value::Nil => Serde::Null,
+        Value::Bool(flag) => Serde::Bool(*flag),
+        Value::Int(number) | Value::Int64(number) => Serde::from(*number),
         Value::Float(number) => super::values::json_number(*number),
-        Value::Text(text) => Json::String(text.lossy().into_owned()),
-        Value::Map(map) => Json::Object(
+        Value::Text(text) => Serde::String(text.lossy().into_owned()),
+        Value::Map(map) => Serde::Object(
             map.entries()
                 .into_iter()
                 .map(|(key, value)| (key.lossy().into_owned(), to_json(&value)))
                 .collect(),
         ),
-        other => Json::Array(other.items().unwrap_or_default().iter().map(to_json).collect()),
+        other => Serde::Array(other.items().unwrap_or_default().iter().map(to_json).collect()),
     }
-}
-
-fn type_of(json: &Json) -> &'static str {
-    match json {
-        Json::Null => "null",
-        Json::Bool(_) => "boolean",
-        Json::Number(_) => "number",
-        Json::String(_) => "string",
-        Json::Array(_) => "array",
-        Json::Object(_) => "object",
-    }
-}
-
-fn has_type(json: &Json, wanted: &str) -> bool {
-    match wanted {
-        "integer" => json.as_number().is_some_and(|number| {
-            number.is_i64() || number.is_u64() || number.as_f64().is_some_and(|number| number.fract() == 0.0)
-        }),
-        _ => type_of(json) == wanted,
-    }
-}
-
-/// A value as messages show it.
-fn shown(json: &Json) -> String {
-    match json {
-        Json::String(text) => single_quoted(text),
-        Json::Number(number) => shown_number(number.as_f64().unwrap_or(f64::NAN)),
-        Json::Array(_) => "array".to_owned(),
-        Json::Object(_) => "object".to_owned(),
-        other => other.to_string(),
-    }
-}
-
-fn shown_number(number: f64) -> String {
-    match super::values::json_number(number) {
-        Json::Number(whole) if whole.is_i64() => whole.to_string(),
-        _ => convert::float_general(number),
-    }
-}
-
-fn shown_list<'j>(names: impl IntoIterator<Item = &'j str>) -> String {
-    names.into_iter().map(single_quoted).collect::<Vec<_>>().join(", ")
-}
-
-fn pointer(at: &str, key: &str) -> String {
-    format!("{at}/{}", key.replace('~', "~0").replace('/', "~1"))
-}
-
-struct Checker<'s> {
-    root: &'s Json,
-    /// Before 2019-09 a reference hides the keywords beside it.
-    references_alone: bool,
-    depth: usize,
-}
-
-const DEPTH: usize = 250;
-
-impl Checker<'_> {
-    fn check(&mut self, schema: &Json, json: &Json, at: &str) -> Option<Misfit> {
-        let rules = match schema {
-            Json::Bool(false) => return Some(Misfit::new(at, "false schema")),
-            Json::Object(rules) => rules,
-            _ => return None,
-        };
-        self.depth += 1;
-        if self.depth > DEPTH {
-            self.depth -= 1;
-            return Some(Misfit::new(at, format!("schema nests deeper than {DEPTH} levels")));
-        }
-        let mut found = Vec::new();
-        let reference = rules.get("$ref").and_then(Json::as_str);
-        if let (Some(reference), true) = (reference, self.references_alone) {
-            found.extend(self.reference(reference, json, at));
-        } else {
-            found.extend(simple(rules, json, at));
-            match json {
-                Json::Object(map) => self.object(rules, map, at, &mut found),
-                Json::Array(items) => self.array(rules, items, at, &mut found),
-                _ => {}
-            }
-            if let Some(reference) = reference {
-                found.extend(self.reference(reference, json, at));
-            }
-            self.combined(rules, json, at, &mut found);
-        }
-        self.depth -= 1;
-        match found.len() {
-            0 | 1 => found.pop(),
-            _ => Some(Misfit { at: at.to_owned(), message: Message::Group, causes: found }),
-        }
-    }
-
-    fn reference(&mut self, reference: &str, json: &Json, at: &str) -> Option<Misfit> {
-        let Some(target) = self.resolve(reference) else {
-            return Some(Misfit::new(
-                at,
-                format!("reference {} cannot be resolved", single_quoted(reference)),
-            ));
-        };
-        let inner = self.check(&target, json, at)?;
-        let causes = if inner.message == Message::Group { inner.causes } else { vec![inner] };
-        let url = format!("file:///values.schema.json{reference}");
-        Some(Misfit { at: at.to_owned(), message: Message::Reference(url), causes })
-    }
-
-    fn resolve(&self, reference: &str) -> Option<Json> {
-        let fragment = reference.strip_prefix('#')?;
-        if fragment.is_empty() {
-            return Some(self.root.clone());
-        }
-        if fragment.starts_with('/') {
-            let decoded = fragment.replace("%25", "%").replace("%20", " ");
-            return self.root.pointer(&decoded).cloned();
-        }
-        find_anchor(self.root, fragment, 0).cloned()
-    }
-
-    fn object(
-        &mut self,
-        rules: &Map<String, Json>,
-        map: &Map<String, Json>,
-        at: &str,
-        found: &mut Vec<Misfit>,
-    ) {
-        count(rules, "minProperties", "maxProperties", map.len(), at, found);
-        if let Some(required) = rules.get("required").and_then(Json::as_array) {
-            let missing: Vec<&str> =
-                required.iter().filter_map(Json::as_str).filter(|name| !map.contains_key(*name)).collect();
-            match missing.as_slice() {
-                [] => {}
-                [name] => found.push(Misfit::new(at, format!("missing property {}", single_quoted(name)))),
-                names => {
-                    let names = shown_list(names.iter().copied());
-                    found.push(Misfit::new(at, format!("missing properties {names}")));
-                }
-            }
-        }
-        let empty = Map::new();
-        let properties = rules.get("properties").and_then(Json::as_object).unwrap_or(&empty);
-        let patterns: Vec<(Option<Regex>, &Json)> = rules
-            .get("patternProperties")
-            .and_then(Json::as_object)
-            .map(|patterns| {
-                patterns.iter().map(|(pattern, schema)| (Regex::new(pattern).ok(), schema)).collect()
-            })
-            .unwrap_or_default();
-        let mut additional = Vec::new();
-        for (key, value) in map {
-            let mut known = false;
-            if let Some(schema) = properties.get(key) {
-                known = true;
-                found.extend(self.check(schema, value, &pointer(at, key)));
-            }
-            for (pattern, schema) in &patterns {
-                if pattern.as_ref().is_some_and(|pattern| pattern.is_match(key)) {
-                    known = true;
-                    found.extend(self.check(schema, value, &pointer(at, key)));
-                }
-            }
-            if known {
-                continue;
-            }
-            match rules.get("additionalProperties") {
-                Some(Json::Bool(false)) => additional.push(key.as_str()),
-                Some(schema) => found.extend(self.check(schema, value, &pointer(at, key))),
-                None => {}
-            }
-        }
-        if !additional.is_empty() {
-            let names = shown_list(additional);
-            found.push(Misfit::new(at, format!("additional properties {names} not allowed")));
-        }
-        self.names(rules, map, at, found);
-    }
-
-    fn names(
-        &mut self,
-        rules: &Map<String, Json>,
-        map: &Map<String, Json>,
-        at: &str,
-        found: &mut Vec<Misfit>,
-    ) {
-        if let Some(schema) = rules.get("propertyNames") {
-            for key in map.keys() {
-                if let Some(misfit) = self.check(schema, &Json::String(key.clone()), at) {
-                    let message = format!("invalid propertyName {}", single_quoted(key));
-                    found.push(Misfit::with_causes(at, message, vec![misfit]));
-                }
-            }
-        }
-        for keyword in ["dependencies", "dependentRequired", "dependentSchemas"] {
-            let Some(dependencies) = rules.get(keyword).and_then(Json::as_object) else {
-                continue;
-            };
-            for (key, needed) in dependencies.iter().filter(|(key, _)| map.contains_key(*key)) {
-                let Some(names) = needed.as_array() else {
-                    found.extend(self.check(needed, &Json::Object(map.clone()), at));
-                    continue;
-                };
-                let missing: Vec<&str> =
-                    names.iter().filter_map(Json::as_str).filter(|name| !map.contains_key(*name)).collect();
-                if !missing.is_empty() {
-                    let message = format!(
-                        "properties {} required, if {} exists",
-                        shown_list(missing),
-                        single_quoted(key)
-                    );
-                    found.push(Misfit::new(at, message));
-                }
-            }
-        }
-    }
-
-    fn array(&mut self, rules: &Map<String, Json>, items: &[Json], at: &str, found: &mut Vec<Misfit>) {
-        count(rules, "minItems", "maxItems", items.len(), at, found);
-        if rules.get("uniqueItems") == Some(&Json::Bool(true)) {
-            let twin = items.iter().enumerate().find_map(|(right, item)| {
-                items.iter().take(right).position(|other| other == item).map(|left| (left, right))
-            });
-            if let Some((left, right)) = twin {
-                found.push(Misfit::new(at, format!("items at {left} and {right} are equal")));
-            }
-        }
-        let listed = rules.get("prefixItems").or_else(|| rules.get("items")).and_then(Json::as_array);
-        let first = listed.map_or(0, Vec::len);
-        for (index, (schema, item)) in listed.into_iter().flatten().zip(items).enumerate() {
-            found.extend(self.check(schema, item, &format!("{at}/{index}")));
-        }
-        let rest = match (rules.get("items"), listed) {
-            (Some(Json::Array(_)), _) => rules.get("additionalItems"),
-            (other, _) => other,
-        };
-        if let Some(schema) = rest {
-            for (index, item) in items.iter().enumerate().skip(first) {
-                found.extend(self.check(schema, item, &format!("{at}/{index}")));
-            }
-        }
-        if let Some(schema) = rules.get("contains")
-            && !items.iter().any(|item| self.check(schema, item, at).is_none())
-        {
-            found.push(Misfit::new(at, "no items match contains schema"));
-        }
-    }
-
-    fn combined(&mut self, rules: &Map<String, Json>, json: &Json, at: &str, found: &mut Vec<Misfit>) {
-        if let Some(schema) = rules.get("not")
-            && self.check(schema, json, at).is_none()
-        {
-            found.push(Misfit::new(at, "'not' failed"));
-        }
-        let schemas = |keyword: &str| rules.get(keyword).and_then(Json::as_array);
-        if let Some(all) = schemas("allOf") {
-            let causes: Vec<Misfit> = all.iter().filter_map(|schema| self.check(schema, json, at)).collect();
-            if !causes.is_empty() {
-                found.push(Misfit::with_causes(at, "'allOf' failed", causes));
-            }
-        }
-        if let Some(any) = schemas("anyOf") {
-            let causes: Vec<Misfit> = any.iter().map_while(|schema| self.check(schema, json, at)).collect();
-            if causes.len() == any.len() {
-                found.push(Misfit::with_causes(at, "'anyOf' failed", causes));
-            }
-        }
-        if let Some(one) = schemas("oneOf") {
-            let results: Vec<Option<Misfit>> =
-                one.iter().map(|schema| self.check(schema, json, at)).collect();
-            let fitting: Vec<usize> = results
-                .iter()
-                .enumerate()
-                .filter(|(_, result)| result.is_none())
-                .map(|(index, _)| index)
-                .collect();
-            match fitting.as_slice() {
-                [] => {
-                    let causes = results.into_iter().flatten().collect();
-                    found.push(Misfit::with_causes(at, "'oneOf' failed, none matched", causes));
-                }
-                [_] => {}
-                [first, second, ..] => {
-                    found.push(Misfit::new(
-                        at,
-                        format!("'oneOf' failed, subschemas {first}, {second} matched"),
-                    ));
-                }
-            }
-        }
-        if let Some(condition) = rules.get("if") {
-            let branch = if self.check(condition, json, at).is_none() { "then" } else { "else" };
-            if let Some(schema) = rules.get(branch) {
-                found.extend(self.check(schema, json, at));
-            }
-        }
-    }
-}
-
-fn find_anchor<'s>(schema: &'s Json, anchor: &str, depth: usize) -> Option<&'s Json> {
-    if depth > 64 {
-        return None;
-    }
-    match schema {
-        Json::Object(map) => {
-            let named = map.get("$anchor").and_then(Json::as_str) == Some(anchor)
-                || map.get("$id").and_then(Json::as_str).and_then(|id| id.strip_prefix('#')) == Some(anchor);
-            if named {
-                Some(schema)
-            } else {
-                map.values().find_map(|inner| find_anchor(inner, anchor, depth + 1))
-            }
-        }
-        Json::Array(items) => items.iter().find_map(|inner| find_anchor(inner, anchor, depth + 1)),
-        _ => None,
-    }
-}
-
-fn count(
-    rules: &Map<String, Json>,
-    least: &str,
-    most: &str,
-    length: usize,
-    at: &str,
-    found: &mut Vec<Misfit>,
-) {
-    let bound = |keyword: &str| rules.get(keyword).and_then(Json::as_f64);
-    #[expect(clippy::cast_precision_loss, reason = "lengths are far below 2^53")]
-    let number = length as f64;
-    if let Some(wanted) = bound(least).filter(|wanted| number < *wanted) {
-        found.push(Misfit::new(at, format!("{least}: got {length}, want {}", shown_number(wanted))));
-    }
-    if let Some(wanted) = bound(most).filter(|wanted| number > *wanted) {
-        found.push(Misfit::new(at, format!("{most}: got {length}, want {}", shown_number(wanted))));
-    }
-}
-
-/// Keywords that look at one value only.
-fn simple(rules: &Map<String, Json>, json: &Json, at: &str) -> Vec<Misfit> {
-    let mut found = Vec::new();
-    let wanted: Vec<&str> = match rules.get("type") {
-        Some(Json::String(name)) => vec![name],
-        Some(Json::Array(names)) => names.iter().filter_map(Json::as_str).collect(),
-        _ => Vec::new(),
-    };
-    if !wanted.is_empty() && !wanted.iter().any(|name| has_type(json, name)) {
-        let wanted = wanted.join(" or ");
-        found.push(Misfit::new(at, format!("got {}, want {wanted}", type_of(json))));
-    }
-    if let Some(constant) = rules.get("const")
-        && constant != json
-    {
-        found.push(Misfit::new(at, format!("value must be {}", shown(constant))));
-    }
-    if let Some(allowed) = rules.get("enum").and_then(Json::as_array)
-        && !allowed.iter().any(|value| equal(value, json))
-    {
-        let plain = allowed.iter().all(|value| !value.is_array() && !value.is_object());
-        let message = match (plain, allowed.as_slice()) {
-            (true, [only]) => format!("value must be {}", shown(only)),
-            (true, several) => {
-                format!("value must be one of {}", several.iter().map(shown).collect::<Vec<_>>().join(", "))
-            }
-            (false, _) => "enum failed".to_owned(),
-        };
-        found.push(Misfit::new(at, message));
-    }
-    match json {
-        Json::String(text) => text_rules(rules, text, at, &mut found),
-        Json::Number(number) => number_rules(rules, number.as_f64().unwrap_or(f64::NAN), at, &mut found),
-        _ => {}
-    }
-    found
-}
-
-fn equal(left: &Json, right: &Json) -> bool {
-    match (left, right) {
-        (Json::Number(left), Json::Number(right)) => left.as_f64() == right.as_f64(),
-        _ => left == right,
-    }
-}
-
-fn text_rules(rules: &Map<String, Json>, text: &str, at: &str, found: &mut Vec<Misfit>) {
-    count(rules, "minLength", "maxLength", text.chars().count(), at, found);
-    if let Some(pattern) = rules.get("pattern").and_then(Json::as_str)
-        && let Ok(regex) = Regex::new(pattern)
-        && !regex.is_match(text)
-    {
-        let message = format!("{} does not match pattern {}", single_quoted(text), single_quoted(pattern));
-        found.push(Misfit::new(at, message));
-    }
-}
-
-fn number_rules(rules: &Map<String, Json>, number: f64, at: &str, found: &mut Vec<Misfit>) {
-    let mut bound = |keyword: &str, breaks: fn(f64, f64) -> bool| {
-        if let Some(wanted) = rules.get(keyword).and_then(Json::as_f64)
-            && breaks(number, wanted)
-        {
-            let message = format!("{keyword}: got {}, want {}", shown_number(number), shown_number(wanted));
-            found.push(Misfit::new(at, message));
-        }
-    };
-    bound("minimum", |number, wanted| number < wanted);
-    bound("maximum", |number, wanted| number > wanted);
-    bound("exclusiveMinimum", |number, wanted| number <= wanted);
-    bound("exclusiveMaximum", |number, wanted| number >= wanted);
-    bound("multipleOf", |number, wanted| wanted != 0.0 && (number / wanted).fract() != 0.0);
 }
 
 #[cfg(test)]
 mod tests {
-    use super::check;
+    use super::Schema;
+    use crate::helm::Compat;
     use crate::helm::value::{Map, Text, Value};
 
     #[test]
@@ -476,9 +149,11 @@ mod tests {
             "properties": {"a": {"type": "integer"}, "b": {"oneOf": [{"type": "string"}, {"$ref": "#/definitions/n"}]}},
             "definitions": {"n": {"minimum": 5}}}"##;
         let values = Value::Map(Map::from_pairs([("a", Value::text("x")), ("b", Value::Float(1.0))]));
+        let unfit = Schema::new(Text::from(schema)).check(&values, Compat::V4_3).expect_err("misfits");
         assert_eq!(
-            check(&Text::from(schema), &values).expect_err("misfits").message,
-            "- at '': missing property 'z'\n- at '/a': got string, want integer\n- at '/b': 'oneOf' failed, none matched\n  - at '/b': got number, want string\n  - at '/b': minimum: got 1, want 5"
+            unfit.message,
+            "- at '': missing property 'z'\n- at '/a': got string, want integer\n- at '/b': 'oneOf' failed, none matched\n  - at '/b': got number, want string\n  - at '/b': minimum: got 1, want 5\n"
         );
+        assert_eq!(unfit.at, ["", "/a", "/b"]);
     }
 }

@@ -10,6 +10,7 @@ use super::lock;
 use super::metadata::{Metadata, dependencies};
 use super::{Chart, ChartData, ChartTemplate, Child, archive};
 use crate::helm::Compat;
+use crate::helm::schema::Schema;
 use crate::helm::value::Text;
 use crate::helm::values::{Tree, TreeMap};
 use crate::helm::yaml::{self, YamlError, YamlLimits};
@@ -204,7 +205,7 @@ fn load(files: Vec<(String, Arc<[u8]>)>, depth: usize, budget: &mut Budget) -> R
         values: parts.values,
         templates: parts.templates,
         files: files.into(),
-        schema: parts.schema,
+        schema: parts.schema.map(|text| Arc::new(Schema::new(text))),
         children,
         outdated_requirements: parts.outdated_requirements,
         outdated_lock: parts.outdated_lock,
@@ -238,7 +239,6 @@ impl Parts {
             "Chart.yaml" => {}
             "Chart.lock" => check_lock(&path, &bytes)?,
             "values.yaml" => self.add_values(&path, &bytes)?,
-            "values.schema.json" if bytes.is_empty() => {}
             "values.schema.json" => self.schema = Some(bytes),
             "requirements.yaml" => {
                 let json = read_json(&path, &bytes)?;

@@ -280,6 +280,16 @@ impl Moment {
         layout::format(self, layout)
     }
 
+    /// As TOML has it: without what its own zone says that it lacks.
+    pub(crate) fn toml(&self) -> String {
+        match self.zone.as_str() {
+            "datetime-local" => self.format("2006-01-02T15:04:05.999999999"),
+            "date-local" => self.format("2006-01-02"),
+            "time-local" => self.format("15:04:05.999999999"),
+            _ => self.rfc3339_nano(),
+        }
+    }
+
     /// RFC 3339 with as many decimals as needed.
     pub(crate) fn rfc3339_nano(&self) -> String {
         self.format("2006-01-02T15:04:05.999999999Z07:00")
@@ -290,6 +300,20 @@ impl fmt::Display for Moment {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.format("2006-01-02 15:04:05.999999999 -0700 MST"))
     }
+}
+
+/// Reads a time; where it names no zone, it is in one of the given name that is UTC.
+pub(crate) fn read_in_zone(layout: &str, text: &str, zone: Option<&str>) -> Option<Moment> {
+    let moment = layout::parse(layout, text).ok()?;
+    Some(match zone {
+        Some(zone) => Moment { zone: zone.to_owned(), ..moment },
+        None => moment,
+    })
+}
+
+/// Whether a text is a time in a layout; the error is Go's message.
+pub(crate) fn check(layout: &str, text: &str) -> Result<(), String> {
+    layout::parse(layout, text).map(drop)
 }
 
 /// Reads a time as JSON has it; the error is Go's message.

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::Digest as _;
 
-use super::json::{self, Style};
+use super::json::{self, Style, Wording};
 use super::{Function, Outcome, Type, text, toml, value};
 use crate::helm::Compat;
 use crate::helm::failure::Failure;
@@ -62,13 +62,16 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("mustToRawJson", &[Any], |machine, a| {
         to_json(machine, a, Style { escape_html: false, pretty: false, raw_invalid: false }, true)
     }),
-    Function::new("fromJson", &[Str], |_, a| {
-        let read = json::read(&text(a, 0)).and_then(|value| object_only(value, "map[string]interface {}"));
+    Function::new("fromJson", &[Str], |machine, a| {
+        let read = json::read(&text(a, 0), Wording::of(machine.compat))
+            .and_then(|value| object_only(value, "map[string]interface {}"));
         Ok(read.unwrap_or_else(|message| Value::Map(Map::from_pairs([("Error", Value::text(message))]))))
     }),
-    Function::new("mustFromJson", &[Str], |_, a| json::read(&text(a, 0)).map_err(Failure::new)),
-    Function::new("fromJsonArray", &[Str], |_, a| {
-        let read = json::read(&text(a, 0)).and_then(|value| match value {
+    Function::new("mustFromJson", &[Str], |machine, a| {
+        json::read(&text(a, 0), Wording::of(machine.compat)).map_err(Failure::new)
+    }),
+    Function::new("fromJsonArray", &[Str], |machine, a| {
+        let read = json::read(&text(a, 0), Wording::of(machine.compat)).and_then(|value| match value {
             Value::List(_) => Ok(value),
             Value::Nil => Ok(Value::nil_slice("[]interface {}")),
             other => Err(cannot_unmarshal(&other, "[]interface {}")),
@@ -88,8 +91,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         toml::write(&value(a, 0), machine.v3()).map(Value::text).map_err(Failure::new)
     })
     .since(Compat::V4_3),
-    Function::new("fromToml", &[Str], |_, a| {
-        let read = toml::read(&text(a, 0));
+    Function::new("fromToml", &[Str], |machine, a| {
+        let read = toml::read(&text(a, 0), machine.v3());
         Ok(read.unwrap_or_else(|message| Value::Map(Map::from_pairs([("Error", Value::text(message))]))))
     }),
 ];

@@ -2,6 +2,10 @@
 
 use crate::helm::value::{Map, Object, Text, Value, convert};
 
+mod reader;
+
+pub(crate) use reader::{Build, Wording, whole};
+
 /// How to write.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Style {
@@ -142,269 +146,73 @@ fn write_text(out: &mut Vec<u8>, text: &[u8], style: Style) {
 }
 
 /// Reads one JSON value; the error is Go's message.
-pub(crate) fn read(text: &[u8]) -> Result<Value, String> {
-    let mut reader = Reader { text, position: 0, misfit: None };
-    reader.blanks();
-    let value = reader.value(0)?;
-    reader.blanks();
-    match reader.byte() {
-        // The syntax of the whole text comes first.
-        None => reader.misfit.map_or(Ok(value), Err),
-        Some(_) => Err(reader.invalid("after top-level value")),
-    }
+pub(crate) fn read(text: &[u8], wording: Wording) -> Result<Value, String> {
+    let mut builder = Values { misfit: None };
+    let value = reader::whole(text, &mut builder, wording)?;
+    // The syntax of the whole text comes first.
+    builder.misfit.map_or(Ok(value), Err)
 }
 
 /// Reads the JSON value at the start of a text; gives how many bytes it took as well.
-pub(crate) fn read_start(text: &[u8]) -> Result<(Value, usize), String> {
-    let mut reader = Reader { text, position: 0, misfit: None };
-    reader.blanks();
-    let value = reader.value(0)?;
-    reader.misfit.map_or(Ok((value, reader.position)), Err)
+pub(crate) fn read_start(text: &[u8], wording: Wording) -> Result<(Value, usize), String> {
+    let mut builder = Values { misfit: None };
+    let (value, width) = reader::start(text, &mut builder, wording)?;
+    builder.misfit.map_or(Ok((value, width)), Err)
 }
 
-struct Reader<'a> {
-    text: &'a [u8],
-    position: usize,
+/// Makes values for templates.
+struct Values {
     /// A number that no float holds.
     misfit: Option<String>,
 }
 
-impl Reader<'_> {
-    fn byte(&self) -> Option<u8> {
-        self.text.get(self.position).copied()
+impl Build for Values {
+    type Value = Value;
+
+    fn nil(&mut self) -> Value {
+        Value::Nil
     }
 
-    fn blanks(&mut self) {
-        while matches!(self.byte(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.position += 1;
-        }
+    fn flag(&mut self, flag: bool) -> Value {
+        Value::Bool(flag)
     }
 
-    fn invalid(&self, context: &str) -> String {
-        match self.byte() {
-            None => "unexpected end of JSON input".to_owned(),
-            Some(byte) => {
-                let shown = match byte {
-                    b'\'' => r"'\''".to_owned(),
-                    b'"' => "'\"'".to_owned(),
-                    _ => convert::quote_with(&char::from(byte).to_string().into_bytes(), '\'', false),
-                };
-                format!("invalid character {shown} {context}")
-            }
-        }
-    }
-
-    fn value(&mut self, depth: usize) -> Result<Value, String> {
-        if depth > 250 {
-            return Err("exceeded max depth".to_owned());
-        }
-        match self.byte() {
-            Some(b'{') => self.object(depth),
-            Some(b'[') => self.array(depth),
-            Some(b'"') => self.string().map(Value::Text),
-            Some(b'-' | b'0'..=b'9') => self.number(),
-            Some(b't') => self.word("true", Value::Bool(true)),
-            Some(b'f') => self.word("false", Value::Bool(false)),
-            Some(b'n') => self.word("null", Value::Nil),
-            _ => Err(self.invalid("looking for beginning of value")),
-        }
-    }
-
-    fn word(&mut self, word: &str, value: Value) -> Result<Value, String> {
-        for (index, expected) in word.bytes().enumerate() {
-            if self.byte() != Some(expected) {
-                let wanted = char::from(expected);
-                let _ = index;
-                return Err(self.invalid(&format!("in literal {word} (expecting '{wanted}')")));
-            }
-            self.position += 1;
-        }
-        Ok(value)
-    }
-
-    fn number(&mut self) -> Result<Value, String> {
-        let start = self.position;
-        let digits = |reader: &mut Self| {
-            let from = reader.position;
-            while reader.byte().is_some_and(|byte| byte.is_ascii_digit()) {
-                reader.position += 1;
-            }
-            reader.position > from
-        };
-        if self.byte() == Some(b'-') {
-            self.position += 1;
-        }
-        if self.byte() == Some(b'0') {
-            self.position += 1;
-        } else if !digits(self) {
-            return Err(self.invalid("in numeric literal"));
-        }
-        if self.byte() == Some(b'.') {
-            self.position += 1;
-            if !digits(self) {
-                return Err(self.invalid("after decimal point in numeric literal"));
-            }
-        }
-        if matches!(self.byte(), Some(b'e' | b'E')) {
-            self.position += 1;
-            if matches!(self.byte(), Some(b'+' | b'-')) {
-                self.position += 1;
-            }
-            if !digits(self) {
-                return Err(self.invalid("in exponent of numeric literal"));
-            }
-        }
-        let text = self.text.get(start..self.position).unwrap_or(&[]);
-        let text = String::from_utf8_lossy(text);
+    fn number(&mut self, text: &str) -> Value {
         match text.parse::<f64>() {
-            Ok(number) if number.is_finite() => Ok(Value::Float(number)),
+            Ok(number) if number.is_finite() => Value::Float(number),
             _ => {
                 let message = format!("json: cannot unmarshal number {text} into Go value of type float64");
                 self.misfit.get_or_insert(message);
-                Ok(Value::Nil)
+                Value::Nil
             }
         }
     }
 
-    fn array(&mut self, depth: usize) -> Result<Value, String> {
-        self.position += 1;
-        let mut items = Vec::new();
-        self.blanks();
-        if self.byte() == Some(b']') {
-            self.position += 1;
-            return Ok(Value::list(items));
-        }
-        loop {
-            self.blanks();
-            items.push(self.value(depth + 1)?);
-            self.blanks();
-            match self.byte() {
-                Some(b',') => self.position += 1,
-                Some(b']') => {
-                    self.position += 1;
-                    return Ok(Value::list(items));
-                }
-                _ => return Err(self.invalid("after array element")),
-            }
-        }
+    fn text(&mut self, text: Text) -> Value {
+        Value::Text(text)
     }
 
-    fn object(&mut self, depth: usize) -> Result<Value, String> {
-        self.position += 1;
+    fn list(&mut self, items: Vec<Value>) -> Value {
+        Value::list(items)
+    }
+
+    fn map(&mut self, pairs: Vec<(Text, Value)>) -> Value {
         let map = Map::new();
-        self.blanks();
-        if self.byte() == Some(b'}') {
-            self.position += 1;
-            return Ok(Value::Map(map));
-        }
-        loop {
-            self.blanks();
-            if self.byte() != Some(b'"') {
-                return Err(self.invalid("looking for beginning of object key string"));
-            }
-            let key = self.string()?;
-            self.blanks();
-            if self.byte() != Some(b':') {
-                return Err(self.invalid("after object key"));
-            }
-            self.position += 1;
-            self.blanks();
-            let value = self.value(depth + 1)?;
+        for (key, value) in pairs {
             map.insert(key, value);
-            self.blanks();
-            match self.byte() {
-                Some(b',') => self.position += 1,
-                Some(b'}') => {
-                    self.position += 1;
-                    return Ok(Value::Map(map));
-                }
-                _ => return Err(self.invalid("after object key:value pair")),
-            }
         }
-    }
-
-    fn string(&mut self) -> Result<Text, String> {
-        self.position += 1;
-        let mut out = Vec::new();
-        loop {
-            match self.byte() {
-                None => return Err(self.invalid("")),
-                Some(b'"') => {
-                    self.position += 1;
-                    return Ok(match std::str::from_utf8(&out) {
-                        Ok(_) => Text::from(out),
-                        Err(_) => Text::from(String::from_utf8_lossy(&out).into_owned()),
-                    });
-                }
-                Some(b'\\') => self.escape(&mut out)?,
-                Some(0..=0x1F) => return Err(self.invalid("in string literal")),
-                Some(byte) => {
-                    out.push(byte);
-                    self.position += 1;
-                }
-            }
-        }
-    }
-
-    fn escape(&mut self, out: &mut Vec<u8>) -> Result<(), String> {
-        self.position += 1;
-        let plain = match self.byte() {
-            Some(byte @ (b'"' | b'\\' | b'/')) => byte,
-            Some(b'b') => 0x08,
-            Some(b'f') => 0x0C,
-            Some(b'n') => b'\n',
-            Some(b'r') => b'\r',
-            Some(b't') => b'\t',
-            Some(b'u') => {
-                self.position += 1;
-                let mut code = self.hex()?;
-                if (0xD800..0xDC00).contains(&code)
-                    && self.text.get(self.position..self.position + 2) == Some(b"\\u")
-                {
-                    let before = self.position;
-                    self.position += 2;
-                    let low = self.hex()?;
-                    if (0xDC00..0xE000).contains(&low) {
-                        code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
-                    } else {
-                        self.position = before;
-                    }
-                }
-                let character = char::from_u32(code).unwrap_or('\u{FFFD}');
-                let mut buffer = [0; 4];
-                out.extend_from_slice(character.encode_utf8(&mut buffer).as_bytes());
-                return Ok(());
-            }
-            _ => return Err(self.invalid("in string escape code")),
-        };
-        out.push(plain);
-        self.position += 1;
-        Ok(())
-    }
-
-    fn hex(&mut self) -> Result<u32, String> {
-        let mut code = 0;
-        for _ in 0..4 {
-            match self.byte().and_then(|byte| char::from(byte).to_digit(16)) {
-                Some(digit) => {
-                    code = code * 16 + digit;
-                    self.position += 1;
-                }
-                None => return Err(self.invalid("in \\u hexadecimal character escape")),
-            }
-        }
-        Ok(code)
+        Value::Map(map)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Style, read, write};
+    use super::{Style, Wording, read, write};
 
     #[test]
     fn round_trip_and_escapes() {
         let style = Style { escape_html: true, ..Style::default() };
-        let value = read(br#"{"b":[1,2.5,"<\u00e9>",null],"a":{}}"#).expect("valid");
+        let value = read(br#"{"b":[1,2.5,"<\u00e9>",null],"a":{}}"#, Wording::Go1_27).expect("valid");
         let text = write(&value, style).expect("writable");
         assert_eq!(String::from_utf8_lossy(&text), "{\"a\":{},\"b\":[1,2.5,\"\\u003cé\\u003e\",null]}");
     }
@@ -418,7 +226,43 @@ mod tests {
             ("nul", "unexpected end of JSON input"),
             ("1 x", "invalid character 'x' after top-level value"),
         ] {
-            assert_eq!(read(text.as_bytes()).expect_err("invalid"), expected, "{text}");
+            for wording in [Wording::Go1_24, Wording::Go1_27] {
+                assert_eq!(read(text.as_bytes(), wording).expect_err("invalid"), expected, "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn messages_that_go_has_changed() {
+        for (text, older, newer) in [
+            (
+                "\"\u{1}\"",
+                r"invalid character '\x01' in string literal",
+                r"invalid character '\x01' in string",
+            ),
+            (
+                r#""\x""#,
+                "invalid character 'x' in string escape code",
+                r"invalid escape sequence `\x` in string",
+            ),
+            (
+                r#""\u12x4""#,
+                r"invalid character 'x' in \u hexadecimal character escape",
+                r"invalid escape sequence `\u12x4` in string",
+            ),
+            (
+                "1.]",
+                "invalid character ']' after decimal point in numeric literal",
+                "invalid character ']' in numeric literal",
+            ),
+            (
+                "é",
+                "invalid character 'Ã' looking for beginning of value",
+                "invalid character 'é' looking for beginning of value",
+            ),
+        ] {
+            assert_eq!(read(text.as_bytes(), Wording::Go1_24).expect_err("invalid"), older, "{text}");
+            assert_eq!(read(text.as_bytes(), Wording::Go1_27).expect_err("invalid"), newer, "{text}");
         }
     }
 }

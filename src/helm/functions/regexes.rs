@@ -1,11 +1,13 @@
 //! Regular expressions: RE2 syntax as Go reads it, on bytes, compiled once per render.
 
 use std::rc::Rc;
+use std::sync::OnceLock;
 
 use regex::bytes::{Regex, RegexBuilder};
 use rustc_hash::FxHashMap;
 
 use super::{Function, Outcome, Type, int, text};
+use crate::helm::RenderLimits;
 use crate::helm::failure::{Failure, Limit};
 use crate::helm::template::machine::Machine;
 use crate::helm::value::{Text, Value};
@@ -42,6 +44,40 @@ pub(crate) struct Compiled {
     names: Vec<String>,
 }
 
+/// A pattern that is compiled once something is matched.
+#[derive(Debug)]
+pub(crate) struct LazyRegex {
+    pattern: String,
+    translated: String,
+    /// `None` inside: it is larger than regular expressions may be, and matches nothing.
+    compiled: OnceLock<Option<Regex>>,
+}
+
+impl LazyRegex {
+    /// Reads a pattern; the error is Go's message.
+    pub(crate) fn new(pattern: &str) -> Result<Self, String> {
+        if pattern.len() > RenderLimits::default().regex {
+            return Err(format!("error parsing regexp: expression too large: `{pattern}`"));
+        }
+        let read = pattern::read(pattern.as_bytes())
+            .map_err(|message| format!("error parsing regexp: {message}"))?;
+        Ok(Self { pattern: pattern.to_owned(), translated: read.translated, compiled: OnceLock::new() })
+    }
+
+    pub(crate) fn pattern(&self) -> &str {
+        &self.pattern
+    }
+
+    pub(crate) fn is_match(&self, text: &[u8]) -> bool {
+        let compiled = self.compiled.get_or_init(|| compile(&self.translated).ok());
+        compiled.as_ref().is_some_and(|regex| regex.is_match(text))
+    }
+}
+
+fn compile(translated: &str) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(translated).size_limit(8 << 20).nest_limit(250).build()
+}
+
 /// Compiled patterns of one render.
 #[derive(Default)]
 pub(crate) struct RegexCache(FxHashMap<Text, Rc<Compiled>>);
@@ -58,9 +94,9 @@ impl Machine<'_> {
         }
         let read = pattern::read(pattern)
             .map_err(|message| Failure::new(format!("error parsing regexp: {message}")))?;
-        let regex = RegexBuilder::new(&read.translated).size_limit(8 << 20).nest_limit(250).build().map_err(
-            |_| Failure::new(format!("error parsing regexp: expression too large: `{}`", pattern.lossy())),
-        )?;
+        let regex = compile(&read.translated).map_err(|_| {
+            Failure::new(format!("error parsing regexp: expression too large: `{}`", pattern.lossy()))
+        })?;
         let compiled = Rc::new(Compiled { regex, names: read.names });
         self.regexes.0.insert(pattern.clone(), Rc::clone(&compiled));
         Ok(compiled)

@@ -5,9 +5,11 @@
     reason = "short strings; writing in place would give a result to ignore"
 )]
 
-use crate::helm::value::{Map, Object, Text, Value, convert};
+use crate::helm::value::{Object, Text, Value, convert};
 
-mod complaint;
+mod cursor;
+mod document;
+mod words;
 
 /// Writes a map as TOML; the error is the library's message.
 pub(crate) fn write(value: &Value, compat_v3: bool) -> Result<Vec<u8>, String> {
@@ -84,7 +86,7 @@ impl Writer {
             }
             _ => Vec::new(),
         };
-        if path.len() == 1 && !self.out.is_empty() {
+        if (item || path.len() == 1) && !self.out.is_empty() {
             self.out.push(b'\n');
         }
         self.indent(path.len() - 1);
@@ -117,6 +119,9 @@ impl Writer {
                 self.out.push(b'}');
             }
             Value::Nil => return Err("toml: cannot encode array with nil element".to_owned()),
+            Value::Object(object) if let Object::Time(moment) = &**object => {
+                self.out.extend_from_slice(moment.toml().as_bytes());
+            }
             other => {
                 let items = other
                     .items()
@@ -136,7 +141,7 @@ impl Writer {
 
     fn float(&mut self, number: f64) {
         let text = if number.is_nan() {
-            "nan".to_owned()
+            if number.is_sign_negative() { "-nan" } else { "nan" }.to_owned()
         } else if number.is_infinite() {
             if number > 0.0 { "inf" } else { "-inf" }.to_owned()
         } else if self.compat_v3 {
@@ -185,35 +190,7 @@ fn quoted(text: &[u8]) -> String {
     out
 }
 
-/// Reads TOML into a map; the error is a message.
-pub(crate) fn read(text: &[u8]) -> Result<Value, String> {
-    let text = String::from_utf8_lossy(text);
-    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-        complaint::complaint(&text).unwrap_or_else(|| format!("toml: {}", error.message()))
-    })?;
-    Ok(from_table(table))
-}
-
-fn from_table(table: toml::Table) -> Value {
-    Value::Map(Map::from_pairs(table.into_iter().map(|(key, value)| (Text::from(key), from_toml(value)))))
-}
-
-fn from_toml(value: toml::Value) -> Value {
-    match value {
-        toml::Value::String(text) => Value::text(text),
-        toml::Value::Integer(number) => Value::Int64(number),
-        toml::Value::Float(number) => Value::Float(number),
-        toml::Value::Boolean(flag) => Value::Bool(flag),
-        toml::Value::Datetime(moment) => {
-            let date = moment.date.map_or("0000-01-01".to_owned(), |date| date.to_string());
-            let time = moment.time.map_or("00:00:00".to_owned(), |time| time.to_string());
-            let zone = moment.offset.map_or("Z".to_owned(), |offset| offset.to_string());
-            match super::dates::read_rfc3339(&format!("{date}T{time}{zone}")) {
-                Ok(moment) => Value::object(Object::Time(moment)),
-                Err(_) => Value::text(moment.to_string()),
-            }
-        }
-        toml::Value::Array(items) => Value::list(items.into_iter().map(from_toml).collect()),
-        toml::Value::Table(table) => from_table(table),
-    }
+/// Reads TOML into a map; the error is the library's message.
+pub(crate) fn read(text: &[u8], compat_v3: bool) -> Result<Value, String> {
+    document::read(text, compat_v3)
 }

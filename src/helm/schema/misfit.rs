@@ -1,15 +1,11 @@
 //! What does not fit, and how Helm's schema library prints it.
 
-#![expect(
-    clippy::format_push_string,
-    reason = "short strings; writing in place would give a result to ignore"
-)]
-
 use crate::helm::value::convert;
 
 /// What does not fit, as a tree.
 #[derive(Debug)]
 pub(super) struct Misfit {
+    /// JSON pointer to the value.
     pub(super) at: String,
     pub(super) message: Message,
     pub(super) causes: Vec<Misfit>,
@@ -21,16 +17,31 @@ pub(super) enum Message {
     /// Several misfits of one schema.
     Group,
     /// What a reference led to.
-    Reference(String),
+    Reference,
+    /// A key that does not fit, at a place so many steps deep; where that is turns out at the end.
+    Key(String, usize),
 }
 
 impl Misfit {
-    pub(super) fn new(at: &str, message: impl Into<String>) -> Self {
-        Self { at: at.to_owned(), message: Message::Text(message.into()), causes: Vec::new() }
+    pub(super) fn new(at: String, message: impl Into<String>) -> Self {
+        Self { at, message: Message::Text(message.into()), causes: Vec::new() }
     }
 
-    pub(super) fn with_causes(at: &str, message: impl Into<String>, causes: Vec<Self>) -> Self {
-        Self { causes, ..Self::new(at, message) }
+    /// The misfits of a group, or the one that there is.
+    pub(super) fn ungrouped(self) -> Vec<Self> {
+        if self.message == Message::Group { self.causes } else { vec![self] }
+    }
+
+    /// Calls `place` for the places of keys.
+    pub(super) fn place_keys(&mut self, place: &impl Fn(usize) -> Option<String>) {
+        if let Message::Key(_, depth) = self.message
+            && let Some(at) = place(depth)
+        {
+            self.at = at;
+        }
+        for cause in &mut self.causes {
+            cause.place_keys(place);
+        }
     }
 
     /// The places of the innermost misfits, each once.
@@ -43,19 +54,19 @@ impl Misfit {
         }
     }
 
+    /// Appends a line for each misfit, each after a line break.
     pub(super) fn print(&self, indent: usize, out: &mut String) {
-        let skipped = matches!(self.message, Message::Reference(_)) && self.causes.len() == 1;
+        let skipped = self.message == Message::Reference && self.causes.len() == 1;
         let mut inner = indent;
         if !skipped {
             out.push('\n');
-            out.push_str(&"  ".repeat(indent - 1));
-            out.push_str(&format!("- at {}: ", single_quoted(&self.at)));
+            out.push_str(&"  ".repeat(indent));
+            out.push_str("- at ");
+            out.push_str(&single_quoted(&self.at));
+            out.push_str(": ");
             match &self.message {
-                Message::Text(text) => out.push_str(text),
-                Message::Group => out.push_str("validation failed"),
-                Message::Reference(url) => {
-                    out.push_str(&format!("validation failed with {}", single_quoted(url)));
-                }
+                Message::Text(text) | Message::Key(text, _) => out.push_str(text),
+                Message::Group | Message::Reference => out.push_str("validation failed"),
             }
             inner += 1;
         }
@@ -67,6 +78,10 @@ impl Misfit {
 
 pub(super) fn single_quoted(text: &str) -> String {
     let quoted = convert::quote_with(text.as_bytes(), '"', false);
-    let inner = quoted.trim_start_matches('"').strip_suffix('"').unwrap_or("").replace("\\\"", "\"");
-    format!("'{}'", inner.replace('\'', "\\'"))
+    let inner = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or("");
+    format!("'{}'", inner.replace("\\\"", "\"").replace('\'', "\\'"))
+}
+
+pub(super) fn listed<'j>(names: impl IntoIterator<Item = &'j str>) -> String {
+    names.into_iter().map(single_quoted).collect::<Vec<_>>().join(", ")
 }

@@ -73,7 +73,8 @@ pub(super) enum InSchema {
 /// What the schema of the chart that a path belongs to says about it.
 pub(super) fn in_schema(top: &Instance, path: &[Text]) -> InSchema {
     let (chart, path) = owner(top, path);
-    let Some(root) = chart.chart.0.schema.as_ref().and_then(|text| schema::parse(text).ok()) else {
+    let Some(root) = chart.chart.0.schema.as_ref().and_then(|schema| schema::parse(schema.text()).ok())
+    else {
         return InSchema::Silent;
     };
     let Some((last, before)) = path.split_last() else {

@@ -3,7 +3,7 @@
 
 use super::{Tree, TreeMap, Values};
 use crate::helm::Compat;
-use crate::helm::functions::json;
+use crate::helm::functions::json::{self, Wording};
 use crate::helm::value::{Text, Value, convert};
 
 /// How the values of an expression are typed.
@@ -75,7 +75,7 @@ impl Values {
 
     /// A whole JSON object is merged.
     fn set_object(self, object: &str, shown: &str) -> Result<Self, SetError> {
-        match json::read(object.as_bytes()) {
+        match json::read(object.as_bytes(), Wording::Go1_27) {
             Ok(Value::Map(map)) => Ok(self.merge(&Self(TreeMap::from_value(&map)))),
             _ => Err(SetError(format!("failed parsing --set-json data JSON: {shown}"))),
         }
@@ -367,7 +367,7 @@ impl Parser<'_> {
             return Ok(Tree::Null);
         }
         let rest = self.text.get(self.position..).unwrap_or("");
-        let (value, width) = json::read_start(rest.as_bytes()).map_err(Stop::Wrong)?;
+        let (value, width) = json::read_start(rest.as_bytes(), Wording::Go1_27).map_err(Stop::Wrong)?;
         self.position += width;
         self.nothing_left();
         Ok(Tree::from_value(&value))

@@ -153,7 +153,7 @@ impl Emitter {
             Json::Object(map) => {
                 let mut keys: Vec<(Text, &Json)> =
                     map.iter().map(|(key, value)| (Text::from(key.as_str()), value)).collect();
-                sort_naturally(&mut keys);
+                sort_naturally(&mut keys, self.pretty);
                 let before = self.increase_indent(false, false);
                 for (key, value) in keys {
                     self.write_key(&key);
@@ -199,7 +199,7 @@ impl Emitter {
                 }
                 let mut pairs: Vec<(Text, &Value)> =
                     entries.iter().map(|(key, value)| (key.clone(), value)).collect();
-                sort_naturally(&mut pairs);
+                sort_naturally(&mut pairs, self.pretty);
                 let before = self.increase_indent(false, false);
                 for (key, value) in pairs {
                     self.write_key(&key);

@@ -210,6 +210,8 @@ struct Fields {
     afternoon: Option<bool>,
     offset: Option<i64>,
     zone: String,
+    /// What of the offset is too large.
+    flaw: Option<&'static str>,
 }
 
 /// How Go's time package quotes what it shows: everything beyond ASCII as bytes.
@@ -389,6 +391,13 @@ impl Fields {
                 rest = rest.strip_prefix(':')?;
             }
             let (number, after) = digits(rest, 2, 2)?;
+            let (most, flaw) = [(24, "time zone offset hour"), (60, "time zone offset minute")]
+                .get(index)
+                .copied()
+                .unwrap_or((60, "time zone offset second"));
+            if number > most {
+                self.flaw = Some(flaw);
+            }
             total += number * scale;
             rest = after;
         }
@@ -408,7 +417,9 @@ impl Fields {
     }
 
     fn out_of_range(&self) -> Option<&'static str> {
-        if self.month.is_some_and(|month| !(1..=12).contains(&month)) {
+        if self.flaw.is_some() {
+            self.flaw
+        } else if self.month.is_some_and(|month| !(1..=12).contains(&month)) {
             Some("month")
         } else if self.hour > 23 {
             Some("hour")

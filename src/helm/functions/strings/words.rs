@@ -153,7 +153,8 @@ fn is_connector(character: char) -> bool {
 pub(super) fn camel(text: &str) -> String {
     let characters: Vec<char> = text.chars().collect();
     let Some(start) = characters.iter().position(|character| !is_connector(*character)) else {
-        return text.to_owned();
+        // The library writes the last connector once more.
+        return characters.iter().chain(characters.last()).collect();
     };
     let mut out: String = characters.iter().take(start).collect();
     let Some(first) = characters.get(start).copied() else {

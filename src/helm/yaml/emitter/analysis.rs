@@ -142,8 +142,9 @@ pub(super) fn analyze(text: &[u8]) -> Analysis {
     }
 }
 
-/// Sorts keys as go-yaml does: digits by value, letters after everything else.
-pub(super) fn sort_naturally<V>(pairs: &mut [(Text, V)]) {
+/// Sorts keys as go-yaml does: digits by value, letters after everything else; version 3 has them
+/// before other characters where a digit is in front.
+pub(super) fn sort_naturally<V>(pairs: &mut [(Text, V)], version_3: bool) {
     // The order is not always transitive, which a library sort may punish: insertion is safe,
     // and the pairs come almost sorted.
     if pairs.iter().all(|(key, _)| key.iter().all(u8::is_ascii_lowercase)) {
@@ -154,7 +155,7 @@ pub(super) fn sort_naturally<V>(pairs: &mut [(Text, V)]) {
         let mut place = index;
         while place > 0
             && let (Some(left), Some(right)) = (pairs.get(place - 1), pairs.get(place))
-            && naturally_less(&right.0, &left.0)
+            && naturally_less(&right.0, &left.0, version_3)
         {
             pairs.swap(place - 1, place);
             place -= 1;
@@ -162,7 +163,7 @@ pub(super) fn sort_naturally<V>(pairs: &mut [(Text, V)]) {
     }
 }
 
-fn naturally_less(left: &[u8], right: &[u8]) -> bool {
+fn naturally_less(left: &[u8], right: &[u8], version_3: bool) -> bool {
     let (left, right) = (String::from_utf8_lossy(left), String::from_utf8_lossy(right));
     let left: Vec<char> = left.chars().collect();
     let right: Vec<char> = right.chars().collect();
@@ -170,10 +171,12 @@ fn naturally_less(left: &[u8], right: &[u8]) -> bool {
     let (Some(first), Some(second)) = (left.get(shared), right.get(shared)) else {
         return left.len() < right.len();
     };
+    let before = shared.checked_sub(1).and_then(|last| left.get(last));
+    let after_digit = version_3 && before.is_some_and(|character| character.is_numeric());
     match (first.is_alphabetic(), second.is_alphabetic()) {
         (true, true) => return first < second,
-        (false, true) => return true,
-        (true, false) => return false,
+        (false, true) => return !after_digit,
+        (true, false) => return after_digit,
         (false, false) => {}
     }
     let zero = *first == '0' || *second == '0';

@@ -13,18 +13,28 @@ pub(super) struct Case {
 }
 
 /// What a case probes.
-pub(super) const KINDS: &[&str] =
-    &["function", "manifest", "values", "set", "coalesce", "metadata", "schema", "files", "layers"];
+pub(super) const KINDS: &[&str] = &[
+    "function",
+    "manifest",
+    "values",
+    "set",
+    "coalesce",
+    "metadata",
+    "schema",
+    "broken-schema",
+    "files",
+    "layers",
+];
 
 impl Case {
-    fn new(values: &str) -> Self {
+    pub(super) fn new(values: &str) -> Self {
         let mut case = Self::default();
         case.file("Chart.yaml", "apiVersion: v2\nname: c0\nversion: 0.1.0\nappVersion: 1.10\n");
         case.file("values.yaml", values);
         case
     }
 
-    fn file(&mut self, path: &str, text: &str) {
+    pub(super) fn file(&mut self, path: &str, text: &str) {
         self.files.retain(|(known, _)| known != path);
         self.files.push((path.to_owned(), text.to_owned()));
     }
@@ -39,6 +49,7 @@ impl Case {
             "coalesce" => coalesce(&mut random),
             "metadata" => metadata(&mut random),
             "schema" => schema(&mut random),
+            "broken-schema" => super::schemas::broken(&mut random),
             "files" => files(&mut random),
             "layers" => layers(&mut random),
             _ => function(&mut random),
