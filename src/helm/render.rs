@@ -122,7 +122,7 @@ impl Render<'_> {
         let capabilities = self.input.capabilities.clone().unwrap_or_else(|| Capabilities::offline(compat));
         if !self.input.skip_schema {
             let (mut misfits, mut values) = (String::new(), Vec::new());
-            collect_misfits(&instance, &coalesced, "", &mut misfits, &mut values);
+            collect_misfits(&instance, &coalesced, "", notices, &mut misfits, &mut values);
             if !misfits.is_empty() {
                 return Err(of_values(format!(
                     "values don't meet the specifications of the schema(s) in the following chart(s):\n{misfits}"
@@ -243,7 +243,7 @@ impl Render<'_> {
         };
         let message =
             format!("chart requires kubeVersion: {wanted} which is incompatible with Kubernetes {shown}");
-        Err(RenderError::new(RenderFault::Chart, self.chart.name(), message))
+        Err(RenderError::new(RenderFault::KubeVersion, self.chart.name(), message))
     }
 
     fn collect_crds(&self, instance: &Instance, path: &str, writer: &mut Writer) -> Result<(), RenderError> {
@@ -437,19 +437,20 @@ fn collect_misfits(
     instance: &Instance,
     values: &Map,
     path: &str,
+    notices: &Notices,
     out: &mut String,
     unfit: &mut Vec<UnfitValue>,
 ) {
     if let Some(schema) = &instance.chart.0.schema
-        && let Err(found) = schema::check(schema, &Value::Map(values.clone()))
+        && let Err(found) = schema::check(schema, &Value::Map(values.clone()), notices)
     {
-        out.push_str(&format!("{}:\n{}\n", instance.name, found.message));
+        out.push_str(&format!("{}:\n{}", instance.name, found.message));
         unfit.extend(found.at.iter().map(|at| UnfitValue::find(values, path, at)));
     }
     for child in &instance.children {
         if let Some(Value::Map(inner)) = values.get(child.name.as_bytes()) {
             let below = if path.is_empty() { child.name.clone() } else { format!("{path}.{}", child.name) };
-            collect_misfits(child, &inner, &below, out, unfit);
+            collect_misfits(child, &inner, &below, notices, out, unfit);
         }
     }
 }

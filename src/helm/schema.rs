@@ -4,11 +4,16 @@
 use regex::Regex;
 use serde_json::{Map, Value as Json};
 
+use super::Compat;
+use super::functions::json;
+use super::notices::Notices;
 use super::value::{Text, Value, convert};
 
 mod misfit;
+mod references;
 
 use misfit::{Message, Misfit, single_quoted};
+use references::{HOME, References, Target};
 
 /// Values that do not fit a schema.
 #[derive(Debug)]
@@ -25,13 +30,19 @@ pub(crate) fn parse(schema: &Text) -> Result<Json, serde_json::Error> {
 }
 
 /// Checks values against a schema.
-pub(crate) fn check(schema: &Text, values: &Value) -> Result<(), Unfit> {
-    let schema = parse(schema)
-        .map_err(|error| Unfit { message: format!("unable to parse the schema: {error}"), at: Vec::new() })?;
+pub(crate) fn check(schema: &Text, values: &Value, notices: &Notices) -> Result<(), Unfit> {
+    let unusable = |message: String| Unfit { message, at: Vec::new() };
+    let schema = parse(schema).map_err(|error| unusable(syntax_error(schema, &error)))?;
     let draft_7 = ["draft-04", "draft-06", "draft-07"]
         .iter()
         .any(|draft| schema.get("$schema").and_then(Json::as_str).is_some_and(|url| url.contains(draft)));
-    let mut checker = Checker { root: &schema, references_alone: draft_7, depth: 0 };
+    let lenient = notices.compat > Compat::V3_19;
+    let references = References { root: &schema, alone: draft_7, lenient };
+    for name in references.follow().map_err(unusable)? {
+        let warning = "unresolved URN reference ignored; using permissive schema";
+        notices.structured("WARN", warning, &[("urn", &name)], "");
+    }
+    let mut checker = Checker { references, depth: 0 };
     let Some(misfit) = checker.check(&schema, &to_json(values), "") else {
         return Ok(());
     };
@@ -41,7 +52,19 @@ pub(crate) fn check(schema: &Text, values: &Value) -> Result<(), Unfit> {
         cause.print(1, &mut out);
         cause.leaves(&mut at);
     }
-    Err(Unfit { message: out.trim_start_matches('\n').to_owned(), at })
+    Err(Unfit { message: format!("{}\n", out.trim_start_matches('\n')), at })
+}
+
+/// What Helm says of a schema that is no JSON.
+fn syntax_error(schema: &Text, error: &serde_json::Error) -> String {
+    let text = schema.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(schema);
+    match json::read_start(text) {
+        Ok(_) if error.is_syntax() => "invalid character after top-level value".to_owned(),
+        Ok(_) => error.to_string(),
+        Err(_) if text.iter().all(u8::is_ascii_whitespace) => "EOF".to_owned(),
+        Err(message) if message == "unexpected end of JSON input" => "unexpected EOF".to_owned(),
+        Err(message) => message,
+    }
 }
 
 /// The values as JSON; whole numbers are integers.
@@ -109,9 +132,7 @@ fn pointer(at: &str, key: &str) -> String {
 }
 
 struct Checker<'s> {
-    root: &'s Json,
-    /// Before 2019-09 a reference hides the keywords beside it.
-    references_alone: bool,
+    references: References<'s>,
     depth: usize,
 }
 
@@ -131,7 +152,7 @@ impl Checker<'_> {
         }
         let mut found = Vec::new();
         let reference = rules.get("$ref").and_then(Json::as_str);
-        if let (Some(reference), true) = (reference, self.references_alone) {
+        if let (Some(reference), true) = (reference, self.references.alone) {
             found.extend(self.reference(reference, json, at));
         } else {
             found.extend(simple(rules, json, at));
@@ -153,28 +174,16 @@ impl Checker<'_> {
     }
 
     fn reference(&mut self, reference: &str, json: &Json, at: &str) -> Option<Misfit> {
-        let Some(target) = self.resolve(reference) else {
-            return Some(Misfit::new(
-                at,
-                format!("reference {} cannot be resolved", single_quoted(reference)),
-            ));
+        let target = match self.references.target(reference) {
+            Target::Part(part) => part,
+            Target::Unnamed(_) => return None,
+            Target::Nowhere(message) => return Some(Misfit::new(at, message)),
         };
-        let inner = self.check(&target, json, at)?;
+        let inner = self.check(target, json, at)?;
         let causes = if inner.message == Message::Group { inner.causes } else { vec![inner] };
-        let url = format!("file:///values.schema.json{reference}");
+        let fragment = reference.split_once('#').map_or("", |(_, fragment)| fragment);
+        let url = format!("{HOME}#{fragment}");
         Some(Misfit { at: at.to_owned(), message: Message::Reference(url), causes })
-    }
-
-    fn resolve(&self, reference: &str) -> Option<Json> {
-        let fragment = reference.strip_prefix('#')?;
-        if fragment.is_empty() {
-            return Some(self.root.clone());
-        }
-        if fragment.starts_with('/') {
-            let decoded = fragment.replace("%25", "%").replace("%20", " ");
-            return self.root.pointer(&decoded).cloned();
-        }
-        find_anchor(self.root, fragment, 0).cloned()
     }
 
     fn object(
@@ -393,6 +402,9 @@ fn count(
     }
 }
 
+/// The types in the order in which messages list them.
+const TYPES: [&str; 7] = ["null", "boolean", "number", "integer", "string", "array", "object"];
+
 /// Keywords that look at one value only.
 fn simple(rules: &Map<String, Json>, json: &Json, at: &str) -> Vec<Misfit> {
     let mut found = Vec::new();
@@ -402,7 +414,9 @@ fn simple(rules: &Map<String, Json>, json: &Json, at: &str) -> Vec<Misfit> {
         _ => Vec::new(),
     };
     if !wanted.is_empty() && !wanted.iter().any(|name| has_type(json, name)) {
-        let wanted = wanted.join(" or ");
+        // Helm keeps the types as a set: they are told in an order of their own, whatever order the schema has.
+        let in_order: Vec<&str> = TYPES.iter().copied().filter(|name| wanted.contains(name)).collect();
+        let wanted = in_order.join(" or ");
         found.push(Misfit::new(at, format!("got {}, want {wanted}", type_of(json))));
     }
     if let Some(constant) = rules.get("const")
@@ -468,7 +482,13 @@ fn number_rules(rules: &Map<String, Json>, number: f64, at: &str, found: &mut Ve
 #[cfg(test)]
 mod tests {
     use super::check;
+    use crate::helm::Compat;
+    use crate::helm::notices::Notices;
     use crate::helm::value::{Map, Text, Value};
+
+    fn message(schema: &str, values: &Value) -> String {
+        check(&Text::from(schema), values, &Notices::new(Compat::V4_3)).expect_err("misfits").message
+    }
 
     #[test]
     fn messages_of_helm() {
@@ -477,8 +497,39 @@ mod tests {
             "definitions": {"n": {"minimum": 5}}}"##;
         let values = Value::Map(Map::from_pairs([("a", Value::text("x")), ("b", Value::Float(1.0))]));
         assert_eq!(
-            check(&Text::from(schema), &values).expect_err("misfits").message,
-            "- at '': missing property 'z'\n- at '/a': got string, want integer\n- at '/b': 'oneOf' failed, none matched\n  - at '/b': got number, want string\n  - at '/b': minimum: got 1, want 5"
+            message(schema, &values),
+            "- at '': missing property 'z'\n- at '/a': got string, want integer\n- at '/b': 'oneOf' failed, none matched\n  - at '/b': got number, want string\n  - at '/b': minimum: got 1, want 5\n"
+        );
+    }
+
+    #[test]
+    fn types_are_listed_in_an_order_of_their_own() {
+        let schema = r#"{"type": ["object", "array", "null", "string", "integer", "number"]}"#;
+        assert_eq!(
+            message(schema, &Value::Bool(true)),
+            "- at '': got boolean, want null or number or integer or string or array or object\n"
+        );
+    }
+
+    #[test]
+    fn schemas_that_cannot_be_read() {
+        for (schema, wanted) in [
+            ("\n", "EOF"),
+            ("{\"a\":", "unexpected EOF"),
+            ("{} x", "invalid character after top-level value"),
+            ("{\"a\":}", "invalid character '}' looking for beginning of value"),
+            ("{\"a\":1,}", "invalid character '}' looking for beginning of object key string"),
+        ] {
+            assert_eq!(message(schema, &Value::Map(Map::new())), wanted, "{schema}");
+        }
+    }
+
+    #[test]
+    fn references_without_a_target_fail_before_any_value() {
+        let schema = r##"{"type": "string", "properties": {"a": {"$ref": "#/gone"}}}"##;
+        assert_eq!(
+            message(schema, &Value::Map(Map::new())),
+            "json-pointer in \"file:///values.schema.json#/gone\" not found"
         );
     }
 }
