@@ -112,6 +112,7 @@ fn shown(json: &Json) -> String {
         Json::Number(number) => shown_number(number.as_f64().unwrap_or(f64::NAN)),
         Json::Array(_) => "array".to_owned(),
         Json::Object(_) => "object".to_owned(),
+        Json::Null => "<nil>".to_owned(),
         other => other.to_string(),
     }
 }
@@ -154,15 +155,21 @@ impl Checker<'_> {
         let reference = rules.get("$ref").and_then(Json::as_str);
         if let (Some(reference), true) = (reference, self.references.alone) {
             found.extend(self.reference(reference, json, at));
+        } else if let Some(misfit) = first_misfit(rules, json, at) {
+            // Helm does not look at the other keywords then.
+            found.push(misfit);
         } else {
-            found.extend(simple(rules, json, at));
+            if let Some(reference) = reference {
+                found.extend(self.reference(reference, json, at));
+            }
             match json {
                 Json::Object(map) => self.object(rules, map, at, &mut found),
                 Json::Array(items) => self.array(rules, items, at, &mut found),
+                Json::String(text) => text_rules(rules, text, at, &mut found),
+                Json::Number(number) => {
+                    number_rules(rules, number.as_f64().unwrap_or(f64::NAN), at, &mut found);
+                }
                 _ => {}
-            }
-            if let Some(reference) = reference {
-                found.extend(self.reference(reference, json, at));
             }
             self.combined(rules, json, at, &mut found);
         }
@@ -253,7 +260,7 @@ impl Checker<'_> {
     ) {
         if let Some(schema) = rules.get("propertyNames") {
             for key in map.keys() {
-                if let Some(misfit) = self.check(schema, &Json::String(key.clone()), at) {
+                if let Some(misfit) = self.check(schema, &Json::String(key.clone()), "") {
                     let message = format!("invalid propertyName {}", single_quoted(key));
                     found.push(Misfit::with_causes(at, message, vec![misfit]));
                 }
@@ -286,7 +293,7 @@ impl Checker<'_> {
         count(rules, "minItems", "maxItems", items.len(), at, found);
         if rules.get("uniqueItems") == Some(&Json::Bool(true)) {
             let twin = items.iter().enumerate().find_map(|(right, item)| {
-                items.iter().take(right).position(|other| other == item).map(|left| (left, right))
+                items.iter().take(right).position(|other| equal(other, item)).map(|left| (left, right))
             });
             if let Some((left, right)) = twin {
                 found.push(Misfit::new(at, format!("items at {left} and {right} are equal")));
@@ -301,15 +308,64 @@ impl Checker<'_> {
             (Some(Json::Array(_)), _) => rules.get("additionalItems"),
             (other, _) => other,
         };
-        if let Some(schema) = rest {
+        if rest == Some(&Json::Bool(false)) && matches!(rules.get("items"), Some(Json::Array(_))) {
+            if items.len() > first {
+                let more = items.len() - first;
+                found.push(Misfit::new(at, format!("last {more} additionalItem(s) not allowed")));
+            }
+        } else if let Some(schema) = rest {
             for (index, item) in items.iter().enumerate().skip(first) {
                 found.extend(self.check(schema, item, &format!("{at}/{index}")));
             }
         }
-        if let Some(schema) = rules.get("contains")
-            && !items.iter().any(|item| self.check(schema, item, at).is_none())
+        if let Some(schema) = rules.get("contains") {
+            self.contains(rules, schema, items, at, found);
+        }
+    }
+
+    fn contains(
+        &mut self,
+        rules: &Map<String, Json>,
+        schema: &Json,
+        items: &[Json],
+        at: &str,
+        found: &mut Vec<Misfit>,
+    ) {
+        let (mut misfits, mut fitting) = (Vec::new(), Vec::new());
+        for (index, item) in items.iter().enumerate() {
+            match self.check(schema, item, &format!("{at}/{index}")) {
+                Some(misfit) => misfits.push(misfit),
+                None => fitting.push(index.to_string()),
+            }
+        }
+        let limit = |keyword| rules.get(keyword).and_then(Json::as_f64);
+        let (count, places) = (fitting.len(), fitting.join(" "));
+        #[expect(clippy::cast_precision_loss, reason = "no list is that long")]
+        let length = count as f64;
+        match limit("minContains") {
+            Some(least) if length >= least => {}
+            Some(least) if count == 0 => found.push(Misfit::with_causes(
+                at,
+                format!("min {least} items required to match contains schema, but none matched"),
+                misfits,
+            )),
+            Some(least) => found.push(Misfit::with_causes(
+                at,
+                format!("min {least} items required to match contains schema, but matched {count} items at {places}"),
+                misfits,
+            )),
+            None if count == 0 => {
+                found.push(Misfit::with_causes(at, "no items match contains schema", misfits));
+            }
+            None => {}
+        }
+        if let Some(most) = limit("maxContains")
+            && length > most
         {
-            found.push(Misfit::new(at, "no items match contains schema"));
+            let message = format!(
+                "max {most} items required to match contains schema, but matched {count} items at {places}"
+            );
+            found.push(Misfit::new(at, message));
         }
     }
 
@@ -405,9 +461,8 @@ fn count(
 /// The types in the order in which messages list them.
 const TYPES: [&str; 7] = ["null", "boolean", "number", "integer", "string", "array", "object"];
 
-/// Keywords that look at one value only.
-fn simple(rules: &Map<String, Json>, json: &Json, at: &str) -> Vec<Misfit> {
-    let mut found = Vec::new();
+/// What the keywords say that come before all others.
+fn first_misfit(rules: &Map<String, Json>, json: &Json, at: &str) -> Option<Misfit> {
     let wanted: Vec<&str> = match rules.get("type") {
         Some(Json::String(name)) => vec![name],
         Some(Json::Array(names)) => names.iter().filter_map(Json::as_str).collect(),
@@ -417,37 +472,43 @@ fn simple(rules: &Map<String, Json>, json: &Json, at: &str) -> Vec<Misfit> {
         // Helm keeps the types as a set: they are told in an order of their own, whatever order the schema has.
         let in_order: Vec<&str> = TYPES.iter().copied().filter(|name| wanted.contains(name)).collect();
         let wanted = in_order.join(" or ");
-        found.push(Misfit::new(at, format!("got {}, want {wanted}", type_of(json))));
+        return Some(Misfit::new(at, format!("got {}, want {wanted}", type_of(json))));
     }
+    let plain = |value: &Json| !value.is_array() && !value.is_object();
     if let Some(constant) = rules.get("const")
-        && constant != json
+        && !equal(constant, json)
     {
-        found.push(Misfit::new(at, format!("value must be {}", shown(constant))));
-    }
-    if let Some(allowed) = rules.get("enum").and_then(Json::as_array)
-        && !allowed.iter().any(|value| equal(value, json))
-    {
-        let plain = allowed.iter().all(|value| !value.is_array() && !value.is_object());
-        let message = match (plain, allowed.as_slice()) {
-            (true, [only]) => format!("value must be {}", shown(only)),
-            (true, several) => {
-                format!("value must be one of {}", several.iter().map(shown).collect::<Vec<_>>().join(", "))
-            }
-            (false, _) => "enum failed".to_owned(),
+        let message = match constant {
+            constant if plain(constant) => format!("value must be {}", shown(constant)),
+            _ => "'const' failed".to_owned(),
         };
-        found.push(Misfit::new(at, message));
+        return Some(Misfit::new(at, message));
     }
-    match json {
-        Json::String(text) => text_rules(rules, text, at, &mut found),
-        Json::Number(number) => number_rules(rules, number.as_f64().unwrap_or(f64::NAN), at, &mut found),
-        _ => {}
+    let allowed = rules.get("enum").and_then(Json::as_array)?;
+    if allowed.iter().any(|value| equal(value, json)) {
+        return None;
     }
-    found
+    let message = match (allowed.iter().all(plain), allowed.as_slice()) {
+        (true, [only]) => format!("value must be {}", shown(only)),
+        (true, several) => {
+            format!("value must be one of {}", several.iter().map(shown).collect::<Vec<_>>().join(", "))
+        }
+        (false, _) => "'enum' failed".to_owned(),
+    };
+    Some(Misfit::new(at, message))
 }
 
+/// JSON Schema's equality: of numbers by their value.
 fn equal(left: &Json, right: &Json) -> bool {
     match (left, right) {
         (Json::Number(left), Json::Number(right)) => left.as_f64() == right.as_f64(),
+        (Json::Array(left), Json::Array(right)) => {
+            left.len() == right.len() && left.iter().zip(right).all(|(left, right)| equal(left, right))
+        }
+        (Json::Object(left), Json::Object(right)) => {
+            left.len() == right.len()
+                && left.iter().all(|(key, left)| right.get(key).is_some_and(|right| equal(left, right)))
+        }
         _ => left == right,
     }
 }
@@ -509,6 +570,36 @@ mod tests {
             message(schema, &Value::Bool(true)),
             "- at '': got boolean, want null or number or integer or string or array or object\n"
         );
+    }
+
+    #[test]
+    fn keywords_of_one_value_hide_the_others_and_lists_name_their_items() {
+        let list = |items: &[i64]| Value::list(items.iter().map(|item| Value::Int(*item)).collect());
+        for (schema, value, wanted) in [
+            (r#"{"const": "x", "type": "string"}"#, Value::Int(1), "- at '': got number, want string\n"),
+            (r#"{"enum": ["b", 1, null]}"#, Value::Int(2), "- at '': value must be one of 'b', 1, <nil>\n"),
+            (r#"{"enum": [[], 1]}"#, Value::Int(2), "- at '': 'enum' failed\n"),
+            (r#"{"const": {}}"#, Value::Int(2), "- at '': 'const' failed\n"),
+            (
+                r#"{"contains": {"type": "null"}}"#,
+                list(&[1]),
+                "- at '': no items match contains schema\n  - at '/0': got number, want null\n",
+            ),
+            (
+                r#"{"contains": {"minimum": 2}, "minContains": 2}"#,
+                list(&[3, 1]),
+                "- at '': min 2 items required to match contains schema, but matched 1 items at 0\n  - at '/1': minimum: got 1, want 2\n",
+            ),
+            (
+                r#"{"items": [true], "additionalItems": false}"#,
+                list(&[1, 2, 3]),
+                "- at '': last 2 additionalItem(s) not allowed\n",
+            ),
+        ] {
+            assert_eq!(message(schema, &value), wanted, "{schema}");
+        }
+        let whole = check(&Text::from(r#"{"const": 1.0}"#), &Value::Int(1), &Notices::new(Compat::V4_3));
+        assert!(whole.is_ok());
     }
 
     #[test]

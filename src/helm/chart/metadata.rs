@@ -372,13 +372,13 @@ struct InnerStruct {
 }
 
 const DEPENDENCY_STRUCT: InnerStruct = InnerStruct {
-    type_name: "chart.Dependency",
+    type_name: "*chart.Dependency",
     fields: &["Name", "Version", "Repository", "Condition", "Tags", "Enabled", "ImportValues", "Alias"],
     json_names: &["name", "version", "repository", "condition", "tags", "enabled", "import-values", "alias"],
 };
 
 const MAINTAINER_STRUCT: InnerStruct = InnerStruct {
-    type_name: "chart.Maintainer",
+    type_name: "*chart.Maintainer",
     fields: &["Name", "Email", "URL"],
     json_names: &["name", "email", "url"],
 };

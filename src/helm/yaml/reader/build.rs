@@ -302,3 +302,19 @@ impl Build for Checked {
         false
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Build;
+    use crate::helm::value::{Map, Value};
+
+    #[test]
+    fn keys_that_are_maps_are_shown_with_what_they_hold() {
+        let inner =
+            [("a", Value::Int(1)), ("b", Value::Bool(true)), ("c", Value::Nil), ("d", Value::Float(1.5))];
+        assert_eq!(
+            Value::Map(Map::from_pairs(inner)).shown(),
+            r#"map[interface {}]interface {}{"a":1, "b":true, "c":interface {}(nil), "d":1.5}"#
+        );
+    }
+}
