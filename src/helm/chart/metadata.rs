@@ -11,6 +11,7 @@ use crate::helm::value::{Map, Object, Text, Value, convert};
 
 /// The contents of `Chart.yaml`.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that have nothing to do with each other")]
 pub(crate) struct Metadata {
     pub(crate) name: String,
     pub(crate) home: String,
