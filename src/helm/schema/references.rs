@@ -269,7 +269,7 @@ mod tests {
         let cases = [
             r##"{"properties": {"a": {"$ref": "#"}}}"##,
             r##"{"$ref": "values.schema.json#/x~1y%25", "x/y%": {"$ref": "#"}}"##,
-            r##"{"$id": "https://example/s.json", "$ref": "s.json#/$defs/a", "$defs": {"a": true}}"##,
+            r#"{"$id": "https://example/s.json", "$ref": "s.json#/$defs/a", "$defs": {"a": true}}"#,
             r#"{"definitions": {"unused": {"$ref": "gone.json"}}}"#,
         ];
         for schema in cases {
