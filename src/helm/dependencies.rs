@@ -37,7 +37,7 @@ impl Instance {
             chart: chart.clone(),
             name: name.to_owned(),
             dependencies: chart.dependencies().to_vec(),
-            listed: !chart.dependencies().is_empty(),
+            listed: chart.0.metadata.lists_dependencies,
             children: chart
                 .0
                 .children
@@ -222,7 +222,7 @@ fn missing_table(notices: &Notices, chart: &str, missing: &str, named: bool) {
 }
 
 /// Go's `%v` of a field of the map form.
-fn json_text(json: Option<&Json>) -> String {
+pub(crate) fn json_text(json: Option<&Json>) -> String {
     match json {
         Some(Json::String(text)) => text.clone(),
         None | Some(Json::Null) => "<nil>".to_owned(),

@@ -244,7 +244,7 @@ impl Render<'_> {
         };
         let message =
             format!("chart requires kubeVersion: {wanted} which is incompatible with Kubernetes {shown}");
-        Err(RenderError::new(RenderFault::Chart, self.chart.name(), message))
+        Err(RenderError::new(RenderFault::KubeVersion, self.chart.name(), message))
     }
 
     fn collect_crds(&self, instance: &Instance, path: &str, writer: &mut Writer) -> Result<(), RenderError> {

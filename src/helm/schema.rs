@@ -138,22 +138,4 @@ pub(crate) fn to_json(value: &Value) -> Serde {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::Schema;
-    use crate::helm::Compat;
-    use crate::helm::value::{Map, Text, Value};
-
-    #[test]
-    fn messages_of_helm() {
-        let schema = r##"{"$schema": "http://json-schema.org/draft-07/schema#", "required": ["z"],
-            "properties": {"a": {"type": "integer"}, "b": {"oneOf": [{"type": "string"}, {"$ref": "#/definitions/n"}]}},
-            "definitions": {"n": {"minimum": 5}}}"##;
-        let values = Value::Map(Map::from_pairs([("a", Value::text("x")), ("b", Value::Float(1.0))]));
-        let unfit = Schema::new(Text::from(schema)).check(&values, Compat::V4_3).expect_err("misfits");
-        assert_eq!(
-            unfit.message,
-            "- at '': missing property 'z'\n- at '/a': got string, want integer\n- at '/b': 'oneOf' failed, none matched\n  - at '/b': got number, want string\n  - at '/b': minimum: got 1, want 5\n"
-        );
-        assert_eq!(unfit.at, ["", "/a", "/b"]);
-    }
-}
+mod tests;

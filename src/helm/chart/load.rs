@@ -7,7 +7,7 @@ use super::archive::Budget;
 use super::decode::Misfit;
 use super::ignore::Rules;
 use super::lock;
-use super::metadata::{Metadata, dependencies};
+use super::metadata::{Metadata, dependencies, lists_dependencies};
 use super::{Chart, ChartData, ChartTemplate, Child, archive};
 use crate::helm::Compat;
 use crate::helm::schema::Schema;
@@ -247,8 +247,9 @@ impl Parts {
                     return Err(ChartError::misfit(&path, misfit));
                 }
                 let listed = dependencies(&json).map_err(|misfit| ChartError::misfit(&path, misfit))?;
-                if !listed.is_empty() {
-                    metadata.take_dependencies(listed);
+                // A list here takes the place of the one in `Chart.yaml`, even where it is empty or null.
+                if json.get("dependencies").is_some() {
+                    metadata.take_dependencies(listed, lists_dependencies(&json));
                 }
                 self.outdated_requirements = metadata.api_version != "v1";
                 if metadata.api_version == "v1" {

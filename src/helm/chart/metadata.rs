@@ -4,12 +4,14 @@ use serde_json::Value as Json;
 
 use super::Chart;
 use super::decode::{self, Misfit, Spot, flag, structs, text, text_map, texts};
+use crate::helm::dependencies::json_text;
 use crate::helm::functions::semver::{Constraint, Version};
 use crate::helm::value::object::Record;
 use crate::helm::value::{Map, Object, Text, Value, convert};
 
 /// The contents of `Chart.yaml`.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that have nothing to do with each other")]
 pub(crate) struct Metadata {
     pub(crate) name: String,
     pub(crate) home: String,
@@ -27,6 +29,8 @@ pub(crate) struct Metadata {
     pub(crate) annotations: Vec<(String, String)>,
     pub(crate) kube_version: String,
     pub(crate) dependencies: Vec<Dependency>,
+    /// Whether there is a list of dependencies, be it an empty one.
+    pub(crate) lists_dependencies: bool,
     pub(crate) kind: String,
     pub(crate) empty_maintainer: bool,
     pub(crate) empty_dependency: bool,
@@ -139,6 +143,7 @@ impl Metadata {
             condition: text("condition")?,
             ..Self::default()
         };
+        let lists_dependencies = lists_dependencies(json);
         let dependencies = dependencies(json)?;
         metadata.deprecated = flag(json, &top, "deprecated")?;
         metadata.description = text("description")?;
@@ -160,13 +165,14 @@ impl Metadata {
         metadata.tags = text("tags")?;
         metadata.kind = text("type")?;
         metadata.version = text("version")?;
-        metadata.take_dependencies(dependencies);
+        metadata.take_dependencies(dependencies, lists_dependencies);
         metadata.sanitize();
         Ok(metadata)
     }
 
     /// Takes over what `Chart.yaml` or `requirements.yaml` lists.
-    pub(crate) fn take_dependencies(&mut self, listed: Vec<Option<Dependency>>) {
+    pub(crate) fn take_dependencies(&mut self, listed: Vec<Option<Dependency>>, is_list: bool) {
+        self.lists_dependencies = is_list;
         self.empty_dependency = listed.iter().any(Option::is_none);
         self.dependencies = listed.into_iter().flatten().collect();
     }
@@ -334,7 +340,17 @@ pub(crate) fn as_struct(fields: &Map) -> Value {
     };
     let fields = STRUCT_FIELDS
         .iter()
-        .map(|(name, _)| (*name, fields.get(name.as_bytes()).unwrap_or(Value::Nil)))
+        .map(|(name, _)| {
+            let value = fields.get(name.as_bytes()).unwrap_or(Value::Nil);
+            (
+                *name,
+                match *name {
+                    "Dependencies" => as_structs(&value, &DEPENDENCY_STRUCT),
+                    "Maintainers" => as_structs(&value, &MAINTAINER_STRUCT),
+                    _ => value,
+                },
+            )
+        })
         .collect();
     Value::object(Object::Record(Record {
         type_name: "struct { chart.Metadata; IsRoot bool }",
@@ -348,12 +364,60 @@ pub(crate) fn as_struct(fields: &Map) -> Value {
     }))
 }
 
+/// A struct inside of `.Chart`.
+struct InnerStruct {
+    type_name: &'static str,
+    /// In Go's order.
+    fields: &'static [&'static str],
+    json_names: &'static [&'static str],
+}
+
+const DEPENDENCY_STRUCT: InnerStruct = InnerStruct {
+    type_name: "*chart.Dependency",
+    fields: &["Name", "Version", "Repository", "Condition", "Tags", "Enabled", "ImportValues", "Alias"],
+    json_names: &["name", "version", "repository", "condition", "tags", "enabled", "import-values", "alias"],
+};
+
+const MAINTAINER_STRUCT: InnerStruct = InnerStruct {
+    type_name: "*chart.Maintainer",
+    fields: &["Name", "Email", "URL"],
+    json_names: &["name", "email", "url"],
+};
+
+/// A list of maps as Helm 3 has it: pointers to structs.
+fn as_structs(list: &Value, kind: &InnerStruct) -> Value {
+    let record = |item: &Value| {
+        let Value::Map(map) = item else { return item.clone() };
+        let field = |name: &&'static str| (*name, map.get(name.as_bytes()).unwrap_or(Value::Nil));
+        Value::object(Object::Record(Record {
+            type_name: kind.type_name,
+            pointer: true,
+            fields: kind.fields.iter().map(field).collect(),
+            json_names: kind.json_names,
+            omits_empty: true,
+            methods: Vec::new(),
+            shown: None,
+            plain: None,
+        }))
+    };
+    Value::list(list.items().unwrap_or_default().iter().map(record).collect())
+}
+
+/// What is left of an import once it is done: where from and where to. Other things than names and maps are gone.
+fn import_value(import: &Json) -> Option<Value> {
+    let (child, parent) = match import {
+        Json::String(name) => (format!("exports.{name}"), ".".to_owned()),
+        Json::Object(map) => (json_text(map.get("child")), json_text(map.get("parent"))),
+        _ => return None,
+    };
+    let pairs = [("child", child), ("parent", parent)];
+    let texts = pairs.map(|(key, value)| (Text::from(key), Text::from(value))).to_vec();
+    Some(Value::TextMap(std::rc::Rc::new(texts)))
+}
+
 fn dependency_value(dependency: &Dependency) -> Value {
     let tags = dependency.tags.iter().map(|tag| Value::text(tag.as_str())).collect();
-    let imports = dependency
-        .import_values
-        .iter()
-        .map(|json| Value::from_tree(&crate::helm::values::Tree::from_json(json)));
+    let imports = dependency.import_values.iter().filter_map(import_value);
     Value::Map(Map::from_pairs([
         ("Name", Value::text(dependency.key())),
         ("Version", Value::text(dependency.version.as_str())),
@@ -364,6 +428,11 @@ fn dependency_value(dependency: &Dependency) -> Value {
         ("ImportValues", Value::list(imports.collect())),
         ("Alias", Value::text(dependency.alias.as_deref().unwrap_or(""))),
     ]))
+}
+
+/// Whether `dependencies` is a list, be it an empty one.
+pub(crate) fn lists_dependencies(json: &Json) -> bool {
+    lookup(json, "dependencies").is_some_and(Json::is_array)
 }
 
 /// The dependencies of `Chart.yaml` or `requirements.yaml`; `None` stands for a null.
@@ -412,5 +481,58 @@ fn sanitize(text: &mut String) {
             .map(|character| if crate::helm::functions::is_space(character) { ' ' } else { character })
             .filter(|character| convert::is_printable(*character))
             .collect();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use crate::helm::{Chart, Compat, Engine, RenderInput, Values};
+
+    /// What a template with `text` makes in a chart with one dependency, and what is noticed.
+    fn rendered(chart: &str, requirements: &str, compat: Compat, text: &str) -> (String, Vec<String>) {
+        let files = [
+            ("Chart.yaml", chart),
+            ("requirements.yaml", requirements),
+            ("values.yaml", "a: {b: 1}\n"),
+            ("templates/t.yaml", text),
+            ("charts/l/Chart.yaml", "apiVersion: v2\nname: l\nversion: 0.2.0\n"),
+            ("charts/l/values.yaml", "exports: {x: {y: 1}}\n"),
+        ];
+        let files = files.into_iter().filter(|(_, text)| !text.is_empty());
+        let files = files.map(|(path, text)| (path.to_owned(), Arc::from(text.as_bytes())));
+        let chart = Chart::from_files(files).expect("a chart");
+        let layers = vec![Values::parse_as(b"a: {b: {c: 1}}", compat).expect("values")];
+        let input = RenderInput { layers, ..RenderInput::default() };
+        let rendered = Engine::new(compat).render(&chart, &input).expect("a render");
+        (
+            rendered.documents.first().map(|document| document.text.clone()).unwrap_or_default(),
+            rendered.notices,
+        )
+    }
+
+    #[test]
+    fn dependencies_and_maintainers_are_structs_in_helm_3() {
+        let chart = "apiVersion: v2\nname: c\nversion: 0.1.0\nmaintainers:\n- name: m\n  email: e\ndependencies:\n- name: l\n  version: 0.2.0\n  import-values: [x, 1]\n";
+        let text = "d: {{ .Chart.Dependencies | toJson }}\nm: {{ .Chart.Maintainers | toJson }}";
+        let (third, _) = rendered(chart, "", Compat::V3_19, text);
+        assert_eq!(
+            third,
+            r#"d: [{"name":"l","version":"0.2.0","repository":"","enabled":true,"import-values":[{"child":"exports.x","parent":"."}]}]
+m: [{"name":"m","email":"e"}]"#
+        );
+        let (fourth, _) = rendered(chart, "", Compat::V4_3, text);
+        let imports = r#""ImportValues":[{"child":"exports.x","parent":"."}]"#;
+        assert!(fourth.contains(imports), "{fourth}");
+    }
+
+    #[test]
+    fn an_empty_list_of_dependencies_is_a_list() {
+        let chart = "apiVersion: v1\nname: c\nversion: 0.1.0\n";
+        for (requirements, times) in [("dependencies: []", 2), ("dependencies: null", 1), ("{}", 1)] {
+            let (_, notices) = rendered(chart, requirements, Compat::V4_3, "a: 1");
+            assert_eq!(notices.len(), times, "{requirements}: {notices:?}");
+        }
     }
 }

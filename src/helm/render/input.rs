@@ -83,6 +83,8 @@ impl Default for RenderInput {
 pub enum RenderFault {
     /// The chart cannot be installed or lacks dependencies.
     Chart,
+    /// The chart is not made for the cluster's version.
+    KubeVersion,
     /// The values do not fit the chart.
     Values,
     /// A template cannot be parsed.
@@ -170,7 +172,11 @@ impl RenderError {
     pub fn had_release(&self) -> bool {
         matches!(
             self.fault,
-            RenderFault::Parse | RenderFault::Execute | RenderFault::Output | RenderFault::Limit(_)
+            RenderFault::KubeVersion
+                | RenderFault::Parse
+                | RenderFault::Execute
+                | RenderFault::Output
+                | RenderFault::Limit(_)
         )
     }
 }

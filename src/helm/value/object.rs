@@ -32,6 +32,9 @@ pub(crate) enum Object {
     NilSlice(&'static str),
 }
 
+/// Fields that JSON has even where they are empty and the others are left out.
+const KEPT_EMPTY: [&str; 2] = ["IsRoot", "repository"];
+
 /// A Go struct.
 #[derive(Debug)]
 pub(crate) struct Record {
@@ -70,7 +73,7 @@ impl Record {
             .enumerate()
             .map(|(index, (name, value))| (*self.json_names.get(index).unwrap_or(name), value));
         named
-            .filter(|(name, value)| !self.omits_empty || *name == "IsRoot" || value.truth())
+            .filter(|(name, value)| !self.omits_empty || KEPT_EMPTY.contains(name) || value.truth())
             .map(|(name, value)| (Text::from(name), value.clone()))
             .collect()
     }

@@ -4,12 +4,15 @@
 //! unescaped. It knows nothing of types.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::VecDeque;
 
 use super::{YamlError, YamlLimits};
 
 mod scalars;
 mod tags;
+#[cfg(test)]
+mod tests;
 
 /// A place in the input.
 #[derive(Clone, Copy, Debug, Default)]
@@ -78,6 +81,8 @@ pub(super) struct Scanner<'a> {
     position: usize,
     line: usize,
     line_start: usize,
+    /// The start of a line, a position in it and the column there, from which the next column is counted.
+    counted: Cell<(usize, usize, usize)>,
     tokens: VecDeque<Token<'a>>,
     /// The number of the first token, if nothing that is still to be read can come before it.
     settled: Option<usize>,
@@ -107,6 +112,7 @@ impl<'a> Scanner<'a> {
             position: 0,
             line: 0,
             line_start: 0,
+            counted: Cell::new((0, 0, 0)),
             tokens: VecDeque::with_capacity(8),
             settled: None,
             parsed: 0,
@@ -165,8 +171,15 @@ impl<'a> Scanner<'a> {
         if self.ascii {
             return self.position - self.line_start;
         }
-        let line = self.input.get(self.line_start..self.position).unwrap_or(&[]);
-        line.iter().filter(|byte| *byte & 0xC0 != 0x80).count()
+        // Counting every time from the line's start would take the square of a long line's length.
+        let (from, before) = match self.counted.get() {
+            (start, at, column) if start == self.line_start && at <= self.position => (at, column),
+            _ => (self.line_start, 0),
+        };
+        let rest = self.input.get(from..self.position).unwrap_or(&[]);
+        let column = before + rest.iter().filter(|byte| *byte & 0xC0 != 0x80).count();
+        self.counted.set((self.line_start, self.position, column));
+        column
     }
 
     fn column_signed(&self) -> isize {

@@ -66,8 +66,15 @@ pub(crate) trait Build: Sized {
             None => self.shown_otherwise(),
         }
     }
+    /// The same for a number or a boolean, if this is one.
+    fn shown_scalar(&self) -> Option<String> {
+        None
+    }
     /// The same for what is neither text nor null.
     fn shown_otherwise(&self) -> String {
+        if let Some(shown) = self.shown_scalar() {
+            return shown;
+        }
         if let Some(items) = self.items() {
             let items: Vec<String> =
                 items.iter().map(|item| item.shown().replace("<nil>", "interface {}(nil)")).collect();
@@ -188,6 +195,14 @@ impl Build for Value {
     fn is_null(&self) -> bool {
         matches!(self, Self::Nil)
     }
+    fn shown_scalar(&self) -> Option<String> {
+        match self {
+            Self::Bool(flag) => Some(flag.to_string()),
+            Self::Int(number) | Self::Int64(number) => Some(number.to_string()),
+            Self::Float(number) => Some(convert::float_general(*number)),
+            _ => None,
+        }
+    }
 }
 
 impl Build for serde_json::Value {
@@ -285,5 +300,21 @@ impl Build for Checked {
     }
     fn is_null(&self) -> bool {
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Build;
+    use crate::helm::value::{Map, Value};
+
+    #[test]
+    fn keys_that_are_maps_are_shown_with_what_they_hold() {
+        let inner =
+            [("a", Value::Int(1)), ("b", Value::Bool(true)), ("c", Value::Nil), ("d", Value::Float(1.5))];
+        assert_eq!(
+            Value::Map(Map::from_pairs(inner)).shown(),
+            r#"map[interface {}]interface {}{"a":1, "b":true, "c":interface {}(nil), "d":1.5}"#
+        );
     }
 }
