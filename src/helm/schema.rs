@@ -14,6 +14,7 @@ mod check;
 mod compile;
 mod documents;
 mod draft;
+mod evident;
 mod format;
 mod json;
 mod metaschema;
