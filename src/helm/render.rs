@@ -9,7 +9,7 @@ use std::cmp::Reverse;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use foldhash::HashMap;
 
 use super::Compat;
 use super::capabilities::{Capabilities, CapabilitiesSeen};
@@ -373,8 +373,8 @@ impl Render<'_> {
             draws: Draws::new(self.input.chance.clone(), self.input.seed, self.input.now),
             reads: None,
             deterministic: true,
-            includes: FxHashMap::default(),
-            tpl_cache: FxHashMap::default(),
+            includes: HashMap::default(),
+            tpl_cache: HashMap::default(),
             words: Words::default(),
             dollar: Text::from("$"),
             spare: Spare::default(),

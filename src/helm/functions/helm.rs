@@ -79,7 +79,7 @@ fn tpl(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
         .map_err(|inner| inner.wrapped(&format!("cannot parse template {}", quoted())))?;
     let outer = Rc::clone(&machine.scope);
     if parsed.templates.len() > 1 || outer.find(b"gotpl").is_some() {
-        let mut scope = Scope { parent: Some(Rc::clone(&outer)), names: rustc_hash::FxHashMap::default() };
+        let mut scope = Scope { parent: Some(Rc::clone(&outer)), names: foldhash::HashMap::default() };
         for template in &parsed.templates {
             scope.add(template);
         }

@@ -3,8 +3,8 @@
 use std::rc::Rc;
 use std::sync::OnceLock;
 
+use foldhash::HashMap;
 use regex::bytes::{Regex, RegexBuilder};
-use rustc_hash::FxHashMap;
 
 use super::{Function, Outcome, Type, int, text};
 use crate::helm::RenderLimits;
@@ -80,7 +80,7 @@ fn compile(translated: &str) -> Result<Regex, regex::Error> {
 
 /// Compiled patterns of one render.
 #[derive(Default)]
-pub(crate) struct RegexCache(FxHashMap<Text, Rc<Compiled>>);
+pub(crate) struct RegexCache(HashMap<Text, Rc<Compiled>>);
 
 impl Machine<'_> {
     /// The compiled pattern; the error is Go's message.

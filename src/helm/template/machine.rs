@@ -4,7 +4,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use foldhash::HashMap;
 
 use super::exec::Variable;
 use super::{Template, parser};
@@ -27,7 +27,7 @@ const TIMED_STEPS: u32 = 12;
 #[derive(Debug, Default)]
 pub(crate) struct Scope {
     pub(crate) parent: Option<Rc<Scope>>,
-    pub(crate) names: FxHashMap<Text, Arc<Template>>,
+    pub(crate) names: HashMap<Text, Arc<Template>>,
 }
 
 impl Scope {
@@ -73,8 +73,8 @@ pub(crate) struct Machine<'r> {
     pub(crate) reads: Option<Box<Reads>>,
     /// False once a function drew on time, entropy or a lookup.
     pub(crate) deterministic: bool,
-    pub(crate) includes: FxHashMap<Text, usize>,
-    pub(crate) tpl_cache: FxHashMap<Text, Rc<super::Parsed>>,
+    pub(crate) includes: HashMap<Text, usize>,
+    pub(crate) tpl_cache: HashMap<Text, Rc<super::Parsed>>,
     /// The names that its templates use.
     pub(crate) words: super::Words,
     /// The name of the variable that every template begins with.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use foldhash::{HashMap, HashSet};
 
 use crate::helm::value::Text;
 
@@ -28,8 +28,8 @@ impl<'a> IntoIterator for &'a Path {
 /// The names and chains so far.
 #[derive(Debug, Default)]
 pub(crate) struct Words {
-    names: FxHashSet<Text>,
-    paths: FxHashMap<Text, Path>,
+    names: HashSet<Text>,
+    paths: HashMap<Text, Path>,
 }
 
 impl Words {

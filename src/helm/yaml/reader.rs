@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use rustc_hash::FxHashMap;
+use foldhash::HashMap;
 
 use super::scanner::{Kind, Mark, Scanner, Token};
 use super::{YamlError, YamlLimits};
@@ -68,7 +68,7 @@ enum Phase {
 
 /// Anchors of the document that is being read.
 struct Anchors<'a, N> {
-    known: FxHashMap<&'a [u8], (N, usize)>,
+    known: HashMap<&'a [u8], (N, usize)>,
     open: Vec<&'a [u8]>,
 }
 
@@ -138,7 +138,7 @@ impl<'a> Reader<'a> {
             let token = self.scanner.peek()?.clone();
             return Err(parser_error(token.start, Mark::default(), "did not find expected <document start>"));
         }
-        let mut anchors = Anchors { known: FxHashMap::default(), open: Vec::new() };
+        let mut anchors = Anchors { known: HashMap::default(), open: Vec::new() };
         let empty = marked
             && matches!(
                 self.scanner.peek()?.kind,
@@ -375,7 +375,7 @@ impl<'a> Reader<'a> {
                         if self.peek_is(&[Kind::Key, Kind::Value, Kind::BlockEnd])? {
                             N::null()
                         } else if depth == 0 && self.skips(&key.0) {
-                            let mut anchors = Anchors { known: FxHashMap::default(), open: Vec::new() };
+                            let mut anchors = Anchors { known: HashMap::default(), open: Vec::new() };
                             self.node::<Checked>(&mut anchors, true, true, depth + 1)?;
                             N::null()
                         } else {
