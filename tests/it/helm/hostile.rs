@@ -65,6 +65,23 @@ fn endless_recursion_ends_as_in_helm() {
 }
 
 #[test]
+fn deep_documents_are_refused() {
+    for text in [
+        r#"{{ fromToml (print (repeat 100000 "a.") "a = 1") }}"#,
+        r#"{{ fromToml (print "[" (repeat 100000 "a.") "a]") }}"#,
+        r#"{{ fromToml (print "a = " (repeat 100000 "{ a = ")) }}"#,
+        r#"{{ fromToml (print "a = " (repeat 100000 "[")) }}"#,
+        r#"{{ fromJson (repeat 100000 "{\"a\":") }}"#,
+        r#"{{ fromYaml (repeat 100000 "{a: ") }}"#,
+    ] {
+        let text = format!("a: {{{{ ({}).Error | quote }}}}", text.trim_matches(['{', '}', ' ']));
+        let rendered = Engine::default().render(&with_template(&text), &RenderInput::default());
+        let said = rendered.expect("an error as a value").documents[0].object["a"].to_string();
+        assert!(said.contains("deep") || said.contains("depth"), "{text}: {said}");
+    }
+}
+
+#[test]
 fn deep_source_is_refused() {
     for text in ["{{ if 1 }}".repeat(5_000), format!("{{{{ {}1{} }}}}", "(".repeat(5_000), ")".repeat(5_000))]
     {

@@ -389,6 +389,9 @@ impl Reader<'_> {
     /// Makes a table the one that keys belong to.
     fn enter(&mut self, path: &[String], several: bool) -> Found<()> {
         let Some((last, parents)) = path.split_last() else { return Ok(()) };
+        if path.len() > DEPTH {
+            return self.fault(format!("nests deeper than {DEPTH} levels"));
+        }
         let mut table = &mut self.root;
         for (index, parent) in parents.iter().enumerate() {
             let so_far = path.get(..=index).unwrap_or(path);
