@@ -147,7 +147,7 @@ impl Reader<'_> {
         let mut path = Vec::new();
         loop {
             self.cursor.skip_blanks()?;
-            let part = match self.cursor.peek()? {
+            match self.cursor.peek()? {
                 None | Some(']') => {
                     let message = "unexpected end of table name (table names cannot be empty)";
                     // The library takes the character to see that it is the end.
@@ -156,14 +156,8 @@ impl Reader<'_> {
                 Some('.') => {
                     return Err(self.at_peeked("unexpected table separator (table names cannot be empty)"));
                 }
-                Some('"' | '\'') => self.quoted_part()?,
-                Some(_) => self.cursor.bare_name()?,
-            };
-            if path.is_empty() {
-                self.line = self.cursor.line();
+                Some(first) => self.part(first, &mut path)?,
             }
-            path.push(part);
-            self.cursor.skip_blanks()?;
             match self.cursor.next()? {
                 Some('.') => {}
                 Some(']') => break,
@@ -192,9 +186,17 @@ impl Reader<'_> {
         self.cursor.mistake(message)
     }
 
-    fn quoted_part(&mut self) -> Found<String> {
-        let word = self.cursor.quoted_name()?;
-        words::text(&word)
+    /// A part of a key or of a table's name, with what is blank behind it.
+    fn part(&mut self, first: char, path: &mut Vec<String>) -> Found<()> {
+        let part = match first {
+            '"' | '\'' => words::text(&self.cursor.quoted_name()?)?,
+            _ => self.cursor.bare_name()?,
+        };
+        if path.is_empty() {
+            self.line = self.cursor.line();
+        }
+        path.push(part);
+        self.cursor.skip_blanks()
     }
 
     /// The parts of a key up to the equals sign.
@@ -208,17 +210,11 @@ impl Reader<'_> {
         let mut path = Vec::new();
         loop {
             self.cursor.skip_blanks()?;
-            let part = match self.cursor.peek()? {
+            match self.cursor.peek()? {
                 None | Some('=') => return Err(self.at_peeked("unexpected '='")),
                 Some('.') => return Err(self.at_peeked("unexpected '.'")),
-                Some('"' | '\'') => self.quoted_part()?,
-                Some(_) => self.cursor.bare_name()?,
-            };
-            if path.is_empty() {
-                self.line = self.cursor.line();
+                Some(first) => self.part(first, &mut path)?,
             }
-            path.push(part);
-            self.cursor.skip_blanks()?;
             match self.cursor.next()? {
                 Some('.') => {}
                 Some('=') => return Ok(path),
