@@ -18,13 +18,32 @@ mod object;
 /// How many schemas are applied to values at most, and how many to one value inside of others.
 const STEPS: usize = 5_000_000;
 const DEPTH: usize = 2_000;
+/// So many fit on any thread's stack.
+const SHALLOW: usize = if cfg!(debug_assertions) { 40 } else { 150 };
+/// The stack for those that nest deeper: it is reserved, not used.
+const STACK: usize = if cfg!(debug_assertions) { 512 << 20 } else { 128 << 20 };
+
+type Verdict = Result<(), Vec<Misfit>>;
+
+/// Checks on the caller's stack, or on a larger one if schemas nest deeply.
+fn with_room(check: impl Fn(usize) -> Option<Verdict> + Sync) -> Verdict {
+    if let Some(verdict) = check(SHALLOW) {
+        return verdict;
+    }
+    let deep = std::thread::scope(|scope| {
+        let builder = std::thread::Builder::new().stack_size(STACK);
+        builder.spawn_scoped(scope, || check(DEPTH)).ok()?.join().ok()?
+    });
+    let too_deep = || vec![Misfit::new(String::new(), format!("schema nests deeper than {DEPTH} levels"))];
+    deep.unwrap_or_else(|| Err(too_deep()))
+}
 
 /// So many steps of all ways share one memory in Helm's library.
 const SHARED: usize = 8;
 
 /// Checks a value against the first node or another one.
-pub(super) fn check(nodes: &[Node], node: NodeId, value: &Json, old: bool) -> Result<(), Vec<Misfit>> {
-    Checker::new(nodes, old, None).top(node, value)
+pub(super) fn check(nodes: &[Node], node: NodeId, value: &Json, old: bool) -> Verdict {
+    with_room(|deepest| Checker::new(nodes, old, None, deepest).top(node, value))
 }
 
 /// Checks a schema against its metaschema; schemas inside with drafts of their own against theirs.
@@ -35,8 +54,9 @@ pub(super) fn check_schema(
     old: bool,
     inner: &BTreeMap<String, Resource>,
     metaschema: fn(Draft) -> NodeId,
-) -> Result<(), Vec<Misfit>> {
-    Checker::new(nodes, old, Some(Inner { resources: inner, metaschema })).top(node, schema)
+) -> Verdict {
+    let inner = Inner { resources: inner, metaschema };
+    with_room(|deepest| Checker::new(nodes, old, Some(inner), deepest).top(node, schema))
 }
 
 /// Resources of a schema that is checked itself, and where the metaschemas are.
@@ -62,6 +82,8 @@ struct Checker<'c, 'j> {
     /// The last step at each depth: Helm's library shows keys that do not fit where it was last.
     last: [Option<Token<'j>>; SHARED],
     steps: usize,
+    deepest: usize,
+    too_deep: bool,
     /// Set once a limit is hit: all that follows fails at once.
     exhausted: Option<String>,
 }
@@ -115,14 +137,28 @@ type Breaks = fn(&Decimal, &Decimal) -> bool;
 type Outcome<'j> = Result<Unevaluated<'j>, Misfit>;
 
 impl<'c, 'j> Checker<'c, 'j> {
-    fn new(nodes: &'c [Node], old: bool, inner: Option<Inner<'c>>) -> Self {
-        Self { nodes, old, inner, path: Vec::new(), last: [None; SHARED], steps: 0, exhausted: None }
+    fn new(nodes: &'c [Node], old: bool, inner: Option<Inner<'c>>, deepest: usize) -> Self {
+        Self {
+            nodes,
+            old,
+            inner,
+            path: Vec::new(),
+            last: [None; SHARED],
+            steps: 0,
+            deepest,
+            too_deep: false,
+            exhausted: None,
+        }
     }
 
-    fn top(&mut self, node: NodeId, value: &'j Json) -> Result<(), Vec<Misfit>> {
+    /// Checks a value; nothing if that nests too deeply.
+    fn top(&mut self, node: NodeId, value: &'j Json) -> Option<Verdict> {
         let scope = Scope { node, keyword: None, level: 0, depth: 0, parent: None };
         let outcome = self.apply(node, value, &scope, (false, false), self.inner.map(|_| node));
-        match (self.exhausted.take(), outcome) {
+        if self.too_deep {
+            return None;
+        }
+        Some(match (self.exhausted.take(), outcome) {
             (Some(limit), _) => Err(vec![Misfit::new(String::new(), limit)]),
             (None, Ok(_)) => Ok(()),
             (None, Err(misfit)) => {
@@ -131,7 +167,7 @@ impl<'c, 'j> Checker<'c, 'j> {
                 misfits.iter_mut().for_each(|misfit| misfit.place_keys(&place));
                 Err(misfits)
             }
-        }
+        })
     }
 
     fn pointer(&self) -> String {
@@ -223,10 +259,9 @@ impl<'c, 'j> Checker<'c, 'j> {
         if self.steps > STEPS {
             self.exhausted.get_or_insert_with(|| format!("schema takes more than {STEPS} steps"));
         }
-        if scope.depth > DEPTH {
-            self.exhausted.get_or_insert_with(|| format!("schema nests deeper than {DEPTH} levels"));
-        }
-        let Some(node) = self.nodes.get(id).filter(|_| self.exhausted.is_none()) else {
+        self.too_deep |= scope.depth > self.deepest;
+        let goes_on = !self.too_deep && self.exhausted.is_none();
+        let Some(node) = self.nodes.get(id).filter(|_| goes_on) else {
             return Err(Misfit::new(String::new(), String::new()));
         };
         let unevaluated = unevaluated(node, value, wanted);

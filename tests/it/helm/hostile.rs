@@ -82,6 +82,29 @@ fn deep_documents_are_refused() {
 }
 
 #[test]
+fn schemas_that_lead_from_one_to_the_next_end() {
+    let chain = |step: &dyn Fn(usize) -> String| {
+        let steps: Vec<String> = (0..5_000).map(|at| format!(r#""{at}": {}"#, step(at))).collect();
+        format!(r##"{{"$ref": "#/$defs/0", "$defs": {{{}}}}}"##, steps.join(", "))
+    };
+    for schema in [
+        chain(&|at| format!(r##"{{"$ref": "#/$defs/{}"}}"##, at + 1)),
+        chain(&|at| format!(r##"{{"allOf": [{{"not": {{"$ref": "#/$defs/{}"}}}}]}}"##, (at + 1) % 5_000)),
+        r##"{"anyOf": [{"$ref": "#"}, {"$ref": "#"}]}"##.to_owned(),
+        format!("{}{{}}{}", r#"{"not": "#.repeat(240), "}".repeat(240)),
+        format!("{}{{}}{}", r#"{"patternProperties": {"a": "#.repeat(120), "}}".repeat(120)),
+        r##"{"properties": {"a": {"$ref": "#"}}, "additionalProperties": {"$ref": "#"}}"##.to_owned(),
+    ] {
+        let chart = chart(&Files::from([
+            ("Chart.yaml".to_owned(), b"apiVersion: v2\nname: hostile\nversion: 1.0.0\n".to_vec()),
+            ("values.yaml".to_owned(), b"a: {a: {b: 1}}\n".to_vec()),
+            ("values.schema.json".to_owned(), schema.into_bytes()),
+        ]));
+        let _ = Engine::default().render(&chart, &RenderInput::default());
+    }
+}
+
+#[test]
 fn deep_source_is_refused() {
     for text in ["{{ if 1 }}".repeat(5_000), format!("{{{{ {}1{} }}}}", "(".repeat(5_000), ")".repeat(5_000))]
     {

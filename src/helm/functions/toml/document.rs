@@ -151,10 +151,12 @@ impl Reader<'_> {
                 None | Some(']') => {
                     let message = "unexpected end of table name (table names cannot be empty)";
                     // The library takes the character to see that it is the end.
-                    return Err(self.at_peeked(message));
+                    return Err(self.cursor.mistake(message));
                 }
                 Some('.') => {
-                    return Err(self.at_peeked("unexpected table separator (table names cannot be empty)"));
+                    return Err(self
+                        .cursor
+                        .mistake("unexpected table separator (table names cannot be empty)"));
                 }
                 Some(first) => self.part(first, &mut path)?,
             }
@@ -182,10 +184,6 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn at_peeked(&self, message: &str) -> Mistake {
-        self.cursor.mistake(message)
-    }
-
     /// A part of a key or of a table's name, with what is blank behind it.
     fn part(&mut self, first: char, path: &mut Vec<String>) -> Found<()> {
         let part = match first {
@@ -203,16 +201,16 @@ impl Reader<'_> {
     fn key_path(&mut self) -> Found<Vec<String>> {
         self.cursor.skip_blanks()?;
         match self.cursor.peek()? {
-            None | Some('=') => return Err(self.at_peeked("unexpected '=': key name appears blank")),
-            Some('.') => return Err(self.at_peeked("unexpected '.': keys cannot start with a '.'")),
+            None | Some('=') => return Err(self.cursor.mistake("unexpected '=': key name appears blank")),
+            Some('.') => return Err(self.cursor.mistake("unexpected '.': keys cannot start with a '.'")),
             Some(_) => {}
         }
         let mut path = Vec::new();
         loop {
             self.cursor.skip_blanks()?;
             match self.cursor.peek()? {
-                None | Some('=') => return Err(self.at_peeked("unexpected '='")),
-                Some('.') => return Err(self.at_peeked("unexpected '.'")),
+                None | Some('=') => return Err(self.cursor.mistake("unexpected '='")),
+                Some('.') => return Err(self.cursor.mistake("unexpected '.'")),
                 Some(first) => self.part(first, &mut path)?,
             }
             match self.cursor.next()? {

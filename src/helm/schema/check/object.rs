@@ -105,11 +105,13 @@ impl<'c, 'j> Checker<'c, 'j> {
         let Some(node) = rules.names else { return };
         for key in map.keys() {
             let name = Json::Text(key.clone());
-            let mut checker = Checker::new(self.nodes, self.old, None);
+            let deepest = self.deepest.saturating_sub(task.scope.depth);
+            let mut checker = Checker::new(self.nodes, self.old, None, deepest);
             checker.steps = self.steps;
             let outcome = checker.top(node, &name);
             self.steps = checker.steps;
-            if let Err(causes) = outcome {
+            self.too_deep |= outcome.is_none();
+            if let Some(Err(causes)) = outcome {
                 let message = format!("invalid propertyName {}", single_quoted(key));
                 let (at, message) = if self.old {
                     (String::new(), Message::Text(message))
