@@ -58,7 +58,7 @@ pub fn tries(shop: &Shop, program: &str) -> Vec<Try> {
         ),
         one("take it back", format!("git -C {config} revert --no-edit HEAD")),
         one("ask for the state, without the daemon", format!("{program} status {common}")),
-        one("read what was recorded", format!("git -C {state} log --oneline main")),
+        one("read what was recorded", format!("git -C {state} log --format='%h %B' main")),
     ]
 }
 
