@@ -1,9 +1,10 @@
 //! A chart: its metadata, values, templates, files and the charts inside it. Immutable; reading
 //! it from bytes is in [`load`] and [`archive`].
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::Compat;
+use super::once::OncePerCompat;
 use super::schema::Schema;
 use super::template::{ParseError, Parsed, Words, parse};
 use super::value::Text;
@@ -57,23 +58,19 @@ pub(crate) struct ChartTemplate {
     /// The path inside the chart.
     pub(crate) path: Text,
     pub(crate) text: Text,
-    parsed: [OnceLock<Result<Arc<Parsed>, ParseError>>; 3],
+    parsed: OncePerCompat<Result<Arc<Parsed>, ParseError>>,
 }
 
 impl ChartTemplate {
     /// A template that is not parsed yet.
     pub(crate) fn new(path: Text, text: Text) -> Self {
-        Self { path, text, parsed: [const { OnceLock::new() }; 3] }
+        Self { path, text, parsed: OncePerCompat::new() }
     }
 
     /// The compiled form, made at first use. Names in it are relative to the chart.
     pub(crate) fn parsed(&self, compat: Compat, words: &mut Words) -> Result<&Arc<Parsed>, ParseError> {
-        let cell = match compat {
-            Compat::V3_19 => &self.parsed[0],
-            Compat::V4_1 => &self.parsed[1],
-            Compat::V4_3 => &self.parsed[2],
-        };
-        cell.get_or_init(|| parse(&self.path, &self.text, compat, words).map(Arc::new))
+        self.parsed
+            .get_or_init(compat, || parse(&self.path, &self.text, compat, words).map(Arc::new))
             .as_ref()
             .map_err(Clone::clone)
     }

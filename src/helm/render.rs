@@ -22,6 +22,7 @@ use super::failure::{Failure, Limit, Place};
 use super::functions::RegexCache;
 use super::notices::Notices;
 use super::output::{Rendered, Writer};
+use super::stack::on_large_stack;
 use super::strict::{self, Mentions, Reads, Strictness};
 use super::template::machine::{Machine, Scope, Spare};
 use super::template::{Source, Template, Words};
@@ -38,8 +39,6 @@ use messages::{message_v3, message_v4};
 
 /// Nested templates, blocks and parentheses that fit on any thread's stack.
 const SHALLOW: usize = if cfg!(debug_assertions) { 60 } else { 160 };
-/// The stack for renders that nest deeper: it is reserved, not used.
-const STACK: usize = if cfg!(debug_assertions) { 1 << 30 } else { 256 << 20 };
 
 /// Renders a chart on the caller's stack, or on a larger one if it nests deeply.
 pub(super) fn render(engine: &Engine, chart: &Chart, input: &RenderInput) -> Result<Rendered, RenderError> {
@@ -74,14 +73,7 @@ impl Render<'_> {
         let failed = || {
             RenderError::new(RenderFault::Limit(Limit::Depth), self.chart.name(), "cannot reserve a stack")
         };
-        std::thread::scope(|scope| {
-            std::thread::Builder::new()
-                .stack_size(STACK)
-                .spawn_scoped(scope, || self.run())
-                .map_err(|_| failed())?
-                .join()
-                .unwrap_or_else(|_| Err(failed()))
-        })
+        on_large_stack(|| self.run()).unwrap_or_else(|| Err(failed()))
     }
 
     fn run(&self) -> Result<Rendered, RenderError> {

@@ -1,12 +1,13 @@
 //! JSON schemas of values, as the library behind Helm reads them: drafts 4 to 2020-12, with its
 //! messages. A schema is checked against its metaschema and read once; nothing is fetched.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use serde_json::Value as Serde;
 
 use super::Compat;
 use super::functions::json::Wording;
+use super::once::OncePerCompat;
 use super::value::{Text, Value};
 
 mod address;
@@ -34,7 +35,7 @@ use misfit::Misfit;
 pub(crate) struct Schema {
     text: Text,
     /// What was read, for each version of Helm that was asked for.
-    read: [OnceLock<Result<Read, String>>; 3],
+    read: OncePerCompat<Result<Read, String>>,
 }
 
 /// A schema that values can be checked against.
@@ -59,7 +60,7 @@ const ADDRESS: &str = "file:///values.schema.json";
 
 impl Schema {
     pub(crate) fn new(text: Text) -> Self {
-        Self { text, read: [const { OnceLock::new() }; 3] }
+        Self { text, read: OncePerCompat::new() }
     }
 
     pub(crate) fn text(&self) -> &Text {
@@ -80,13 +81,7 @@ impl Schema {
     }
 
     fn read(&self, compat: Compat) -> &Result<Read, String> {
-        let [oldest, older, newest] = &self.read;
-        let slot = match compat {
-            Compat::V3_19 => oldest,
-            Compat::V4_1 => older,
-            Compat::V4_3 => newest,
-        };
-        slot.get_or_init(|| read(&self.text, compat))
+        self.read.get_or_init(compat, || read(&self.text, compat))
     }
 }
 

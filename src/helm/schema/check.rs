@@ -9,6 +9,7 @@ use super::json::{Json, Kind};
 use super::misfit::{Message, Misfit, single_quoted};
 use super::node::{Node, NodeId, NumberRules, TextRules};
 use super::number::{Decimal, grouped, shown};
+use crate::helm::stack::on_large_stack;
 use crate::helm::value::convert::quote;
 
 mod combination;
@@ -20,8 +21,6 @@ const STEPS: usize = 5_000_000;
 const DEPTH: usize = 2_000;
 /// So many fit on any thread's stack.
 const SHALLOW: usize = if cfg!(debug_assertions) { 40 } else { 150 };
-/// The stack for those that nest deeper: it is reserved, not used.
-const STACK: usize = if cfg!(debug_assertions) { 512 << 20 } else { 128 << 20 };
 
 type Verdict = Result<(), Vec<Misfit>>;
 
@@ -30,10 +29,7 @@ fn with_room(check: impl Fn(usize) -> Option<Verdict> + Sync) -> Verdict {
     if let Some(verdict) = check(SHALLOW) {
         return verdict;
     }
-    let deep = std::thread::scope(|scope| {
-        let builder = std::thread::Builder::new().stack_size(STACK);
-        builder.spawn_scoped(scope, || check(DEPTH)).ok()?.join().ok()?
-    });
+    let deep = on_large_stack(|| check(DEPTH)).flatten();
     let too_deep = || vec![Misfit::new(String::new(), format!("schema nests deeper than {DEPTH} levels"))];
     deep.unwrap_or_else(|| Err(too_deep()))
 }

@@ -2,13 +2,11 @@
 //! wrong, is left to the metaschema, which has the words.
 
 use super::draft::Draft;
-use super::json::Json;
+use super::json::{Json, Kind};
 use crate::helm::functions::regexes::LazyRegex;
 
 /// So many values of a list are compared with each other.
 const FEW: usize = 100;
-
-const TYPES: [&str; 7] = ["null", "boolean", "object", "array", "number", "string", "integer"];
 
 /// Whether a schema fits the metaschema of its draft for sure. It holds no schema with an address of its own.
 pub(super) fn is_schema(schema: &Json, is_root: bool, draft: Draft) -> bool {
@@ -90,7 +88,7 @@ const OTHERS: [&str; 15] = [
 ];
 
 fn is_type(name: &str) -> bool {
-    TYPES.contains(&name)
+    Kind::ALL.iter().any(|kind| kind.name() == name)
 }
 
 /// A whole number that is not negative, as people write it.

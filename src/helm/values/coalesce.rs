@@ -16,20 +16,20 @@ const GLOBAL: &[u8] = b"global";
 /// Values of a chart over the defaults of it and its dependencies; nulls delete.
 pub(crate) fn coalesce_values(instance: &Instance, values: &Map, notices: &Notices) -> Result<Map, String> {
     let copy = deep_copy(values);
-    Coalescing { merge: false, notices }.chart(instance, &copy, &Trail::TOP)?;
+    Coalescing { merge: false, notices }.chart(instance, &copy, &KeyPath::TOP)?;
     Ok(copy)
 }
 
 /// The same, but nulls are kept.
 pub(crate) fn merge_values(instance: &Instance, values: &Map, notices: &Notices) -> Result<Map, String> {
     let copy = deep_copy(values);
-    Coalescing { merge: true, notices }.chart(instance, &copy, &Trail::TOP)?;
+    Coalescing { merge: true, notices }.chart(instance, &copy, &KeyPath::TOP)?;
     Ok(copy)
 }
 
 /// Merges a source map into a target map, which wins; nulls are kept.
 pub(crate) fn merge_tables(target: &Map, source: &Map, notices: &Notices) {
-    Coalescing { merge: true, notices }.tables(target, source, &Trail::TOP, true);
+    Coalescing { merge: true, notices }.tables(target, source, &KeyPath::TOP, true);
 }
 
 /// A copy without any shared part.
@@ -46,16 +46,16 @@ struct Coalescing<'n> {
 }
 
 /// The keys that lead to a table, for messages: written out only where one is due.
-struct Trail<'t> {
-    above: Option<&'t Trail<'t>>,
+struct KeyPath<'t> {
+    above: Option<&'t KeyPath<'t>>,
     key: &'t [u8],
 }
 
-impl<'t> Trail<'t> {
-    const TOP: Trail<'static> = Trail { above: None, key: b"" };
+impl<'t> KeyPath<'t> {
+    const TOP: KeyPath<'static> = KeyPath { above: None, key: b"" };
 
-    fn to(&'t self, key: &'t [u8]) -> Trail<'t> {
-        Trail { above: Some(self), key }
+    fn to(&'t self, key: &'t [u8]) -> KeyPath<'t> {
+        KeyPath { above: Some(self), key }
     }
 
     fn is_empty(&self) -> bool {
@@ -63,7 +63,7 @@ impl<'t> Trail<'t> {
     }
 }
 
-impl fmt::Display for Trail<'_> {
+impl fmt::Display for KeyPath<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(above) = self.above.filter(|above| !above.is_empty()) {
             write!(formatter, "{above}.")?;
@@ -73,9 +73,9 @@ impl fmt::Display for Trail<'_> {
 }
 
 impl Coalescing<'_> {
-    fn chart(&self, instance: &Instance, target: &Map, above: &Trail<'_>) -> Result<(), String> {
-        let trail = above.to(instance.name.as_bytes());
-        self.own_values(instance, target, &trail);
+    fn chart(&self, instance: &Instance, target: &Map, above: &KeyPath<'_>) -> Result<(), String> {
+        let keys = above.to(instance.name.as_bytes());
+        self.own_values(instance, target, &keys);
         for child in &instance.children {
             let key = Text::from(child.name.as_str());
             let inner = match target.get(&key) {
@@ -87,13 +87,13 @@ impl Coalescing<'_> {
                 Some(Value::Map(inner)) => inner,
                 Some(other) => return Err(type_mismatch(&child.name, &other)),
             };
-            self.globals(&inner, target, &trail);
-            self.chart(child, &inner, &trail)?;
+            self.globals(&inner, target, &keys);
+            self.chart(child, &inner, &keys)?;
         }
         Ok(())
     }
 
-    fn globals(&self, target: &Map, source: &Map, trail: &Trail<'_>) {
+    fn globals(&self, target: &Map, source: &Map, keys: &KeyPath<'_>) {
         let table = |map: &Map, side: &str, place: &str| match map.get(GLOBAL) {
             None => Some(Map::new()),
             Some(Value::Map(map)) => Some(map),
@@ -110,7 +110,7 @@ impl Coalescing<'_> {
                 (Value::Map(map), None) => target_global.insert(key, Value::Map(map.copied())),
                 (Value::Map(map), Some(Value::Map(below))) => {
                     let merged = map.copied();
-                    self.tables(&merged, &below, &trail.to(&key), true);
+                    self.tables(&merged, &below, &keys.to(&key), true);
                     target_global.insert(key.clone(), Value::Map(merged));
                 }
                 (Value::Map(_), Some(_)) => {
@@ -128,7 +128,7 @@ impl Coalescing<'_> {
         target.insert(Text::from("global"), Value::Map(target_global));
     }
 
-    fn own_values(&self, instance: &Instance, target: &Map, trail: &Trail<'_>) {
+    fn own_values(&self, instance: &Instance, target: &Map, keys: &KeyPath<'_>) {
         let cleans = self.notices.compat == Compat::V4_3;
         for (key, default) in instance.default_values(self.notices.compat).into_entries() {
             match target.get(&key) {
@@ -137,7 +137,7 @@ impl Coalescing<'_> {
                     let Value::Map(default) = default else {
                         if !matches!(default, Value::Nil) {
                             let message =
-                                format!("warning: skipped value for {}: Not a table.", trail.to(&key));
+                                format!("warning: skipped value for {}: Not a table.", keys.to(&key));
                             self.notices.printed("coalesce.go:237", &message);
                         }
                         continue;
@@ -147,7 +147,7 @@ impl Coalescing<'_> {
                     if !merge && cleans {
                         clean_nulls(&default);
                     }
-                    self.tables(&present, &default, &trail.to(&key), merge);
+                    self.tables(&present, &default, &keys.to(&key), merge);
                 }
                 Some(_) => {}
                 None => {
@@ -165,7 +165,7 @@ impl Coalescing<'_> {
     }
 
     /// Merges a source map into a target map, which wins.
-    fn tables(&self, target: &Map, source: &Map, trail: &Trail<'_>, merge: bool) {
+    fn tables(&self, target: &Map, source: &Map, keys: &KeyPath<'_>, merge: bool) {
         if target.same(source) {
             return;
         }
@@ -191,16 +191,16 @@ impl Coalescing<'_> {
                 }
                 (None, _) => target.insert(key, value),
                 (Some(Value::Map(below)), Value::Map(above)) => {
-                    self.tables(&below, above, &trail.to(&key), merge);
+                    self.tables(&below, above, &keys.to(&key), merge);
                 }
                 (Some(_), Value::Map(_)) => self.clash(
                     "coalesce.go:298",
-                    &format!("cannot overwrite table with non table for {}", trail.to(&key)),
+                    &format!("cannot overwrite table with non table for {}", keys.to(&key)),
                     &value,
                 ),
                 (Some(Value::Map(_)), other) if !matches!(other, Value::Nil) => self.clash(
                     "coalesce.go:301",
-                    &format!("destination for {} is a table. Ignoring non-table value", trail.to(&key)),
+                    &format!("destination for {} is a table. Ignoring non-table value", keys.to(&key)),
                     &value,
                 ),
                 _ => {}
