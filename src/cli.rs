@@ -2,6 +2,7 @@
 
 mod check;
 mod command;
+mod deferred;
 mod demo;
 mod diff;
 mod output;
@@ -20,6 +21,7 @@ use clap::{Parser, Subcommand};
 
 use crate::adapters::clock::{Clock as _, Entropy as _, SystemClock, SystemEntropy};
 use crate::settings::CommonArguments;
+use deferred::Deferred;
 pub use output::Failure;
 
 /// Keeps Kubernetes clusters moored to Git.
@@ -35,56 +37,56 @@ pub struct Cli {
 #[derive(Subcommand, Debug)]
 enum Command {
     /// Show moorline at work: a cluster of its own, sample repositories, the daemon, and things to try
-    Demo(demo::DemoArguments),
+    Demo(Deferred<demo::DemoArguments>),
     /// Reconcile: poll, render, compare, apply, watch, record
-    Run(run::RunArguments),
+    Run(Deferred<run::RunArguments>),
     /// Print what is applied, as one YAML stream
-    Render(render::RenderArguments),
+    Render(Deferred<render::RenderArguments>),
     /// Print what would be done, and what is held and why
-    Plan(plan::PlanArguments),
+    Plan(Deferred<plan::PlanArguments>),
     /// Compare what is wanted with what is live
-    Diff(diff::DiffArguments),
+    Diff(Deferred<diff::DiffArguments>),
     /// Show what is wanted, deployed and blocked, and how well it runs
-    Status(status::StatusArguments),
+    Status(Deferred<status::StatusArguments>),
     /// Validate a checkout of a config repository
-    Check(check::CheckArguments),
+    Check(Deferred<check::CheckArguments>),
     /// Render a chart as `helm template` does
-    Template(template::TemplateArguments),
+    Template(Deferred<template::TemplateArguments>),
     /// Look again now
-    Reconcile(command::ScopeArguments),
+    Reconcile(Deferred<command::ScopeArguments>),
     /// Write nothing until resumed
-    Suspend(command::SuspendArguments),
+    Suspend(Deferred<command::SuspendArguments>),
     /// End a suspension
-    Resume(command::ScopeArguments),
+    Resume(Deferred<command::ScopeArguments>),
     /// Let a blocked version be tried again
-    Unblock(command::ScopeArguments),
+    Unblock(Deferred<command::ScopeArguments>),
     /// Carry out a plan that is held for confirmation
-    Confirm(command::ConfirmArguments),
+    Confirm(Deferred<command::ConfirmArguments>),
     /// Wait until a commit is deployed and healthy
-    Wait(wait::WaitArguments),
+    Wait(Deferred<wait::WaitArguments>),
     /// Serve an embedded Kubernetes API, to try things on
-    Sandbox(sandbox::SandboxArguments),
+    Sandbox(Deferred<sandbox::SandboxArguments>),
 }
 
 /// Runs the command line.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
-        Command::Demo(arguments) => demo::run(&arguments),
-        Command::Run(arguments) => run::run(&cli.common, arguments),
-        Command::Render(arguments) => render::run(&cli.common, &arguments),
-        Command::Plan(arguments) => plan::run(&cli.common, &arguments),
-        Command::Diff(arguments) => diff::run(&cli.common, &arguments),
-        Command::Status(arguments) => status::run(&cli.common, &arguments),
-        Command::Check(arguments) => check::run(&arguments),
-        Command::Template(arguments) => render_template(&cli.common, &arguments),
-        Command::Reconcile(arguments) => command::reconcile(&cli.common, &arguments),
-        Command::Suspend(arguments) => command::suspend(&cli.common, &arguments),
-        Command::Resume(arguments) => command::resume(&cli.common, &arguments),
-        Command::Unblock(arguments) => command::unblock(&cli.common, &arguments),
-        Command::Confirm(arguments) => command::confirm(&cli.common, &arguments),
-        Command::Wait(arguments) => wait::run(&cli.common, &arguments),
-        Command::Sandbox(arguments) => sandbox::run(&arguments),
+        Command::Demo(Deferred(arguments)) => demo::run(&arguments),
+        Command::Run(Deferred(arguments)) => run::run(&cli.common, arguments),
+        Command::Render(Deferred(arguments)) => render::run(&cli.common, &arguments),
+        Command::Plan(Deferred(arguments)) => plan::run(&cli.common, &arguments),
+        Command::Diff(Deferred(arguments)) => diff::run(&cli.common, &arguments),
+        Command::Status(Deferred(arguments)) => status::run(&cli.common, &arguments),
+        Command::Check(Deferred(arguments)) => check::run(&arguments),
+        Command::Template(Deferred(arguments)) => render_template(&cli.common, &arguments),
+        Command::Reconcile(Deferred(arguments)) => command::reconcile(&cli.common, &arguments),
+        Command::Suspend(Deferred(arguments)) => command::suspend(&cli.common, &arguments),
+        Command::Resume(Deferred(arguments)) => command::resume(&cli.common, &arguments),
+        Command::Unblock(Deferred(arguments)) => command::unblock(&cli.common, &arguments),
+        Command::Confirm(Deferred(arguments)) => command::confirm(&cli.common, &arguments),
+        Command::Wait(Deferred(arguments)) => wait::run(&cli.common, &arguments),
+        Command::Sandbox(Deferred(arguments)) => sandbox::run(&arguments),
     };
     match result {
         Ok(code) => code,
@@ -97,16 +99,14 @@ fn render_template(
     common: &CommonArguments,
     arguments: &template::TemplateArguments,
 ) -> Result<ExitCode, Failure> {
-    let mut bytes = Vec::new();
     let key = SystemEntropy.key().map_err(|error| Failure::of(&error))?;
     let chance = template::Chance { seed: *key.expose(), now: SystemClock.now().as_second() };
     // Whoever renders offline waits for no runtime.
     let served = arguments.validate.then(|| template::Served::ask(common)).transpose();
-    let result = served.and_then(|served| {
-        template::run(arguments, chance, served.as_ref(), &mut bytes, &mut std::io::stderr())
-    });
+    let result =
+        served.and_then(|served| template::run(arguments, chance, served.as_ref(), &mut std::io::stderr()));
     match result {
-        Ok(()) => {
+        Ok(bytes) => {
             output::print_bytes(&bytes);
             Ok(ExitCode::SUCCESS)
         }

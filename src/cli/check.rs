@@ -1,5 +1,7 @@
 //! `moorline check`: validates a checkout of a config repository, offline; every fault at once.
 
+mod strict;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -15,12 +17,16 @@ use crate::model::name::{ApplicationId, EnvironmentName};
 use crate::model::source::FileTree;
 use crate::render::{RenderInput, WantedCode, render};
 
-/// Exit codes: 0 no fault · 1 faults, or the folder cannot be read.
+/// Exit codes: 0 no fault · 1 faults, findings of `--strict`, or the folder cannot be read.
 #[derive(Args, Debug)]
 pub(super) struct CheckArguments {
     /// The checkout
     #[arg(default_value = ".")]
     path: PathBuf,
+    /// Refuse what Helm accepts in silence as well: values that no chart reads, values that are missing, unknown keys
+    /// of Chart.yaml
+    #[arg(long)]
+    strict: bool,
     /// Print the JSON schema of our files instead
     #[arg(long)]
     schema: bool,
@@ -33,7 +39,7 @@ pub(super) fn run(arguments: &CheckArguments) -> Result<ExitCode, Failure> {
     }
     let tree = read_checkout(&arguments.path)
         .map_err(|error| Failure::new(format!("failed to read {}: {error}", arguments.path.display())))?;
-    let lines = check(&tree);
+    let lines = check(&tree, arguments.strict);
     for line in &lines {
         print(&format!("{line}\n"));
     }
@@ -84,7 +90,7 @@ fn waits_for_charts(config: &ConfigRepository, application: &Application) -> boo
 }
 
 /// Every fault as `file:line:column: message`, with its hint behind it.
-fn check(tree: &FileTree) -> Vec<String> {
+fn check(tree: &FileTree, strict: bool) -> Vec<String> {
     let config = ConfigRepository::read(tree);
     let mut lines: Vec<String> = config.faults.iter().map(fault_line).collect();
     // A file that several environments read is told of once.
@@ -95,6 +101,9 @@ fn check(tree: &FileTree) -> Vec<String> {
                 lines.push(line);
             }
         }
+    }
+    if strict {
+        lines.extend(strict::findings(&config, tree));
     }
     lines
 }

@@ -1,11 +1,10 @@
 //! `moorline template`: a drop-in for `helm template` on the native engine.
 
-use std::collections::BTreeMap;
 use std::io::{Read as _, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 mod explain;
+mod folder;
 mod strict;
 mod validate;
 
@@ -143,16 +142,15 @@ pub(super) enum TemplateError {
     Write(#[source] std::io::Error),
 }
 
-/// Renders a chart and writes what `helm template` would print.
+/// Renders a chart: the bytes that `helm template` would print.
 ///
 /// `served` is what a cluster serves, if templates shall see that one. Notices go to `notices` as they come up.
 pub(super) fn run(
     arguments: &TemplateArguments,
     chance: Chance,
     served: Option<&Served>,
-    out: &mut dyn Write,
     notices: &mut dyn Write,
-) -> Result<(), TemplateError> {
+) -> Result<Vec<u8>, TemplateError> {
     let (name, chart) = match arguments.name_and_chart.as_slice() {
         [name, chart] => (name.as_str(), chart.as_str()),
         [chart] => ("release-name", chart.as_str()),
@@ -166,7 +164,7 @@ pub(super) fn run(
     };
     let (values, files) = values(arguments)?;
     let place = chart;
-    let chart = read_chart(place, arguments.helm_compat)?;
+    let chart = read_chart(place, arguments.helm_compat, notices)?;
     for notice in chart_notices(&chart, arguments.helm_compat) {
         writeln!(notices, "{notice}").map_err(TemplateError::Write)?;
     }
@@ -218,7 +216,7 @@ pub(super) fn run(
     };
     // The process ends here: taking charts and documents apart would be a tenth of its work.
     std::mem::forget((chart, rendered));
-    out.write_all(&text).and_then(|()| out.flush()).map_err(TemplateError::Write)
+    Ok(text)
 }
 
 /// What Helm remarks about a chart.
@@ -327,51 +325,15 @@ fn capabilities(arguments: &TemplateArguments) -> Result<Capabilities, TemplateE
     Ok(capabilities.with_api_versions(arguments.api_versions.iter().cloned()))
 }
 
-fn read_chart(path: &str, compat: Compat) -> Result<Chart, TemplateError> {
+fn read_chart(path: &str, compat: Compat, notices: &mut dyn Write) -> Result<Chart, TemplateError> {
     let failed = |error: crate::helm::ChartError| TemplateError::Helm(error.sentence(compat));
     let place = Path::new(path);
     if place.is_dir() {
-        let mut files = BTreeMap::new();
-        collect(place, "", &mut files, 0)?;
+        let files = folder::read_folder(place, compat, notices)?;
         return Chart::from_files(files).map_err(failed);
     }
     if place.is_file() {
         return Chart::from_archive(&read(place)?).map_err(failed);
     }
     Err(TemplateError::NoChart { path: path.to_owned() })
-}
-
-fn collect(
-    folder: &Path,
-    prefix: &str,
-    files: &mut BTreeMap<String, Arc<[u8]>>,
-    depth: usize,
-) -> Result<(), TemplateError> {
-    if depth > 64 {
-        return Err(TemplateError::Helm(format!("{}: folders are nested too deeply", folder.display())));
-    }
-    let failed = |error| TemplateError::Read { path: folder.to_owned(), error };
-    for entry in std::fs::read_dir(folder).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let path = entry.path();
-        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
-        // Only what a link leads to needs a question of its own.
-        let kind = match entry.file_type().map_err(failed)? {
-            kind if kind.is_symlink() => std::fs::metadata(&path)
-                .map_err(|error| TemplateError::Read { path: path.clone(), error })?
-                .file_type(),
-            kind => kind,
-        };
-        if kind.is_dir() {
-            collect(&path, &format!("{name}/"), files, depth + 1)?;
-        } else if kind.is_file() {
-            files.insert(name, Arc::from(read(&path)?));
-        } else {
-            return Err(TemplateError::Helm(format!(
-                "cannot load irregular file {} as it has file mode type bits set",
-                path.display()
-            )));
-        }
-    }
-    Ok(())
 }

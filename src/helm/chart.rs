@@ -18,6 +18,7 @@ mod load;
 mod lock;
 pub(crate) mod metadata;
 
+pub use ignore::IgnoreRules;
 pub use load::ChartError;
 pub use lock::{ChartLock, LockError, highest_version, is_exact_version};
 pub use metadata::Dependency;
@@ -202,21 +203,38 @@ impl Chart {
             children.retain(|child| child.supplied.as_deref() != Some(key.as_str()));
             children.push(Child { entry: key.clone(), supplied: Some(key), chart });
         }
-        Self(Arc::new(ChartData {
-            metadata,
+        self.changed(|data| {
+            data.metadata = metadata;
+            data.children = children;
+        })
+    }
+
+    /// The same chart without values of its own: what it says of its dependencies' values is left out as well.
+    pub fn without_values(&self) -> Self {
+        self.changed(|data| {
+            data.values = TreeMap::default();
+            data.first_values = None;
+        })
+    }
+
+    /// A copy with something changed. What templates were read to is not kept: it goes by the chart.
+    fn changed(&self, change: impl FnOnce(&mut ChartData)) -> Self {
+        let data = &self.0;
+        let unread =
+            |template: &ChartTemplate| ChartTemplate::new(template.path.clone(), template.text.clone());
+        let mut copy = ChartData {
+            metadata: data.metadata.clone(),
             values: data.values.clone(),
-            templates: data
-                .templates
-                .iter()
-                .map(|template| ChartTemplate::new(template.path.clone(), template.text.clone()))
-                .collect(),
+            templates: data.templates.iter().map(unread).collect(),
             files: data.files.clone(),
             schema: data.schema.clone(),
-            children,
+            children: data.children.clone(),
             outdated_requirements: data.outdated_requirements,
             outdated_lock: data.outdated_lock,
             first_values: data.first_values.clone(),
-        }))
+        };
+        change(&mut copy);
+        Self(Arc::new(copy))
     }
 
     /// Bytes of templates, files and the charts inside: what this chart holds in memory.

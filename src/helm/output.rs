@@ -78,7 +78,7 @@ impl Rendered {
 
     /// The same with the choices of `--no-hooks` and `--skip-tests`.
     pub fn helm_output(&self, hooks: bool, skip_tests: bool) -> Vec<u8> {
-        let mut manifest = Vec::new();
+        let mut out = Vec::with_capacity(self.printed_bytes());
         let add = |out: &mut Vec<u8>, source: &str, text: &[u8]| {
             out.extend_from_slice(b"---\n# Source: ");
             out.extend_from_slice(source.as_bytes());
@@ -87,12 +87,13 @@ impl Rendered {
             out.push(b'\n');
         };
         for (source, text) in &self.crd_files {
-            add(&mut manifest, source, text);
+            add(&mut out, source, text);
         }
         for document in &self.documents {
-            add(&mut manifest, &document.source, document.text.as_bytes());
+            add(&mut out, &document.source, document.text.as_bytes());
         }
-        let mut out = trim(&manifest).to_vec();
+        // It begins with a line of its own, so that white space is at its end alone.
+        out.truncate(trim(&out).len());
         out.push(b'\n');
         if hooks {
             for hook in &self.hooks {
@@ -104,6 +105,15 @@ impl Rendered {
             }
         }
         out
+    }
+
+    /// How many bytes are printed at the most.
+    fn printed_bytes(&self) -> usize {
+        const AROUND: usize = "---\n# Source: \n\n".len();
+        let files = self.crd_files.iter().map(|(source, text)| source.len() + text.len() + AROUND);
+        let documents = self.documents.iter().chain(&self.hooks);
+        let documents = documents.map(|document| document.source.len() + document.text.len() + AROUND);
+        files.chain(documents).sum::<usize>() + 1
     }
 
     /// What `--show-only` prints of the templates that match the given patterns; the error is

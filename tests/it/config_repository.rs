@@ -2,7 +2,7 @@
 //! corpus is told of exactly as its golden text says.
 //!
 //! A case is one file in `config_repository/`: files behind `-- path --`, a link behind `-- path -> where --`, and
-//! behind `-- check --` what is printed. A line `@repeat N TEXT` stands for N times the text. What a case does not
+//! behind `-- check --` what is printed, in files `strict-…` by `check --strict`. A line `@repeat N TEXT` stands for N times the text. What a case does not
 //! write comes from the sound repository `_sound.txt`; `-- without path --` takes a file out of it.
 //! `UPDATE_EXPECT=1` writes the golden parts anew.
 
@@ -21,8 +21,9 @@ const TEMPLATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config-repo-templat
 const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/config_repository");
 
 /// What `moorline check` prints, and its exit code.
-fn check(folder: &Path) -> (String, Option<i32>) {
-    let output = Command::new(env!("CARGO_BIN_EXE_moorline")).arg("check").arg(folder).output().unwrap();
+fn check(folder: &Path, flags: &[&str]) -> (String, Option<i32>) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_moorline"));
+    let output = command.arg("check").arg(folder).args(flags).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stderr), "", "nothing but faults is printed");
     (String::from_utf8(output.stdout).unwrap(), output.status.code())
 }
@@ -57,8 +58,10 @@ fn the_template_has_no_fault() {
         sandbox/session-store in shop-sandbox
         sandbox/web in storefront-sandbox"]]
     .assert_eq(&applications.join("\n"));
-    let (text, code) = check(Path::new(TEMPLATE));
-    assert_eq!((text.as_str(), code), ("3 environments, 17 applications: no faults\n", Some(0)));
+    for flags in [&[][..], &["--strict"]] {
+        let (text, code) = check(Path::new(TEMPLATE), flags);
+        assert_eq!((text.as_str(), code), ("3 environments, 17 applications: no faults\n", Some(0)));
+    }
 }
 
 #[test]
@@ -286,7 +289,9 @@ fn the_sound_repository_has_no_fault() {
     let sound = fs::read_to_string(format!("{CORPUS}/_sound.txt")).unwrap();
     let folder = tempfile::tempdir().unwrap();
     Case { path: PathBuf::new(), given: String::new(), golden: String::new() }.write(&sound, folder.path());
-    assert_eq!(check(folder.path()), ("2 environments, 5 applications: no faults\n".to_owned(), Some(0)));
+    let sound = ("2 environments, 5 applications: no faults\n".to_owned(), Some(0));
+    assert_eq!(check(folder.path(), &[]), sound);
+    assert_eq!(check(folder.path(), &["--strict"]), sound);
 }
 
 #[test]
@@ -299,7 +304,8 @@ fn every_broken_repository_is_told_of_as_its_golden_text_says() {
     for case in cases {
         let folder = tempfile::tempdir().unwrap();
         case.write(&sound, folder.path());
-        let (text, code) = check(folder.path());
+        let flags: &[&str] = if case.name().starts_with("strict-") { &["--strict"] } else { &[] };
+        let (text, code) = check(folder.path(), flags);
         if text != case.golden && update {
             fs::write(&case.path, format!("{}-- check --\n{text}", case.given)).unwrap();
         } else if text != case.golden || code != Some(1) {

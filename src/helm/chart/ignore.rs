@@ -3,7 +3,7 @@
 use crate::helm::functions::glob::file_match;
 
 /// The rules of a chart folder.
-pub(super) struct Rules(Vec<Rule>);
+pub struct IgnoreRules(Vec<Rule>);
 
 #[expect(clippy::struct_excessive_bools, reason = "each says one thing of a rule")]
 struct Rule {
@@ -45,9 +45,9 @@ impl Pattern {
     }
 }
 
-impl Rules {
+impl IgnoreRules {
     /// Reads a `.helmignore`; the error is Helm's message.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, String> {
         let mut rules = Self(Vec::new());
         for line in text.lines() {
             rules.add(line)?;
@@ -79,7 +79,7 @@ impl Rules {
     }
 
     /// Whether a path is left out; the first rule that speaks decides.
-    pub(super) fn ignores(&self, path: &str, directory: bool) -> bool {
+    pub fn ignores(&self, path: &str, directory: bool) -> bool {
         if matches!(path, "" | "." | "./") {
             return false;
         }
@@ -109,11 +109,11 @@ impl Rules {
 
 #[cfg(test)]
 mod tests {
-    use super::Rules;
+    use super::IgnoreRules;
 
     #[test]
     fn rules_of_helm() {
-        let rules = Rules::parse("# c\n*.md\n/ignored\ndir/\na/b.txt\n").expect("valid");
+        let rules = IgnoreRules::parse("# c\n*.md\n/ignored\ndir/\na/b.txt\n").expect("valid");
         assert!(rules.ignores("x/README.md", false));
         assert!(rules.ignores(".md", false));
         assert!(!rules.ignores("README.md.txt", false));
@@ -124,12 +124,12 @@ mod tests {
         assert!(rules.ignores("a/b.txt", false));
         assert!(!rules.ignores("x/a/b.txt", false));
         assert!(rules.ignores("templates/.hidden", false));
-        assert!(Rules::parse("a/**").is_err());
+        assert!(IgnoreRules::parse("a/**").is_err());
     }
 
     #[test]
     fn a_negated_rule_ignores_everything_else() {
-        let rules = Rules::parse("!keep.md\n").expect("valid");
+        let rules = IgnoreRules::parse("!keep.md\n").expect("valid");
         assert!(rules.ignores("Chart.yaml", false));
         assert!(!rules.ignores("keep.md", false));
     }

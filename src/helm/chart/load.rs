@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::archive::Budget;
 use super::decode::Misfit;
-use super::ignore::Rules;
+use super::ignore::IgnoreRules;
 use super::lock;
 use super::metadata::{Metadata, dependencies, lists_dependencies};
 use super::{Chart, ChartData, ChartTemplate, Child, archive};
@@ -106,7 +106,7 @@ pub(super) fn from_folder(files: impl IntoIterator<Item = (String, Arc<[u8]>)>) 
     let files: Files = files.into_iter().collect();
     let text =
         files.get(".helmignore").map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
-    let rules = Rules::parse(&text).map_err(ChartError::Ignore)?;
+    let rules = IgnoreRules::parse(&text).map_err(ChartError::Ignore)?;
     let mut kept: Vec<(String, Arc<[u8]>)> = Vec::with_capacity(files.len());
     for (path, bytes) in files {
         let folder = path.rfind('/').map_or("", |end| path.get(..=end).unwrap_or(""));
@@ -120,7 +120,7 @@ pub(super) fn from_folder(files: impl IntoIterator<Item = (String, Arc<[u8]>)>) 
 }
 
 /// Whether a folder that a file stands in is ignored.
-fn is_in_ignored(rules: &Rules, path: &str) -> bool {
+fn is_in_ignored(rules: &IgnoreRules, path: &str) -> bool {
     path.match_indices('/').any(|(index, _)| rules.ignores(path.get(..index).unwrap_or(path), true))
 }
 

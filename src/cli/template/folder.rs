@@ -1,0 +1,287 @@
+//! Reads a chart's folder as Helm's loader does: in the order of names, through symbolic links, without what
+//! `.helmignore` leaves out. The texts are Helm's (`internal/sympath` and `loader.LoadDir`).
+
+use std::fs::{self, File, FileType};
+use std::io::{self, Read as _, Write};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use super::{TemplateError, system_words};
+use crate::helm::{Compat, IgnoreRules};
+
+/// How deep folders may nest, also through links that lead back.
+const DEPTH: usize = 64;
+/// The largest file of Helm 3, in bytes.
+const FILE_BYTES: u64 = 5 << 20;
+/// The most bytes of all files.
+const TOTAL_BYTES: usize = 100 << 20;
+
+/// The files of a chart, by their paths in it.
+pub(super) type Files = Vec<(String, Arc<[u8]>)>;
+
+/// Reads all files of a folder; links that are followed are told of as `notices`.
+pub(super) fn read_folder(
+    folder: &Path,
+    compat: Compat,
+    notices: &mut dyn Write,
+) -> Result<Files, TemplateError> {
+    let top = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    let ignore = fs::read(top.join(".helmignore")).unwrap_or_default();
+    let ignore = IgnoreRules::parse(&String::from_utf8_lossy(&ignore)).map_err(TemplateError::Helm)?;
+    let mut walk =
+        Walk { compat, ignore, notices, files: Files::new(), buffer: vec![0; 64 << 10], left: TOTAL_BYTES };
+    let linked = fs::symlink_metadata(&top).is_ok_and(|found| found.is_symlink());
+    if linked {
+        walk.follow(&top)?;
+    }
+    walk.folder(&top, "", 0)?;
+    Ok(walk.files)
+}
+
+struct Walk<'w> {
+    compat: Compat,
+    ignore: IgnoreRules,
+    notices: &'w mut dyn Write,
+    files: Files,
+    /// Holds one file after the other.
+    buffer: Vec<u8>,
+    /// How many bytes may still be read.
+    left: usize,
+}
+
+impl Walk<'_> {
+    fn folder(&mut self, folder: &Path, prefix: &str, depth: usize) -> Result<(), TemplateError> {
+        if depth > DEPTH {
+            return Err(TemplateError::Helm(format!("{}: folders are nested too deeply", folder.display())));
+        }
+        let failed = |error| TemplateError::Read { path: folder.to_owned(), error };
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(folder).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            entries.push((entry.file_name(), entry.file_type().map_err(failed)?));
+        }
+        entries.sort_unstable_by(|left, right| left.0.cmp(&right.0));
+        for (name, kind) in entries {
+            let place = folder.join(&name);
+            let path = [prefix, &name.to_string_lossy()].concat();
+            let kind = if kind.is_symlink() { self.follow(&place)? } else { kind };
+            self.entry(&place, path, kind, depth)?;
+        }
+        Ok(())
+    }
+
+    fn entry(
+        &mut self,
+        place: &Path,
+        mut path: String,
+        kind: FileType,
+        depth: usize,
+    ) -> Result<(), TemplateError> {
+        if self.ignore.ignores(&path, kind.is_dir()) {
+            return Ok(());
+        }
+        if kind.is_dir() {
+            path.push('/');
+            return self.folder(place, &path, depth + 1);
+        }
+        if !kind.is_file() {
+            return Err(TemplateError::Helm(format!(
+                "cannot load irregular file {} as it has file mode type bits set",
+                place.display()
+            )));
+        }
+        let bytes = self.file(place, &path)?;
+        self.files.push((path, bytes));
+        Ok(())
+    }
+
+    fn file(&mut self, place: &Path, path: &str) -> Result<Arc<[u8]>, TemplateError> {
+        let failed = |error: io::Error| {
+            let words = system_words(&error);
+            TemplateError::Helm(format!("error reading {path}: open {}: {words}", place.display()))
+        };
+        let mut file = File::open(place).map_err(failed)?;
+        if self.compat == Compat::V3_19 && file.metadata().map_err(failed)?.len() > FILE_BYTES {
+            let name = place.file_name().unwrap_or_default().to_string_lossy();
+            return Err(TemplateError::Helm(format!(
+                "chart file {name:?} is larger than the maximum file size {FILE_BYTES}"
+            )));
+        }
+        let mut filled = 0;
+        loop {
+            if filled == self.buffer.len() {
+                self.buffer.resize(2 * filled, 0);
+            }
+            match file.read(self.buffer.get_mut(filled..).unwrap_or_default()) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(failed(error)),
+            }
+            if filled > self.left {
+                return Err(TemplateError::Helm(format!(
+                    "error reading {path}: chart exceeds maximum decompressed size of {TOTAL_BYTES} bytes"
+                )));
+            }
+        }
+        self.left -= filled;
+        Ok(Arc::from(self.buffer.get(..filled).unwrap_or_default()))
+    }
+
+    /// What a link leads to in the end. Helm says that it goes there.
+    fn follow(&mut self, place: &Path) -> Result<FileType, TemplateError> {
+        let resolved = fs::canonicalize(place).map_err(|error| {
+            let why = unresolved(place, &error);
+            TemplateError::Helm(format!("error evaluating symlink {}: {why}", place.display()))
+        })?;
+        let (path, to) = (place.display(), resolved.display());
+        let notice = if self.compat == Compat::V3_19 {
+            format!(
+                "walk.go:75: found symbolic link in path: {path} resolves to {to}. Contents of linked file included and used"
+            )
+        } else {
+            format!(
+                r#"level=INFO msg="found symbolic link in path. Contents of linked file included and used" path={} resolved={}"#,
+                quoted(path.to_string()),
+                quoted(to.to_string())
+            )
+        };
+        writeln!(self.notices, "{notice}").map_err(TemplateError::Write)?;
+        let found = fs::symlink_metadata(&resolved);
+        found.map(|found| found.file_type()).map_err(|error| TemplateError::Read { path: resolved, error })
+    }
+}
+
+/// A value of a log line: in quotes if it would not be one word.
+fn quoted(text: String) -> String {
+    if text.contains([' ', '"', '=']) { format!("{text:?}") } else { text }
+}
+
+/// Why a link leads nowhere, as Go's `filepath.EvalSymlinks` says it.
+fn unresolved(place: &Path, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => match missing(place) {
+            Some(missing) => format!("lstat {}: no such file or directory", missing.display()),
+            None => system_words(error),
+        },
+        io::ErrorKind::NotADirectory => "not a directory".to_owned(),
+        // The kind of this error has no stable name yet.
+        _ if error.to_string().starts_with("Too many levels of symbolic links") => {
+            "EvalSymlinks: too many links".to_owned()
+        }
+        _ => system_words(error),
+    }
+}
+
+/// The first part of what a link leads to that is not there.
+fn missing(link: &Path) -> Option<PathBuf> {
+    let target = fs::read_link(link).ok()?;
+    let mut place = PathBuf::new();
+    if target.is_relative() {
+        place.push(link.parent()?);
+    }
+    for part in target.components() {
+        match part {
+            Component::ParentDir => {
+                place.pop();
+            }
+            part => place.push(part),
+        }
+        match fs::symlink_metadata(&place) {
+            Ok(found) if found.is_symlink() && !place.exists() => return missing(&place),
+            Ok(_) => {}
+            Err(_) => return Some(place),
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::path::Path;
+
+    use super::read_folder;
+    use crate::helm::Compat;
+
+    /// The paths that are read, or the error; and what is told on the way. The folder is shown as `TOP`.
+    fn read(top: &Path, folder: &str, compat: Compat) -> (Result<Vec<String>, String>, String) {
+        let shown = |text: String| text.replace(&top.display().to_string(), "TOP");
+        let mut notices = Vec::new();
+        let files = read_folder(&top.join(folder), compat, &mut notices)
+            .map(|files| files.into_iter().map(|(path, _)| path).collect())
+            .map_err(|error| shown(error.to_string()));
+        (files, shown(String::from_utf8(notices).unwrap()))
+    }
+
+    fn folder() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let place = folder.path().join(path);
+            fs::create_dir_all(place.parent().unwrap()).unwrap();
+            fs::write(place, text).unwrap();
+        };
+        write("chart/Chart.yaml", "name: a");
+        write("chart/templates/a.yaml", "a: 1");
+        write("other/x.yaml", "x: 1");
+        folder
+    }
+
+    #[test]
+    fn links_are_followed_and_told_of() {
+        let folder = folder();
+        symlink("../other", folder.path().join("chart/files")).unwrap();
+        symlink(folder.path().join("chart"), folder.path().join("same")).unwrap();
+        let paths = ["Chart.yaml", "files/x.yaml", "templates/a.yaml"].map(str::to_owned).to_vec();
+        assert_eq!(
+            read(folder.path(), "chart", Compat::V3_19),
+            (Ok(paths.clone()), "walk.go:75: found symbolic link in path: TOP/chart/files resolves to TOP/other. Contents of linked file included and used\n".to_owned())
+        );
+        let line = |path: &str, to: &str| {
+            format!(
+                "level=INFO msg=\"found symbolic link in path. Contents of linked file included and used\" path={path} resolved={to}\n"
+            )
+        };
+        let lines = line("TOP/same", "TOP/chart") + &line("TOP/same/files", "TOP/other");
+        assert_eq!(read(folder.path(), "same", Compat::V4_3), (Ok(paths), lines));
+    }
+
+    #[test]
+    fn links_that_lead_nowhere_are_errors_unless_their_folder_is_ignored() {
+        let folder = folder();
+        let link = |to: &str| {
+            let place = folder.path().join("chart/aside/link");
+            let _ = fs::create_dir(place.parent().unwrap());
+            let _ = fs::remove_file(&place);
+            symlink(to, place).unwrap();
+        };
+        let error = || read(folder.path(), "chart", Compat::V4_3).0.unwrap_err();
+        link("/not/there");
+        assert_eq!(
+            error(),
+            "error evaluating symlink TOP/chart/aside/link: lstat /not: no such file or directory"
+        );
+        link("../../other/x.yaml/y");
+        assert_eq!(error(), "error evaluating symlink TOP/chart/aside/link: not a directory");
+        link("link");
+        assert_eq!(error(), "error evaluating symlink TOP/chart/aside/link: EvalSymlinks: too many links");
+        link("..");
+        assert!(error().ends_with("folders are nested too deeply"));
+        fs::write(folder.path().join("chart/.helmignore"), "aside/\n").unwrap();
+        assert!(read(folder.path(), "chart", Compat::V4_3).0.is_ok());
+        fs::write(folder.path().join("chart/.helmignore"), "**\n").unwrap();
+        assert_eq!(error(), "double-star (**) syntax is not supported");
+    }
+
+    #[test]
+    fn helm_3_refuses_large_files() {
+        let folder = folder();
+        fs::write(folder.path().join("chart/values.yaml"), vec![b'#'; (5 << 20) + 1]).unwrap();
+        assert_eq!(
+            read(folder.path(), "chart", Compat::V3_19).0,
+            Err("chart file \"values.yaml\" is larger than the maximum file size 5242880".to_owned())
+        );
+        assert!(read(folder.path(), "chart", Compat::V4_3).0.is_ok());
+    }
+}
