@@ -12,7 +12,7 @@ pub(super) use explain::{Explain, Look, draw};
 pub(super) use validate::Served;
 
 use crate::helm::{
-    Capabilities, Chart, Compat, Engine, RenderError, RenderInput, SetKind, Strictness, Values,
+    Capabilities, Chart, ChartError, Compat, Engine, RenderError, RenderInput, SetKind, Strictness, Values,
 };
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
@@ -233,11 +233,7 @@ fn chart_notices(chart: &Chart, compat: Compat) -> Vec<&'static str> {
         });
     }
     if chart.has_outdated_requirements() {
-        notices.push(if compat == Compat::V3_19 {
-            r#"load.go:120: Warning: Dependencies are handled in Chart.yaml since apiVersion "v2". We recommend migrating dependencies to Chart.yaml."#
-        } else {
-            r#"level=INFO msg="Warning: Dependencies are handled in Chart.yaml since apiVersion \"v2\". We recommend migrating dependencies to Chart.yaml.""#
-        });
+        notices.push(outdated_requirements(compat));
     }
     if chart.is_deprecated() {
         notices.push(if compat == Compat::V3_19 {
@@ -326,14 +322,31 @@ fn capabilities(arguments: &TemplateArguments) -> Result<Capabilities, TemplateE
 }
 
 fn read_chart(path: &str, compat: Compat, notices: &mut dyn Write) -> Result<Chart, TemplateError> {
-    let failed = |error: crate::helm::ChartError| TemplateError::Helm(error.sentence(compat));
     let place = Path::new(path);
     if place.is_dir() {
         let files = folder::read_folder(place, compat, notices)?;
-        return Chart::from_files(files).map_err(failed);
+        return Chart::from_files(files).map_err(|error| unusable(&error, compat, notices));
     }
     if place.is_file() {
-        return Chart::from_archive(&read(place)?).map_err(failed);
+        return Chart::from_archive(&read(place)?).map_err(|error| unusable(&error, compat, notices));
     }
     Err(TemplateError::NoChart { path: path.to_owned() })
+}
+
+/// Why a chart cannot be used, in Helm's words, behind what Helm remarks before them.
+fn unusable(error: &ChartError, compat: Compat, notices: &mut dyn Write) -> TemplateError {
+    if error.has_outdated_requirements(compat)
+        && let Err(error) = writeln!(notices, "{}", outdated_requirements(compat))
+    {
+        return TemplateError::Write(error);
+    }
+    TemplateError::Helm(error.sentence(compat))
+}
+
+fn outdated_requirements(compat: Compat) -> &'static str {
+    if compat == Compat::V3_19 {
+        r#"load.go:120: Warning: Dependencies are handled in Chart.yaml since apiVersion "v2". We recommend migrating dependencies to Chart.yaml."#
+    } else {
+        r#"level=INFO msg="Warning: Dependencies are handled in Chart.yaml since apiVersion \"v2\". We recommend migrating dependencies to Chart.yaml.""#
+    }
 }

@@ -132,7 +132,7 @@ impl Chart {
 
     /// Whether `apiVersion` names a format that Helm reads at least in part.
     pub fn has_known_format(&self) -> bool {
-        matches!(self.0.metadata.api_version.as_str(), "v1" | "v2" | "v3")
+        load::is_known_format(&self.0.metadata.api_version)
     }
 
     /// What `Chart.yaml` or `requirements.yaml` lists, in order.

@@ -142,7 +142,7 @@ impl Render<'_> {
         let fault = |message: String| RenderError::new(RenderFault::Chart, self.chart.name(), message);
         let version = self.chart.0.metadata.api_version.as_str();
         if self.engine.compat > Compat::V3_19 {
-            if !matches!(version, "v1" | "v2" | "v3") {
+            if !self.chart.has_known_format() {
                 return Err(fault("unsupported chart version".to_owned()));
             }
             self.chart.0.metadata.validate_for_v4().map_err(fault)?;

@@ -39,6 +39,12 @@ pub enum ChartError {
         /// Helm 3's sentence.
         message_v3: String,
     },
+    /// `requirements.yaml` of a chart that ought to have none is wrong: Helm warns of it before.
+    #[error("{0}")]
+    OutdatedRequirements(Box<ChartError>),
+    /// `Chart.yaml` names a format that Helm 4 does not know, which it says before all else. Helm 3 does not look.
+    #[error("unsupported chart version")]
+    UnknownFormat(Box<ChartError>),
     /// `Chart.yaml` is not there.
     #[error("Chart.yaml file is missing")]
     NoChartFile,
@@ -80,6 +86,8 @@ impl ChartError {
         match self {
             Self::Yaml { helm_v3, .. } if compat == Compat::V3_19 => helm_v3.clone(),
             Self::Metadata { message_v3, .. } if compat == Compat::V3_19 => message_v3.clone(),
+            Self::OutdatedRequirements(source) => source.sentence(compat),
+            Self::UnknownFormat(source) if compat == Compat::V3_19 => source.sentence(compat),
             Self::Subchart { entry, parent, source } => {
                 format!("error unpacking subchart {entry} in {parent}: {}", source.sentence(compat))
             }
@@ -87,11 +95,23 @@ impl ChartError {
         }
     }
 
+    /// Whether Helm remarks, before it, that dependencies belong into `Chart.yaml`.
+    pub fn has_outdated_requirements(&self, compat: Compat) -> bool {
+        match self {
+            Self::OutdatedRequirements(_) => true,
+            Self::UnknownFormat(source) => {
+                compat == Compat::V3_19 && source.has_outdated_requirements(compat)
+            }
+            Self::Subchart { source, .. } => source.has_outdated_requirements(compat),
+            _ => false,
+        }
+    }
+
     /// The file and place inside the chart, if the error has one.
     pub fn place(&self) -> Option<(&str, usize, usize)> {
         match self {
             Self::Yaml { file, error, .. } => Some((file, error.line, error.column)),
-            Self::Subchart { source, .. } => source.place(),
+            Self::Subchart { source, .. } | Self::OutdatedRequirements(source) => source.place(),
             _ => None,
         }
     }
@@ -116,7 +136,7 @@ pub(super) fn from_folder(files: impl IntoIterator<Item = (String, Arc<[u8]>)>) 
             kept.push((path, bytes));
         }
     }
-    load(walk_order(kept), 0, &mut Budget::default())
+    load_top(walk_order(kept), &mut Budget::default())
 }
 
 /// Whether a folder that a file stands in is ignored.
@@ -138,7 +158,7 @@ fn ranks(path: &str) -> impl Iterator<Item = u16> {
 /// A packaged chart.
 pub(super) fn from_archive(bytes: &[u8]) -> Result<Chart, ChartError> {
     let mut budget = Budget::default();
-    load(archive::unpack(bytes, &mut budget)?, 0, &mut budget)
+    load_top(archive::unpack(bytes, &mut budget)?, &mut budget)
 }
 
 /// The files of a packaged chart.
@@ -162,7 +182,34 @@ fn read_json(file: &str, bytes: &[u8]) -> Result<serde_json::Value, ChartError> 
     yaml::read_first(bytes, YamlLimits::default()).map_err(|error| yaml_error(file, error))
 }
 
-/// `Chart.yaml`: Helm 4 looks at the version of the format before anything else.
+/// The outermost chart. Helm 4 looks at the version of its format, and of no other's, before anything else.
+fn load_top(files: Vec<NamedBytes>, budget: &mut Budget) -> Result<Chart, ChartError> {
+    let chart_file = files.iter().find(|(path, _)| path == "Chart.yaml").map(|(_, bytes)| bytes.clone());
+    load(files, 0, budget).map_err(|error| match chart_file {
+        Some(bytes) if names_unknown_format(&without_mark(bytes.clone())) => {
+            ChartError::UnknownFormat(Box::new(error))
+        }
+        _ => error,
+    })
+}
+
+/// Whether a `Chart.yaml` says another `apiVersion` than those that Helm 4 knows.
+fn names_unknown_format(chart_file: &[u8]) -> bool {
+    let Ok(json) = read_json("Chart.yaml", chart_file) else {
+        return false;
+    };
+    match json.get("apiVersion") {
+        Some(serde_json::Value::String(version)) => !is_known_format(version),
+        Some(serde_json::Value::Bool(_) | serde_json::Value::Number(_)) => true,
+        _ => false,
+    }
+}
+
+/// Whether Helm 4 knows the `apiVersion` of a chart.
+pub(super) fn is_known_format(version: &str) -> bool {
+    matches!(version, "" | "v1" | "v2" | "v3")
+}
+
 fn read_metadata(bytes: &[u8]) -> Result<Metadata, ChartError> {
     let json = read_json("Chart.yaml", bytes)?;
     let mut read = Metadata::from_json(&json).map_err(|misfit| ChartError::misfit("Chart.yaml", misfit))?;
@@ -176,6 +223,21 @@ fn read_metadata(bytes: &[u8]) -> Result<Metadata, ChartError> {
 fn check_lock(file: &str, bytes: &[u8]) -> Result<(), ChartError> {
     let json = read_json(file, bytes)?;
     lock::check(&json).map_err(|misfit| ChartError::misfit(file, misfit))
+}
+
+/// The older place of dependencies: a list here takes the place of the one in `Chart.yaml`, even where it is empty or
+/// null.
+fn read_requirements(path: &str, bytes: &[u8], metadata: &mut Metadata) -> Result<(), ChartError> {
+    let json = read_json(path, bytes)?;
+    if !matches!(json, serde_json::Value::Object(_) | serde_json::Value::Null) {
+        let misfit = Misfit::document(&json, "v2.Metadata", "chart.Metadata");
+        return Err(ChartError::misfit(path, misfit));
+    }
+    let listed = dependencies(&json).map_err(|misfit| ChartError::misfit(path, misfit))?;
+    if json.get("dependencies").is_some() {
+        metadata.take_dependencies(listed, lists_dependencies(&json));
+    }
+    Ok(())
 }
 
 fn load(files: Vec<(String, Arc<[u8]>)>, depth: usize, budget: &mut Budget) -> Result<Chart, ChartError> {
@@ -241,18 +303,12 @@ impl Parts {
             "values.yaml" => self.add_values(&path, &bytes)?,
             "values.schema.json" => self.schema = Some(bytes),
             "requirements.yaml" => {
-                let json = read_json(&path, &bytes)?;
-                if !matches!(json, serde_json::Value::Object(_) | serde_json::Value::Null) {
-                    let misfit = Misfit::document(&json, "v2.Metadata", "chart.Metadata");
-                    return Err(ChartError::misfit(&path, misfit));
-                }
-                let listed = dependencies(&json).map_err(|misfit| ChartError::misfit(&path, misfit))?;
-                // A list here takes the place of the one in `Chart.yaml`, even where it is empty or null.
-                if json.get("dependencies").is_some() {
-                    metadata.take_dependencies(listed, lists_dependencies(&json));
-                }
-                self.outdated_requirements = metadata.api_version != "v1";
-                if metadata.api_version == "v1" {
+                let is_outdated = metadata.api_version != "v1";
+                read_requirements(&path, &bytes, metadata).map_err(|error| {
+                    if is_outdated { ChartError::OutdatedRequirements(Box::new(error)) } else { error }
+                })?;
+                self.outdated_requirements = is_outdated;
+                if !is_outdated {
                     self.files.push((Text::from(path), bytes));
                 }
             }
@@ -338,5 +394,44 @@ impl Parts {
             children.push(Child { entry, supplied: None, chart });
         }
         Ok(children)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::from_folder;
+    use crate::helm::Compat;
+
+    #[track_caller]
+    fn refused(files: &[(&str, &str)]) -> [(String, bool); 2] {
+        let files = files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().into()));
+        let error = from_folder(files).expect_err("is refused");
+        [Compat::V4_3, Compat::V3_19]
+            .map(|compat| (error.sentence(compat), error.has_outdated_requirements(compat)))
+    }
+
+    #[test]
+    fn an_unknown_format_comes_before_all_else_in_helm_4() {
+        let chart = "apiVersion: 2\nname: c\nversion: 0.1.0\n";
+        let lock = "cannot load Chart.lock: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal string into Go value of type chart.Lock";
+        assert_eq!(
+            refused(&[("Chart.yaml", chart), ("Chart.lock", "x")]),
+            [("unsupported chart version".to_owned(), false), (lock.to_owned(), false)]
+        );
+        let [fourth, third] = refused(&[("Chart.yaml", "apiVersion: v9\nkeywords: a\n")]);
+        assert_eq!(fourth.0, "unsupported chart version");
+        assert!(third.0.contains("keywords"), "{third:?}");
+    }
+
+    #[test]
+    fn a_warning_comes_before_the_error_of_outdated_requirements() {
+        let chart = |version: &str| format!("apiVersion: {version}\nname: c\nversion: 0.1.0\n");
+        let warns = |version: &str| {
+            let chart = chart(version);
+            refused(&[("Chart.yaml", chart.as_str()), ("requirements.yaml", "x")]).map(|(_, warns)| warns)
+        };
+        assert_eq!(warns("v2"), [true, true]);
+        assert_eq!(warns("v1"), [false, false]);
+        assert_eq!(warns("v9"), [false, true]);
     }
 }

@@ -1,10 +1,5 @@
 //! TOML in the layout of Helm's library: plain values first, tables sorted and indented.
 
-#![expect(
-    clippy::format_push_string,
-    reason = "short strings; writing in place would give a result to ignore"
-)]
-
 use crate::helm::value::{Object, Text, Value, convert};
 
 mod cursor;
@@ -58,7 +53,7 @@ impl Writer {
                 continue;
             }
             self.indent(path.len());
-            self.out.extend_from_slice(key_text(key).as_bytes());
+            self.out.extend_from_slice(&key_text(key));
             self.out.extend_from_slice(b" = ");
             self.value(value)?;
             self.out.push(b'\n');
@@ -90,9 +85,9 @@ impl Writer {
             self.out.push(b'\n');
         }
         self.indent(path.len() - 1);
-        let name = path.iter().map(|key| key_text(key)).collect::<Vec<_>>().join(".");
-        let header = if item { format!("[[{name}]]\n") } else { format!("[{name}]\n") };
-        self.out.extend_from_slice(header.as_bytes());
+        let name = path.iter().map(|key| key_text(key)).collect::<Vec<_>>().join(&b'.');
+        let (opening, closing): (&[u8], &[u8]) = if item { (b"[[", b"]]\n") } else { (b"[", b"]\n") };
+        self.out.extend_from_slice(&[opening, &name, closing].concat());
         self.table(path, &entries)
     }
 
@@ -105,14 +100,14 @@ impl Writer {
             Value::Uint64(number) => self.out.extend_from_slice(number.to_string().as_bytes()),
             Value::Byte(number) => self.out.extend_from_slice(number.to_string().as_bytes()),
             Value::Float(number) => self.float(*number),
-            Value::Text(text) => self.out.extend_from_slice(quoted(text).as_bytes()),
+            Value::Text(text) => self.out.extend_from_slice(&quoted(text)),
             Value::Map(map) => {
                 self.out.push(b'{');
                 for (index, (key, value)) in map.entries().iter().enumerate() {
                     if index > 0 {
                         self.out.extend_from_slice(b", ");
                     }
-                    self.out.extend_from_slice(key_text(key).as_bytes());
+                    self.out.extend_from_slice(&key_text(key));
                     self.out.extend_from_slice(b" = ");
                     self.value(value)?;
                 }
@@ -165,32 +160,45 @@ fn with_point(text: &str) -> String {
     if text.contains(['.', 'e']) { text.to_owned() } else { format!("{text}.0") }
 }
 
-fn key_text(key: &[u8]) -> String {
+fn key_text(key: &[u8]) -> Vec<u8> {
     let bare =
         !key.is_empty() && key.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
-    if bare { String::from_utf8_lossy(key).into_owned() } else { quoted(key) }
+    if bare { key.to_vec() } else { quoted(key) }
 }
 
-fn quoted(text: &[u8]) -> String {
-    let mut out = String::from("\"");
-    for character in String::from_utf8_lossy(text).chars() {
-        match character {
-            '\t' => out.push_str("\\t"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\x08' => out.push_str("\\b"),
-            '\x0C' => out.push_str("\\f"),
-            '\0'..='\x1F' | '\x7F' => out.push_str(&format!("\\u{:04x}", u32::from(character))),
-            _ => out.push(character),
+/// A text in quotes. Bytes that are no UTF-8 stay as they are.
+fn quoted(text: &[u8]) -> Vec<u8> {
+    let mut out = vec![b'"'];
+    for byte in text {
+        match byte {
+            b'\t' => out.extend_from_slice(b"\\t"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\x08' => out.extend_from_slice(b"\\b"),
+            b'\x0C' => out.extend_from_slice(b"\\f"),
+            b'\0'..=b'\x1F' | b'\x7F' => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
+            _ => out.push(*byte),
         }
     }
-    out.push('"');
+    out.push(b'"');
     out
 }
 
 /// Reads TOML into a map; the error is the library's message.
 pub(crate) fn read(text: &[u8], compat_v3: bool) -> Result<Value, String> {
     document::read(text, compat_v3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{key_text, quoted};
+
+    #[test]
+    fn bytes_that_are_no_text_stay_as_they_are() {
+        assert_eq!(quoted(b"a\xE6\x97|\"\x01"), b"\"a\xE6\x97|\\\"\\u0001\"");
+        assert_eq!(key_text(b"\xFF"), b"\"\xFF\"");
+        assert_eq!(key_text(b"a-1_b"), b"a-1_b");
+    }
 }

@@ -382,9 +382,11 @@ impl Emitter {
         self.write_indicator(b"\"", true, false, false);
         let mut spaces = false;
         let mut index = 0;
+        // go-yaml looks for the mark at the start of the text when it asks about any of its characters.
+        let marked = text.starts_with(b"\xEF\xBB\xBF");
         while let Some(byte) = text.get(index) {
-            if !is_printable(text, index)
-                || text.get(index..).is_some_and(|rest| rest.starts_with(b"\xEF\xBB\xBF"))
+            if marked
+                || !is_printable(text, index)
                 || break_width(text, index) > 0
                 || matches!(byte, b'"' | b'\\')
             {
@@ -496,6 +498,12 @@ mod tests {
     use serde_json::json;
 
     use crate::helm::yaml::to_string;
+
+    #[test]
+    fn behind_a_mark_at_the_start_everything_is_escaped() {
+        let value = json!({"a": "\u{feff}x y", "b": "x\u{feff}y"});
+        assert_eq!(to_string(&value), "a: \"\\uFEFF\\x78\\x20\\x79\"\nb: \"x\\uFEFFy\"\n");
+    }
 
     #[test]
     fn styles() {

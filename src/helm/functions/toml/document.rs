@@ -454,12 +454,8 @@ impl Reader<'_> {
 
 /// A key as messages show it.
 fn joined(path: &[String]) -> String {
-    let bare = |part: &str| {
-        !part.is_empty()
-            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
-    };
     let parts =
-        path.iter().map(|part| if bare(part) { part.clone() } else { super::quoted(part.as_bytes()) });
+        path.iter().map(|part| String::from_utf8_lossy(&super::key_text(part.as_bytes())).into_owned());
     parts.collect::<Vec<_>>().join(".")
 }
 
