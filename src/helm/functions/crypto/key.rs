@@ -15,7 +15,32 @@ pub(super) struct RsaKey {
     primes: (BigUint, BigUint),
 }
 
-const SMALL_PRIMES: u32 = 2_000;
+/// Candidates that a prime below this divides are not tested further.
+const SIEVE: u32 = 1 << 16;
+/// Rounds of the test of a candidate: FIPS 186-5, table B.1, asks for 5 where both primes have 1,024 bits.
+const ROUNDS: usize = 8;
+
+/// The largest key that is read: work grows with the cube of its length.
+const MOST_BITS: u64 = 16_384;
+
+/// The odd primes below [`SIEVE`], by Eratosthenes.
+fn small_primes() -> Vec<u32> {
+    let mut composite = vec![false; SIEVE as usize];
+    let mut primes = Vec::new();
+    for number in (3..SIEVE).step_by(2) {
+        if composite.get(number as usize) == Some(&true) {
+            continue;
+        }
+        primes.push(number);
+        for multiple in (number as usize..).step_by(number as usize).skip(1) {
+            match composite.get_mut(multiple) {
+                Some(flag) => *flag = true,
+                None => break,
+            }
+        }
+    }
+    primes
+}
 
 fn random(entropy: &mut Entropy, bits: u64) -> BigUint {
     let bytes: Vec<u8> = (0..bits / 8).map(|_| entropy.byte()).collect();
@@ -52,8 +77,7 @@ fn is_prime(number: &BigUint, entropy: &mut Entropy) -> bool {
         return false;
     };
     let odd = &before >> twos;
-    let rounds = 12;
-    for round in 0..rounds {
+    for round in 0..ROUNDS {
         let base = if round == 0 { BigUint::from(2_u8) } else { random(entropy, 256) + 2_u8 };
         let mut power = base.modpow(&odd, number);
         if power == one || power == before {
@@ -77,9 +101,7 @@ fn is_prime(number: &BigUint, entropy: &mut Entropy) -> bool {
 impl RsaKey {
     /// Makes a key.
     pub(super) fn generate(bits: u64, entropy: &mut Entropy) -> Self {
-        let small: Vec<u32> = (3..SMALL_PRIMES)
-            .filter(|number| (2..*number).take_while(|d| d * d <= *number).all(|d| number % d != 0))
-            .collect();
+        let small = small_primes();
         let exponent = BigUint::from(65_537_u32);
         let one = BigUint::from(1_u8);
         loop {
@@ -98,7 +120,14 @@ impl RsaKey {
     pub(super) fn to_pem(&self) -> String {
         let (p, q) = &self.primes;
         let one = BigUint::from(1_u8);
-        let inverse = q.modinv(p).unwrap_or_default();
+        let before = |prime: &BigUint| &self.private % (prime - &one);
+        let rest = [before(p), before(q), q.modinv(p).unwrap_or_default()];
+        self.pem_of(&rest)
+    }
+
+    /// The PEM text with the three numbers that follow from the others.
+    fn pem_of(&self, rest: &[BigUint; 3]) -> String {
+        let (p, q) = &self.primes;
         let content = sequence(&[
             integer(&BigUint::default()),
             integer(&self.modulus),
@@ -106,9 +135,9 @@ impl RsaKey {
             integer(&self.private),
             integer(p),
             integer(q),
-            integer(&(&self.private % (p - &one))),
-            integer(&(&self.private % (q - &one))),
-            integer(&inverse),
+            integer(&rest[0]),
+            integer(&rest[1]),
+            integer(&rest[2]),
         ]);
         pem("RSA PRIVATE KEY", &content)
     }
@@ -137,12 +166,28 @@ impl RsaKey {
             rest = after;
         }
         let [_, modulus, exponent, private, p, q] = <[BigUint; 6]>::try_from(numbers).ok()?;
-        Some(Self { modulus, exponent, private, primes: (p, q) })
+        let one = BigUint::from(1_u8);
+        // Keys come from values: what follows divides by each prime and by the number before it.
+        let sound = modulus.bits() <= MOST_BITS && p > one && q > one && &p * &q == modulus;
+        sound.then_some(Self { modulus, exponent, private, primes: (p, q) })
     }
 
     /// The public half as certificates carry it.
     pub(super) fn public(&self) -> Vec<u8> {
         sequence(&[integer(&self.modulus), integer(&self.exponent)])
+    }
+
+    /// A number to the power of the private exponent, by way of both primes, which is a quarter of the work.
+    fn power(&self, number: &BigUint) -> BigUint {
+        let (p, q) = &self.primes;
+        let one = BigUint::from(1_u8);
+        let Some(inverse) = q.modinv(p) else {
+            return number.modpow(&self.private, &self.modulus);
+        };
+        let below = |prime: &BigUint| number.modpow(&(&self.private % (prime - &one)), prime);
+        let (of_p, of_q) = (below(p), below(q));
+        let difference = (of_p + p - &of_q % p) % p;
+        of_q + (inverse * difference % p) * q
     }
 
     /// The PKCS#1 v1.5 signature over the SHA-256 of a message.
@@ -155,7 +200,7 @@ impl RsaKey {
         padded.resize(size.saturating_sub(info.len() + 1).max(2), 0xFF);
         padded.push(0x00);
         padded.extend_from_slice(&info);
-        let signed = BigUint::from_bytes_be(&padded).modpow(&self.private, &self.modulus).to_bytes_be();
+        let signed = self.power(&BigUint::from_bytes_be(&padded)).to_bytes_be();
         let mut out = vec![0; size.saturating_sub(signed.len())];
         out.extend_from_slice(&signed);
         out
@@ -262,6 +307,23 @@ mod tests {
         assert_eq!(opened.get(..3), Some(&[1, 0xFF, 0xFF][..]));
         let again = RsaKey::from_pem(&key.to_pem()).expect("a key");
         assert_eq!(again.modulus, key.modulus);
+    }
+
+    #[test]
+    fn keys_that_cannot_be_are_refused() {
+        let key = RsaKey::generate(1024, &mut Entropy::new([7; 32]));
+        let none = BigUint::default();
+        let rest = [none.clone(), none.clone(), none.clone()];
+        let with = |modulus: &BigUint, p: &BigUint, q: &BigUint| RsaKey {
+            modulus: modulus.clone(),
+            primes: (p.clone(), q.clone()),
+            ..key.clone()
+        };
+        let (p, q) = &key.primes;
+        for wrong in [with(&none, p, q), with(p, p, &BigUint::from(1_u8)), with(&key.modulus, q, q)] {
+            assert!(RsaKey::from_pem(&wrong.pem_of(&rest)).is_err());
+        }
+        assert!(RsaKey::from_pem(&key.pem_of(&rest)).is_ok());
     }
 
     #[test]
