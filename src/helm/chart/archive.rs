@@ -8,8 +8,7 @@ use super::ChartError;
 /// A file of an archive.
 type NamedBytes = (String, Arc<[u8]>);
 
-/// Bytes of one file and of the whole archive, unpacked; how many entries.
-const FILE_BYTES: u64 = 5 << 20;
+/// Bytes of the whole archive, unpacked, as in Helm 4; how many entries. Helm 3 also refuses a file above 5 MiB.
 const TOTAL_BYTES: u64 = 100 << 20;
 const ENTRIES: usize = 20_000;
 /// What is unpacked may be so many times as large as the archive, unless it is small.
@@ -40,7 +39,7 @@ pub(super) fn unpack(bytes: &[u8], budget: &mut Budget) -> Result<Vec<NamedBytes
     let decoder = flate2::read::GzDecoder::new(bytes).take(most.min(2 * TOTAL_BYTES) + 1);
     let mut archive = tar::Archive::new(decoder);
     let mut files = Vec::new();
-    let mut total = 0;
+    let mut total = 0_u64;
     let broken = |error: std::io::Error| ChartError::Archive(error.to_string());
     for entry in archive.entries().map_err(broken)? {
         let mut entry = entry.map_err(broken)?;
@@ -58,12 +57,7 @@ pub(super) fn unpack(bytes: &[u8], budget: &mut Budget) -> Result<Vec<NamedBytes
             .entries
             .checked_sub(1)
             .ok_or_else(|| ChartError::Archive(format!("chart archive has more than {ENTRIES} files")))?;
-        if entry.size() > FILE_BYTES {
-            return Err(ChartError::Archive(format!(
-                "decompressed chart file {path:?} is larger than the maximum file size {FILE_BYTES}"
-            )));
-        }
-        total += entry.size();
+        total = entry.size().saturating_add(total);
         if total > most {
             return Err(ChartError::Archive(format!(
                 "decompressed chart is more than {RATIO} times as large as its archive"
@@ -72,8 +66,8 @@ pub(super) fn unpack(bytes: &[u8], budget: &mut Budget) -> Result<Vec<NamedBytes
         budget.bytes = budget.bytes.checked_sub(entry.size()).ok_or_else(|| {
             ChartError::Archive(format!("decompressed chart is larger than the maximum size {TOTAL_BYTES}"))
         })?;
-        let mut content = Vec::with_capacity(usize::try_from(entry.size()).unwrap_or(0));
-        entry.by_ref().take(FILE_BYTES + 1).read_to_end(&mut content).map_err(broken)?;
+        let mut content = Vec::with_capacity(usize::try_from(entry.size().min(most)).unwrap_or(0));
+        entry.by_ref().read_to_end(&mut content).map_err(broken)?;
         files.push((path, Arc::from(content)));
     }
     if files.is_empty() {
