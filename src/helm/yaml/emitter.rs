@@ -1,6 +1,11 @@
 //! Writes values in go-yaml's style: sorted keys, lists not indented under their key, folding at
 //! 80 columns, the least quoting that reads back the same. Writes to memory only.
 
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::resolve::needs_quotes;
 use crate::helm::value::{Text, Value, convert};
 use analysis::{
@@ -248,9 +253,11 @@ impl Emitter {
 
     fn write_key(&mut self, key: &Text) {
         self.write_indent();
-        let analysis = analyze(key);
-        let text = well_formed(key);
-        if !analysis.multiline && text.len() <= 128 {
+        let short = match self.binary(key) {
+            Some(encoded) => !encoded.contains('\n'),
+            None => !analyze(key).multiline && self.readable(key).len() <= 128,
+        };
+        if short {
             self.string(key, Place::Key);
             self.write_indicator(b":", false, false, false);
         } else {
@@ -271,11 +278,40 @@ impl Emitter {
         self.indent = before;
     }
 
+    /// A string that is no UTF-8, as the pretty writer gives it: Base64 in lines of 70. Otherwise it went through JSON.
+    fn binary(&self, text: &[u8]) -> Option<String> {
+        const LINE: usize = 70;
+        if !self.pretty || std::str::from_utf8(text).is_ok() {
+            return None;
+        }
+        let encoded = STANDARD.encode(text);
+        if encoded.len() < LINE {
+            return Some(encoded);
+        }
+        let lines = encoded.as_bytes().chunks(LINE).map(String::from_utf8_lossy);
+        Some(lines.map(|line| line + "\n").collect())
+    }
+
+    /// What is written of a string.
+    fn readable<'t>(&self, text: &'t [u8]) -> Cow<'t, [u8]> {
+        if self.pretty { Cow::Borrowed(text) } else { well_formed(text) }
+    }
+
     fn string(&mut self, text: &[u8], place: Place) {
-        let text = &*well_formed(text);
-        let analysis = analyze(text);
         let key = place == Place::Key;
         let before = self.increase_indent(true, false);
+        if let Some(encoded) = self.binary(text) {
+            self.write_indicator(b"!!binary", true, false, false);
+            if encoded.contains('\n') {
+                self.write_literal(encoded.as_bytes());
+            } else {
+                self.write_plain(encoded.as_bytes(), false);
+            }
+            self.indent = before;
+            return;
+        }
+        let text = &*self.readable(text);
+        let analysis = analyze(text);
         if text.contains(&b'\n') {
             if analysis.block && !key {
                 self.write_literal(text);
@@ -497,12 +533,28 @@ mod tests {
     use expect_test::expect;
     use serde_json::json;
 
+    use super::Emitter;
+    use crate::helm::value::{Text, Value};
     use crate::helm::yaml::to_string;
 
     #[test]
     fn behind_a_mark_at_the_start_everything_is_escaped() {
         let value = json!({"a": "\u{feff}x y", "b": "x\u{feff}y"});
         assert_eq!(to_string(&value), "a: \"\\uFEFF\\x78\\x20\\x79\"\nb: \"x\\uFEFFy\"\n");
+    }
+
+    #[test]
+    fn the_pretty_writer_takes_bytes_as_they_are() {
+        let list = |texts: &[&[u8]]| Value::texts(texts.iter().map(|text| Text::from(*text)).collect());
+        let written = |value: Value| {
+            let mut emitter = Emitter::pretty();
+            emitter.value(&value);
+            String::from_utf8(emitter.finish()).expect("text")
+        };
+        assert_eq!(
+            written(list(&["a\u{85}".as_bytes(), b"\xFF", &[0xFE; 53]])),
+            format!("- \"a\\N\"\n- !!binary /w==\n- !!binary |\n  /v7+{}/v\n  4=\n", "/v7+".repeat(16))
+        );
     }
 
     #[test]
