@@ -24,7 +24,7 @@ use super::notices::Notices;
 use super::output::{Rendered, Writer};
 use super::stack::on_large_stack;
 use super::strict::{self, Mentions, Reads, Strictness};
-use super::template::machine::{Machine, Scope, Spare};
+use super::template::machine::{Knots, Machine, Scope, Spare};
 use super::template::{Source, Template, Words};
 use super::value::{Map, MapKind, Object, Text, Value};
 use super::values::coalesce::coalesce_values;
@@ -367,6 +367,7 @@ impl Render<'_> {
             deterministic: true,
             includes: HashMap::default(),
             tpl_cache: HashMap::default(),
+            knots: Knots::default(),
             words: Words::default(),
             dollar: Text::from("$"),
             spare: Spare::default(),

@@ -100,7 +100,9 @@ impl From<Vec<u8>> for Text {
 }
 
 /// How many nodes of one value a copy may have.
-const NODES: usize = 5_000_000;
+const NODES: usize = 1_000_000;
+/// How deep values are looked into and copied. Only what leads back to itself goes deeper in earnest.
+const LEVELS: usize = 1_000;
 
 /// The Go type that a string-keyed map shows to `typeOf` and in messages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -228,6 +230,11 @@ impl Map {
     /// Removes a key, visible to every alias.
     pub(crate) fn remove(&self, key: &[u8]) {
         self.entries.borrow_mut().remove(key);
+    }
+
+    /// Removes all keys.
+    pub(crate) fn clear(&self) {
+        self.entries.take();
     }
 
     /// How many keys there are.
@@ -443,50 +450,63 @@ impl Value {
     /// Deep copy of maps and lists, so that no alias is left. Parts that are shared very often
     /// would grow without end: what is beyond [`NODES`] is left out.
     pub(crate) fn deep_copy(&self) -> Self {
-        self.copy_within(&mut { NODES })
+        self.copy_within(&mut { NODES }, 0)
     }
 
-    fn copy_within(&self, budget: &mut usize) -> Self {
-        if *budget == 0 {
+    fn copy_within(&self, budget: &mut usize, level: usize) -> Self {
+        if *budget == 0 || level > LEVELS {
             return Self::Nil;
         }
         *budget -= 1;
         match self {
             Self::Map(map) => Self::Map(Map::from_entries(map.read(|entries| {
-                Entries(entries.iter().map(|(key, value)| (key.clone(), value.copy_within(budget))).collect())
+                let copy = |value: &Self, budget: &mut usize| value.copy_within(budget, level + 1);
+                Entries(entries.iter().map(|(key, value)| (key.clone(), copy(value, budget))).collect())
             }))),
-            Self::List(items) => Self::list(items.iter().map(|item| item.copy_within(budget)).collect()),
+            Self::List(items) => {
+                Self::list(items.iter().map(|item| item.copy_within(budget, level + 1)).collect())
+            }
             other => other.clone(),
         }
     }
 
-    /// Whether a map is somewhere inside; `None` if there is too much to look at.
+    /// Whether a map is somewhere inside, or the value leads back to itself; `None` if there is too much to look at.
     pub(crate) fn contains_map(&self, wanted: &Map, budget: &mut usize) -> Option<bool> {
+        self.contains_below(wanted, budget, 0)
+    }
+
+    fn contains_below(&self, wanted: &Map, budget: &mut usize, level: usize) -> Option<bool> {
+        if level > LEVELS {
+            return Some(true);
+        }
         *budget = budget.checked_sub(1)?;
+        let mut any = |values: &mut dyn Iterator<Item = &Self>| {
+            for value in values {
+                if value.contains_below(wanted, budget, level + 1)? {
+                    return Some(true);
+                }
+            }
+            Some(false)
+        };
         match self {
             Self::Map(map) if map.same(wanted) => Some(true),
-            Self::Map(map) => map.read(|entries| {
-                for (_, value) in entries.iter() {
-                    if value.contains_map(wanted, budget)? {
-                        return Some(true);
-                    }
-                }
-                Some(false)
-            }),
-            Self::List(items) | Self::Lists(items) => {
-                for item in items.iter() {
-                    if item.contains_map(wanted, budget)? {
-                        return Some(true);
-                    }
-                }
-                Some(false)
-            }
+            Self::Map(map) => map.read(|entries| any(&mut entries.iter().map(|(_, value)| value))),
+            Self::List(items) | Self::Lists(items) => any(&mut items.iter()),
             _ => Some(false),
         }
     }
 
-    /// Go's `reflect.DeepEqual`: the types must agree as well.
+    /// Go's `reflect.DeepEqual`: the types must agree as well. What leads back to itself is equal as far as it is
+    /// looked into.
     pub(crate) fn deep_equal(&self, other: &Self) -> bool {
+        self.equal_below(other, &mut { NODES }, 0)
+    }
+
+    fn equal_below(&self, other: &Self, budget: &mut usize, level: usize) -> bool {
+        if *budget == 0 || level > LEVELS {
+            return true;
+        }
+        *budget -= 1;
         match (self, other) {
             (Self::Nil, Self::Nil) => true,
             (Self::Bool(left), Self::Bool(right)) => left == right,
@@ -496,14 +516,18 @@ impl Value {
             (Self::Float(left), Self::Float(right)) => left.partial_cmp(right) == Some(Ordering::Equal),
             (Self::Text(left), Self::Text(right)) | (Self::Bytes(left), Self::Bytes(right)) => left == right,
             (Self::List(left), Self::List(right)) | (Self::Lists(left), Self::Lists(right)) => {
-                left.len() == right.len() && left.iter().zip(right.iter()).all(|(a, b)| a.deep_equal(b))
+                left.len() == right.len()
+                    && left.iter().zip(right.iter()).all(|(a, b)| a.equal_below(b, budget, level + 1))
             }
             (Self::Map(left), Self::Map(right)) => {
                 left.kind() == right.kind()
                     && (left.same(right) || {
                         let (left, right) = (left.entries(), right.entries());
                         left.len() == right.len()
-                            && left.iter().zip(right.iter()).all(|(a, b)| a.0 == b.0 && a.1.deep_equal(&b.1))
+                            && left
+                                .iter()
+                                .zip(right.iter())
+                                .all(|(a, b)| a.0 == b.0 && a.1.equal_below(&b.1, budget, level + 1))
                     })
             }
             (Self::Texts(left), Self::Texts(right)) => left == right,

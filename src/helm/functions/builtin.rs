@@ -162,10 +162,12 @@ fn index(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
                 Value::Text(found.unwrap_or_else(|| Text::from("")))
             }
             Value::Text(bytes) => {
-                Value::Byte(bytes.get(position(machine, key, bytes.len())?).copied().unwrap_or(0))
+                Value::Byte(bytes.get(position(machine, key, bytes.len(), "string")?).copied().unwrap_or(0))
             }
             other => match other.items() {
-                Some(items) => items.get(position(machine, key, items.len())?).cloned().unwrap_or(Value::Nil),
+                Some(items) => {
+                    items.get(position(machine, key, items.len(), "slice")?).cloned().unwrap_or(Value::Nil)
+                }
                 None => {
                     return Err(Failure::new(format!(
                         "can't index item of type {}",
@@ -188,18 +190,12 @@ fn map_key(machine: &Machine<'_>, key: &Value) -> Result<Text, Failure> {
     }
 }
 
-fn position(machine: &Machine<'_>, key: &Value, length: usize) -> Result<usize, Failure> {
-    if basic(key) == Some(Basic::Int)
-        && let Some(number) = whole(key)
-    {
-        return match usize::try_from(number) {
-            Ok(index) if index < length => Ok(index),
-            _ => Err(Failure::new(format!("index out of range: {number}"))),
-        };
-    }
+/// The place that an index asks for. Go's own check lets one pass that is just behind the end; reflection refuses it.
+fn position(machine: &Machine<'_>, key: &Value, length: usize, what: &str) -> Result<usize, Failure> {
     let number = match key {
-        Value::Uint64(number) => i64::try_from(*number).unwrap_or(i64::MAX),
-        Value::Byte(number) => i64::from(*number),
+        key if basic(key) == Some(Basic::Int) && whole(key).is_some() => whole(key).unwrap_or_default(),
+        Value::Uint64(number) => i128::from(i64::try_from(*number).unwrap_or(i64::MAX)),
+        Value::Byte(number) => i128::from(*number),
         Value::Nil => return Err("cannot index slice/array with nil".into()),
         other => {
             return Err(Failure::new(format!(
@@ -210,6 +206,7 @@ fn position(machine: &Machine<'_>, key: &Value, length: usize) -> Result<usize, 
     };
     match usize::try_from(number) {
         Ok(index) if index < length => Ok(index),
+        Ok(index) if index == length => Err(Failure::new(format!("reflect: {what} index out of range"))),
         _ => Err(Failure::new(format!("index out of range: {number}"))),
     }
 }

@@ -21,7 +21,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             return Err("assignment to entry in nil map".into());
         }
         let stored = value(a, 2);
-        guard_cycle(machine, &map, &stored)?;
+        note_knot(machine, &map, &stored)?;
         map.insert(text(a, 1), stored);
         Ok(plain(a, 0))
     }),
@@ -133,13 +133,17 @@ fn type_of(machine: &Machine<'_>, value: &Value) -> &'static str {
     value.type_name(machine.v3())
 }
 
-/// A map inside itself would make printing endless: Go's stack overflows there.
-fn guard_cycle(machine: &mut Machine<'_>, map: &Map, stored: &Value) -> Result<(), Failure> {
+/// Notes a map that gets a value in which it is itself: Go lets it, and collects it some day.
+fn note_knot(machine: &mut Machine<'_>, map: &Map, stored: &Value) -> Result<(), Failure> {
     const MOST: usize = 1_000_000;
     let mut budget = MOST;
     match stored.contains_map(map, &mut budget) {
-        Some(false) => machine.charge((MOST - budget) as u64 / 16),
-        Some(true) => Err(Failure::limit(Limit::Depth, "a dict cannot be put into itself")),
+        Some(leads_back) => {
+            if leads_back {
+                machine.knots.note(map);
+            }
+            machine.charge((MOST - budget) as u64 / 16)
+        }
         None => Err(Failure::limit(Limit::Size, format!("a value has more than {MOST} parts"))),
     }
 }
@@ -233,11 +237,12 @@ fn merge_maps(
                 merge_maps(machine, below, above, overwrite, depth + 1)?;
             }
             (None, _) => {
-                guard_cycle(machine, target, &offered)?;
+                note_knot(machine, target, &offered)?;
                 target.insert(key, offered);
             }
             (Some(there), _) => {
                 if overwrite || super::lists::is_empty(there) {
+                    note_knot(machine, target, &offered)?;
                     target.insert(key, offered);
                 }
             }

@@ -8,7 +8,7 @@ mod words;
 
 /// Writes a map as TOML; the error is the library's message.
 pub(crate) fn write(value: &Value, compat_v3: bool) -> Result<Vec<u8>, String> {
-    let mut writer = Writer { out: Vec::new(), compat_v3 };
+    let mut writer = Writer { out: Vec::new(), compat_v3, level: 0 };
     match value {
         Value::Map(map) => writer.table(&[], &map.entries())?,
         Value::TextMap(pairs) => {
@@ -24,9 +24,13 @@ pub(crate) fn write(value: &Value, compat_v3: bool) -> Result<Vec<u8>, String> {
     Ok(writer.out)
 }
 
+/// How deep values may nest: Go would go on until its stack ends.
+const LEVELS: usize = 250;
+
 struct Writer {
     out: Vec<u8>,
     compat_v3: bool,
+    level: usize,
 }
 
 impl Writer {
@@ -46,6 +50,18 @@ impl Writer {
     }
 
     fn table(&mut self, path: &[Text], entries: &[(Text, Value)]) -> Result<(), String> {
+        self.enter()?;
+        let written = self.table_entries(path, entries);
+        self.level -= 1;
+        written
+    }
+
+    fn enter(&mut self) -> Result<(), String> {
+        self.level += 1;
+        if self.level > LEVELS { Err(format!("toml: nested deeper than {LEVELS} levels")) } else { Ok(()) }
+    }
+
+    fn table_entries(&mut self, path: &[Text], entries: &[(Text, Value)]) -> Result<(), String> {
         let (tables, plain): (Vec<_>, Vec<_>) =
             entries.iter().partition(|(_, value)| Self::is_table(value) || Self::is_table_list(value));
         for (key, value) in plain {
@@ -92,6 +108,13 @@ impl Writer {
     }
 
     fn value(&mut self, value: &Value) -> Result<(), String> {
+        self.enter()?;
+        let written = self.plain_value(value);
+        self.level -= 1;
+        written
+    }
+
+    fn plain_value(&mut self, value: &Value) -> Result<(), String> {
         match value {
             Value::Bool(flag) => self.out.extend_from_slice(if *flag { b"true" } else { b"false" }),
             Value::Int(number) | Value::Int64(number) => {

@@ -11,6 +11,11 @@ pub(crate) fn print_value(out: &mut Vec<u8>, value: &Value, compat_v3: bool) {
             Object::Record(record) if record.shown.is_some() => {
                 out.extend_from_slice(record.shown.as_ref().map_or(&[], |text| text.bytes()));
             }
+            // A template prints what a pointer leads to.
+            Object::Record(record) if record.pointer => {
+                let shown = display(value, compat_v3);
+                out.extend_from_slice(shown.strip_prefix(b"&").unwrap_or(&shown));
+            }
             _ => Printer { out, compat_v3, flags: Flags::default(), erroring: false }.argument(value, 'v'),
         },
         other => Printer { out, compat_v3, flags: Flags::default(), erroring: false }.argument(other, 'v'),

@@ -16,6 +16,7 @@ use crate::helm::functions;
 use crate::helm::limits::{RenderLimits, TimeLimit};
 use crate::helm::lookup::{Lookup, Lookups};
 use crate::helm::strict::Reads;
+use crate::helm::value::Map;
 use crate::helm::value::{Text, Value};
 
 type Run<T> = Result<T, Failure>;
@@ -80,11 +81,30 @@ pub(crate) struct Machine<'r> {
     /// The name of the variable that every template begins with.
     pub(crate) dollar: Text,
     pub(crate) spare: Spare,
+    pub(crate) knots: Knots,
     pub(crate) regexes: functions::RegexCache,
     pub(crate) steps: u64,
     pub(crate) bytes: usize,
     pub(crate) depth: usize,
     pub(crate) depth_limit: usize,
+}
+
+/// Maps that lead back to themselves. Nothing else would free them: they are emptied when the render is over.
+#[derive(Debug, Default)]
+pub(crate) struct Knots(Vec<Map>);
+
+impl Knots {
+    pub(crate) fn note(&mut self, map: &Map) {
+        if !self.0.iter().rev().take(16).any(|known| known.same(map)) {
+            self.0.push(map.clone());
+        }
+    }
+}
+
+impl Drop for Knots {
+    fn drop(&mut self) {
+        self.0.iter().for_each(Map::clear);
+    }
 }
 
 impl Machine<'_> {

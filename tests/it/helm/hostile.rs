@@ -36,7 +36,6 @@ fn endless_work_hits_a_limit() {
         ("{{ randAlphaNum 2000000000 }}", Limit::Size),
         ("{{ regexReplaceAll \"\" (repeat 100000 \"a\") (repeat 100000 \"b\") }}", Limit::Bytes),
         ("{{ $l := list 1 }}{{ range until 60 }}{{ $l = concat $l $l }}{{ end }}", Limit::Steps),
-        ("{{ $d := dict }}{{ $_ := set $d \"a\" (list $d) }}{{ $d }}", Limit::Depth),
         (
             "{{ $d := dict }}{{ range until 40 }}{{ $d = dict \"a\" $d \"b\" $d }}{{ end }}{{ $_ := set (dict) \"x\" $d }}",
             Limit::Size,
@@ -48,6 +47,36 @@ fn endless_work_hits_a_limit() {
     ] {
         let error = narrow().render(&with_template(text), &RenderInput::default()).expect_err(text);
         assert_eq!(error.fault, RenderFault::Limit(wanted), "{text}: {error}");
+    }
+}
+
+#[test]
+fn maps_may_hold_themselves_and_everything_ends() {
+    let loops = "{{ $d := dict }}{{ $_ := set $d \"a\" $d }}{{ $_ := set $d \"b\" (list $d) }}{{ $e := deepCopy $d }}";
+    for (text, wanted) in [
+        (
+            "{{ $d := dict \"x\" 1 }}{{ $_ := set $d \"self\" (dict \"v\" $d) }}a: {{ $d.self.v.self.v.x }}",
+            "a: 1\n",
+        ),
+        ("{{ $_ := set .Values \"root\" $ }}a: {{ .Values.root.Values.root.Release.Name }}", "a: rel\n"),
+        ("{{ $d := dict \"x\" 1 }}{{ $e := merge $d (dict \"y\" $d) }}a: {{ $d.y.y.x }}", "a: 1\n"),
+        (
+            "{{ $d := dict \"x\" 1 }}{{ $e := mergeOverwrite $d (dict \"x\" $d) }}a: {{ len $d.x.x }}",
+            "a: 1\n",
+        ),
+        ("a: {{ $d | toJson | quote }}", "a: \"\"\n"),
+        ("a: {{ $d | toYaml | quote }}", "a: \"\"\n"),
+        ("a: {{ contains \"nested deeper\" ($d | toToml) }}", "a: true\n"),
+        ("a: {{ len $e }}", "a: 2\n"),
+        ("a: {{ gt (len ($d | toString)) 100 }}", "a: true\n"),
+        ("a: {{ deepEqual $d $e }}", "a: true\n"),
+        ("a: {{ list $d $e | uniq | len }}", "a: 1\n"),
+    ] {
+        let text = if text.starts_with('a') { format!("{loops}{text}") } else { text.to_owned() };
+        let input = RenderInput { release: "rel".to_owned(), ..RenderInput::default() };
+        let rendered = Engine::default().render(&with_template(&text), &input).expect(&text);
+        let out = String::from_utf8(rendered.to_helm_output()).expect("text");
+        assert!(out.ends_with(wanted), "{text}: {out}");
     }
 }
 

@@ -87,7 +87,7 @@ fn tagged<N: Build>(tag: &[u8], text: Cow<'_, [u8]>, mark: Mark) -> Read<N> {
     };
     match (short.as_str(), resolved) {
         ("!!binary", _) => match base64::engine::general_purpose::STANDARD.decode(strip_breaks(&text)) {
-            Ok(bytes) => Ok(N::text(Cow::Owned(bytes))),
+            Ok(bytes) => Ok(N::text(Cow::Owned(by_way_of_json(&bytes)))),
             Err(_) => Err(plain_error(mark, "!!binary value contains invalid base64 data".to_owned())),
         },
         ("!!bool", Resolved::Bool(_))
@@ -105,6 +105,16 @@ fn tagged<N: Build>(tag: &[u8], text: Cow<'_, [u8]>, mark: Mark) -> Read<N> {
         )),
         _ => Ok(N::text(text)),
     }
+}
+
+/// Helm reads YAML by way of JSON, where each byte that is no text becomes U+FFFD.
+fn by_way_of_json(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        out.extend_from_slice(chunk.valid().as_bytes());
+        chunk.invalid().iter().for_each(|_| out.extend_from_slice("\u{FFFD}".as_bytes()));
+    }
+    out
 }
 
 fn strip_breaks(text: &[u8]) -> Vec<u8> {
