@@ -15,6 +15,9 @@ use crate::helm::{
     Capabilities, Chart, ChartError, Compat, Engine, RenderError, RenderInput, SetKind, Strictness, Values,
 };
 
+/// The namespace of who names none.
+const DEFAULT: &str = "default";
+
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 /// Arguments of `moorline template`.
 #[derive(Debug, clap::Args)]
@@ -23,7 +26,7 @@ pub(super) struct TemplateArguments {
     #[arg(value_names = ["NAME", "CHART"], num_args = 1..=2, required = true)]
     pub name_and_chart: Vec<String>,
     /// A file of values; may be repeated, later ones win. "-" reads standard input.
-    #[arg(short = 'f', long = "values", value_name = "FILE")]
+    #[arg(short = 'f', long = "values", value_name = "FILE", value_delimiter = ',')]
     pub values: Vec<PathBuf>,
     /// Sets values: key=value,other.key=value.
     #[arg(long, value_name = "K=V", allow_hyphen_values = true)]
@@ -41,7 +44,7 @@ pub(super) struct TemplateArguments {
     #[arg(long, value_name = "K=TEXT", allow_hyphen_values = true)]
     pub set_literal: Vec<String>,
     /// The namespace that templates see.
-    #[arg(short = 'n', long, default_value = "default")]
+    #[arg(short = 'n', long, default_value = DEFAULT)]
     pub namespace: String,
     /// The Kubernetes version that templates see.
     #[arg(long, value_name = "VERSION", overrides_with = "kube_version")]
@@ -168,9 +171,10 @@ pub(super) fn run(
     for notice in chart_notices(&chart, arguments.helm_compat) {
         writeln!(notices, "{notice}").map_err(TemplateError::Write)?;
     }
+    check_release_name(name, arguments.helm_compat, notices)?;
     let input = RenderInput {
         release: name.to_owned(),
-        namespace: arguments.namespace.clone(),
+        namespace: if arguments.namespace.is_empty() { DEFAULT } else { &arguments.namespace }.to_owned(),
         layers: vec![values],
         include_crds: arguments.include_crds,
         crds_as_they_are: true,
@@ -217,6 +221,30 @@ pub(super) fn run(
     // The process ends here: taking charts and documents apart would be a tenth of its work.
     std::mem::forget((chart, rendered));
     Ok(text)
+}
+
+/// Refuses a release that Kubernetes could not name its objects after (Helm's `ValidateReleaseName`).
+fn check_release_name(name: &str, compat: Compat, notices: &mut dyn Write) -> Result<(), TemplateError> {
+    const LONGEST: usize = 53;
+    let is_alphanumeric = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let is_label = |label: &[u8]| {
+        let ends = [label.first(), label.last()];
+        ends.into_iter().all(|end| end.is_some_and(is_alphanumeric))
+            && label.iter().all(|byte| is_alphanumeric(byte) || *byte == b'-')
+    };
+    if name.len() <= LONGEST && name.as_bytes().split(|byte| *byte == b'.').all(is_label) {
+        return Ok(());
+    }
+    let pattern = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?";
+    let sentence = format!(
+        r"release name {name:?}: invalid release name, must match regex ^{pattern}(\.{pattern})*$ and the length must not be longer than {LONGEST}"
+    );
+    if compat == Compat::V3_19 {
+        return Err(TemplateError::Helm(sentence));
+    }
+    writeln!(notices, r#"level=ERROR msg="release name check failed" error={sentence:?}"#)
+        .map_err(TemplateError::Write)?;
+    Err(TemplateError::Helm(format!("release name check failed: {sentence}")))
 }
 
 /// What Helm remarks about a chart.
@@ -267,7 +295,10 @@ fn read_values(path: &Path, compat: Compat) -> Result<(Vec<u8>, Values), Templat
             .map_err(|error| TemplateError::Read { path: path.to_owned(), error })?;
         bytes
     } else {
-        read(path)?
+        std::fs::read(path).map_err(|error| {
+            let verb = if error.kind() == std::io::ErrorKind::IsADirectory { "read" } else { "open" };
+            TemplateError::Helm(format!("{verb} {}: {}", path.display(), system_words(&error)))
+        })?
     };
     let values = Values::parse_as(&bytes, compat).map_err(|error| {
         TemplateError::Helm(format!("failed to parse {}: {}", path.display(), error.helm))

@@ -99,4 +99,29 @@ shop/templates/a.yaml:2:8: .Values.port: \"port\" is in no values, and neither d
         );
         assert!(template(folder.path(), &["-f", &given]).is_ok(), "Helm accepts all of it");
     }
+
+    #[test]
+    fn names_flags_and_files_are_taken_as_helm_takes_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| std::fs::write(folder.path().join(path), text).unwrap();
+        std::fs::create_dir(folder.path().join("templates")).unwrap();
+        write("Chart.yaml", "apiVersion: v2\nname: shop\nversion: 1.0.0\n");
+        write("templates/a.yaml", "a: {{ .Values.a }}{{ .Values.b }} {{ .Release.Namespace }}\n");
+        write("one.yaml", "a: 1\nb: 1\n");
+        write("two.yaml", "b: 2\n");
+        let place = |name: &str| folder.path().join(name).display().to_string();
+        let both = [place("one.yaml"), place("two.yaml")].join(",");
+        let out = template(folder.path(), &["-f", &both, "-n", ""]).unwrap();
+        assert!(out.ends_with("a: 12 default\n"), "{out}");
+        let missing = place("three.yaml");
+        let error = template(folder.path(), &["-f", &missing]).unwrap_err();
+        assert_eq!(error, format!("open {missing}: no such file or directory"));
+        for (name, good) in
+            [("a.b-c.1", true), ("REL", false), ("a_b", false), ("-a", false), ("a..b", false)]
+        {
+            let checked =
+                crate::cli::template::check_release_name(name, crate::helm::Compat::V3_19, &mut Vec::new());
+            assert_eq!(checked.is_ok(), good, "{name}");
+        }
+    }
 }
