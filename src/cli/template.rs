@@ -381,3 +381,6 @@ fn outdated_requirements(compat: Compat) -> &'static str {
         r#"level=INFO msg="Warning: Dependencies are handled in Chart.yaml since apiVersion \"v2\". We recommend migrating dependencies to Chart.yaml.""#
     }
 }
+
+#[cfg(test)]
+mod tests;
