@@ -26,7 +26,7 @@ pub use output::Failure;
 
 /// Keeps Kubernetes clusters moored to Git.
 #[derive(Parser, Debug)]
-#[command(name = "moorline", version, about, max_term_width = 100, args_override_self = true)]
+#[command(name = "moorline", version, about, max_term_width = 100)]
 pub struct Cli {
     #[command(flatten)]
     common: CommonArguments,

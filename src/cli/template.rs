@@ -21,6 +21,7 @@ const DEFAULT: &str = "default";
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 /// Arguments of `moorline template`.
 #[derive(Debug, clap::Args)]
+#[command(args_override_self = true)]
 pub(super) struct TemplateArguments {
     /// The release's name; it may be left out.
     #[arg(value_names = ["NAME", "CHART"], num_args = 1..=2, required = true)]
@@ -47,7 +48,7 @@ pub(super) struct TemplateArguments {
     #[arg(short = 'n', long, default_value = DEFAULT)]
     pub namespace: String,
     /// The Kubernetes version that templates see.
-    #[arg(long, value_name = "VERSION", overrides_with = "kube_version")]
+    #[arg(long, value_name = "VERSION")]
     pub kube_version: Option<String>,
     /// Further API versions that templates see.
     #[arg(short = 'a', long, value_name = "VERSION", value_delimiter = ',')]
