@@ -460,8 +460,9 @@ impl Value {
         *budget -= 1;
         match self {
             Self::Map(map) => Self::Map(Map::from_entries(map.read(|entries| {
-                let copy = |value: &Self, budget: &mut usize| value.copy_within(budget, level + 1);
-                Entries(entries.iter().map(|(key, value)| (key.clone(), copy(value, budget))).collect())
+                let copies =
+                    entries.iter().map(|(key, value)| (key.clone(), value.copy_within(budget, level + 1)));
+                Entries(copies.collect())
             }))),
             Self::List(items) => {
                 Self::list(items.iter().map(|item| item.copy_within(budget, level + 1)).collect())

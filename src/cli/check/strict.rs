@@ -1,8 +1,6 @@
 //! `check --strict`: what Helm accepts in silence, of each environment's umbrella as a whole. Its `values.yaml` counts
 //! as given, like every other layer, so that a key that no chart knows is found there as well.
 
-use std::collections::BTreeSet;
-
 use crate::desired::{Application, ConfigRepository, Environment, Layer, Origin, Umbrella};
 use crate::helm::{
     Chance, Engine, Finding, KeyPlaces, Member, RenderInput, Strictness, Values, chart_file_findings,
@@ -11,7 +9,7 @@ use crate::model::source::FileTree;
 
 /// All findings, as lines that begin with their place.
 pub(super) fn findings(config: &ConfigRepository, tree: &FileTree) -> Vec<String> {
-    let mut all: Vec<BTreeSet<Line>> = Vec::new();
+    let mut all: Vec<Vec<Finding>> = Vec::new();
     for environment in config.environments.values() {
         let Some(umbrella) = &environment.umbrella else { continue };
         let applications: Vec<Application> = config
@@ -25,50 +23,38 @@ pub(super) fn findings(config: &ConfigRepository, tree: &FileTree) -> Vec<String
         all.push(of_environment(environment, umbrella, &applications));
     }
     // What is common to the environments may well be for one of them only.
-    let in_all = |line: &&Line| !line.file.starts_with("base/") || all.iter().all(|one| one.contains(line));
-    let lines: BTreeSet<&Line> = all.iter().flatten().filter(in_all).collect();
-    lines.into_iter().map(Line::shown).collect()
+    let in_all = |finding: &&Finding| {
+        let is_common = finding.file.as_ref().is_some_and(|file| file.starts_with("base/"));
+        !is_common || all.iter().all(|one| one.contains(finding))
+    };
+    let mut found: Vec<&Finding> = all.iter().flatten().filter(in_all).collect();
+    found.sort_by_key(|finding| told(finding));
+    found.dedup_by_key(|finding| told(finding));
+    found.into_iter().map(ToString::to_string).collect()
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Line {
-    file: String,
-    place: (usize, usize),
-    message: String,
-}
-
-impl Line {
-    fn shown(&self) -> String {
-        match self.place {
-            (0, _) => format!("{}: {}", self.file, self.message),
-            (line, column) => format!("{}:{line}:{column}: {}", self.file, self.message),
-        }
-    }
-
-    fn of(file: &str, finding: Finding) -> Self {
-        Self { file: file.to_owned(), place: (finding.line, finding.column), message: finding.message }
-    }
+/// What a person sees of a finding, by which they are sorted.
+fn told(finding: &Finding) -> (&Option<String>, usize, usize, &str) {
+    (&finding.file, finding.line, finding.column, &finding.message)
 }
 
 fn of_environment(
     environment: &Environment,
     umbrella: &Umbrella,
     applications: &[Application],
-) -> BTreeSet<Line> {
+) -> Vec<Finding> {
     let chart_file = format!("environments/{}/Chart.yaml", environment.name);
-    let mut lines = BTreeSet::new();
+    let mut found = Vec::new();
     if let Some(bytes) = environment.folder.get("Chart.yaml").and_then(|file| file.content.bytes().ok()) {
-        lines.extend(
-            chart_file_findings(&chart_file, bytes).into_iter().map(|finding| Line::of(&chart_file, finding)),
-        );
+        found.extend(chart_file_findings(&chart_file, bytes));
     }
     // A chart that is not here may read any value: without it there is nothing to judge by.
     let (Some(first), true) = (applications.first(), umbrella.needed().is_empty()) else {
-        return lines;
+        return found;
     };
     let layers = layers(applications);
     let Some(values) = layers.iter().map(|layer| values(layer)).collect::<Option<Vec<Values>>>() else {
-        return lines;
+        return found;
     };
     let input = RenderInput {
         release: first.release.clone(),
@@ -83,16 +69,15 @@ fn of_environment(
     // A render that fails is a fault, which is told of without this.
     let chart = umbrella.chart().without_values();
     let Ok(rendered) = Engine::new(first.compat).render(&chart, &input) else {
-        return lines;
+        return found;
     };
     let places: Vec<(&Layer, KeyPlaces)> = layers
         .iter()
         .filter_map(|layer| Some((*layer, KeyPlaces::of(layer.content.content.bytes().ok()?))))
         .collect();
-    for finding in rendered.findings {
-        lines.insert(placed(environment, umbrella, &places, finding));
-    }
-    lines
+    found
+        .extend(rendered.findings.into_iter().map(|finding| placed(environment, umbrella, &places, finding)));
+    found
 }
 
 /// The layers of all applications, each once, in Helm's order: what is common before an environment's own, what is
@@ -122,12 +107,12 @@ fn placed(
     umbrella: &Umbrella,
     places: &[(&Layer, KeyPlaces)],
     finding: Finding,
-) -> Line {
+) -> Finding {
     let folder = format!("environments/{}", environment.name);
     if let Some(file) = &finding.file {
         let below = file.strip_prefix(umbrella.chart().name()).filter(|below| below.starts_with('/'));
         let file = below.map_or_else(|| file.clone(), |below| format!("{folder}{below}"));
-        return Line::of(&file, finding);
+        return Finding { file: Some(file), ..finding };
     }
     let given = places.iter().rev().find_map(|(layer, keys)| {
         let path = match (&layer.under, finding.path.split_first()) {
@@ -137,6 +122,6 @@ fn placed(
         };
         Some((layer.file.clone(), keys.place(path)?))
     });
-    let (file, place) = given.unwrap_or((folder, (0, 0)));
-    Line { file, place, message: finding.message }
+    let (file, (line, column)) = given.unwrap_or((folder, (0, 0)));
+    Finding { file: Some(file), line, column, ..finding }
 }

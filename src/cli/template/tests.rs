@@ -25,15 +25,24 @@ fn template(folder: &Path, flags: &[&str]) -> Result<String, String> {
     }
 }
 
+/// A folder with these files.
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("templates")).unwrap();
+    for (path, text) in files {
+        std::fs::write(folder.path().join(path), text).unwrap();
+    }
+    folder
+}
+
 #[test]
 fn findings_name_files_and_lines() {
-    let folder = tempfile::tempdir().unwrap();
-    let write = |path: &str, text: &str| std::fs::write(folder.path().join(path), text).unwrap();
-    std::fs::create_dir(folder.path().join("templates")).unwrap();
-    write("Chart.yaml", "apiVersion: v2\nname: shop\nversion: 1.0.0\nicons: x\n");
-    write("values.yaml", "tag: a\ntag: b\n");
-    write("given.yaml", "# ours\nimage:\n  tagg: c\n");
-    write("templates/a.yaml", "a: {{ .Values.tag }}\nb: \"{{ .Values.port }}\"\n");
+    let folder = folder(&[
+        ("Chart.yaml", "apiVersion: v2\nname: shop\nversion: 1.0.0\nicons: x\n"),
+        ("values.yaml", "tag: a\ntag: b\n"),
+        ("given.yaml", "# ours\nimage:\n  tagg: c\n"),
+        ("templates/a.yaml", "a: {{ .Values.tag }}\nb: \"{{ .Values.port }}\"\n"),
+    ]);
     let given = folder.path().join("given.yaml").display().to_string();
     let flags = ["-f", &given, "--set", "word=x", "--strict"];
     assert_eq!(
@@ -50,13 +59,12 @@ shop/templates/a.yaml:2:8: .Values.port: \"port\" is in no values, and neither d
 
 #[test]
 fn names_flags_and_files_are_taken_as_helm_takes_them() {
-    let folder = tempfile::tempdir().unwrap();
-    let write = |path: &str, text: &str| std::fs::write(folder.path().join(path), text).unwrap();
-    std::fs::create_dir(folder.path().join("templates")).unwrap();
-    write("Chart.yaml", "apiVersion: v2\nname: shop\nversion: 1.0.0\n");
-    write("templates/a.yaml", "a: {{ .Values.a }}{{ .Values.b }} {{ .Release.Namespace }}\n");
-    write("one.yaml", "a: 1\nb: 1\n");
-    write("two.yaml", "b: 2\n");
+    let folder = folder(&[
+        ("Chart.yaml", "apiVersion: v2\nname: shop\nversion: 1.0.0\n"),
+        ("templates/a.yaml", "a: {{ .Values.a }}{{ .Values.b }} {{ .Release.Namespace }}\n"),
+        ("one.yaml", "a: 1\nb: 1\n"),
+        ("two.yaml", "b: 2\n"),
+    ]);
     let place = |name: &str| folder.path().join(name).display().to_string();
     let both = [place("one.yaml"), place("two.yaml")].join(",");
     let out = template(folder.path(), &["-f", &both, "-n", ""]).unwrap();

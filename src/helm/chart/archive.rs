@@ -66,7 +66,7 @@ pub(super) fn unpack(bytes: &[u8], budget: &mut Budget) -> Result<Vec<NamedBytes
         budget.bytes = budget.bytes.checked_sub(entry.size()).ok_or_else(|| {
             ChartError::Archive(format!("decompressed chart is larger than the maximum size {TOTAL_BYTES}"))
         })?;
-        let mut content = Vec::with_capacity(usize::try_from(entry.size().min(most)).unwrap_or(0));
+        let mut content = Vec::with_capacity(usize::try_from(entry.size()).unwrap_or(0));
         entry.by_ref().read_to_end(&mut content).map_err(broken)?;
         files.push((path, Arc::from(content)));
     }

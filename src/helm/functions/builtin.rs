@@ -192,12 +192,12 @@ fn map_key(machine: &Machine<'_>, key: &Value) -> Result<Text, Failure> {
 
 /// The place that an index asks for. Go's own check lets one pass that is just behind the end; reflection refuses it.
 fn position(machine: &Machine<'_>, key: &Value, length: usize, what: &str) -> Result<usize, Failure> {
-    let number = match key {
-        key if basic(key) == Some(Basic::Int) && whole(key).is_some() => whole(key).unwrap_or_default(),
-        Value::Uint64(number) => i128::from(i64::try_from(*number).unwrap_or(i64::MAX)),
-        Value::Byte(number) => i128::from(*number),
-        Value::Nil => return Err("cannot index slice/array with nil".into()),
-        other => {
+    let number = match (key, whole(key).filter(|_| basic(key) == Some(Basic::Int))) {
+        (_, Some(number)) => number,
+        (Value::Uint64(number), _) => i128::from(i64::try_from(*number).unwrap_or(i64::MAX)),
+        (Value::Byte(number), _) => i128::from(*number),
+        (Value::Nil, _) => return Err("cannot index slice/array with nil".into()),
+        (other, _) => {
             return Err(Failure::new(format!(
                 "cannot index slice/array with type {}",
                 other.type_name(machine.v3())

@@ -16,8 +16,7 @@ use crate::helm::functions;
 use crate::helm::limits::{RenderLimits, TimeLimit};
 use crate::helm::lookup::{Lookup, Lookups};
 use crate::helm::strict::Reads;
-use crate::helm::value::Map;
-use crate::helm::value::{Text, Value};
+use crate::helm::value::{Map, Text, Value};
 
 type Run<T> = Result<T, Failure>;
 
