@@ -10,7 +10,7 @@ use crate::helm::Compat;
 use crate::helm::failure::Failure;
 use crate::helm::template::machine::Machine;
 use crate::helm::value::{Map, MapKind, Text, Value};
-use crate::helm::yaml::{self, Emitter, YamlLimits};
+use crate::helm::yaml::{self, Emitter, YamlError, YamlLimits};
 
 use Type::{Any, Text as Str};
 
@@ -36,12 +36,19 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     Function::new("mustToYaml", &[Any], |_, a| {
         let argument = value(a, 0);
-        json::write(&argument, Style { escape_html: true, ..Style::default() })
+        let json = json::write(&argument, Style { escape_html: true, ..Style::default() })
             .map_err(|message| Failure::new(format!("error marshaling into JSON: {message}")))?;
-        Ok(Value::text(yaml_text(&argument)))
+        match yaml_text_of(&argument) {
+            Some(text) => Ok(Value::text(text)),
+            None => yaml_text_of_json(&json).map(Value::text).map_err(|error| Failure::new(error.helm)),
+        }
     })
     .since(Compat::V4_1),
-    Function::new("toYamlPretty", &[Any], |_, a| Ok(Value::text(written(Emitter::pretty(), &value(a, 0))))),
+    Function::new("toYamlPretty", &[Any], |_, a| {
+        let mut emitter = Emitter::pretty();
+        emitter.value(&value(a, 0));
+        Ok(Value::text(finished(emitter)))
+    }),
     Function::new("fromYaml", &[Str], from_yaml),
     Function::new("fromYamlArray", &[Str], from_yaml_array),
     Function::new("toJson", &[Any], |machine, a| {
@@ -115,11 +122,27 @@ fn base64_decode(text: &[u8]) -> Vec<u8> {
 
 /// `toYaml`: go-yaml's style without the last line break; what cannot be written is empty.
 pub(super) fn yaml_text(value: &Value) -> Vec<u8> {
-    written(Emitter::new(), value)
+    yaml_text_of(value).unwrap_or_else(|| {
+        let json = json::write(value, Style { escape_html: true, ..Style::default() });
+        json.ok().and_then(|json| yaml_text_of_json(&json).ok()).unwrap_or_default()
+    })
 }
 
-fn written(mut emitter: Emitter, value: &Value) -> Vec<u8> {
+/// The same for values that JSON leaves as they are, which Helm makes of them on the way.
+fn yaml_text_of(value: &Value) -> Option<Vec<u8>> {
+    let mut emitter = Emitter::new();
     emitter.value(value);
+    (!emitter.is_changed_by_json()).then(|| finished(emitter))
+}
+
+/// The long way: go-yaml reads JSON as YAML, which refuses some of it and folds other.
+fn yaml_text_of_json(json: &[u8]) -> Result<Vec<u8>, YamlError> {
+    let mut emitter = Emitter::new();
+    emitter.json(&yaml::read_first(json, YamlLimits::default())?);
+    Ok(finished(emitter))
+}
+
+fn finished(emitter: Emitter) -> Vec<u8> {
     if emitter.failed() {
         return Vec::new();
     }
@@ -195,5 +218,35 @@ fn to_json(machine: &Machine<'_>, arguments: &[Value], style: Style, must: bool)
         Ok(text) => Ok(Value::text(text)),
         Err(message) if must => Err(Failure::new(message)),
         Err(_) => Ok(Value::text("")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Value, yaml_text};
+    use crate::helm::value::{Map, Text};
+
+    /// What helm 4.3.1 and 3.19.0 print.
+    #[test]
+    fn what_json_changes_or_yaml_refuses() {
+        let of_list = |text: &[u8]| {
+            let items = Value::list(vec![Value::Text(Text::from(text))]);
+            String::from_utf8(yaml_text(&items)).unwrap()
+        };
+        assert_eq!(of_list("x\u{7f}y".as_bytes()), "");
+        assert_eq!(of_list("x\u{81}y".as_bytes()), "");
+        assert_eq!(of_list("x\u{fffe}y".as_bytes()), "");
+        assert_eq!(of_list("a\u{85}--- b".as_bytes()), "");
+        assert_eq!(of_list("a\u{85}b".as_bytes()), "- a b");
+        assert_eq!(of_list("a \u{85}\u{85} b".as_bytes()), "- |-\n  a\n  b");
+        assert_eq!(of_list(b"\xFF"), "- \u{fffd}");
+        let of_key = |key: String| {
+            let map = Map::from_pairs([(Text::from(key), Value::Int(9_007_199_254_740_993))]);
+            yaml_text(&Value::Map(map)).len()
+        };
+        assert_eq!(of_key("x".repeat(1022)), 1022 + "? \n: 9007199254740993".len());
+        assert_eq!(of_key("x".repeat(1023)), 0);
+        assert_eq!(of_key("\"".repeat(520)), 0);
+        assert_eq!(of_key("a\u{85}b".to_owned()), 0);
     }
 }

@@ -1,21 +1,21 @@
 //! Writes values in go-yaml's style: sorted keys, lists not indented under their key, folding at
 //! 80 columns, the least quoting that reads back the same. Writes to memory only.
 
-use std::borrow::Cow;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::resolve::needs_quotes;
 use crate::helm::value::{Text, Value, convert};
 use analysis::{
-    analyze, break_width, character_width, is_printable, last_character, number_text, sort_naturally,
-    well_formed,
+    Analysis, analyze, break_width, character_width, is_changed_by_json, is_printable, last_character,
+    number_text, sort_naturally,
 };
 
 mod analysis;
 
 const BEST_WIDTH: usize = 80;
+/// Bytes of a key from which on its JSON may be longer than what go-yaml takes for a key of one line.
+const LONG_KEY: usize = 1024 / 6 - 2;
 /// Bytes and levels of what is written from templates.
 const LARGEST: usize = 64 << 20;
 const DEPTH: usize = 250;
@@ -29,8 +29,16 @@ pub(crate) struct Emitter {
     indention: bool,
     indent: isize,
     failed: bool,
+    changed_by_json: bool,
     /// yaml.v3's style: lists indented under their key, no folding, floats as they are.
     pretty: bool,
+}
+
+/// A string and how it may be written.
+enum Prepared<'t> {
+    Text(&'t [u8], Analysis),
+    /// Base64 of what is no text, in lines.
+    Binary(String),
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -51,6 +59,7 @@ impl Emitter {
             indention: true,
             indent: -1,
             failed: false,
+            changed_by_json: false,
             pretty: false,
         }
     }
@@ -71,6 +80,11 @@ impl Emitter {
     /// Whether something was met that YAML of this kind cannot hold.
     pub(crate) fn failed(&self) -> bool {
         self.failed
+    }
+
+    /// Whether a string was met that would not be the same after its way through JSON.
+    pub(crate) fn is_changed_by_json(&self) -> bool {
+        self.changed_by_json
     }
 
     /// Writes a JSON document.
@@ -253,16 +267,18 @@ impl Emitter {
 
     fn write_key(&mut self, key: &Text) {
         self.write_indent();
-        let short = match self.binary(key) {
-            Some(encoded) => !encoded.contains('\n'),
-            None => !analyze(key).multiline && self.readable(key).len() <= 128,
+        self.changed_by_json |= key.len() > LONG_KEY;
+        let prepared = self.prepare(key);
+        let short = match &prepared {
+            Prepared::Binary(encoded) => !encoded.contains('\n'),
+            Prepared::Text(text, analysis) => !analysis.multiline && text.len() <= 128,
         };
         if short {
-            self.string(key, Place::Key);
+            self.write_prepared(&prepared, Place::Key);
             self.write_indicator(b":", false, false, false);
         } else {
             self.write_indicator(b"?", true, false, true);
-            self.string(key, Place::Item);
+            self.write_prepared(&prepared, Place::Item);
             self.write_indent();
             self.write_indicator(b":", true, false, true);
         }
@@ -278,40 +294,36 @@ impl Emitter {
         self.indent = before;
     }
 
-    /// A string that is no UTF-8, as the pretty writer gives it: Base64 in lines of 70. Otherwise it went through JSON.
-    fn binary(&self, text: &[u8]) -> Option<String> {
-        const LINE: usize = 70;
-        if !self.pretty || std::str::from_utf8(text).is_ok() {
-            return None;
+    fn prepare<'t>(&mut self, text: &'t [u8]) -> Prepared<'t> {
+        if self.pretty && std::str::from_utf8(text).is_err() {
+            return Prepared::Binary(binary(text));
         }
-        let encoded = STANDARD.encode(text);
-        if encoded.len() < LINE {
-            return Some(encoded);
-        }
-        let lines = encoded.as_bytes().chunks(LINE).map(String::from_utf8_lossy);
-        Some(lines.map(|line| line + "\n").collect())
-    }
-
-    /// What is written of a string.
-    fn readable<'t>(&self, text: &'t [u8]) -> Cow<'t, [u8]> {
-        if self.pretty { Cow::Borrowed(text) } else { well_formed(text) }
+        self.changed_by_json |= is_changed_by_json(text);
+        Prepared::Text(text, analyze(text))
     }
 
     fn string(&mut self, text: &[u8], place: Place) {
-        let key = place == Place::Key;
+        let prepared = self.prepare(text);
+        self.write_prepared(&prepared, place);
+    }
+
+    fn write_prepared(&mut self, prepared: &Prepared<'_>, place: Place) {
         let before = self.increase_indent(true, false);
-        if let Some(encoded) = self.binary(text) {
-            self.write_indicator(b"!!binary", true, false, false);
-            if encoded.contains('\n') {
-                self.write_literal(encoded.as_bytes());
-            } else {
-                self.write_plain(encoded.as_bytes(), false);
+        match prepared {
+            Prepared::Text(text, analysis) => self.write_text(text, analysis, place == Place::Key),
+            Prepared::Binary(encoded) => {
+                self.write_indicator(b"!!binary", true, false, false);
+                if encoded.contains('\n') {
+                    self.write_literal(encoded.as_bytes());
+                } else {
+                    self.write_plain(encoded.as_bytes(), false);
+                }
             }
-            self.indent = before;
-            return;
         }
-        let text = &*self.readable(text);
-        let analysis = analyze(text);
+        self.indent = before;
+    }
+
+    fn write_text(&mut self, text: &[u8], analysis: &Analysis, key: bool) {
         if text.contains(&b'\n') {
             if analysis.block && !key {
                 self.write_literal(text);
@@ -327,7 +339,6 @@ impl Emitter {
         } else {
             self.write_double(text, !key);
         }
-        self.indent = before;
     }
 
     /// Copies one character; the column counts characters.
@@ -341,6 +352,13 @@ impl Emitter {
     fn write_plain(&mut self, text: &[u8], breaks_allowed: bool) {
         if !self.whitespace {
             self.put(b' ');
+        }
+        if text.is_ascii() && (!breaks_allowed || self.column + text.len() <= self.width()) {
+            self.out.extend_from_slice(text);
+            self.column += text.len();
+            self.whitespace = false;
+            self.indention = false;
+            return;
         }
         let mut spaces = false;
         let mut index = 0;
@@ -526,6 +544,16 @@ impl Emitter {
             }
         }
     }
+}
+
+/// A string that is no UTF-8, as the pretty writer gives it: Base64 in lines of 70.
+fn binary(text: &[u8]) -> String {
+    const LINE: usize = 70;
+    let encoded = STANDARD.encode(text);
+    if encoded.len() < LINE {
+        return encoded;
+    }
+    encoded.as_bytes().chunks(LINE).map(|line| String::from_utf8_lossy(line) + "\n").collect()
 }
 
 #[cfg(test)]

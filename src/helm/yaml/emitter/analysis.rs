@@ -1,10 +1,9 @@
 //! Which styles can hold a string, how numbers look, in which order keys stand.
 
-use std::borrow::Cow;
-
 use crate::helm::value::{Text, convert};
 
 /// What a string allows.
+#[cfg_attr(test, derive(Debug, PartialEq))]
 #[expect(clippy::struct_excessive_bools, reason = "the findings of libyaml")]
 pub(super) struct Analysis {
     pub(super) multiline: bool,
@@ -13,15 +12,20 @@ pub(super) struct Analysis {
     pub(super) block: bool,
 }
 
-/// What JSON makes of a string on its way: invalid bytes become U+FFFD, NEL a space.
-pub(super) fn well_formed(text: &[u8]) -> Cow<'_, [u8]> {
-    if text.is_ascii() {
-        return Cow::Borrowed(text);
+/// Whether JSON, or go-yaml where it reads JSON, takes a string for another one or for none: bytes that are no text,
+/// control characters, and line breaks that JSON does not know.
+pub(super) fn is_changed_by_json(text: &[u8]) -> bool {
+    let ascii = |byte: &u8| *byte < 0x7F;
+    if all(text, |byte| ascii(&byte)) {
+        return false;
     }
-    match String::from_utf8_lossy(text) {
-        Cow::Borrowed(valid) if !valid.contains('\u{85}') => Cow::Borrowed(text),
-        other => Cow::Owned(other.replace('\u{85}', " ").into_bytes()),
-    }
+    let odd = |character| matches!(character, '\u{7F}'..='\u{9F}' | '\u{FFFE}' | '\u{FFFF}');
+    std::str::from_utf8(text).map_or(true, |text| text.contains(odd))
+}
+
+/// Without early exits, so that it is done in wide steps.
+fn all(text: &[u8], wanted: impl Fn(u8) -> bool) -> bool {
+    text.iter().fold(true, |so_far, byte| so_far & wanted(*byte))
 }
 
 /// A number after its way through JSON: an integer if it fits, else the shortest float.
@@ -86,11 +90,26 @@ fn is_blank_or_end(text: &[u8], index: usize) -> bool {
     matches!(text.get(index), None | Some(b' ' | b'\t')) || break_width(text, index) > 0
 }
 
+/// Whether it is words and paths alone, which every style can hold.
+fn is_simple(text: &[u8]) -> bool {
+    let of_words =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'-' | b'.' | b'/' | b'_');
+    let first = text.first().is_some_and(|first| first.is_ascii_alphanumeric() || *first == b'/');
+    first && text.last() != Some(&b' ') && all(text, of_words)
+}
+
 /// Which styles can hold a string.
 pub(super) fn analyze(text: &[u8]) -> Analysis {
     if text.is_empty() {
         return Analysis { multiline: false, plain: true, single: true, block: false };
     }
+    if is_simple(text) {
+        return Analysis { multiline: false, plain: true, single: true, block: true };
+    }
+    analyze_characters(text)
+}
+
+fn analyze_characters(text: &[u8]) -> Analysis {
     let mut indicators = text.starts_with(b"---") || text.starts_with(b"...");
     let (mut line_breaks, mut special) = (false, false);
     let (mut edge, mut trailing_space, mut break_space, mut space_break) = (false, false, false, false);
@@ -197,4 +216,21 @@ fn naturally_less(left: &[u8], right: &[u8], version_3: bool) -> bool {
         return left_width < right_width;
     }
     first < second
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{analyze_characters, is_simple};
+
+    proptest! {
+        #[test]
+        fn simple_texts_need_no_look_at_their_characters(text in "[-a-z0-9 ./_:#é]{1,6}") {
+            if is_simple(text.as_bytes()) {
+                let found = analyze_characters(text.as_bytes());
+                prop_assert!(!found.multiline && found.plain && found.single && found.block);
+            }
+        }
+    }
 }
