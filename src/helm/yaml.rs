@@ -214,7 +214,7 @@ fn value_parts(bytes: &[u8]) -> Result<Vec<ValuePart<'_>>, YamlError> {
 
 /// Reads the first document only, as Go's `Unmarshal` does.
 pub(crate) fn read_first<N: Build>(bytes: &[u8], limits: YamlLimits) -> Result<N, YamlError> {
-    if let Some(node) = lines::read(bytes, limits, None) {
+    if let Some(node) = lines::read(bytes, limits, Keep::Everything) {
         return Ok(node);
     }
     read_by_grammar(bytes, limits)
@@ -224,11 +224,38 @@ fn read_by_grammar<N: Build>(bytes: &[u8], limits: YamlLimits) -> Result<N, Yaml
     Ok(Reader::new(bytes, limits, false)?.document::<N>()?.unwrap_or_else(N::null))
 }
 
-/// Reads the first document as far as a manifest's head goes: `apiVersion`, `kind` and `metadata`; everything else is
-/// checked, and null in the result.
+/// What is kept of a value that is read; the rest is only checked.
+#[derive(Clone, Copy)]
+enum Keep {
+    Nothing,
+    Everything,
+    /// Of a map these keys.
+    Keys(&'static [(&'static [u8], Keep)]),
+}
+
+impl Keep {
+    /// What is kept of a key's value.
+    fn of(self, key: &[u8]) -> Self {
+        match self {
+            Self::Keys(keys) => {
+                keys.iter().find(|(kept, _)| *kept == key).map_or(Self::Nothing, |(_, keep)| *keep)
+            }
+            other => other,
+        }
+    }
+}
+
+/// What Helm asks of a manifest.
+const HEAD: Keep = Keep::Keys(&[
+    (b"apiVersion", Keep::Everything),
+    (b"kind", Keep::Everything),
+    (b"metadata", Keep::Keys(&[(b"annotations", Keep::Everything), (b"name", Keep::Everything)])),
+]);
+
+/// Reads the first document as far as a manifest's head goes: `apiVersion`, `kind`, and of `metadata` at least the name
+/// and the annotations; everything else is checked, and not in the result, or null.
 pub(crate) fn read_head(bytes: &[u8], limits: YamlLimits) -> Result<serde_json::Value, YamlError> {
-    const HEAD: &[&[u8]] = &[b"apiVersion", b"kind", b"metadata"];
-    if let Some(head) = lines::read(bytes, limits, Some(HEAD)) {
+    if let Some(head) = lines::read(bytes, limits, HEAD) {
         return Ok(head);
     }
     let linked = memchr::memchr2(b'&', b'*', bytes).is_some() || memchr::memmem::find(bytes, b"<<").is_some();

@@ -4,16 +4,16 @@
 
 use std::borrow::Cow;
 
-use super::YamlLimits;
 use super::reader::{Build, Checked, Key, plain_key};
+use super::{Keep, YamlLimits};
 
 mod scalars;
 
 /// A key is at most so long for the scanner (libyaml's limit is 1024).
 const KEY_LENGTH: usize = 512;
 
-/// Reads the only document. Of its map, only the keys in `kept` get their values, if any are named.
-pub(super) fn read<N: Build>(input: &[u8], limits: YamlLimits, kept: Option<&[&[u8]]>) -> Option<N> {
+/// Reads the only document, or what is kept of its map.
+pub(super) fn read<N: Build>(input: &[u8], limits: YamlLimits, keep: Keep) -> Option<N> {
     // There is less than one node for each byte.
     let fits = input.len() <= limits.bytes && input.len() <= limits.nodes;
     if !fits || !is_plain(input) {
@@ -23,9 +23,9 @@ pub(super) fn read<N: Build>(input: &[u8], limits: YamlLimits, kept: Option<&[&[
     lines.seek(content(input))?;
     let node = match lines.byte()? {
         b'-' => lines.sequence(lines.column(), false, 0)?,
-        b'{' if kept.is_none() || lines.ahead(1) == Some(b'}') => lines.scalar(0, 0)?,
+        b'{' if matches!(keep, Keep::Everything) || lines.ahead(1) == Some(b'}') => lines.scalar(0, 0)?,
         b'[' => lines.scalar(0, 0)?,
-        _ => lines.map(lines.column(), 0, kept)?,
+        _ => lines.map(lines.column(), 0, keep)?,
     };
     lines.has_ended().then_some(node)
 }
@@ -192,15 +192,15 @@ impl<'a> Lines<'a> {
     /// Where the plain key that begins here ends, if one does.
     fn key_end(&self) -> Option<usize> {
         let rest = self.input.get(self.at..).unwrap_or(&[]);
-        let length = rest.iter().position(|byte| !is_of_key(*byte))?;
+        let length = rest.iter().position(|byte| !OF_KEY.get(usize::from(*byte)).is_some_and(|of| *of))?;
         let first = rest.first().copied().unwrap_or(b'-');
         let begins = first != b'-' && (1..=KEY_LENGTH).contains(&length) && rest.get(length) == Some(&b':');
         (begins && matches!(rest.get(length + 1), None | Some(b' ' | b'\n'))).then_some(self.at + length)
     }
 
-    fn map<N: Build>(&mut self, column: usize, depth: usize, kept: Option<&[&[u8]]>) -> Option<N> {
+    fn map<N: Build>(&mut self, column: usize, depth: usize, keep: Keep) -> Option<N> {
         let first = self.key(false)?;
-        self.map_from(first, column, depth, kept)
+        self.map_from(first, column, depth, keep)
     }
 
     /// A map at this column whose first key is passed already.
@@ -209,20 +209,20 @@ impl<'a> Lines<'a> {
         mut key: Cow<'a, [u8]>,
         column: usize,
         depth: usize,
-        kept: Option<&[&[u8]]>,
+        keep: Keep,
     ) -> Option<N> {
         if depth >= self.depth {
             return None;
         }
         let mut pairs = N::Pairs::default();
         loop {
-            let value = if kept.is_some_and(|kept| !kept.contains(&&*key)) {
-                self.value::<Checked>(column, depth)?;
-                N::null()
-            } else {
-                self.value(column, depth)?
-            };
-            N::add(&mut pairs, &key, value);
+            match keep.of(&key) {
+                Keep::Nothing => _ = self.value::<Checked>(column, depth, Keep::Everything)?,
+                keep => {
+                    let value = self.value(column, depth, keep)?;
+                    N::add(&mut pairs, &key, value);
+                }
+            }
             if self.has_left(column) {
                 return Some(N::of_pairs(pairs));
             }
@@ -233,8 +233,8 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// What follows a key of a map at this column.
-    fn value<N: Build>(&mut self, column: usize, depth: usize) -> Option<N> {
+    /// What follows a key of a map at this column, or what is kept of it if it is a map.
+    fn value<N: Build>(&mut self, column: usize, depth: usize, keep: Keep) -> Option<N> {
         self.skip_spaces();
         if !matches!(self.byte(), None | Some(b'\n' | b'#')) {
             return self.scalar(column, depth);
@@ -250,7 +250,7 @@ impl<'a> Lines<'a> {
             (true, false) => {
                 let inner = self.column();
                 match self.key(false) {
-                    Some(key) => self.map_from(key, inner, depth + 1, None),
+                    Some(key) => self.map_from(key, inner, depth + 1, keep),
                     None => self.scalar(column, depth),
                 }
             }
@@ -268,7 +268,7 @@ impl<'a> Lines<'a> {
             self.skip_spaces();
             let inner = self.column();
             let item = match self.key(false) {
-                Some(key) => self.map_from(key, inner, depth + 1, None)?,
+                Some(key) => self.map_from(key, inner, depth + 1, Keep::Everything)?,
                 None => self.scalar(column, depth)?,
             };
             items.push(item);
@@ -284,9 +284,16 @@ impl<'a> Lines<'a> {
 }
 
 /// Characters of the keys that are read here.
-fn is_of_key(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/' | b'$')
-}
+static OF_KEY: [bool; 256] = {
+    let mut of_key = [false; 256];
+    let mut byte = 0;
+    while byte < 128_u8 {
+        of_key[byte as usize] =
+            byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/' | b'$');
+        byte += 1;
+    }
+    of_key
+};
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use foldhash::HashMap;
 
 use super::scanner::{Kind, Mark, Scanner, Token};
-use super::{YamlError, YamlLimits};
+use super::{Keep, YamlError, YamlLimits};
 use crate::helm::value::Text;
 
 mod build;
@@ -32,8 +32,8 @@ pub(crate) struct Reader<'a> {
     complaint: Option<(Phase, YamlError)>,
     tags: Vec<(Vec<u8>, Vec<u8>)>,
     last: Mark,
-    /// The keys of the document's map whose values are kept; those of all others are only checked.
-    kept: Option<&'static [&'static [u8]]>,
+    /// What is kept of the document: of what its map holds all of a value or nothing.
+    keep: Keep,
     /// Keys as they stand in the text, if they are asked for.
     noted: Option<Noted>,
 }
@@ -90,14 +90,14 @@ impl<'a> Reader<'a> {
             complaint: None,
             tags: Vec::new(),
             last: Mark::default(),
-            kept: None,
+            keep: Keep::Everything,
             noted: None,
         })
     }
 
     /// Keeps the values of these keys of the document's map only. Aliases must not lead from one to the other.
-    pub(super) fn keeping(self, keys: &'static [&'static [u8]]) -> Self {
-        Self { kept: Some(keys), ..self }
+    pub(super) fn keeping(self, keep: Keep) -> Self {
+        Self { keep, ..self }
     }
 
     /// The same, noting every key.
@@ -396,10 +396,7 @@ impl<'a> Reader<'a> {
     }
 
     fn skips(&self, key: &Key) -> bool {
-        match (self.kept, key) {
-            (Some(kept), Key::Text(text)) => !kept.contains(&text.bytes()),
-            _ => false,
-        }
+        matches!(key, Key::Text(text) if matches!(self.keep.of(text), Keep::Nothing))
     }
 
     fn flow_sequence<N: Build>(&mut self, anchors: &mut Anchors<'a, N>, depth: usize) -> Read<N> {

@@ -93,15 +93,35 @@ const PIECES: &[&str] = &[
     "\u{FEFF}",
 ];
 
+/// Some keys, and below one of them one.
+const SOME: Keep =
+    Keep::Keys(&[(b"a", Keep::Keys(&[(b"b", Keep::Everything)])), (b"true", Keep::Everything)]);
+
+/// What is kept under these keys.
+fn some(mut whole: serde_json::Value) -> serde_json::Value {
+    let Some(map) = whole.as_object_mut() else { return whole };
+    map.retain(|key, _| key == "a" || key == "true");
+    // A map in braces is read whole: it is short.
+    if let Some(inner) = map.get_mut("a").and_then(serde_json::Value::as_object_mut) {
+        inner.retain(|key, _| key == "b");
+    }
+    whole
+}
+
 /// What is read in the short way is what the grammar reads.
 fn compare(text: &str) -> Result<bool, TestCaseError> {
     let limits = YamlLimits::default();
-    let Some(short) = read::<Tree>(text.as_bytes(), limits, None) else { return Ok(false) };
+    let Some(short) = read::<Tree>(text.as_bytes(), limits, Keep::Everything) else { return Ok(false) };
     let long = read_by_grammar::<Tree>(text.as_bytes(), limits);
     prop_assert_eq!(Ok(&short), long.as_ref(), "{:?}", text);
     let json: serde_json::Value = read_by_grammar(text.as_bytes(), limits).unwrap();
-    prop_assert_eq!(read::<serde_json::Value>(text.as_bytes(), limits, None), Some(json));
-    prop_assert!(read::<Checked>(text.as_bytes(), limits, None).is_some());
+    let read_json: Option<serde_json::Value> = read(text.as_bytes(), limits, Keep::Everything);
+    prop_assert_eq!(read_json.as_ref(), Some(&json));
+    prop_assert!(read::<Checked>(text.as_bytes(), limits, Keep::Everything).is_some());
+    if let Some(head) = read::<serde_json::Value>(text.as_bytes(), limits, SOME) {
+        prop_assert!(head.as_object().is_none_or(|map| map.keys().all(|key| key == "a" || key == "true")));
+        prop_assert_eq!(some(head), some(json), "{:?}", text);
+    }
     Ok(true)
 }
 
@@ -154,4 +174,11 @@ fn what_charts_are_made_of_takes_the_short_way() {
     ] {
         assert!(compare(text).unwrap(), "{text}");
     }
+}
+
+#[test]
+fn of_a_head_only_what_is_asked_for_is_kept() {
+    let text = b"x: 1\na:\n  c: 1\n  b:\n    d: 2\non: 3\nz:\n- a: 1\n";
+    let head: serde_json::Value = read(text, YamlLimits::default(), SOME).unwrap();
+    assert_eq!(head, serde_json::json!({"a": {"b": {"d": 2}}, "true": 3}));
 }
