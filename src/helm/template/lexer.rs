@@ -9,7 +9,6 @@ pub(super) enum Kind {
     Text,
     LeftDelimiter,
     RightDelimiter,
-    Space,
     Assign,
     Declare,
     Pipe,
@@ -43,6 +42,8 @@ pub(super) enum Kind {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Token {
     pub(super) kind: Kind,
+    /// Whether spaces stand before it in its action.
+    pub(super) spaced: bool,
     pub(super) start: u32,
     pub(super) end: u32,
 }
@@ -58,6 +59,7 @@ struct Lexer<'a> {
     position: usize,
     start: usize,
     parens: usize,
+    spaced: bool,
     tokens: Vec<Token>,
 }
 
@@ -79,8 +81,8 @@ const WORD: [bool; 256] = {
 
 /// Cuts the whole source.
 pub(super) fn lex(input: &[u8]) -> Tokens {
-    let mut lexer =
-        Lexer { input, position: 0, start: 0, parens: 0, tokens: Vec::with_capacity(input.len() / 8 + 4) };
+    let tokens = Vec::with_capacity(input.len() / 12 + 4);
+    let mut lexer = Lexer { input, position: 0, start: 0, parens: 0, spaced: false, tokens };
     let error = lexer.run().err();
     if error.is_some() {
         lexer.emit(Kind::Error);
@@ -98,7 +100,8 @@ impl<'a> Lexer<'a> {
     }
 
     fn emit(&mut self, kind: Kind) {
-        self.tokens.push(Token { kind, start: offset(self.start), end: offset(self.position) });
+        let spaced = std::mem::take(&mut self.spaced);
+        self.tokens.push(Token { kind, spaced, start: offset(self.start), end: offset(self.position) });
         self.start = self.position;
     }
 
@@ -238,7 +241,7 @@ impl<'a> Lexer<'a> {
             && !is_space(*next)
         {
             self.position += 1;
-            self.emit(Kind::Space);
+            self.pass_space();
             return;
         }
         let from = self.position;
@@ -251,7 +254,12 @@ impl<'a> Lexer<'a> {
                 return;
             }
         }
-        self.emit(Kind::Space);
+        self.pass_space();
+    }
+
+    fn pass_space(&mut self) {
+        self.spaced = true;
+        self.ignore();
     }
 
     fn word(&mut self, byte: u8) -> Result<(), String> {

@@ -61,7 +61,7 @@ pub(crate) struct Pipe {
     pub(crate) variables: Vec<Text>,
     pub(crate) first: Command,
     /// The commands that the first one's value goes through.
-    pub(crate) later: Vec<Command>,
+    pub(crate) later: Box<[Command]>,
 }
 
 /// A function, method or operand with its arguments.

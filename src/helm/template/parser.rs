@@ -43,7 +43,7 @@ type Parse<T> = Result<T, ParseError>;
 
 /// What was put on a stack since it was so high.
 fn taken<T>(stack: &mut Vec<T>, from: usize) -> Box<[T]> {
-    if from == stack.len() { Box::default() } else { stack.drain(from..).collect() }
+    if from == stack.len() { Box::default() } else { stack.split_off(from).into_boxed_slice() }
 }
 
 /// Parses one file; the version of Helm decides which functions exist.
@@ -70,6 +70,7 @@ pub(crate) fn parse(
         compat,
         nodes: Vec::new(),
         operands: Vec::new(),
+        commands: Vec::new(),
         done: Vec::new(),
     };
     parser.file()?;
@@ -94,6 +95,8 @@ struct Parser<'a> {
     nodes: Vec<Node>,
     /// The arguments of the commands that are being read, the innermost last.
     operands: Vec<Operand>,
+    /// The later commands of the pipelines that are being read, the innermost last.
+    commands: Vec<Command>,
     done: Vec<Arc<Template>>,
 }
 
@@ -112,7 +115,7 @@ impl<'a> Parser<'a> {
     /// A token; behind the last one is always the last one.
     fn token(&self, index: usize) -> Token {
         let token = self.tokens.get(index).or_else(|| self.tokens.last());
-        token.copied().unwrap_or(Token { kind: Kind::End, start: 0, end: 0 })
+        token.copied().unwrap_or(Token { kind: Kind::End, spaced: false, start: 0, end: 0 })
     }
 
     fn next(&mut self) -> Token {
@@ -128,22 +131,6 @@ impl<'a> Parser<'a> {
 
     fn peek_kind(&mut self) -> Kind {
         self.peek().kind
-    }
-
-    fn next_word(&mut self) -> Token {
-        let token = self.peek_word();
-        self.position += 1;
-        token
-    }
-
-    fn peek_word(&mut self) -> Token {
-        loop {
-            let token = self.peek();
-            if token.kind != Kind::Space {
-                return token;
-            }
-            self.position += 1;
-        }
     }
 
     fn value(&self, token: &Token) -> &'a [u8] {
@@ -213,7 +200,7 @@ impl<'a> Parser<'a> {
     }
 
     fn expect(&mut self, kind: Kind, context: &str) -> Parse<Token> {
-        let token = self.next_word();
+        let token = self.next();
         if token.kind == kind { Ok(token) } else { self.unexpected(&token, context) }
     }
 
@@ -232,7 +219,7 @@ impl<'a> Parser<'a> {
             if self.peek_kind() == Kind::LeftDelimiter {
                 let before = self.position;
                 self.next();
-                if self.next_word().kind == Kind::Define {
+                if self.next().kind == Kind::Define {
                     self.definition()?;
                     continue;
                 }
@@ -281,7 +268,7 @@ impl<'a> Parser<'a> {
 
     fn definition(&mut self) -> Parse<()> {
         const CONTEXT: &str = "define clause";
-        let token = self.next_word();
+        let token = self.next();
         if !matches!(token.kind, Kind::String | Kind::RawString) {
             return self.unexpected(&token, CONTEXT);
         }
@@ -306,7 +293,7 @@ impl<'a> Parser<'a> {
 
     fn statements(&mut self) -> Parse<(Box<[Node]>, Ending)> {
         let from = self.nodes.len();
-        while self.peek_word().kind != Kind::End {
+        while self.peek().kind != Kind::End {
             match self.text_or_action()? {
                 Statement::Node(node) => self.nodes.push(node),
                 Statement::Ending(ending) => return Ok((taken(&mut self.nodes, from), ending)),
@@ -316,7 +303,7 @@ impl<'a> Parser<'a> {
     }
 
     fn text_or_action(&mut self) -> Parse<Statement> {
-        let token = self.next_word();
+        let token = self.next();
         match token.kind {
             Kind::Text => Ok(Statement::Node(Node::Text(token.start, token.end))),
             Kind::LeftDelimiter => {
@@ -330,7 +317,7 @@ impl<'a> Parser<'a> {
     }
 
     fn action(&mut self) -> Parse<Statement> {
-        let token = self.peek_word();
+        let token = self.peek();
         let position = token.start;
         match token.kind {
             Kind::Block => self.block(),
@@ -356,7 +343,7 @@ impl<'a> Parser<'a> {
     fn jump(&mut self, kind: Kind, position: Position) -> Parse<Statement> {
         self.next();
         let word = if kind == Kind::Break { "{{break}}" } else { "{{continue}}" };
-        let token = self.next_word();
+        let token = self.next();
         if token.kind != Kind::RightDelimiter {
             return self.unexpected(&token, word);
         }
@@ -372,7 +359,7 @@ impl<'a> Parser<'a> {
 
     fn otherwise(&mut self) -> Parse<Statement> {
         self.next();
-        let token = self.peek_word();
+        let token = self.peek();
         if !matches!(token.kind, Kind::If | Kind::With) {
             self.expect(Kind::RightDelimiter, "else")?;
         }
@@ -429,7 +416,7 @@ impl<'a> Parser<'a> {
     fn block(&mut self) -> Parse<Statement> {
         const CONTEXT: &str = "block clause";
         self.next();
-        let token = self.next_word();
+        let token = self.next();
         let name = self.template_name(&token, CONTEXT)?;
         let pipe = self.pipeline(CONTEXT, Kind::RightDelimiter)?;
         let body = self.separate_body(CONTEXT)?;
@@ -441,9 +428,9 @@ impl<'a> Parser<'a> {
     fn template_call(&mut self) -> Parse<Statement> {
         const CONTEXT: &str = "template clause";
         self.next();
-        let token = self.next_word();
+        let token = self.next();
         let name = self.template_name(&token, CONTEXT)?;
-        let pipe = if self.peek_word().kind == Kind::RightDelimiter {
+        let pipe = if self.peek().kind == Kind::RightDelimiter {
             self.next();
             None
         } else {
@@ -454,14 +441,15 @@ impl<'a> Parser<'a> {
     }
 
     fn pipeline(&mut self, context: &str, end: Kind) -> Parse<Pipe> {
-        let position = self.peek_word().start;
+        let position = self.peek().start;
         let (assigns, variables) = self.declarations(context)?;
-        let (mut first, mut later) = (None, Vec::new());
+        let (mut first, from) = (None, self.commands.len());
         loop {
-            let token = self.peek_word();
+            let token = self.peek();
             match token.kind {
                 kind if kind == end => {
                     self.next();
+                    let later = taken(&mut self.commands, from);
                     self.check_executable(&later)?;
                     return match first {
                         Some(first) => Ok(Pipe { position, assigns, variables, first, later }),
@@ -484,7 +472,7 @@ impl<'a> Parser<'a> {
                     if first.is_none() {
                         first = Some(command);
                     } else {
-                        later.push(command);
+                        self.commands.push(command);
                     }
                 }
                 _ => {
@@ -499,13 +487,13 @@ impl<'a> Parser<'a> {
     fn declarations(&mut self, context: &str) -> Parse<(bool, Vec<Text>)> {
         let mut variables = Vec::new();
         loop {
-            let variable = self.peek_word();
+            let variable = self.peek();
             if variable.kind != Kind::Variable {
                 return Ok((false, variables));
             }
             let before = self.position;
             self.next();
-            let next = self.peek_word();
+            let next = self.peek();
             let name = self.words.name(self.value(&variable));
             match next.kind {
                 Kind::Assign | Kind::Declare => {
@@ -519,7 +507,7 @@ impl<'a> Parser<'a> {
                     self.variables.push(name.clone());
                     variables.push(name);
                     if context == "range" && variables.len() < 2 {
-                        match self.peek_word().kind {
+                        match self.peek().kind {
                             Kind::Variable | Kind::RightDelimiter | Kind::RightParen => continue,
                             _ => return self.fail("range can only initialize variables"),
                         }

@@ -10,10 +10,12 @@ use crate::helm::value::{Text, convert, lossy};
 
 impl Parser<'_> {
     pub(super) fn command(&mut self) -> Parse<Command> {
-        let position = self.peek_word().start;
+        let position = self.peek().start;
         let (mut first, from) = (None, self.operands.len());
         loop {
-            if let Some(operand) = self.operand()? {
+            let operand = self.operand()?;
+            let goes_on = operand.is_some();
+            if let Some(operand) = operand {
                 if first.is_none() {
                     first = Some(operand);
                 } else {
@@ -22,12 +24,12 @@ impl Parser<'_> {
             }
             let token = self.peek();
             match token.kind {
-                Kind::Space => self.position += 1,
                 Kind::RightDelimiter | Kind::RightParen => break,
                 Kind::Pipe => {
                     self.position += 1;
                     break;
                 }
+                _ if token.spaced && goes_on => {}
                 _ => {
                     self.next();
                     return self.unexpected(&token, "operand");
@@ -42,10 +44,11 @@ impl Parser<'_> {
 
     fn operand(&mut self) -> Parse<Option<Operand>> {
         let Some(mut node) = self.term()? else { return Ok(None) };
-        if self.peek_kind() != Kind::Field {
+        let next = self.peek();
+        if !is_further_field(next) {
             return Ok(Some(node));
         }
-        let position = self.peek().start;
+        let position = next.start;
         let names = self.path(position);
         if let OperandKind::Variable(_, none) = &mut node.kind {
             *none = names;
@@ -66,7 +69,7 @@ impl Parser<'_> {
     }
 
     fn term(&mut self) -> Parse<Option<Operand>> {
-        let token = self.peek_word();
+        let token = self.peek();
         let mut position = token.start;
         self.position += 1;
         let kind = match token.kind {
@@ -82,7 +85,7 @@ impl Parser<'_> {
             Kind::Variable => self.variable(&token)?,
             Kind::Field => {
                 let second = self.peek();
-                if second.kind == Kind::Field {
+                if is_further_field(second) {
                     position = second.start;
                 }
                 OperandKind::Field(self.path(token.start))
@@ -113,11 +116,11 @@ impl Parser<'_> {
 
     /// The names from an offset to the end of the fields that stand here.
     fn path(&mut self, start: Position) -> Path {
-        while self.peek_kind() == Kind::Field {
+        while is_further_field(self.peek()) {
             self.position += 1;
         }
         let end = self.token(self.position.saturating_sub(1)).end;
-        self.words.path(self.value(&Token { kind: Kind::Field, start, end }))
+        self.words.path(self.value(&Token { kind: Kind::Field, spaced: false, start, end }))
     }
 
     fn constant(&self, number: Result<Number, String>) -> Parse<OperandKind> {
@@ -134,4 +137,9 @@ impl Parser<'_> {
             None => self.fail(format!("undefined variable {}", convert::quote(name))),
         }
     }
+}
+
+/// Whether a token is a field of what stands directly before it.
+fn is_further_field(token: Token) -> bool {
+    token.kind == Kind::Field && !token.spaced
 }
