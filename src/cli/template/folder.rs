@@ -1,10 +1,17 @@
 //! Reads a chart's folder as Helm's loader does: in the order of names, through symbolic links, without what
 //! `.helmignore` leaves out. The texts are Helm's (`internal/sympath` and `loader.LoadDir`).
 
-use std::fs::{self, File, FileType};
+use std::ffi::{CStr, OsStr};
+use std::fs::{self, File};
 use std::io::{self, Read as _, Write};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
+
+use nix::dir::{Dir, Type};
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, OFlag, openat};
+use nix::sys::stat::Mode;
 
 use super::{TemplateError, system_words};
 use crate::helm::{Compat, IgnoreRules};
@@ -34,8 +41,42 @@ pub(super) fn read_folder(
     if linked {
         walk.follow(&top)?;
     }
-    walk.folder(&top, "", 0)?;
+    walk.folder(Dir::openat(AT_FDCWD, &top, FOLDER, Mode::empty()), &top, "", 0)?;
     Ok(walk.files)
+}
+
+const FOLDER: OFlag = OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC);
+const FILE: OFlag = OFlag::O_RDONLY.union(OFlag::O_CLOEXEC);
+
+/// What a folder holds under a name. It is opened from there: the system need not walk the whole path anew.
+struct Entry<'e> {
+    opened: &'e Dir,
+    folder: &'e Path,
+    name: &'e CStr,
+}
+
+impl Entry<'_> {
+    fn place(&self) -> PathBuf {
+        self.folder.join(OsStr::from_bytes(self.name.to_bytes()))
+    }
+}
+
+/// What can be read, as far as it matters.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Folder,
+    File,
+    Other,
+}
+
+impl From<fs::FileType> for Kind {
+    fn from(found: fs::FileType) -> Self {
+        match (found.is_dir(), found.is_file()) {
+            (true, _) => Self::Folder,
+            (_, true) => Self::File,
+            _ => Self::Other,
+        }
+    }
 }
 
 struct Walk<'w> {
@@ -50,59 +91,84 @@ struct Walk<'w> {
 }
 
 impl Walk<'_> {
-    fn folder(&mut self, folder: &Path, prefix: &str, depth: usize) -> Result<(), TemplateError> {
+    fn folder(
+        &mut self,
+        opened: nix::Result<Dir>,
+        folder: &Path,
+        prefix: &str,
+        depth: usize,
+    ) -> Result<(), TemplateError> {
         if depth > DEPTH {
             return Err(TemplateError::Helm(format!("{}: folders are nested too deeply", folder.display())));
         }
-        let failed = |error| TemplateError::Read { path: folder.to_owned(), error };
+        let failed = |error: Errno| TemplateError::Read { path: folder.to_owned(), error: error.into() };
+        let mut opened = opened.map_err(failed)?;
         let mut entries = Vec::new();
-        for entry in fs::read_dir(folder).map_err(failed)? {
+        for entry in opened.iter() {
             let entry = entry.map_err(failed)?;
-            entries.push((entry.file_name(), entry.file_type().map_err(failed)?));
+            if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
+                entries.push((entry.file_name().to_owned(), entry.file_type()));
+            }
         }
         entries.sort_unstable_by(|left, right| left.0.cmp(&right.0));
-        for (name, kind) in entries {
-            let place = folder.join(&name);
+        for (name, kind) in &entries {
             let path = [prefix, &name.to_string_lossy()].concat();
-            let kind = if kind.is_symlink() { self.follow(&place)? } else { kind };
-            self.entry(&place, path, kind, depth)?;
+            self.entry(&Entry { opened: &opened, folder, name }, path, *kind, depth)?;
         }
         Ok(())
     }
 
     fn entry(
         &mut self,
-        place: &Path,
+        entry: &Entry<'_>,
         mut path: String,
-        kind: FileType,
+        kind: Option<Type>,
         depth: usize,
     ) -> Result<(), TemplateError> {
-        if self.ignore.ignores(&path, kind.is_dir()) {
+        let kind = match kind {
+            Some(Type::Directory) => Kind::Folder,
+            Some(Type::File) => Kind::File,
+            Some(Type::Symlink) => self.follow(&entry.place())?,
+            Some(_) => Kind::Other,
+            None => self.look(&entry.place())?,
+        };
+        if self.ignore.ignores(&path, kind == Kind::Folder) {
             return Ok(());
         }
-        if kind.is_dir() {
-            path.push('/');
-            return self.folder(place, &path, depth + 1);
-        }
-        if !kind.is_file() {
-            return Err(TemplateError::Helm(format!(
+        match kind {
+            Kind::Folder => {
+                path.push('/');
+                let opened = Dir::openat(entry.opened, entry.name, FOLDER, Mode::empty());
+                self.folder(opened, &entry.place(), &path, depth + 1)
+            }
+            Kind::File => {
+                let bytes = self.file(entry, &path)?;
+                self.files.push((path, bytes));
+                Ok(())
+            }
+            Kind::Other => Err(TemplateError::Helm(format!(
                 "cannot load irregular file {} as it has file mode type bits set",
-                place.display()
-            )));
+                entry.place().display()
+            ))),
         }
-        let bytes = self.file(place, &path)?;
-        self.files.push((path, bytes));
-        Ok(())
     }
 
-    fn file(&mut self, place: &Path, path: &str) -> Result<Arc<[u8]>, TemplateError> {
+    /// What an entry is, where the folder does not say.
+    fn look(&mut self, place: &Path) -> Result<Kind, TemplateError> {
+        let found = fs::symlink_metadata(place)
+            .map_err(|error| TemplateError::Read { path: place.to_owned(), error })?;
+        if found.is_symlink() { self.follow(place) } else { Ok(found.file_type().into()) }
+    }
+
+    fn file(&mut self, entry: &Entry<'_>, path: &str) -> Result<Arc<[u8]>, TemplateError> {
         let failed = |error: io::Error| {
-            let words = system_words(&error);
+            let (place, words) = (entry.place(), system_words(&error));
             TemplateError::Helm(format!("error reading {path}: open {}: {words}", place.display()))
         };
-        let mut file = File::open(place).map_err(failed)?;
+        let opened = openat(entry.opened, entry.name, FILE, Mode::empty());
+        let mut file = File::from(opened.map_err(|error| failed(error.into()))?);
         if self.compat == Compat::V3_19 && file.metadata().map_err(failed)?.len() > FILE_BYTES {
-            let name = place.file_name().unwrap_or_default().to_string_lossy();
+            let name = entry.name.to_string_lossy();
             return Err(TemplateError::Helm(format!(
                 "chart file {name:?} is larger than the maximum file size {FILE_BYTES}"
             )));
@@ -129,7 +195,7 @@ impl Walk<'_> {
     }
 
     /// What a link leads to in the end. Helm says that it goes there.
-    fn follow(&mut self, place: &Path) -> Result<FileType, TemplateError> {
+    fn follow(&mut self, place: &Path) -> Result<Kind, TemplateError> {
         let resolved = fs::canonicalize(place).map_err(|error| {
             let why = unresolved(place, &error);
             TemplateError::Helm(format!("error evaluating symlink {}: {why}", place.display()))
@@ -148,7 +214,9 @@ impl Walk<'_> {
         };
         writeln!(self.notices, "{notice}").map_err(TemplateError::Write)?;
         let found = fs::symlink_metadata(&resolved);
-        found.map(|found| found.file_type()).map_err(|error| TemplateError::Read { path: resolved, error })
+        found
+            .map(|found| found.file_type().into())
+            .map_err(|error| TemplateError::Read { path: resolved, error })
     }
 }
 
