@@ -12,7 +12,8 @@ pub(super) use explain::{Explain, Look, draw};
 pub(super) use validate::Served;
 
 use crate::helm::{
-    Capabilities, Chart, ChartError, Compat, Engine, RenderError, RenderInput, SetKind, Strictness, Values,
+    Capabilities, Chart, ChartError, Compat, Engine, RenderError, RenderInput, RenderLimits, SetKind,
+    Strictness, Values,
 };
 
 /// The namespace of who names none.
@@ -188,7 +189,10 @@ pub(super) fn run(
         now: chance.now,
         ..RenderInput::default()
     };
-    let result = Engine::new(arguments.helm_compat).with_capabilities(capabilities).render(&chart, &input);
+    // Umbrellas of hundreds of charts are rendered at once here.
+    let limits = RenderLimits { bytes: 1 << 30, ..RenderLimits::default() };
+    let engine = Engine::new(arguments.helm_compat).with_capabilities(capabilities).with_limits(limits);
+    let result = engine.render(&chart, &input);
     let remarks = match &result {
         Ok(rendered) => &rendered.notices,
         Err(error) => &error.notices,

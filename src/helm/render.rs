@@ -403,6 +403,7 @@ impl Render<'_> {
                     ..Explanation::default()
                 })
             })?;
+            machine.charge_bytes(parsed.bytes()).map_err(|failure| self.failed(&file.name, &failure))?;
             let source = Arc::new(Source { name: file.name.clone(), text: file.file.text.clone() });
             for template in &parsed.templates {
                 let main = template.name == file.file.path;

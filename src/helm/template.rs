@@ -68,6 +68,15 @@ impl Source {
 pub(crate) struct Parsed {
     /// The file's own template, last, and its definitions before it, in the order of their ends.
     pub(crate) templates: Vec<Arc<Template>>,
+    /// How many tokens they have.
+    pub(crate) tokens: usize,
+}
+
+impl Parsed {
+    /// What it takes in memory, about.
+    pub(crate) fn bytes(&self) -> usize {
+        64 * self.tokens
+    }
 }
 
 impl Template {

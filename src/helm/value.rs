@@ -4,16 +4,20 @@
 //! the frozen trees of [`crate::helm::values`]. No evaluation rules live here.
 
 use std::cell::RefCell;
-use std::cmp::Ordering;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::values::Tree;
 
 pub(crate) mod convert;
+mod deep;
+mod fall;
 pub(crate) mod object;
+mod weight;
 
+use fall::{Fallen, fall};
 pub(crate) use object::Object;
+pub(crate) use weight::ENTRY;
 
 /// A byte string: Go's strings are bytes, and charts cut them inside runes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -99,11 +103,6 @@ impl From<Vec<u8>> for Text {
     }
 }
 
-/// How many nodes of one value a copy may have.
-const NODES: usize = 1_000_000;
-/// How deep values are looked into and copied. Only what leads back to itself goes deeper in earnest.
-const LEVELS: usize = 1_000;
-
 /// The Go type that a string-keyed map shows to `typeOf` and in messages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum MapKind {
@@ -170,6 +169,33 @@ impl Entries {
     /// How many entries there are.
     pub(crate) fn len(&self) -> usize {
         self.0.len()
+    }
+}
+
+impl Drop for Entries {
+    fn drop(&mut self) {
+        if !self.0.is_empty() {
+            fall(Fallen::Entries(std::mem::take(&mut self.0)));
+        }
+    }
+}
+
+/// The items of a list.
+#[derive(Clone, Debug)]
+pub(crate) struct Items(Vec<Value>);
+
+impl std::ops::Deref for Items {
+    type Target = Vec<Value>;
+    fn deref(&self) -> &Vec<Value> {
+        &self.0
+    }
+}
+
+impl Drop for Items {
+    fn drop(&mut self) {
+        if !self.0.is_empty() {
+            fall(Fallen::Items(std::mem::take(&mut self.0)));
+        }
     }
 }
 
@@ -250,7 +276,7 @@ impl Map {
     /// The entries in key order; a snapshot of them where other handles are left.
     pub(crate) fn into_entries(self) -> Vec<(Text, Value)> {
         match Rc::try_unwrap(self.entries) {
-            Ok(entries) => entries.into_inner().0,
+            Ok(entries) => std::mem::take(&mut entries.into_inner().0),
             Err(shared) => shared.borrow().0.clone(),
         }
     }
@@ -304,9 +330,9 @@ pub(crate) enum Value {
     /// `string`
     Text(Text),
     /// `[]interface {}`
-    List(Rc<Vec<Value>>),
+    List(Rc<Items>),
     /// `[][]interface {}`
-    Lists(Rc<Vec<Value>>),
+    Lists(Rc<Items>),
     /// `map[string]interface {}` or Helm's values type
     Map(Map),
     /// `[]string`
@@ -329,7 +355,12 @@ impl Value {
 
     /// A list value.
     pub(crate) fn list(items: Vec<Self>) -> Self {
-        Self::List(Rc::new(items))
+        Self::List(Rc::new(Items(items)))
+    }
+
+    /// A list of lists.
+    pub(crate) fn lists(items: Vec<Self>) -> Self {
+        Self::Lists(Rc::new(Items(items)))
     }
 
     /// A nil slice of a type.
@@ -406,7 +437,7 @@ impl Value {
     /// The items of any list-like value, as values.
     pub(crate) fn items(&self) -> Option<Vec<Self>> {
         match self {
-            Self::List(items) | Self::Lists(items) => Some(items.as_ref().clone()),
+            Self::List(items) | Self::Lists(items) => Some(items.to_vec()),
             Self::Texts(items) => Some(items.iter().cloned().map(Self::Text).collect()),
             Self::Ints(items) => Some(items.iter().copied().map(Self::Int).collect()),
             Self::Bytes(bytes) => Some(bytes.iter().copied().map(Self::Byte).collect()),
@@ -444,98 +475,6 @@ impl Value {
         match self {
             Self::Text(text) => Some(text),
             _ => None,
-        }
-    }
-
-    /// Deep copy of maps and lists, so that no alias is left. Parts that are shared very often
-    /// would grow without end: what is beyond [`NODES`] is left out.
-    pub(crate) fn deep_copy(&self) -> Self {
-        self.copy_within(&mut { NODES }, 0)
-    }
-
-    fn copy_within(&self, budget: &mut usize, level: usize) -> Self {
-        if *budget == 0 || level > LEVELS {
-            return Self::Nil;
-        }
-        *budget -= 1;
-        match self {
-            Self::Map(map) => Self::Map(Map::from_entries(map.read(|entries| {
-                let copies =
-                    entries.iter().map(|(key, value)| (key.clone(), value.copy_within(budget, level + 1)));
-                Entries(copies.collect())
-            }))),
-            Self::List(items) => {
-                Self::list(items.iter().map(|item| item.copy_within(budget, level + 1)).collect())
-            }
-            other => other.clone(),
-        }
-    }
-
-    /// Whether a map is somewhere inside, or the value leads back to itself; `None` if there is too much to look at.
-    pub(crate) fn contains_map(&self, wanted: &Map, budget: &mut usize) -> Option<bool> {
-        self.contains_below(wanted, budget, 0)
-    }
-
-    fn contains_below(&self, wanted: &Map, budget: &mut usize, level: usize) -> Option<bool> {
-        if level > LEVELS {
-            return Some(true);
-        }
-        *budget = budget.checked_sub(1)?;
-        let mut any = |values: &mut dyn Iterator<Item = &Self>| {
-            for value in values {
-                if value.contains_below(wanted, budget, level + 1)? {
-                    return Some(true);
-                }
-            }
-            Some(false)
-        };
-        match self {
-            Self::Map(map) if map.same(wanted) => Some(true),
-            Self::Map(map) => map.read(|entries| any(&mut entries.iter().map(|(_, value)| value))),
-            Self::List(items) | Self::Lists(items) => any(&mut items.iter()),
-            _ => Some(false),
-        }
-    }
-
-    /// Go's `reflect.DeepEqual`: the types must agree as well. What leads back to itself is equal as far as it is
-    /// looked into.
-    pub(crate) fn deep_equal(&self, other: &Self) -> bool {
-        self.equal_below(other, &mut { NODES }, 0)
-    }
-
-    fn equal_below(&self, other: &Self, budget: &mut usize, level: usize) -> bool {
-        if *budget == 0 || level > LEVELS {
-            return true;
-        }
-        *budget -= 1;
-        match (self, other) {
-            (Self::Nil, Self::Nil) => true,
-            (Self::Bool(left), Self::Bool(right)) => left == right,
-            (Self::Int(left), Self::Int(right)) | (Self::Int64(left), Self::Int64(right)) => left == right,
-            (Self::Uint64(left), Self::Uint64(right)) => left == right,
-            (Self::Byte(left), Self::Byte(right)) => left == right,
-            (Self::Float(left), Self::Float(right)) => left.partial_cmp(right) == Some(Ordering::Equal),
-            (Self::Text(left), Self::Text(right)) | (Self::Bytes(left), Self::Bytes(right)) => left == right,
-            (Self::List(left), Self::List(right)) | (Self::Lists(left), Self::Lists(right)) => {
-                left.len() == right.len()
-                    && left.iter().zip(right.iter()).all(|(a, b)| a.equal_below(b, budget, level + 1))
-            }
-            (Self::Map(left), Self::Map(right)) => {
-                left.kind() == right.kind()
-                    && (left.same(right) || {
-                        let (left, right) = (left.entries(), right.entries());
-                        left.len() == right.len()
-                            && left
-                                .iter()
-                                .zip(right.iter())
-                                .all(|(a, b)| a.0 == b.0 && a.1.equal_below(&b.1, budget, level + 1))
-                    })
-            }
-            (Self::Texts(left), Self::Texts(right)) => left == right,
-            (Self::Ints(left), Self::Ints(right)) => left == right,
-            (Self::TextMap(left), Self::TextMap(right)) => left == right,
-            (Self::Object(left), Self::Object(right)) => Rc::ptr_eq(left, right) || left.deep_equal(right),
-            _ => false,
         }
     }
 

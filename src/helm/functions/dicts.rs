@@ -6,7 +6,7 @@
 use super::{Function, Outcome, Type, text, value};
 use crate::helm::failure::{Failure, Limit};
 use crate::helm::template::machine::Machine;
-use crate::helm::value::{Map, MapKind, Text, Value};
+use crate::helm::value::{ENTRY, Map, MapKind, Text, Value};
 
 use Type::{Any, Dict, Text as Str};
 
@@ -22,7 +22,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         }
         let stored = value(a, 2);
         note_knot(machine, &map, &stored)?;
-        map.insert(text(a, 1), stored);
+        store(machine, &map, text(a, 1), stored)?;
         Ok(plain(a, 0))
     }),
     Function::new("unset", &[Dict, Str], |_, a| {
@@ -148,6 +148,14 @@ fn note_knot(machine: &mut Machine<'_>, map: &Map, stored: &Value) -> Result<(),
     }
 }
 
+/// Stores a value; a new key moves those behind it.
+fn store(machine: &mut Machine<'_>, map: &Map, key: Text, value: Value) -> Result<(), Failure> {
+    let before = map.len();
+    map.insert(key, value);
+    machine.charge(before as u64 / 64)?;
+    machine.charge_bytes((map.len() - before) * ENTRY)
+}
+
 fn dict(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     let pairs = arguments.chunks(2).map(|pair| {
         let key =
@@ -157,12 +165,14 @@ fn dict(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     Ok(Value::Map(Map::from_pairs(pairs)))
 }
 
-fn deep_copy(_: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
+fn deep_copy(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     let copied = value(arguments, 0);
     if matches!(copied, Value::Nil) {
         return Err("reflect: call of reflect.Value.Type on zero Value".into());
     }
-    Ok(copied.deep_copy())
+    let copy = copied.deep_copy();
+    machine.charge_bytes(copy.whole_bytes())?;
+    Ok(copy)
 }
 
 fn dig(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
@@ -238,12 +248,12 @@ fn merge_maps(
             }
             (None, _) => {
                 note_knot(machine, target, &offered)?;
-                target.insert(key, offered);
+                store(machine, target, key, offered)?;
             }
             (Some(there), _) => {
                 if overwrite || super::lists::is_empty(there) {
                     note_knot(machine, target, &offered)?;
-                    target.insert(key, offered);
+                    store(machine, target, key, offered)?;
                 }
             }
         }

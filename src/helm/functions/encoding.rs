@@ -7,7 +7,7 @@ use sha2::Digest as _;
 use super::json::{self, Style, Wording};
 use super::{Function, Outcome, Type, text, toml, value};
 use crate::helm::Compat;
-use crate::helm::failure::Failure;
+use crate::helm::failure::{Failure, Limit};
 use crate::helm::template::machine::Machine;
 use crate::helm::value::{Map, MapKind, Text, Value};
 use crate::helm::yaml::{self, Emitter, YamlError, YamlLimits};
@@ -70,15 +70,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
         to_json(machine, a, Style { escape_html: false, pretty: false, raw_invalid: false }, true)
     }),
     Function::new("fromJson", &[Str], |machine, a| {
-        let read = json::read(&text(a, 0), Wording::of(machine.compat))
-            .and_then(|value| object_only(value, "map[string]interface {}"));
-        Ok(read.unwrap_or_else(|message| Value::Map(Map::from_pairs([("Error", Value::text(message))]))))
+        let read = read_json(machine, a)?.and_then(|value| object_only(value, "map[string]interface {}"));
+        Ok(read.unwrap_or_else(|message| error_map(&message)))
     }),
-    Function::new("mustFromJson", &[Str], |machine, a| {
-        json::read(&text(a, 0), Wording::of(machine.compat)).map_err(Failure::new)
-    }),
+    Function::new("mustFromJson", &[Str], |machine, a| read_json(machine, a)?.map_err(Failure::new)),
     Function::new("fromJsonArray", &[Str], |machine, a| {
-        let read = json::read(&text(a, 0), Wording::of(machine.compat)).and_then(|value| match value {
+        let read = read_json(machine, a)?.and_then(|value| match value {
             Value::List(_) => Ok(value),
             Value::Nil => Ok(Value::nil_slice("[]interface {}")),
             other => Err(cannot_unmarshal(&other, "[]interface {}")),
@@ -99,8 +96,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     })
     .since(Compat::V4_3),
     Function::new("fromToml", &[Str], |machine, a| {
-        let read = toml::read(&text(a, 0), machine.v3());
-        Ok(read.unwrap_or_else(|message| Value::Map(Map::from_pairs([("Error", Value::text(message))]))))
+        let text = readable(machine, a)?;
+        let read = charged(machine, toml::read(&text, machine.v3()))?;
+        Ok(read.unwrap_or_else(|message| error_map(&message)))
     }),
 ];
 
@@ -177,9 +175,7 @@ fn object_only(value: Value, wanted: &str) -> Result<Value, String> {
 }
 
 fn from_yaml(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
-    let text = text(arguments, 0);
-    machine.charge(text.len() as u64 / 16)?;
-    Ok(match read_yaml(&text) {
+    Ok(match read_yaml(machine, arguments)? {
         Ok(Value::Map(map)) => Value::Map(map),
         Ok(Value::Nil) => Value::Map(Map::new()),
         Ok(other) => error_map(&format!(
@@ -191,9 +187,7 @@ fn from_yaml(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
 }
 
 fn from_yaml_array(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
-    let text = text(arguments, 0);
-    machine.charge(text.len() as u64 / 16)?;
-    Ok(match read_yaml(&text) {
+    Ok(match read_yaml(machine, arguments)? {
         Ok(Value::List(items)) => Value::List(items),
         Ok(Value::Nil) => Value::list(Vec::new()),
         Ok(other) => Value::list(vec![Value::text(format!(
@@ -208,8 +202,36 @@ fn error_map(message: &str) -> Value {
     Value::Map(Map::from_pairs([("Error", Value::text(message))]))
 }
 
-fn read_yaml(text: &Text) -> Result<Value, String> {
-    yaml::read_first::<Value>(text, YamlLimits::default()).map_err(|error| error.unmarshal())
+/// What a text says, or why it says nothing.
+type Said = Result<Value, String>;
+
+fn read_yaml(machine: &mut Machine<'_>, arguments: &[Value]) -> Result<Said, Failure> {
+    let text = readable(machine, arguments)?;
+    charged(machine, yaml::read_first(&text, YamlLimits::default()).map_err(|error| error.unmarshal()))
+}
+
+fn read_json(machine: &mut Machine<'_>, arguments: &[Value]) -> Result<Said, Failure> {
+    let text = readable(machine, arguments)?;
+    charged(machine, json::read(&text, Wording::of(machine.compat)))
+}
+
+/// A text that is to be read. What is read of one takes up to thirty times its bytes.
+fn readable(machine: &mut Machine<'_>, arguments: &[Value]) -> Result<Text, Failure> {
+    const LARGEST: usize = 16 << 20;
+    let text = text(arguments, 0);
+    if text.len() > LARGEST {
+        return Err(Failure::limit(Limit::Size, format!("a text of more than {LARGEST} bytes is not read")));
+    }
+    machine.charge(text.len() as u64 / 16)?;
+    Ok(text)
+}
+
+/// What was read, paid for.
+fn charged(machine: &mut Machine<'_>, read: Said) -> Result<Said, Failure> {
+    if let Ok(value) = &read {
+        machine.charge_bytes(value.whole_bytes())?;
+    }
+    Ok(read)
 }
 
 fn to_json(machine: &Machine<'_>, arguments: &[Value], style: Style, must: bool) -> Outcome {

@@ -1,7 +1,5 @@
 //! Helm's own functions: including templates, failing, looking up.
 
-#![expect(clippy::unnecessary_wraps, reason = "every function of the tables has one signature")]
-
 use std::rc::Rc;
 
 use super::{Function, Outcome, Type, text, value};
@@ -100,7 +98,9 @@ fn lookup(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     let question = Lookup { api_version: part(0), kind: part(1), namespace: part(2), name: part(3) };
     if let Some(answer) = machine.lookups.answers.get(&question) {
         machine.deterministic = false;
-        return Ok(from_json(answer));
+        let answer = from_json(answer);
+        machine.charge_bytes(answer.whole_bytes())?;
+        return Ok(answer);
     }
     if !machine.lookups.offline && !machine.lookups_missing.contains(&question) {
         machine.lookups_missing.push(question);

@@ -268,7 +268,9 @@ fn chunk(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
         return Err("runtime error: makeslice: len out of range".into());
     };
     let chunks = items.chunks(size).map(|chunk| Value::list(chunk.to_vec())).collect();
-    Ok(Value::Lists(std::rc::Rc::new(chunks)))
+    let chunks = Value::lists(chunks);
+    machine.charge_bytes(chunks.whole_bytes())?;
+    Ok(chunks)
 }
 
 /// Go's `strings.SplitN`; an empty separator splits into runes.

@@ -74,18 +74,44 @@ impl LazyRegex {
     }
 }
 
+/// Bytes that the program of a usual pattern does not exceed, and that none may.
+const USUAL: usize = 128 << 10;
+const LARGEST: usize = 8 << 20;
+/// Bytes that a pattern takes while it is used.
+const DFA: usize = 512 << 10;
+
 fn compile(translated: &str) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(translated).size_limit(8 << 20).nest_limit(250).build()
+    compile_within(translated, LARGEST)
 }
 
-/// Compiled patterns of one render.
+fn compile_within(translated: &str, bytes: usize) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(translated).size_limit(bytes).dfa_size_limit(DFA).nest_limit(250).build()
+}
+
+/// Compiled patterns of one render, as many as fit.
 #[derive(Default)]
-pub(crate) struct RegexCache(HashMap<Text, Rc<Compiled>>);
+pub(crate) struct RegexCache {
+    patterns: HashMap<Text, Rc<Compiled>>,
+    bytes: usize,
+}
+
+impl RegexCache {
+    /// Bytes of all programs.
+    const BYTES: usize = 128 << 20;
+
+    fn keep(&mut self, pattern: &Text, compiled: &Rc<Compiled>, bytes: usize) {
+        if self.bytes + bytes + DFA > Self::BYTES {
+            *self = Self::default();
+        }
+        self.bytes += bytes + DFA;
+        self.patterns.insert(pattern.clone(), Rc::clone(compiled));
+    }
+}
 
 impl Machine<'_> {
     /// The compiled pattern; the error is Go's message.
     fn regex(&mut self, pattern: &Text) -> Result<Rc<Compiled>, Failure> {
-        if let Some(regex) = self.regexes.0.get(pattern) {
+        if let Some(regex) = self.regexes.patterns.get(pattern) {
             return Ok(Rc::clone(regex));
         }
         if pattern.len() > self.limits.regex {
@@ -94,11 +120,19 @@ impl Machine<'_> {
         }
         let read = pattern::read(pattern)
             .map_err(|message| Failure::new(format!("error parsing regexp: {message}")))?;
-        let regex = compile(&read.translated).map_err(|_| {
-            Failure::new(format!("error parsing regexp: expression too large: `{}`", pattern.lossy()))
-        })?;
+        self.charge(1_000)?;
+        let (regex, bytes) = match compile_within(&read.translated, USUAL) {
+            Ok(regex) => (regex, USUAL),
+            Err(_) => {
+                self.charge(50_000)?;
+                let regex = compile(&read.translated).map_err(|_| {
+                    Failure::new(format!("error parsing regexp: expression too large: `{}`", pattern.lossy()))
+                })?;
+                (regex, LARGEST)
+            }
+        };
         let compiled = Rc::new(Compiled { regex, names: read.names });
-        self.regexes.0.insert(pattern.clone(), Rc::clone(&compiled));
+        self.regexes.keep(pattern, &compiled, bytes);
         Ok(compiled)
     }
 }

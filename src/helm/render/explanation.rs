@@ -1,7 +1,7 @@
 //! What is known of a failed render beyond Helm's words, as data for whoever shows it. Made only
 //! once a render failed; draws nothing.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
 
 use crate::helm::dependencies::Instance;
@@ -164,16 +164,19 @@ fn subchart(path: &[String], instance: &Instance) -> Option<String> {
     (!charts.is_empty()).then(|| joined(&charts))
 }
 
-/// The shortest way to a map inside of values.
+/// The shortest way to a map inside of values, which may hold themselves.
 fn path_of(wanted: &Map, values: &Map) -> Option<Vec<String>> {
     let mut waiting = VecDeque::from([(values.clone(), Vec::new())]);
+    let mut known = HashSet::from([values.identity()]);
     let mut left = MAPS;
     while let Some((map, path)) = waiting.pop_front() {
         if map.same(wanted) {
             return Some(path);
         }
         for (key, value) in map.entries() {
-            if let Value::Map(inner) = value {
+            if let Value::Map(inner) = value
+                && known.insert(inner.identity())
+            {
                 left = left.checked_sub(1)?;
                 let mut path = path.clone();
                 path.push(key.lossy().into_owned());

@@ -35,7 +35,6 @@ impl Machine<'_> {
     pub(crate) fn execute(&mut self, template: &Template, data: Value, out: &mut Vec<u8>) -> Run<()> {
         self.enter()?;
         let dot = Slot { value: data, boxed: false };
-        let before = out.len();
         let mut variables = self.spare.variables.pop().unwrap_or_default();
         variables.push((self.dollar.clone(), dot.clone()));
         let mut frame = Frame { at: At::Nowhere, template, variables, out, machine: self };
@@ -44,8 +43,7 @@ impl Machine<'_> {
         variables.clear();
         self.spare.variables.push(variables);
         self.depth -= 1;
-        let made = out.len() - before;
-        self.charge_bytes(made)
+        Ok(())
     }
 }
 
@@ -153,6 +151,11 @@ impl<'t> Frame<'t, '_, '_> {
         })
     }
 
+    fn charge_bytes(&mut self, bytes: usize) -> Run<()> {
+        let charged = self.machine.charge_bytes(bytes);
+        self.located(charged)
+    }
+
     /// A limit gets the place where it was hit.
     fn located<T>(&self, result: Run<T>) -> Run<T> {
         result.map_err(|inner| {
@@ -166,7 +169,12 @@ impl<'t> Frame<'t, '_, '_> {
     fn statements(&mut self, dot: &Slot, nodes: &'t [Node]) -> Run<Flow> {
         for node in nodes {
             match node {
-                Node::Text(from, to) => self.out.extend_from_slice(self.template.source.part(*from, *to)),
+                Node::Text(from, to) => {
+                    self.at = At::Node(node);
+                    let text = self.template.source.part(*from, *to);
+                    self.out.extend_from_slice(text);
+                    self.charge_bytes(text.len())?;
+                }
                 Node::Action(action) => {
                     self.at = At::Node(node);
                     let charged = self.machine.charge(1);
@@ -179,11 +187,7 @@ impl<'t> Frame<'t, '_, '_> {
                         self.at = At::Node(node);
                         let before = self.out.len();
                         print_value(self.out, &value.value, self.machine.compat == Compat::V3_19);
-                        let made = self.out.len() - before;
-                        if made > 4096 {
-                            let charged = self.machine.charge_bytes(made);
-                            self.located(charged)?;
-                        }
+                        self.charge_bytes(self.out.len() - before)?;
                     }
                 }
                 Node::If(branch) => {
@@ -273,12 +277,16 @@ impl<'t> Frame<'t, '_, '_> {
             Some((count, number)) => self.count_rounds(branch, mark, &value, (count, number))?,
             None => {
                 let rounds = self.rounds(&value)?;
+                let held = rounds.len() * size_of::<(Slot, Slot)>();
+                self.charge_bytes(held)?;
                 let ran = !rounds.is_empty();
                 for (index, item) in rounds {
                     if self.iteration(branch, mark, index, &item)? {
                         break;
                     }
                 }
+                // They are there only while it lasts.
+                self.machine.bytes = self.machine.bytes.saturating_sub(held);
                 ran
             }
         };

@@ -79,7 +79,7 @@ mod verbs;
 pub(crate) use verbs::sprintf;
 
 /// Bytes of one printed value.
-const LARGEST: usize = 64 << 20;
+const LARGEST: usize = 16 << 20;
 
 struct Printer<'a> {
     out: &'a mut Vec<u8>,

@@ -182,6 +182,7 @@ impl Machine<'_> {
         let parsed = parser::parse(&name, text, self.compat, &mut self.words)
             .map(Rc::new)
             .map_err(|error| Failure::new(error.go(&name, &name)))?;
+        self.charge_bytes(parsed.bytes())?;
         self.tpl_cache.insert(text.clone(), Rc::clone(&parsed));
         Ok(parsed)
     }

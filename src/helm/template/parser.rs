@@ -11,6 +11,9 @@ use crate::helm::value::{Text, convert};
 /// How deep blocks and parentheses may nest.
 const DEPTH: usize = 200;
 
+/// The most tokens of one file.
+const TOKENS: usize = 4_000_000;
+
 /// A template that cannot be parsed.
 #[derive(Clone, Debug)]
 pub(crate) struct ParseError {
@@ -55,6 +58,10 @@ pub(crate) fn parse(
 ) -> Parse<Parsed> {
     let source = Arc::new(Source { name: name.clone(), text: text.clone() });
     let Tokens { tokens, error } = lex(text);
+    if tokens.len() > TOKENS {
+        let message = format!("a template has more than {TOKENS} tokens");
+        return Err(ParseError { line: 1, message });
+    }
     let mut parser = Parser {
         source,
         text,
@@ -74,7 +81,7 @@ pub(crate) fn parse(
         done: Vec::new(),
     };
     parser.file()?;
-    Ok(Parsed { templates: parser.done })
+    Ok(Parsed { templates: parser.done, tokens: parser.tokens.len() })
 }
 
 struct Parser<'a> {

@@ -35,7 +35,7 @@ fn endless_work_hits_a_limit() {
         ("{{ indent 2000000000 \"a\" }}", Limit::Size),
         ("{{ randAlphaNum 2000000000 }}", Limit::Size),
         ("{{ regexReplaceAll \"\" (repeat 100000 \"a\") (repeat 100000 \"b\") }}", Limit::Bytes),
-        ("{{ $l := list 1 }}{{ range until 60 }}{{ $l = concat $l $l }}{{ end }}", Limit::Steps),
+        ("{{ $l := list 1 }}{{ range until 60 }}{{ $l = concat $l $l }}{{ end }}", Limit::Bytes),
         (
             "{{ $d := dict }}{{ range until 40 }}{{ $d = dict \"a\" $d \"b\" $d }}{{ end }}{{ $_ := set (dict) \"x\" $d }}",
             Limit::Size,
@@ -44,6 +44,9 @@ fn endless_work_hits_a_limit() {
             "{{ $d := dict }}{{ range until 40 }}{{ $d = dict \"a\" $d \"b\" $d }}{{ end }}{{ print $d }}",
             Limit::Bytes,
         ),
+        ("{{ range until 9000 }}{{ range until 9000 }}a longer text{{ end }}{{ end }}", Limit::Bytes),
+        ("{{ range until 900000 }}{{ range until 900000 }}{{ end }}{{ end }}", Limit::Bytes),
+        ("{{ fromJson (repeat 6000000 \"[],\") }}", Limit::Size),
     ] {
         let error = narrow().render(&with_template(text), &RenderInput::default()).expect_err(text);
         assert_eq!(error.fault, RenderFault::Limit(wanted), "{text}: {error}");
@@ -52,7 +55,7 @@ fn endless_work_hits_a_limit() {
 
 #[test]
 fn maps_may_hold_themselves_and_everything_ends() {
-    let loops = "{{ $d := dict }}{{ $_ := set $d \"a\" $d }}{{ $_ := set $d \"b\" (list $d) }}{{ $e := deepCopy $d }}";
+    let loops = "{{ $d := dict }}{{ $_ := set $d \"a\" $d }}{{ $_ := set $d \"b\" (list $d) }}";
     for (text, wanted) in [
         (
             "{{ $d := dict \"x\" 1 }}{{ $_ := set $d \"self\" (dict \"v\" $d) }}a: {{ $d.self.v.self.v.x }}",
@@ -67,16 +70,72 @@ fn maps_may_hold_themselves_and_everything_ends() {
         ("a: {{ $d | toJson | quote }}", "a: \"\"\n"),
         ("a: {{ $d | toYaml | quote }}", "a: \"\"\n"),
         ("a: {{ contains \"nested deeper\" ($d | toToml) }}", "a: true\n"),
-        ("a: {{ len $e }}", "a: 2\n"),
+        (
+            "a: {{ $e := deepCopy $d }}{{ len $e }}{{ deepEqual $d $e }}{{ list $d $e | uniq | len }}",
+            "a: 2true1\n",
+        ),
         ("a: {{ gt (len ($d | toString)) 100 }}", "a: true\n"),
-        ("a: {{ deepEqual $d $e }}", "a: true\n"),
-        ("a: {{ list $d $e | uniq | len }}", "a: 1\n"),
     ] {
         let text = if text.starts_with('a') { format!("{loops}{text}") } else { text.to_owned() };
         let input = RenderInput { release: "rel".to_owned(), ..RenderInput::default() };
         let rendered = Engine::default().render(&with_template(&text), &input).expect(&text);
         let out = String::from_utf8(rendered.to_helm_output()).expect("text");
         assert!(out.ends_with(wanted), "{text}: {out}");
+    }
+}
+
+#[test]
+fn what_is_missing_is_found_beside_values_that_hold_themselves() {
+    let text =
+        "{{ $_ := set .Values \"self\" .Values }}{{ $_ := set .Values \"root\" $ }}{{ len .Nothing.a }}";
+    let error = Engine::default().render(&with_template(text), &RenderInput::default()).expect_err(text);
+    assert!(error.message.contains("nil pointer evaluating interface {}.a"), "{error}");
+}
+
+#[test]
+fn what_a_chart_keeps_in_memory_is_paid_for() {
+    let limits = RenderLimits { steps: 20_000_000, bytes: 4 << 20, ..RenderLimits::default() };
+    let engine = Engine::default().with_limits(limits);
+    for expression in [
+        "print $i \"/\" $j",
+        "until 9000",
+        "reverse (until 9000)",
+        "until 9000 | toStrings",
+        "chunk 1 (until 900)",
+        "dict $i $j",
+        "omit $.Chart",
+        "semver \"1.2.3\"",
+        "$.Files.Glob \"**\"",
+        "deepCopy $.Capabilities",
+        "splitList \"\" (repeat 900 \"a\")",
+        "regexFindAll \"a\" (repeat 900 \"a\") -1",
+        "fromJsonArray (print \"[\" (repeat 900 \"[],\") \"1]\")",
+        "fromYaml \"{a: &a [1,2,3,4,5], b: &b [*a,*a,*a,*a], c: [*b,*b,*b,*b]}\"",
+        "fromToml (print \"a = [\" (repeat 900 \"[],\") \"]\")",
+        "tpl (print (repeat 900 \"{{.}}\") $i \"/\" $j) 1",
+    ] {
+        let text = format!(
+            "{{{{ $d := dict }}}}{{{{ range $i := until 900 }}}}{{{{ range $j := until 900 }}}}\
+             {{{{ $_ := set $d (print $i \"-\" $j) ({expression}) }}}}{{{{ end }}}}{{{{ end }}}}"
+        );
+        let error = engine.render(&with_template(&text), &RenderInput::default()).expect_err(expression);
+        assert_eq!(error.fault, RenderFault::Limit(Limit::Bytes), "{expression}: {error}");
+    }
+}
+
+/// Deeper than any thread's stack.
+#[test]
+fn values_nest_as_deep_as_there_are_steps() {
+    for text in [
+        "{{ $v := dict }}{{ range until 90000 }}{{ $v = dict \"a\" $v }}{{ end }}a: {{ len $v }}",
+        "{{ $v := list }}{{ range until 90000 }}{{ $v = list $v }}{{ end }}a: {{ len $v }}",
+        "{{ range until 9000 }}{{ $_ := set $.Values \"a\" (dict \"a\" $.Values.a) }}{{ end }}a: {{ len .Values }}",
+        "{{ $v := list }}{{ range until 90000 }}{{ $v = list $v }}{{ end }}\
+         {{ $c := deepCopy $v }}{{ $t := print $v }}{{ $t = toYaml $v }}{{ $t = toJson $v }}{{ $e := deepEqual $v $c }}\
+         {{ $m := merge (dict \"a\" $v) (dict \"b\" $c) }}{{ $u := uniq (list $v $c) }}a: {{ len $v }}",
+    ] {
+        let rendered = Engine::default().render(&with_template(text), &RenderInput::default()).expect(text);
+        assert_eq!(rendered.documents[0].text.trim(), "a: 1", "{text}");
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) fn version_6(text: &str) -> Check {
 }
 
 /// Reads an IP address of either version.
-pub(in crate::helm::schema) fn parse(text: &str) -> Check {
+pub(in super::super) fn parse(text: &str) -> Check {
     let complain = |message: &str, at: &str| {
         let at = if at.is_empty() { String::new() } else { format!(" (at {})", quote(at.as_bytes())) };
         Err(format!("ParseAddr({}): {message}{at}", quote(text.as_bytes())))

@@ -58,12 +58,7 @@ impl<'t> Frame<'t, '_, '_> {
             Ok(value) => {
                 values.clear();
                 self.machine.spare.arguments.push(values);
-                if let Value::Text(text) = &value
-                    && text.len() > 256
-                {
-                    let charged = self.machine.charge_bytes(text.len());
-                    self.located(charged)?;
-                }
+                self.charge_bytes(value.own_bytes())?;
                 Ok(Slot::plain(value))
             }
             Err(inner) => {

@@ -185,7 +185,7 @@ impl Build for Value {
     }
     fn items(&self) -> Option<Vec<Self>> {
         match self {
-            Self::List(items) => Some(items.as_ref().clone()),
+            Self::List(items) => Some(items.to_vec()),
             _ => None,
         }
     }
@@ -260,7 +260,7 @@ impl Build for serde_json::Value {
 }
 
 /// What was read and found to be well, and is not kept.
-pub(in crate::helm::yaml) struct Checked;
+pub(in super::super) struct Checked;
 
 impl Build for Checked {
     type Pairs = ();

@@ -11,7 +11,7 @@ use super::{Build, Number, Read};
 use crate::helm::value::Text;
 
 /// The key of a pair.
-pub(in crate::helm::yaml) enum Key {
+pub(in super::super) enum Key {
     Text(Text),
     /// `<<`
     Merge,
@@ -19,7 +19,7 @@ pub(in crate::helm::yaml) enum Key {
     Null,
 }
 
-pub(in crate::helm::yaml) fn plain_key(text: &[u8]) -> Key {
+pub(in super::super) fn plain_key(text: &[u8]) -> Key {
     match resolve(text) {
         Resolved::Text if text == b"<<" => Key::Merge,
         Resolved::Text => Key::Text(Text::from(text)),
@@ -41,7 +41,7 @@ fn float_key(value: f64) -> String {
     crate::helm::value::convert::float_general(value)
 }
 
-pub(in crate::helm::yaml) fn scalar<N: Build>(
+pub(in super::super) fn scalar<N: Build>(
     tag: Option<&[u8]>,
     text: Cow<'_, [u8]>,
     plain: bool,
