@@ -65,7 +65,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("deepCopy", &[Any], deep_copy),
     Function::new("mustDeepCopy", &[Any], deep_copy),
     Function::variadic("dig", &[Any], dig),
-    Function::new("deepEqual", &[Any, Any], |_, a| Ok(Value::Bool(value(a, 0).deep_equal(&value(a, 1))))),
+    Function::new("deepEqual", &[Any, Any], |machine, a| {
+        Ok(Value::Bool(super::lists::equal(machine, &value(a, 0), &value(a, 1))?))
+    }),
     Function::new("typeOf", &[Any], |machine, a| Ok(Value::text(type_of(machine, &value(a, 0))))),
     Function::new("typeIs", &[Str, Any], |machine, a| {
         Ok(Value::Bool(text(a, 0).bytes() == type_of(machine, &value(a, 1)).as_bytes()))

@@ -114,18 +114,20 @@ pub(super) fn texts(value: &Value, compat_v3: bool) -> Vec<Text> {
 /// What Go says of a nil that a function looks into.
 const NIL_POINTER: &str = "runtime error: invalid memory address or nil pointer dereference";
 
-fn items(machine: &Machine<'_>, value: &Value, message: &str) -> Result<Vec<Value>, Failure> {
+/// The items of a list, and the work of going through them.
+fn items(machine: &mut Machine<'_>, value: &Value, message: &str) -> Result<Vec<Value>, Failure> {
     if let Value::Nil = value {
         return Err(NIL_POINTER.into());
     }
-    value.items().ok_or_else(|| {
+    let Some(items) = value.items() else {
         let kind = match value {
             Value::Object(object) => object.kind_name(),
             other => other.kind_name(),
         };
-        let _ = machine;
-        Failure::new(format!("{message} {kind}"))
-    })
+        return Err(Failure::new(format!("{message} {kind}")));
+    };
+    machine.charge(items.len() as u64 / 8)?;
+    Ok(items)
 }
 
 fn end_of(
@@ -154,7 +156,6 @@ fn part(
 
 fn append(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     let mut items = items(machine, &value(arguments, 0), "Cannot push on type")?;
-    machine.charge(items.len() as u64 / 8)?;
     machine.charge_bytes(items.len())?;
     items.push(value(arguments, 1));
     Ok(Value::list(items))
@@ -162,7 +163,6 @@ fn append(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
 
 fn prepend(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     let items = items(machine, &value(arguments, 0), "Cannot prepend on type")?;
-    machine.charge(items.len() as u64 / 8)?;
     machine.charge_bytes(items.len())?;
     let mut all = Vec::with_capacity(items.len() + 1);
     all.push(value(arguments, 1));
@@ -199,8 +199,20 @@ fn reverse(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     Ok(Value::list(items))
 }
 
-fn contains(items: &[Value], wanted: &Value) -> bool {
-    items.iter().any(|item| item.deep_equal(wanted))
+/// Go's `reflect.DeepEqual`, and its work.
+pub(super) fn equal(machine: &mut Machine<'_>, left: &Value, right: &Value) -> Result<bool, Failure> {
+    let (equal, parts) = left.compared(right);
+    machine.charge(parts as u64 / 8)?;
+    Ok(equal)
+}
+
+fn contains(machine: &mut Machine<'_>, items: &[Value], wanted: &Value) -> Result<bool, Failure> {
+    for item in items {
+        if equal(machine, item, wanted)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn uniq(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
@@ -208,7 +220,7 @@ fn uniq(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     let mut kept: Vec<Value> = Vec::new();
     for item in items {
         machine.charge(kept.len() as u64 / 4)?;
-        if !contains(&kept, &item) {
+        if !contains(machine, &kept, &item)? {
             kept.push(item);
         }
     }
@@ -216,11 +228,15 @@ fn uniq(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
 }
 
 fn without(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
-    let mut items = items(machine, &value(arguments, 0), "Cannot find without on type")?;
+    let items = items(machine, &value(arguments, 0), "Cannot find without on type")?;
     let omitted = arguments.get(1..).unwrap_or(&[]);
-    machine.charge(items.len() as u64 / 4)?;
-    items.retain(|item| !contains(omitted, item));
-    Ok(Value::list(items))
+    let mut kept = Vec::new();
+    for item in items {
+        if !contains(machine, omitted, &item)? {
+            kept.push(item);
+        }
+    }
+    Ok(Value::list(kept))
 }
 
 fn has(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
@@ -229,8 +245,7 @@ fn has(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
         return Ok(Value::Bool(false));
     }
     let items = items(machine, &list, "Cannot find has on type")?;
-    machine.charge(items.len() as u64 / 8)?;
-    Ok(Value::Bool(contains(&items, &value(arguments, 0))))
+    Ok(Value::Bool(contains(machine, &items, &value(arguments, 0))?))
 }
 
 fn compact(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {

@@ -65,7 +65,14 @@ impl Value {
     /// Go's `reflect.DeepEqual`: the types must agree as well. What leads back to itself is equal as far as it is
     /// looked into.
     pub(crate) fn deep_equal(&self, other: &Self) -> bool {
-        self.equal_below(other, &mut { NODES }, 0)
+        self.compared(other).0
+    }
+
+    /// The same, and how many parts were looked at.
+    pub(crate) fn compared(&self, other: &Self) -> (bool, usize) {
+        let mut left = NODES;
+        let equal = self.equal_below(other, &mut left, 0);
+        (equal, NODES - left)
     }
 
     fn equal_below(&self, other: &Self, budget: &mut usize, level: usize) -> bool {

@@ -46,6 +46,15 @@ fn endless_work_hits_a_limit() {
         ),
         ("{{ range until 9000 }}{{ range until 9000 }}a longer text{{ end }}{{ end }}", Limit::Bytes),
         ("{{ range until 900000 }}{{ range until 900000 }}{{ end }}{{ end }}", Limit::Bytes),
+        (
+            "{{ $s := repeat 4000000 \"x\" }}{{ range until 9000 }}{{ $h := adler32sum $s }}{{ end }}",
+            Limit::Steps,
+        ),
+        ("{{ $l := until 900000 }}{{ range until 9000 }}{{ $h := slice $l 0 1 }}{{ end }}", Limit::Steps),
+        (
+            "{{ $l := list 1 }}{{ range until 18 }}{{ $l = list $l $l }}{{ end }}{{ range until 9000 }}{{ $h := deepEqual $l (list $l $l) }}{{ $h = has $l (list $l $l) }}{{ end }}",
+            Limit::Steps,
+        ),
         ("{{ fromJson (repeat 6000000 \"[],\") }}", Limit::Size),
     ] {
         let error = narrow().render(&with_template(text), &RenderInput::default()).expect_err(text);

@@ -54,6 +54,7 @@ impl<'t> Frame<'t, '_, '_> {
             self.at = node;
             return self.uncallable(values.first().unwrap_or(&Value::Nil), arguments.first());
         }
+        self.charge_reading(&values)?;
         match (function.call)(self.machine, &values) {
             Ok(value) => {
                 values.clear();
@@ -88,6 +89,21 @@ impl<'t> Frame<'t, '_, '_> {
             values.push(self.argument(dot, function.parameter(index), operand)?);
         }
         Ok(())
+    }
+
+    /// Going through long texts is work that has a time of its own.
+    fn charge_reading(&mut self, values: &[Value]) -> Run<()> {
+        const LONG: usize = 4096;
+        let lengths = values.iter().map(|value| match value {
+            Value::Text(text) | Value::Bytes(text) => text.len(),
+            _ => 0,
+        });
+        let bytes: usize = lengths.sum();
+        if bytes < LONG {
+            return Ok(());
+        }
+        let charged = self.machine.charge(bytes as u64 / 256);
+        self.located(charged)
     }
 
     /// No value of a chart is a function.
