@@ -102,7 +102,9 @@ fn lookup(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
         machine.charge_bytes(answer.whole_bytes())?;
         return Ok(answer);
     }
+    machine.charge(machine.lookups_missing.len() as u64 / 4)?;
     if !machine.lookups.offline && !machine.lookups_missing.contains(&question) {
+        machine.charge_bytes(size_of::<Lookup>() + 128)?;
         machine.lookups_missing.push(question);
     }
     Ok(Value::Map(Map::new()))

@@ -117,6 +117,7 @@ fn what_a_chart_keeps_in_memory_is_paid_for() {
         "$.Files.Glob \"**\"",
         "deepCopy $.Capabilities",
         "splitList \"\" (repeat 900 \"a\")",
+        "uuidv4",
         "regexFindAll \"a\" (repeat 900 \"a\") -1",
         "fromJsonArray (print \"[\" (repeat 900 \"[],\") \"1]\")",
         "fromYaml \"{a: &a [1,2,3,4,5], b: &b [*a,*a,*a,*a], c: [*b,*b,*b,*b]}\"",

@@ -48,6 +48,7 @@ impl<'t> Frame<'t, '_, '_> {
             self.watch_call(dot, function, values.get(own..).unwrap_or(&[]), arguments);
         }
         if function.draws {
+            self.charge_draw()?;
             self.machine.draws.enter_template(&self.template.name, &self.template.source.text);
         }
         if function.special == Special::Call {
@@ -103,6 +104,14 @@ impl<'t> Frame<'t, '_, '_> {
             return Ok(());
         }
         let charged = self.machine.charge(bytes as u64 / 256);
+        self.located(charged)
+    }
+
+    /// What is drawn may be remembered with its place, which a text of `tpl` has by its content.
+    fn charge_draw(&mut self) -> Run<()> {
+        const PLACE: usize = 512;
+        self.charge_bytes(PLACE)?;
+        let charged = self.machine.charge(self.template.source.text.len() as u64 / 256);
         self.located(charged)
     }
 
