@@ -36,7 +36,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     Function::new("mustToYaml", &[Any], |_, a| {
         let argument = value(a, 0);
-        let json = json::write(&argument, Style { escape_html: true, ..Style::default() })
+        let json = json_before_yaml(&argument)
             .map_err(|message| Failure::new(format!("error marshaling into JSON: {message}")))?;
         match yaml_text_of(&argument) {
             Some(text) => Ok(Value::text(text)),
@@ -121,9 +121,13 @@ fn base64_decode(text: &[u8]) -> Vec<u8> {
 /// `toYaml`: go-yaml's style without the last line break; what cannot be written is empty.
 pub(super) fn yaml_text(value: &Value) -> Vec<u8> {
     yaml_text_of(value).unwrap_or_else(|| {
-        let json = json::write(value, Style { escape_html: true, ..Style::default() });
-        json.ok().and_then(|json| yaml_text_of_json(&json).ok()).unwrap_or_default()
+        json_before_yaml(value).ok().and_then(|json| yaml_text_of_json(&json).ok()).unwrap_or_default()
     })
+}
+
+/// What Helm makes of a value before it makes YAML of it.
+fn json_before_yaml(value: &Value) -> Result<Vec<u8>, String> {
+    json::write(value, Style { escape_html: true, ..Style::default() })
 }
 
 /// The same for values that JSON leaves as they are, which Helm makes of them on the way.

@@ -100,10 +100,11 @@ impl RegexCache {
     const BYTES: usize = 128 << 20;
 
     fn keep(&mut self, pattern: &Text, compiled: &Rc<Compiled>, bytes: usize) {
-        if self.bytes + bytes + DFA > Self::BYTES {
+        let bytes = bytes + DFA;
+        if self.bytes + bytes > Self::BYTES {
             *self = Self::default();
         }
-        self.bytes += bytes + DFA;
+        self.bytes += bytes;
         self.patterns.insert(pattern.clone(), Rc::clone(compiled));
     }
 }

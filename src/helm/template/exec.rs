@@ -151,6 +151,11 @@ impl<'t> Frame<'t, '_, '_> {
         })
     }
 
+    fn charge(&mut self, steps: u64) -> Run<()> {
+        let charged = self.machine.charge(steps);
+        self.located(charged)
+    }
+
     fn charge_bytes(&mut self, bytes: usize) -> Run<()> {
         let charged = self.machine.charge_bytes(bytes);
         self.located(charged)
@@ -177,8 +182,7 @@ impl<'t> Frame<'t, '_, '_> {
                 }
                 Node::Action(action) => {
                     self.at = At::Node(node);
-                    let charged = self.machine.charge(1);
-                    self.located(charged)?;
+                    self.charge(1)?;
                     let value = self.pipeline(dot, &action.pipe)?;
                     if self.machine.reads.is_some() {
                         self.watch_action(dot, action, &value);
@@ -358,8 +362,7 @@ impl<'t> Frame<'t, '_, '_> {
 
     /// One round of a range; true asks to stop.
     fn iteration(&mut self, branch: &'t Branch, mark: usize, index: Slot, item: &Slot) -> Run<bool> {
-        let charged = self.machine.charge(1);
-        self.located(charged)?;
+        self.charge(1)?;
         match branch.pipe.variables.as_slice() {
             [] => {}
             [only] if branch.pipe.assigns => self.assign(only, item.clone())?,

@@ -17,8 +17,7 @@ impl<'t> Frame<'t, '_, '_> {
         arguments: &'t [Operand],
         last: Option<Slot>,
     ) -> Run<Slot> {
-        let charged = self.machine.charge(1);
-        self.located(charged)?;
+        self.charge(1)?;
         self.check_arity(function, arguments.len(), last.is_some())?;
         if matches!(function.special, Special::And | Special::Or) {
             return self.guarded(|frame| frame.short_circuit(dot, function, arguments, last));
@@ -103,16 +102,14 @@ impl<'t> Frame<'t, '_, '_> {
         if bytes < LONG {
             return Ok(());
         }
-        let charged = self.machine.charge(bytes as u64 / 256);
-        self.located(charged)
+        self.charge(bytes as u64 / 256)
     }
 
     /// What is drawn may be remembered with its place, which a text of `tpl` has by its content.
     fn charge_draw(&mut self) -> Run<()> {
         const PLACE: usize = 512;
         self.charge_bytes(PLACE)?;
-        let charged = self.machine.charge(self.template.source.text.len() as u64 / 256);
-        self.located(charged)
+        self.charge(self.template.source.text.len() as u64 / 256)
     }
 
     /// No value of a chart is a function.

@@ -3,7 +3,6 @@
 use crate::helm::value::{Text, convert};
 
 /// What a string allows.
-#[cfg_attr(test, derive(Debug, PartialEq))]
 #[expect(clippy::struct_excessive_bools, reason = "the findings of libyaml")]
 pub(super) struct Analysis {
     pub(super) multiline: bool,
