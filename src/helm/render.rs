@@ -25,6 +25,7 @@ use super::output::{Rendered, Writer};
 use super::stack::on_large_stack;
 use super::strict::{self, Mentions, Reads, Strictness};
 use super::template::machine::{Knots, Machine, Scope, Spare};
+use super::template::memo::Memo;
 use super::template::{Source, Template, Words};
 use super::value::{Map, MapKind, Object, Text, Value};
 use super::values::coalesce::coalesce_values;
@@ -276,18 +277,25 @@ impl Render<'_> {
             ("Revision", Value::Int(1)),
             ("Service", Value::text("Helm")),
         ]);
+        let mut machine = self.machine();
         let shared = Shared { release, capabilities: capabilities.to_value(compat), compat };
         let mut files = Vec::new();
         let top = values;
         let values = values.with_kind(MapKind::Values);
-        shared.collect(instance, (&instance.name, &instance.name), &values, true, &mut files);
+        shared.collect(
+            instance,
+            (&instance.name, &instance.name),
+            &values,
+            true,
+            &mut files,
+            &mut machine.memo,
+        );
         self.mark_executed(&instance.name, &mut files);
         // Where two files have one path, the later one counts: Helm 3's copies of a chart have that.
         files.reverse();
         files.sort_by_cached_key(|file| Reverse(parse_order(&file.name)));
         files.dedup_by(|later, first| later.name == first.name);
 
-        let mut machine = self.machine();
         let templates = self.parse_all(&files, &mut machine)?;
         if self.input.strictness == Strictness::Strict {
             machine.reads = Some(Box::new(Reads::of(top)));
@@ -302,15 +310,18 @@ impl Render<'_> {
             ]);
             file.root.insert(Text::from("Template"), Value::Map(about.with_kind(MapKind::Values)));
             machine.draws.enter_file(&file.name);
+            machine.memo.enter_file();
             let mut out = Vec::with_capacity(file.file.text.len());
             let current = machine.scope.find(&file.name).cloned();
             let template = current.as_ref().unwrap_or(template);
-            machine.execute(template, Value::Map(file.root.clone()), &mut out).map_err(|mut failure| {
-                let trail = std::mem::take(&mut failure.trail);
-                self.failed(&file.name, &failure)
-                    .asking(&machine.lookups_missing)
-                    .explained(Explanation::of_trail(*trail, instance, top))
-            })?;
+            machine.execute_file(template, Value::Map(file.root.clone()), &mut out).map_err(
+                |mut failure| {
+                    let trail = std::mem::take(&mut failure.trail);
+                    self.failed(&file.name, &failure)
+                        .asking(&machine.lookups_missing)
+                        .explained(Explanation::of_trail(*trail, instance, top))
+                },
+            )?;
             machine.depth = 0;
             let out = super::functions::without_no_value(out);
             writer.add_file(&file.name.lossy(), out, self.chart.name());
@@ -371,10 +382,12 @@ impl Render<'_> {
             words: Words::default(),
             dollar: Text::from("$"),
             spare: Spare::default(),
+            memo: Memo::default(),
             regexes: RegexCache::default(),
             steps: 0,
             bytes: 0,
             depth: 0,
+            deepest: 0,
             depth_limit: self.depth,
         }
     }
@@ -476,6 +489,7 @@ impl Shared {
         values: &Map,
         is_root: bool,
         files: &mut Vec<Renderable<'c>>,
+        memo: &mut Memo,
     ) -> Map {
         let chart = &instance.chart;
         let about = chart.0.metadata.to_value(&instance.name, &instance.dependencies, is_root);
@@ -489,6 +503,8 @@ impl Shared {
             ("Subcharts", Value::Map(subcharts.clone())),
         ])
         .with_kind(MapKind::Values);
+        memo.changes_by_file(root.identity());
+        memo.changes_by_file(subcharts.identity());
         for child in &instance.children {
             let inner = match values.get(child.name.as_bytes()) {
                 Some(Value::Map(inner)) => inner.with_kind(MapKind::Values),
@@ -497,7 +513,7 @@ impl Shared {
             let child_path = join(below, &format!("charts/{}", child.name));
             let below = child.original.as_ref().map(|name| join(below, &format!("charts/{name}")));
             let paths = (child_path.as_str(), below.as_deref().unwrap_or(&child_path));
-            let child_root = self.collect(child, paths, &inner, false, files);
+            let child_root = self.collect(child, paths, &inner, false, files, memo);
             subcharts
                 .insert(Text::from(child.name.as_str()), Value::Map(child_root.with_kind(MapKind::Plain)));
         }

@@ -6,6 +6,7 @@ pub(crate) mod exec;
 pub(crate) mod format;
 mod lexer;
 pub(crate) mod machine;
+pub(crate) mod memo;
 pub(crate) mod node;
 pub(crate) mod number;
 mod parser;

@@ -12,6 +12,7 @@ use super::values::Tree;
 pub(crate) mod convert;
 mod deep;
 mod fall;
+mod identity;
 pub(crate) mod object;
 mod weight;
 
@@ -40,11 +41,6 @@ impl Text {
     /// The string for messages; invalid bytes are replaced.
     pub(crate) fn lossy(&self) -> std::borrow::Cow<'_, str> {
         lossy(&self.0)
-    }
-
-    /// Whether both are the very same allocation.
-    pub(crate) fn same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
     }
 }
 
@@ -130,52 +126,62 @@ pub(crate) fn lookup<'a, V>(entries: &'a [(Text, V)], key: &[u8]) -> Option<&'a 
 
 /// Sorted entries of a map.
 #[derive(Debug, Default)]
-pub(crate) struct Entries(Vec<(Text, Value)>);
+pub(crate) struct Entries {
+    pairs: Vec<(Text, Value)>,
+    /// When the map was made, as its render counts; 0 if nobody said.
+    made: u64,
+}
+
+impl From<Vec<(Text, Value)>> for Entries {
+    fn from(pairs: Vec<(Text, Value)>) -> Self {
+        Self { pairs, made: 0 }
+    }
+}
 
 impl Entries {
     fn find(&self, key: &[u8]) -> Result<usize, usize> {
-        self.0.binary_search_by(|(probe, _)| probe.bytes().cmp(key))
+        self.pairs.binary_search_by(|(probe, _)| probe.bytes().cmp(key))
     }
 
     /// The value of a key.
     pub(crate) fn get(&self, key: &[u8]) -> Option<&Value> {
-        lookup(&self.0, key)
+        lookup(&self.pairs, key)
     }
 
     /// Writes a key.
     pub(crate) fn insert(&mut self, key: Text, value: Value) {
         match self.find(&key) {
             Ok(index) => {
-                if let Some(slot) = self.0.get_mut(index) {
+                if let Some(slot) = self.pairs.get_mut(index) {
                     slot.1 = value;
                 }
             }
-            Err(index) => self.0.insert(index, (key, value)),
+            Err(index) => self.pairs.insert(index, (key, value)),
         }
     }
 
     /// Removes a key.
     pub(crate) fn remove(&mut self, key: &[u8]) {
         if let Ok(index) = self.find(key) {
-            self.0.remove(index);
+            self.pairs.remove(index);
         }
     }
 
     /// All entries in key order.
     pub(crate) fn iter(&self) -> std::slice::Iter<'_, (Text, Value)> {
-        self.0.iter()
+        self.pairs.iter()
     }
 
     /// How many entries there are.
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.pairs.len()
     }
 }
 
 impl Drop for Entries {
     fn drop(&mut self) {
-        if !self.0.is_empty() {
-            fall(Fallen::Entries(std::mem::take(&mut self.0)));
+        if !self.pairs.is_empty() {
+            fall(Fallen::Entries(std::mem::take(&mut self.pairs)));
         }
     }
 }
@@ -270,20 +276,20 @@ impl Map {
 
     /// A snapshot of the entries in key order.
     pub(crate) fn entries(&self) -> Vec<(Text, Value)> {
-        self.entries.borrow().0.clone()
+        self.entries.borrow().pairs.clone()
     }
 
     /// The entries in key order; a snapshot of them where other handles are left.
     pub(crate) fn into_entries(self) -> Vec<(Text, Value)> {
         match Rc::try_unwrap(self.entries) {
-            Ok(entries) => std::mem::take(&mut entries.into_inner().0),
-            Err(shared) => shared.borrow().0.clone(),
+            Ok(entries) => std::mem::take(&mut entries.into_inner().pairs),
+            Err(shared) => shared.borrow().pairs.clone(),
         }
     }
 
     /// Keeps the entries that are wanted, visible to every alias; `wanted` must not touch this map.
     pub(crate) fn retain(&self, mut wanted: impl FnMut(&Value) -> bool) {
-        self.entries.borrow_mut().0.retain(|(_, value)| wanted(value));
+        self.entries.borrow_mut().pairs.retain(|(_, value)| wanted(value));
     }
 
     /// Reads the entries in place; `read` must not write to this map.
@@ -293,17 +299,7 @@ impl Map {
 
     /// A copy of one level.
     pub(crate) fn copied(&self) -> Self {
-        Self::from_entries(Entries(self.entries()))
-    }
-
-    /// What tells this map from every other one that lives at the same time.
-    pub(crate) fn identity(&self) -> usize {
-        Rc::as_ptr(&self.entries).addr()
-    }
-
-    /// Whether both handles share their entries.
-    pub(crate) fn same(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.entries, &other.entries)
+        Self::from_entries(self.entries().into())
     }
 }
 
@@ -487,9 +483,10 @@ impl Value {
             Tree::Float(value) => Self::Float(*value),
             Tree::Text(text) => Self::Text(text.clone()),
             Tree::List(items) => Self::list(items.iter().map(Self::from_tree).collect()),
-            Tree::Map(entries) => Self::Map(Map::from_entries(Entries(
-                entries.iter().map(|(key, value)| (key.clone(), Self::from_tree(value))).collect(),
-            ))),
+            Tree::Map(entries) => {
+                let pairs = entries.iter().map(|(key, value)| (key.clone(), Self::from_tree(value)));
+                Self::Map(Map::from_entries(pairs.collect::<Vec<_>>().into()))
+            }
         }
     }
 }

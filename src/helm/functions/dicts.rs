@@ -22,11 +22,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
         }
         let stored = value(a, 2);
         note_knot(machine, &map, &stored)?;
+        machine.memo.note_write(&map, OWN);
         store(machine, &map, text(a, 1), stored)?;
         Ok(plain(a, 0))
     }),
-    Function::new("unset", &[Dict, Str], |_, a| {
-        map(a, 0).remove(&text(a, 1));
+    Function::new("unset", &[Dict, Str], |machine, a| {
+        let map = map(a, 0);
+        machine.memo.note_write(&map, OWN);
+        map.remove(&text(a, 1));
         Ok(plain(a, 0))
     }),
     Function::new("hasKey", &[Dict, Str], |_, a| Ok(Value::Bool(map(a, 0).contains(&text(a, 1))))),
@@ -135,6 +138,9 @@ fn type_of(machine: &Machine<'_>, value: &Value) -> &'static str {
     value.type_name(machine.v3())
 }
 
+/// The handles of a map that only the call itself knows: the argument and a copy, or its place in such a map and a copy.
+const OWN: usize = 2;
+
 /// Notes a map that gets a value in which it is itself: Go lets it, and collects it some day.
 fn note_knot(machine: &mut Machine<'_>, map: &Map, stored: &Value) -> Result<(), Failure> {
     const MOST: usize = 1_000_000;
@@ -236,6 +242,7 @@ fn merge_maps(
     if target.same(source) || depth > 500 {
         return Ok(());
     }
+    machine.memo.note_write(target, OWN);
     for (key, offered) in source.entries() {
         machine.charge(1)?;
         let present = target.get(&key);

@@ -94,6 +94,7 @@ fn tpl(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
 }
 
 fn lookup(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
+    machine.memo.note_draw();
     let part = |index: usize| text(arguments, index).lossy().into_owned();
     let question = Lookup { api_version: part(0), kind: part(1), namespace: part(2), name: part(3) };
     if let Some(answer) = machine.lookups.answers.get(&question) {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use foldhash::HashMap;
 
 use super::exec::Variable;
+use super::memo::{Holder, Memo, Recall};
 use super::{Template, parser};
 use crate::helm::Compat;
 use crate::helm::capabilities::CapabilitiesSeen;
@@ -80,11 +81,14 @@ pub(crate) struct Machine<'r> {
     /// The name of the variable that every template begins with.
     pub(crate) dollar: Text,
     pub(crate) spare: Spare,
+    pub(crate) memo: Memo,
     pub(crate) knots: Knots,
     pub(crate) regexes: functions::RegexCache,
     pub(crate) steps: u64,
     pub(crate) bytes: usize,
     pub(crate) depth: usize,
+    /// The deepest level since it was last set.
+    pub(crate) deepest: usize,
     pub(crate) depth_limit: usize,
 }
 
@@ -146,6 +150,7 @@ impl Machine<'_> {
     /// Enters one level of nesting.
     pub(crate) fn enter(&mut self) -> Run<()> {
         self.depth += 1;
+        self.deepest = self.deepest.max(self.depth);
         if self.depth > self.depth_limit {
             return Err(Failure::limit(
                 Limit::Depth,
@@ -163,12 +168,19 @@ impl Machine<'_> {
                 "template: no template {quoted} associated with template \"gotpl\""
             )));
         };
+        let asked = match self.recall(&template, &data, Holder::Arguments)? {
+            Recall::Known(text) => return Ok(text),
+            Recall::Unknown(asked) => asked,
+        };
         let mut out = self.spare.outputs.pop().unwrap_or_default();
         self.execute(&template, data, &mut out)?;
         let text = Text::from(out.as_slice());
         if out.capacity() <= LARGEST_SPARE {
             out.clear();
             self.spare.outputs.push(out);
+        }
+        if let Some(asked) = asked {
+            self.keep(asked, &text)?;
         }
         Ok(text)
     }

@@ -4,7 +4,7 @@
 use std::cmp::Ordering;
 use std::rc::Rc;
 
-use super::{Entries, Map, Value};
+use super::{Map, Value};
 
 /// How many nodes of one value a copy may have.
 const NODES: usize = 1_000_000;
@@ -27,7 +27,7 @@ impl Value {
             Self::Map(map) => Self::Map(Map::from_entries(map.read(|entries| {
                 let copies =
                     entries.iter().map(|(key, value)| (key.clone(), value.copy_within(budget, level + 1)));
-                Entries(copies.collect())
+                copies.collect::<Vec<_>>().into()
             }))),
             Self::List(items) => {
                 Self::list(items.iter().map(|item| item.copy_within(budget, level + 1)).collect())

@@ -7,9 +7,12 @@ use super::{chart, first_difference, fleet, folder, read_folder};
 /// The seeds of umbrellas whose output is kept.
 pub(super) const SEEDS: [u64; 6] = [1, 2, 3, 5, 8, 13];
 
+/// The charts whose output is kept: two that helm creates, and one in which the same is included with other data.
+pub(super) const CHARTS: [&str; 3] = ["created-by-3", "created-by-4", "same-again"];
+
 #[test]
-fn created_charts_render_to_the_bytes_of_helm() {
-    for source in ["created-by-3", "created-by-4"] {
+fn charts_render_to_the_bytes_of_helm() {
+    for source in CHARTS {
         let chart = chart(&read_folder(&folder().join("corpus").join(source)));
         for (compat, version) in [(Compat::V4_3, 4), (Compat::V3_19, 3)] {
             let input = RenderInput { release: "rel".to_owned(), ..RenderInput::default() };

@@ -94,7 +94,7 @@ fn write_goldens() {
     let golden = folder().join("golden");
     for (binary, _, version) in binaries() {
         let space = tempfile::tempdir().expect("a folder");
-        for source in ["created-by-3", "created-by-4"] {
+        for source in golden::CHARTS {
             let path = folder().join("corpus").join(source);
             let text = helm(&binary, space.path(), &["template", "rel", path.to_str().expect("a path")]);
             std::fs::write(golden.join(format!("{source}.helm{version}.yaml")), text).expect("golden");

@@ -48,6 +48,7 @@ impl<'t> Frame<'t, '_, '_> {
         }
         if function.draws {
             self.charge_draw()?;
+            self.machine.memo.note_draw();
             self.machine.draws.enter_template(&self.template.name, &self.template.source.text);
         }
         if function.special == Special::Call {
@@ -60,6 +61,7 @@ impl<'t> Frame<'t, '_, '_> {
                 values.clear();
                 self.machine.spare.arguments.push(values);
                 self.charge_bytes(value.own_bytes())?;
+                self.machine.memo.note_made(&value);
                 Ok(Slot::plain(value))
             }
             Err(inner) => {
