@@ -51,7 +51,8 @@ mod yaml;
 pub use capabilities::{Capabilities, CapabilitiesSeen};
 pub use chance::{Chance, Remembered, Site};
 pub use chart::{
-    Chart, ChartError, ChartLock, Dependency, IgnoreRules, LockError, highest_version, is_exact_version,
+    Chart, ChartError, ChartLock, Dependency, IgnoreRules, LockError, Remark, highest_version,
+    is_exact_version,
 };
 pub use dependencies::enabled_dependencies;
 pub use engine::Engine;

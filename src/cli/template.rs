@@ -258,16 +258,7 @@ fn chart_notices(chart: &Chart, compat: Compat) -> Vec<&'static str> {
     if compat > Compat::V3_19 && !chart.has_known_format() {
         return notices;
     }
-    if chart.has_outdated_lock() {
-        notices.push(if compat == Compat::V3_19 {
-            r#"load.go:138: Warning: Dependency locking is handled in Chart.lock since apiVersion "v2". We recommend migrating to Chart.lock."#
-        } else {
-            r#"level=INFO msg="Warning: Dependency locking is handled in Chart.lock since apiVersion \"v2\". We recommend migrating to Chart.lock.""#
-        });
-    }
-    if chart.has_outdated_requirements() {
-        notices.push(outdated_requirements(compat));
-    }
+    notices.extend(chart.remarks().iter().map(|remark| remark.line(compat)));
     if chart.is_deprecated() {
         notices.push(if compat == Compat::V3_19 {
             "WARNING: This chart is deprecated"
@@ -371,20 +362,12 @@ fn read_chart(path: &str, compat: Compat, notices: &mut dyn Write) -> Result<Cha
 
 /// Why a chart cannot be used, in Helm's words, behind what Helm remarks before them.
 fn unusable(error: &ChartError, compat: Compat, notices: &mut dyn Write) -> TemplateError {
-    if error.has_outdated_requirements(compat)
-        && let Err(error) = writeln!(notices, "{}", outdated_requirements(compat))
-    {
-        return TemplateError::Write(error);
+    for remark in error.remarks(compat) {
+        if let Err(error) = writeln!(notices, "{}", remark.line(compat)) {
+            return TemplateError::Write(error);
+        }
     }
     TemplateError::Helm(error.sentence(compat))
-}
-
-fn outdated_requirements(compat: Compat) -> &'static str {
-    if compat == Compat::V3_19 {
-        r#"load.go:120: Warning: Dependencies are handled in Chart.yaml since apiVersion "v2". We recommend migrating dependencies to Chart.yaml."#
-    } else {
-        r#"level=INFO msg="Warning: Dependencies are handled in Chart.yaml since apiVersion \"v2\". We recommend migrating dependencies to Chart.yaml.""#
-    }
 }
 
 #[cfg(test)]

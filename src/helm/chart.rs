@@ -17,12 +17,14 @@ mod ignore;
 mod load;
 mod lock;
 pub(crate) mod metadata;
+mod remark;
 
 pub use ignore::IgnoreRules;
 pub use load::ChartError;
 pub use lock::{ChartLock, LockError, highest_version, is_exact_version};
 pub use metadata::Dependency;
 pub(crate) use metadata::Metadata;
+pub use remark::Remark;
 
 /// A chart, parsed once and shared.
 #[derive(Clone, Debug)]
@@ -37,8 +39,8 @@ pub(crate) struct ChartData {
     pub(crate) files: FileTable,
     pub(crate) schema: Option<Arc<Schema>>,
     pub(crate) children: Vec<Child>,
-    pub(crate) outdated_requirements: bool,
-    pub(crate) outdated_lock: bool,
+    /// Those of the charts inside come behind its own.
+    pub(crate) remarks: Box<[Remark]>,
     /// The first document of values with several ones, which is all that Helm 3 reads.
     pub(crate) first_values: Option<TreeMap>,
 }
@@ -120,14 +122,9 @@ impl Chart {
         self.0.metadata.deprecated
     }
 
-    /// Whether its dependencies are listed in `requirements.yaml` although `Chart.yaml` is the place.
-    pub fn has_outdated_requirements(&self) -> bool {
-        self.0.outdated_requirements
-    }
-
-    /// Whether it has a `requirements.lock` although `Chart.lock` is the place.
-    pub fn has_outdated_lock(&self) -> bool {
-        self.0.outdated_lock
+    /// What Helm remarks while it reads the files of this chart and of those inside it.
+    pub fn remarks(&self) -> &[Remark] {
+        &self.0.remarks
     }
 
     /// Whether `apiVersion` names a format that Helm reads at least in part.
@@ -229,8 +226,7 @@ impl Chart {
             files: data.files.clone(),
             schema: data.schema.clone(),
             children: data.children.clone(),
-            outdated_requirements: data.outdated_requirements,
-            outdated_lock: data.outdated_lock,
+            remarks: data.remarks.clone(),
             first_values: data.first_values.clone(),
         };
         change(&mut copy);

@@ -8,6 +8,7 @@ use super::decode::Misfit;
 use super::ignore::IgnoreRules;
 use super::lock;
 use super::metadata::{Metadata, dependencies, lists_dependencies};
+use super::remark::Remark;
 use super::{Chart, ChartData, ChartTemplate, Child, archive};
 use crate::helm::Compat;
 use crate::helm::schema::Schema;
@@ -39,9 +40,14 @@ pub enum ChartError {
         /// Helm 3's sentence.
         message_v3: String,
     },
-    /// `requirements.yaml` of a chart that ought to have none is wrong: Helm warns of it before.
-    #[error("{0}")]
-    OutdatedRequirements(Box<ChartError>),
+    /// Something is wrong, and Helm has remarks before it comes to that.
+    #[error("{source}")]
+    Remarked {
+        /// The remarks, in order.
+        remarks: Vec<Remark>,
+        /// What is wrong.
+        source: Box<ChartError>,
+    },
     /// `Chart.yaml` names a format that Helm 4 does not know, which it says before all else. Helm 3 does not look.
     #[error("unsupported chart version")]
     UnknownFormat(Box<ChartError>),
@@ -86,7 +92,7 @@ impl ChartError {
         match self {
             Self::Yaml { helm_v3, .. } if compat == Compat::V3_19 => helm_v3.clone(),
             Self::Metadata { message_v3, .. } if compat == Compat::V3_19 => message_v3.clone(),
-            Self::OutdatedRequirements(source) => source.sentence(compat),
+            Self::Remarked { source, .. } => source.sentence(compat),
             Self::UnknownFormat(source) if compat == Compat::V3_19 => source.sentence(compat),
             Self::Subchart { entry, parent, source } => {
                 format!("error unpacking subchart {entry} in {parent}: {}", source.sentence(compat))
@@ -95,15 +101,12 @@ impl ChartError {
         }
     }
 
-    /// Whether Helm remarks, before it, that dependencies belong into `Chart.yaml`.
-    pub fn has_outdated_requirements(&self, compat: Compat) -> bool {
+    /// What Helm remarks before it.
+    pub fn remarks(&self, compat: Compat) -> &[Remark] {
         match self {
-            Self::OutdatedRequirements(_) => true,
-            Self::UnknownFormat(source) => {
-                compat == Compat::V3_19 && source.has_outdated_requirements(compat)
-            }
-            Self::Subchart { source, .. } => source.has_outdated_requirements(compat),
-            _ => false,
+            Self::Remarked { remarks, .. } => remarks,
+            Self::UnknownFormat(source) if compat == Compat::V3_19 => source.remarks(compat),
+            _ => &[],
         }
     }
 
@@ -111,7 +114,7 @@ impl ChartError {
     pub fn place(&self) -> Option<(&str, usize, usize)> {
         match self {
             Self::Yaml { file, error, .. } => Some((file, error.line, error.column)),
-            Self::Subchart { source, .. } | Self::OutdatedRequirements(source) => source.place(),
+            Self::Subchart { source, .. } | Self::Remarked { source, .. } => source.place(),
             _ => None,
         }
     }
@@ -185,11 +188,19 @@ fn read_json(file: &str, bytes: &[u8]) -> Result<serde_json::Value, ChartError> 
 /// The outermost chart. Helm 4 looks at the version of its format, and of no other's, before anything else.
 fn load_top(files: Vec<NamedBytes>, budget: &mut Budget) -> Result<Chart, ChartError> {
     let chart_file = files.iter().find(|(path, _)| path == "Chart.yaml").map(|(_, bytes)| bytes.clone());
-    load(files, 0, budget).map_err(|error| match chart_file {
-        Some(bytes) if names_unknown_format(&without_mark(bytes.clone())) => {
-            ChartError::UnknownFormat(Box::new(error))
+    let mut remarks = Vec::new();
+    load(files, 0, budget, &mut remarks).map_err(|source| {
+        let error = if remarks.is_empty() {
+            source
+        } else {
+            ChartError::Remarked { remarks, source: Box::new(source) }
+        };
+        match chart_file {
+            Some(bytes) if names_unknown_format(&without_mark(bytes.clone())) => {
+                ChartError::UnknownFormat(Box::new(error))
+            }
+            _ => error,
         }
-        _ => error,
     })
 }
 
@@ -240,10 +251,16 @@ fn read_requirements(path: &str, bytes: &[u8], metadata: &mut Metadata) -> Resul
     Ok(())
 }
 
-fn load(files: Vec<(String, Arc<[u8]>)>, depth: usize, budget: &mut Budget) -> Result<Chart, ChartError> {
+fn load(
+    files: Vec<NamedBytes>,
+    depth: usize,
+    budget: &mut Budget,
+    remarks: &mut Vec<Remark>,
+) -> Result<Chart, ChartError> {
     if depth > DEPTH {
         return Err(ChartError::TooDeep(DEPTH));
     }
+    let before = remarks.len();
     let mut metadata = None;
     for (path, bytes) in &files {
         if path == "Chart.yaml" {
@@ -256,10 +273,10 @@ fn load(files: Vec<(String, Arc<[u8]>)>, depth: usize, budget: &mut Budget) -> R
     };
     let mut parts = Parts::default();
     for (path, bytes) in files {
-        parts.add(path, without_mark(bytes), &mut metadata)?;
+        parts.add(path, without_mark(bytes), &mut metadata, remarks)?;
     }
     metadata.validate().map_err(ChartError::metadata)?;
-    let children = parts.children(&metadata.name, depth, budget)?;
+    let children = parts.children(&metadata.name, depth, budget, remarks)?;
     let mut files = parts.files;
     files.sort();
     Ok(Chart(Arc::new(ChartData {
@@ -269,8 +286,7 @@ fn load(files: Vec<(String, Arc<[u8]>)>, depth: usize, budget: &mut Budget) -> R
         files: files.into(),
         schema: parts.schema.map(|text| Arc::new(Schema::new(text))),
         children,
-        outdated_requirements: parts.outdated_requirements,
-        outdated_lock: parts.outdated_lock,
+        remarks: remarks.get(before..).unwrap_or(&[]).into(),
         first_values: parts.first_values,
     })))
 }
@@ -289,33 +305,38 @@ struct Parts {
     templates: Vec<ChartTemplate>,
     files: Vec<(Text, Text)>,
     schema: Option<Text>,
-    outdated_requirements: bool,
-    outdated_lock: bool,
     first_values: Option<TreeMap>,
     charts: BTreeMap<String, Vec<NamedBytes>>,
 }
 
 impl Parts {
-    fn add(&mut self, path: String, bytes: Text, metadata: &mut Metadata) -> Result<(), ChartError> {
+    fn add(
+        &mut self,
+        path: String,
+        bytes: Text,
+        metadata: &mut Metadata,
+        remarks: &mut Vec<Remark>,
+    ) -> Result<(), ChartError> {
+        let is_outdated = metadata.api_version != "v1";
         match path.as_str() {
             "Chart.yaml" => {}
             "Chart.lock" => check_lock(&path, &bytes)?,
             "values.yaml" => self.add_values(&path, &bytes)?,
             "values.schema.json" => self.schema = Some(bytes),
             "requirements.yaml" => {
-                let is_outdated = metadata.api_version != "v1";
-                read_requirements(&path, &bytes, metadata).map_err(|error| {
-                    if is_outdated { ChartError::OutdatedRequirements(Box::new(error)) } else { error }
-                })?;
-                self.outdated_requirements = is_outdated;
+                if is_outdated {
+                    remarks.push(Remark::OutdatedRequirements);
+                }
+                read_requirements(&path, &bytes, metadata)?;
                 if !is_outdated {
                     self.files.push((Text::from(path), bytes));
                 }
             }
             "requirements.lock" => {
                 check_lock(&path, &bytes)?;
-                self.outdated_lock = metadata.api_version != "v1";
-                if metadata.api_version == "v1" {
+                if is_outdated {
+                    remarks.push(Remark::OutdatedLock);
+                } else {
                     self.files.push((Text::from(path), bytes));
                 }
             }
@@ -368,6 +389,7 @@ impl Parts {
         parent: &str,
         depth: usize,
         budget: &mut Budget,
+        remarks: &mut Vec<Remark>,
     ) -> Result<Vec<Child>, ChartError> {
         let mut children = Vec::new();
         for (entry, files) in std::mem::take(&mut self.charts) {
@@ -376,15 +398,14 @@ impl Parts {
             }
             let chart = if has_extension(&entry, "tgz") {
                 match files.as_slice() {
-                    [(name, bytes)] if *name == entry => {
-                        archive::unpack(bytes, budget).and_then(|files| load(files, depth + 1, budget))
-                    }
+                    [(name, bytes)] if *name == entry => archive::unpack(bytes, budget)
+                        .and_then(|files| load(files, depth + 1, budget, remarks)),
                     _ => Err(ChartError::Archive(format!(
                         "error unpacking subchart tar in {parent}: expected {entry}"
                     ))),
                 }
             } else {
-                load(files, depth + 1, budget)
+                load(files, depth + 1, budget, remarks)
             };
             let chart = chart.map_err(|source| ChartError::Subchart {
                 entry: entry.clone(),
@@ -403,11 +424,10 @@ mod tests {
     use crate::helm::Compat;
 
     #[track_caller]
-    fn refused(files: &[(&str, &str)]) -> [(String, bool); 2] {
+    fn refused(files: &[(&str, &str)]) -> [(String, usize); 2] {
         let files = files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().into()));
         let error = from_folder(files).expect_err("is refused");
-        [Compat::V4_3, Compat::V3_19]
-            .map(|compat| (error.sentence(compat), error.has_outdated_requirements(compat)))
+        [Compat::V4_3, Compat::V3_19].map(|compat| (error.sentence(compat), error.remarks(compat).len()))
     }
 
     #[test]
@@ -416,7 +436,7 @@ mod tests {
         let lock = "cannot load Chart.lock: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal string into Go value of type chart.Lock";
         assert_eq!(
             refused(&[("Chart.yaml", chart), ("Chart.lock", "x")]),
-            [("unsupported chart version".to_owned(), false), (lock.to_owned(), false)]
+            [("unsupported chart version".to_owned(), 0), (lock.to_owned(), 0)]
         );
         let [fourth, third] = refused(&[("Chart.yaml", "apiVersion: v9\nkeywords: a\n")]);
         assert_eq!(fourth.0, "unsupported chart version");
@@ -424,14 +444,22 @@ mod tests {
     }
 
     #[test]
-    fn a_warning_comes_before_the_error_of_outdated_requirements() {
+    fn remarks_come_before_errors() {
         let chart = |version: &str| format!("apiVersion: {version}\nname: c\nversion: 0.1.0\n");
-        let warns = |version: &str| {
+        let remarked = |version: &str| {
             let chart = chart(version);
-            refused(&[("Chart.yaml", chart.as_str()), ("requirements.yaml", "x")]).map(|(_, warns)| warns)
+            refused(&[("Chart.yaml", chart.as_str()), ("requirements.yaml", "x")]).map(|(_, remarks)| remarks)
         };
-        assert_eq!(warns("v2"), [true, true]);
-        assert_eq!(warns("v1"), [false, false]);
-        assert_eq!(warns("v9"), [false, true]);
+        assert_eq!(remarked("v2"), [1, 1]);
+        assert_eq!(remarked("v1"), [0, 0]);
+        assert_eq!(remarked("v9"), [0, 1]);
+        let (outer, inner) = (chart("v2"), "apiVersion: v2\nversion: 0.1.0\n");
+        let below = [
+            ("Chart.yaml", outer.as_str()),
+            ("requirements.lock", "dependencies: []"),
+            ("charts/a/Chart.yaml", inner),
+            ("charts/a/requirements.yaml", "dependencies: []"),
+        ];
+        assert_eq!(refused(&below).map(|(_, remarks)| remarks), [2, 2], "and those of the charts inside");
     }
 }
