@@ -370,7 +370,15 @@ fn check_head(object: &Json, compat: Compat) -> Result<String, String> {
     let top = Spot::top("SimpleHead");
     decode::text(object, &top, "apiVersion").map_err(words)?;
     let kind = decode::text(object, &top, "kind").map_err(words)?;
-    if let Some(metadata) = lookup(object, "metadata").filter(|metadata| !metadata.is_null()) {
+    // Most heads have a name and nothing else that could be of another type.
+    let plain = |metadata: &Json| {
+        metadata.is_object()
+            && matches!(lookup(metadata, "name"), None | Some(Json::String(_)))
+            && lookup(metadata, "annotations").is_none()
+    };
+    if let Some(metadata) =
+        lookup(object, "metadata").filter(|metadata| !metadata.is_null() && !plain(metadata))
+    {
         let wanted =
             r#"struct { Name string "json:\"name\""; Annotations map[string]string "json:\"annotations\"" }"#;
         let spot = top.field("metadata");

@@ -537,7 +537,7 @@ impl Shared {
 
 /// Paths as Go joins them: a chart called `.` has no folder of its own.
 fn join(folder: &str, inner: &str) -> String {
-    if folder == "." { inner.to_owned() } else { format!("{folder}/{inner}") }
+    if folder == "." { inner.to_owned() } else { [folder, "/", inner].concat() }
 }
 
 /// Shallow paths before deep ones, then by name; files are parsed and executed in reverse.

@@ -24,9 +24,6 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("getHostByName", &[Str], |_, _| Ok(Value::text(""))),
 ];
 
-/// How deep one name may include itself.
-const RECURSION: usize = 1000;
-
 /// The marks around a message that Helm later shows alone.
 pub(crate) const MARKS: (&str, &str) = ("HELM_ERR_START", "HELM_ERR_END");
 
@@ -35,24 +32,7 @@ fn marked(message: &Text) -> Failure {
 }
 
 fn include(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
-    let name = text(arguments, 0);
-    match machine.includes.get_mut(&name) {
-        Some(count) if *count > RECURSION => {
-            return Err(Failure::new(format!(
-                "rendering template has a nested reference name: {}: unable to execute template",
-                name.lossy()
-            )));
-        }
-        Some(count) => *count += 1,
-        None => {
-            machine.includes.insert(name.clone(), 1);
-        }
-    }
-    let out = machine.execute_named(&name, value(arguments, 1))?;
-    if let Some(count) = machine.includes.get_mut(&name) {
-        *count -= 1;
-    }
-    Ok(Value::Text(out))
+    machine.include(&text(arguments, 0), value(arguments, 1)).map(Value::Text)
 }
 
 /// Cuts what Go prints for missing values.

@@ -79,9 +79,9 @@ const WORD: [bool; 256] = {
     table
 };
 
-/// Cuts the whole source.
-pub(super) fn lex(input: &[u8]) -> Tokens {
-    let tokens = Vec::with_capacity(input.len() / 12 + 4);
+/// Cuts the whole source into an empty list.
+pub(super) fn lex(input: &[u8], mut tokens: Vec<Token>) -> Tokens {
+    tokens.reserve(input.len() / 12 + 4);
     let mut lexer = Lexer { input, position: 0, start: 0, parens: 0, spaced: false, tokens };
     let error = lexer.run().err();
     if error.is_some() {

@@ -21,6 +21,9 @@ use crate::helm::value::{Map, Text, Value};
 
 type Run<T> = Result<T, Failure>;
 
+/// How often a name may be included within itself, as in Helm.
+pub(super) const RECURSION: usize = 1000;
+
 /// The time is looked at every 2^12 steps.
 const TIMED_STEPS: u32 = 12;
 
@@ -160,8 +163,8 @@ impl Machine<'_> {
         Ok(())
     }
 
-    /// Runs a named template into a string.
-    pub(crate) fn execute_named(&mut self, name: &Text, data: Value) -> Run<Text> {
+    /// Runs a named template into a string, unless what it makes is known.
+    pub(crate) fn include(&mut self, name: &Text, data: Value) -> Run<Text> {
         let Some(template) = self.scope.find(name).cloned() else {
             let quoted = crate::helm::value::convert::quote(name);
             return Err(Failure::new(format!(
@@ -172,6 +175,7 @@ impl Machine<'_> {
             Recall::Known(text) => return Ok(text),
             Recall::Unknown(asked) => asked,
         };
+        self.enter_name(name)?;
         let mut out = self.spare.outputs.pop().unwrap_or_default();
         self.execute(&template, data, &mut out)?;
         let text = Text::from(out.as_slice());
@@ -179,10 +183,31 @@ impl Machine<'_> {
             out.clear();
             self.spare.outputs.push(out);
         }
+        if let Some(count) = self.includes.get_mut(name) {
+            *count -= 1;
+        }
         if let Some(asked) = asked {
             self.keep(asked, &text)?;
         }
         Ok(text)
+    }
+
+    /// Counts how often a name is included within itself.
+    fn enter_name(&mut self, name: &Text) -> Run<()> {
+        match self.includes.get_mut(name) {
+            Some(count) if *count > RECURSION => Err(Failure::new(format!(
+                "rendering template has a nested reference name: {}: unable to execute template",
+                name.lossy()
+            ))),
+            Some(count) => {
+                *count += 1;
+                Ok(())
+            }
+            None => {
+                self.includes.insert(name.clone(), 1);
+                Ok(())
+            }
+        }
     }
 
     /// Parses the text of `tpl`, once per text.

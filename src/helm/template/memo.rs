@@ -12,16 +12,13 @@ use std::sync::Arc;
 use foldhash::{HashMap, HashSet};
 
 use super::Template;
-use super::machine::Machine;
+use super::machine::{Machine, RECURSION};
 use crate::helm::failure::Failure;
 use crate::helm::value::{Map, MapKind, Text, Value};
 use uses::Uses;
 
 type Run<T> = Result<T, Failure>;
 
-/// So deep templates may nest with what is known here: Helm counts how often a name is included within itself, and what
-/// is not run is not counted.
-const DEEPEST: usize = 1000;
 /// A longer text is known by its identity.
 const LONG: usize = 256;
 /// What an output takes beside its bytes, about.
@@ -32,13 +29,13 @@ const ENTRY: usize = 160;
 pub(crate) struct Memo {
     /// What templates read, by their addresses: the scope holds them.
     uses: HashMap<usize, Rc<Uses>>,
-    kept: HashMap<Box<[u8]>, Kept>,
+    kept: HashMap<Rc<[u8]>, Kept>,
     /// The key of the call that is asked about.
     key: Vec<u8>,
     /// The values whose identities stand in the key.
     held: Vec<Value>,
     /// The keys of what is kept, in the order in which it was.
-    order: Vec<Box<[u8]>>,
+    order: Vec<Rc<[u8]>>,
     /// Counts what happens: maps that are made, calls that begin, outputs that are kept.
     clock: u64,
     /// When the oldest of the maps was made that were written since the innermost call began.
@@ -64,7 +61,7 @@ struct Kept {
 
 /// A call whose output is not known, and is worth keeping.
 pub(super) struct Asked {
-    key: Box<[u8]>,
+    key: Rc<[u8]>,
     held: Box<[Value]>,
     /// When it began.
     at: u64,
@@ -245,7 +242,8 @@ impl Machine<'_> {
         let again = self.memo.ask(template, &uses, data, holder);
         if let Some(kept) = self.memo.kept.get(self.memo.key.as_slice()) {
             let reached = self.depth + 1 + kept.levels;
-            if reached < DEEPEST.min(self.depth_limit) {
+            // What is not run is not counted: below so many levels nothing comes to its end.
+            if reached < RECURSION.min(self.depth_limit) {
                 let text = kept.text.clone();
                 self.deepest = self.deepest.max(reached);
                 self.charge(1)?;
@@ -275,9 +273,9 @@ impl Machine<'_> {
         if written < asked.at {
             return Ok(());
         }
-        self.charge_bytes(ENTRY + 2 * asked.key.len() + size_of_val(&*asked.held))?;
+        self.charge_bytes(ENTRY + asked.key.len() + size_of_val(&*asked.held))?;
         let at = self.memo.tick();
-        self.memo.order.push(asked.key.clone());
+        self.memo.order.push(Rc::clone(&asked.key));
         self.memo.kept.insert(asked.key, Kept { text: text.clone(), at, levels, _held: asked.held });
         Ok(())
     }

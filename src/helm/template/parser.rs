@@ -13,6 +13,8 @@ const DEPTH: usize = 200;
 
 /// The most tokens of one file.
 const TOKENS: usize = 4_000_000;
+/// Lists for more tokens are not worth keeping.
+const KEPT_TOKENS: usize = 16_384;
 
 /// A template that cannot be parsed.
 #[derive(Clone, Debug)]
@@ -57,7 +59,8 @@ pub(crate) fn parse(
     words: &mut Words,
 ) -> Parse<Parsed> {
     let source = Arc::new(Source { name: name.clone(), text: text.clone() });
-    let Tokens { tokens, error } = lex(text);
+    let mut stacks = std::mem::take(&mut words.stacks);
+    let Tokens { tokens, error } = lex(text, std::mem::take(&mut stacks.tokens));
     if tokens.len() > TOKENS {
         let message = format!("a template has more than {TOKENS} tokens");
         return Err(ParseError { line: 1, message });
@@ -75,13 +78,29 @@ pub(crate) fn parse(
         action: None,
         depth: 0,
         compat,
-        nodes: Vec::new(),
-        operands: Vec::new(),
-        commands: Vec::new(),
+        nodes: stacks.nodes,
+        operands: stacks.operands,
+        commands: stacks.commands,
         done: Vec::new(),
     };
     parser.file()?;
-    Ok(Parsed { templates: parser.done, tokens: parser.tokens.len() })
+    let count = parser.tokens.len();
+    if count <= KEPT_TOKENS {
+        let (mut tokens, nodes, operands, commands) =
+            (parser.tokens, parser.nodes, parser.operands, parser.commands);
+        tokens.clear();
+        parser.words.stacks = Stacks { tokens, nodes, operands, commands };
+    }
+    Ok(Parsed { templates: parser.done, tokens: count })
+}
+
+/// Empty lists that the parser of one file leaves for that of the next.
+#[derive(Debug, Default)]
+pub(super) struct Stacks {
+    tokens: Vec<Token>,
+    nodes: Vec<Node>,
+    operands: Vec<Operand>,
+    commands: Vec<Command>,
 }
 
 struct Parser<'a> {

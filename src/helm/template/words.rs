@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use foldhash::{HashMap, HashSet};
 
+use super::parser::Stacks;
 use crate::helm::value::Text;
 
 /// The names of a chain, as `.Values.image.tag`; empty for a word without fields.
@@ -25,11 +26,12 @@ impl<'a> IntoIterator for &'a Path {
     }
 }
 
-/// The names and chains so far.
+/// The names and chains so far, and what parsers leave for each other.
 #[derive(Debug, Default)]
 pub(crate) struct Words {
     names: HashSet<Text>,
     paths: HashMap<Text, Path>,
+    pub(super) stacks: Stacks,
 }
 
 impl Words {

@@ -19,9 +19,19 @@ pub(crate) fn shortest_digits(value: f64) -> (String, i32) {
     (mantissa.replace('.', ""), exponent.parse().unwrap_or(0))
 }
 
+/// A whole number whose digits are all exact, as the shortest ones are then. Zero has a sign, and is not one.
+pub(crate) fn whole(value: f64) -> Option<i64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let is_whole = value.fract() == 0.0 && value.abs() < EXACT && value != 0.0;
+    is_whole.then(|| float_to_int(value))
+}
+
 /// `strconv.FormatFloat(value, 'g', -1, 64)`, which `%v` prints: an exponent below 1e-4 and from
 /// 1e6 on.
 pub(crate) fn float_general(value: f64) -> String {
+    if let Some(whole) = whole(value).filter(|whole| whole.abs() < 1_000_000) {
+        return whole.to_string();
+    }
     if value.is_nan() {
         return "NaN".to_owned();
     }
@@ -55,6 +65,9 @@ fn plain_decimal(digits: &str, exponent: i32) -> String {
 
 /// A float as Go's `encoding/json` writes it; `None` for infinities and not-a-number.
 pub(crate) fn float_json(value: f64) -> Option<String> {
+    if let Some(whole) = whole(value) {
+        return Some(whole.to_string());
+    }
     if !value.is_finite() {
         return None;
     }
@@ -147,7 +160,7 @@ pub(crate) fn is_printable(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{float_general, float_json, quote};
+    use super::{float_general, float_json, plain_decimal, quote, shortest_digits, whole};
 
     #[test]
     fn floats_as_go_prints_them() {
@@ -173,5 +186,17 @@ mod tests {
     fn quoting_as_go_does() {
         assert_eq!(quote("é☃\x01\u{200b}\n\"".as_bytes()), "\"é☃\\x01\\u200b\\n\\\"\"");
         assert_eq!(quote(b"\xff"), "\"\\xff\"");
+    }
+
+    #[test]
+    fn whole_numbers_are_their_shortest_digits() {
+        for number in [1.0, 7.0, 10.0, 120.0, 65_536.0, 999_999.0, 1e6, 1e15, 9_007_199_254_740_991.0] {
+            let (digits, exponent) = shortest_digits(number);
+            let slow = plain_decimal(&digits, exponent);
+            assert_eq!(whole(number).map(|whole| whole.to_string()), Some(slow.clone()), "{number}");
+            assert_eq!(float_json(-number), Some(format!("-{slow}")));
+        }
+        assert_eq!([0.0, -0.0, 1.5, 1e16, f64::NAN, f64::INFINITY].map(whole), [None; 6]);
+        assert_eq!([-0.0, 999_999.0, 1e6].map(float_general), ["-0", "999999", "1e+06"]);
     }
 }

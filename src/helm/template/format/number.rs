@@ -43,6 +43,9 @@ impl Printer<'_> {
             'X' if self.flags.sharp => "0X",
             _ => "",
         };
+        if sign.is_empty() && prefix.is_empty() {
+            return self.padded_with_blanks(digits.as_bytes());
+        }
         self.padded_with_blanks(format!("{sign}{prefix}{digits}").as_bytes());
     }
 
@@ -103,6 +106,9 @@ impl Printer<'_> {
             let width = self.flags.width.unwrap_or(0);
             let zeros = "0".repeat(width.saturating_sub(sign.len() + digits.len()));
             return self.out.extend_from_slice(format!("{sign}{zeros}{digits}").as_bytes());
+        }
+        if sign.is_empty() {
+            return self.pad(digits.as_bytes());
         }
         self.pad(format!("{sign}{digits}").as_bytes());
     }
