@@ -97,17 +97,29 @@ fn random_charts_are_rendered_as_by_helm() {
     }
 }
 
-/// No case may bring the engine down, whatever helm makes of it.
+/// No case may bring the engine down, whatever helm makes of it; and a strict render, which keeps nothing of what named
+/// templates made, says the same as one that does.
 #[test]
 fn random_charts_end_in_output_or_an_error() {
-    use moorline::helm::{Chart, Engine, RenderInput, RenderLimits};
+    use moorline::helm::{Chart, Engine, RenderFault, RenderInput, RenderLimits, Strictness};
+    let limits = RenderLimits { steps: 2_000_000, bytes: 64 << 20, ..RenderLimits::default() };
+    let engine = Engine::default().with_limits(limits);
     for kind in KINDS {
         for seed in 0..60 {
             let case = Case::random(kind, seed);
             let files = case.files.iter().map(|(path, text)| (path.clone(), text.as_bytes().into()));
             let Ok(chart) = Chart::from_files(files) else { continue };
-            let limits = RenderLimits { steps: 2_000_000, bytes: 64 << 20, ..RenderLimits::default() };
-            let _ = Engine::default().with_limits(limits).render(&chart, &RenderInput::default());
+            let render = |strictness| {
+                let input = RenderInput { strictness, ..RenderInput::default() };
+                match engine.render(&chart, &input) {
+                    Ok(rendered) => Some(Ok(rendered.to_helm_output())),
+                    Err(error) if matches!(error.fault, RenderFault::Limit(_)) => None,
+                    Err(error) => Some(Err(error.message)),
+                }
+            };
+            if let (Some(kept), Some(run)) = (render(Strictness::AsHelm), render(Strictness::Strict)) {
+                assert_eq!(kept, run, "{kind} {seed}");
+            }
         }
     }
 }
