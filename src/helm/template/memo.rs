@@ -245,12 +245,14 @@ impl Machine<'_> {
             // What is not run is not counted: below so many levels nothing comes to its end.
             if reached < RECURSION.min(self.depth_limit) {
                 let text = kept.text.clone();
+                self.memo.held.clear();
                 self.deepest = self.deepest.max(reached);
                 self.charge(1)?;
                 return Ok(Recall::Known(text));
             }
         }
         if !again {
+            self.memo.held.clear();
             return Ok(Recall::Unknown(None));
         }
         let asked = Asked {
