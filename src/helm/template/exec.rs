@@ -283,8 +283,7 @@ impl<'t> Frame<'t, '_, '_> {
         self.machine.execute(template, data, self.out)?;
         if let Some(asked) = asked {
             let made = Text::from(self.out.get(before..).unwrap_or(&[]));
-            self.machine.charge_bytes(made.len())?;
-            self.machine.keep(asked, &made)?;
+            self.machine.keep(asked, &made);
         }
         Ok(())
     }

@@ -187,7 +187,7 @@ impl Machine<'_> {
             *count -= 1;
         }
         if let Some(asked) = asked {
-            self.keep(asked, &text)?;
+            self.keep(asked, &text);
         }
         Ok(text)
     }

@@ -23,6 +23,8 @@ type Run<T> = Result<T, Failure>;
 const LONG: usize = 256;
 /// What an output takes beside its bytes, about.
 const ENTRY: usize = 160;
+/// What is kept may take this part of the bytes that a render may make, beside them: no render fails of it.
+const SHARE: usize = 8;
 
 /// The outputs so far.
 #[derive(Debug, Default)]
@@ -46,6 +48,8 @@ pub(crate) struct Memo {
     changing: HashSet<usize>,
     /// Whether such a map may be somewhere inside others.
     hidden: bool,
+    /// What is kept takes so many bytes, about, with what was forgotten meanwhile.
+    bytes: usize,
 }
 
 #[derive(Debug)]
@@ -266,20 +270,23 @@ impl Machine<'_> {
         Ok(Recall::Unknown(Some(asked)))
     }
 
-    /// Keeps what a call made.
-    pub(super) fn keep(&mut self, asked: Asked, text: &Text) -> Run<()> {
+    /// Keeps what a call made, while there is room.
+    pub(super) fn keep(&mut self, asked: Asked, text: &Text) {
         let levels = self.deepest.saturating_sub(asked.depth + 1);
         self.deepest = self.deepest.max(asked.deepest);
         let written = self.memo.oldest_written;
         self.memo.oldest_written = written.min(asked.oldest_written);
         if written < asked.at {
-            return Ok(());
+            return;
         }
-        self.charge_bytes(ENTRY + asked.key.len() + size_of_val(&*asked.held))?;
+        let bytes = ENTRY + asked.key.len() + size_of_val(&*asked.held) + text.len();
+        if self.memo.bytes + bytes > self.limits.bytes / SHARE {
+            return;
+        }
+        self.memo.bytes += bytes;
         let at = self.memo.tick();
         self.memo.order.push(Rc::clone(&asked.key));
         self.memo.kept.insert(asked.key, Kept { text: text.clone(), at, levels, _held: asked.held });
-        Ok(())
     }
 
     /// Runs a file's own template, unless others included it before.
