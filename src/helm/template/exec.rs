@@ -1,12 +1,9 @@
 //! Runs compiled templates with Go's evaluation rules and messages. Every step and byte is
 //! counted against the limits of the [`Machine`].
 
-use std::sync::Arc;
-
 use super::Template;
 use super::format::print_value;
 use super::machine::Machine;
-use super::memo::{Holder, Recall};
 use super::node::{Branch, Call, Command, Node, Number, Operand, OperandKind, Pipe, Position};
 use crate::helm::Compat;
 use crate::helm::failure::{Failure, Link, Place, Step, Trail};
@@ -258,7 +255,7 @@ impl<'t> Frame<'t, '_, '_> {
             Some(pipe) => self.pipeline(dot, pipe)?.value,
             None => Value::Nil,
         };
-        let result = self.run_or_recall(&template, data);
+        let result = self.machine.execute_or_recall(&template, data, self.out);
         // Go's words leave this link out; whoever looks for the cause wants it.
         if let Err(mut failure) = result {
             if failure.executed {
@@ -267,23 +264,6 @@ impl<'t> Frame<'t, '_, '_> {
                 failure.trail.steps.extend(step);
             }
             return self.located(Err(failure));
-        }
-        Ok(())
-    }
-
-    fn run_or_recall(&mut self, template: &Arc<Template>, data: Value) -> Run<()> {
-        let asked = match self.machine.recall(template, &data, Holder::Statement)? {
-            Recall::Known(text) => {
-                self.out.extend_from_slice(&text);
-                return self.machine.charge_bytes(text.len());
-            }
-            Recall::Unknown(asked) => asked,
-        };
-        let before = self.out.len();
-        self.machine.execute(template, data, self.out)?;
-        if let Some(asked) = asked {
-            let made = Text::from(self.out.get(before..).unwrap_or(&[]));
-            self.machine.keep(asked, &made);
         }
         Ok(())
     }

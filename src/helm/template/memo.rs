@@ -289,18 +289,37 @@ impl Machine<'_> {
         self.memo.kept.insert(asked.key, Kept { text: text.clone(), at, levels, _held: asked.held });
     }
 
-    /// Runs a file's own template, unless others included it before.
+    /// Runs a template, unless what it makes is known, appending to `out`.
+    pub(super) fn execute_or_recall(
+        &mut self,
+        template: &Arc<Template>,
+        data: Value,
+        out: &mut Vec<u8>,
+    ) -> Run<()> {
+        let asked = match self.recall(template, &data, Holder::Statement)? {
+            Recall::Known(text) => {
+                out.extend_from_slice(&text);
+                return self.charge_bytes(text.len());
+            }
+            Recall::Unknown(asked) => asked,
+        };
+        let before = out.len();
+        self.execute(template, data, out)?;
+        if let Some(asked) = asked {
+            self.keep(asked, &Text::from(out.get(before..).unwrap_or(&[])));
+        }
+        Ok(())
+    }
+
+    /// Runs a file's own template; it may be known where others included it before.
     pub(crate) fn execute_file(
         &mut self,
         template: &Arc<Template>,
         root: Value,
         out: &mut Vec<u8>,
     ) -> Run<()> {
-        if self.memo.uses.contains_key(&address(template))
-            && let Recall::Known(text) = self.recall(template, &root, Holder::Statement)?
-        {
-            out.extend_from_slice(&text);
-            return self.charge_bytes(text.len());
+        if self.memo.uses.contains_key(&address(template)) {
+            return self.execute_or_recall(template, root, out);
         }
         self.execute(template, root, out)
     }

@@ -20,7 +20,7 @@ pub(crate) fn shortest_digits(value: f64) -> (String, i32) {
 }
 
 /// A whole number whose digits are all exact, as the shortest ones are then. Zero has a sign, and is not one.
-pub(crate) fn whole(value: f64) -> Option<i64> {
+fn whole(value: f64) -> Option<i64> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     let is_whole = value.fract() == 0.0 && value.abs() < EXACT && value != 0.0;
     is_whole.then(|| float_to_int(value))

@@ -43,10 +43,7 @@ impl Printer<'_> {
             'X' if self.flags.sharp => "0X",
             _ => "",
         };
-        if sign.is_empty() && prefix.is_empty() {
-            return self.padded_with_blanks(digits.as_bytes());
-        }
-        self.padded_with_blanks(format!("{sign}{prefix}{digits}").as_bytes());
+        self.padded_with_blanks([sign, prefix, &digits].concat().as_bytes());
     }
 
     /// Pads without zeros.
@@ -107,10 +104,7 @@ impl Printer<'_> {
             let zeros = "0".repeat(width.saturating_sub(sign.len() + digits.len()));
             return self.out.extend_from_slice(format!("{sign}{zeros}{digits}").as_bytes());
         }
-        if sign.is_empty() {
-            return self.pad(digits.as_bytes());
-        }
-        self.pad(format!("{sign}{digits}").as_bytes());
+        self.pad([sign, &digits].concat().as_bytes());
     }
 
     pub(super) fn complex(&mut self, value: &Value, (real, imaginary): (f64, f64), verb: char) {

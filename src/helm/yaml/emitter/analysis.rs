@@ -29,9 +29,6 @@ fn all(text: &[u8], wanted: impl Fn(u8) -> bool) -> bool {
 
 /// A number after its way through JSON: an integer if it fits, else the shortest float.
 pub(super) fn number_text(value: f64) -> String {
-    if let Some(whole) = convert::whole(value) {
-        return whole.to_string();
-    }
     if value.fract() == 0.0 && value.abs() < 1e21 {
         // It was JSON before, with the shortest digits that read back, and zeros after them.
         let text = convert::float_json(value).unwrap_or_default();

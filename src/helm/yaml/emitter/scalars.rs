@@ -49,16 +49,8 @@ impl Emitter {
         let mut index = 0;
         while let Some(byte) = text.get(index) {
             if *byte == b' ' {
-                if breaks_allowed
-                    && !spaces
-                    && self.column > self.width()
-                    && text.get(index + 1) != Some(&b' ')
-                {
-                    self.write_indent();
-                    index += 1;
-                } else {
-                    index += self.write_character(text, index);
-                }
+                let folds = breaks_allowed && !spaces && text.get(index + 1) != Some(&b' ');
+                index += self.write_space(text, index, folds);
                 spaces = true;
             } else {
                 index += self.write_character(text, index);
@@ -78,12 +70,7 @@ impl Emitter {
         while let Some(byte) = text.get(index) {
             if *byte == b' ' {
                 let inner = index > 0 && index + 1 < text.len() && text.get(index + 1) != Some(&b' ');
-                if breaks_allowed && !spaces && self.column > self.width() && inner {
-                    self.write_indent();
-                    index += 1;
-                } else {
-                    index += self.write_character(text, index);
-                }
+                index += self.write_space(text, index, breaks_allowed && !spaces && inner);
                 spaces = true;
             } else if break_width(text, index) > 0 {
                 index += self.write_break(text, index);
@@ -105,6 +92,15 @@ impl Emitter {
         self.write_indicator(b"'", false, false, false);
         self.whitespace = false;
         self.indention = false;
+    }
+
+    /// A space, or the line break in its place where it may fold and the line is full; gives what it took of the text.
+    fn write_space(&mut self, text: &[u8], index: usize, folds: bool) -> usize {
+        if folds && self.column > self.width() {
+            self.write_indent();
+            return 1;
+        }
+        self.write_character(text, index)
     }
 
     fn write_break(&mut self, text: &[u8], index: usize) -> usize {
