@@ -10,6 +10,7 @@ pub(crate) mod memo;
 pub(crate) mod node;
 pub(crate) mod number;
 mod parser;
+mod repeats;
 pub(crate) mod words;
 
 use std::sync::Arc;

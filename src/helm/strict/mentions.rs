@@ -36,7 +36,7 @@ impl Mentions {
     pub(crate) fn nodes(&mut self, nodes: &[Node]) {
         for node in nodes {
             match node {
-                Node::Action(action) => self.pipe(&action.pipe, false),
+                Node::Action(_, pipe) => self.pipe(pipe, false),
                 Node::If(branch) => self.branch(branch, true),
                 Node::With(branch) | Node::Range(branch) => self.branch(branch, false),
                 Node::Call(call) => {

@@ -37,7 +37,7 @@ impl Machine<'_> {
         let dot = Slot { value: data, boxed: false };
         let mut variables = self.spare.variables.pop().unwrap_or_default();
         variables.push((self.dollar.clone(), dot.clone()));
-        let mut frame = Frame { at: At::Nowhere, template, variables, out, machine: self };
+        let mut frame = Frame { at: At::Nowhere, start: 0, template, variables, out, machine: self };
         frame.statements(&dot, &template.body)?;
         let mut variables = frame.variables;
         variables.clear();
@@ -69,6 +69,8 @@ pub(super) type Variable = (Text, Slot);
 
 struct Frame<'t, 'm, 'r> {
     at: At<'t>,
+    /// Where the action begins that is being run.
+    start: Position,
     template: &'t Template,
     variables: Vec<Variable>,
     out: &'m mut Vec<u8>,
@@ -100,15 +102,15 @@ impl<'t> Frame<'t, '_, '_> {
             }
             At::Pipe(pipe) => {
                 pipe.print(&mut context);
-                pipe.position
+                self.start + pipe.position
             }
             At::Command(command) => {
                 command.print(&mut context);
-                command.position
+                self.start + command.position
             }
             At::Operand(operand) => {
                 operand.print(&mut context);
-                operand.position
+                self.start + operand.position
             }
         };
         Some((offset, context))
@@ -180,14 +182,14 @@ impl<'t> Frame<'t, '_, '_> {
                     self.out.extend_from_slice(text);
                     self.charge_bytes(text.len())?;
                 }
-                Node::Action(action) => {
-                    self.at = At::Node(node);
+                Node::Action(start, pipe) => {
+                    (self.at, self.start) = (At::Node(node), *start);
                     self.charge(1)?;
-                    let value = self.pipeline(dot, &action.pipe)?;
+                    let value = self.pipeline(dot, pipe)?;
                     if self.machine.reads.is_some() {
-                        self.watch_action(dot, action, &value);
+                        self.watch_action(dot, pipe, &value);
                     }
-                    if action.pipe.variables.is_empty() {
+                    if pipe.variables.is_empty() {
                         self.at = At::Node(node);
                         let before = self.out.len();
                         print_value(self.out, &value.value, self.machine.compat == Compat::V3_19);
@@ -195,28 +197,28 @@ impl<'t> Frame<'t, '_, '_> {
                     }
                 }
                 Node::If(branch) => {
-                    self.at = At::Node(node);
+                    (self.at, self.start) = (At::Node(node), branch.start);
                     let flow = self.conditional(dot, branch, false)?;
                     if flow != Flow::Next {
                         return Ok(flow);
                     }
                 }
                 Node::With(branch) => {
-                    self.at = At::Node(node);
+                    (self.at, self.start) = (At::Node(node), branch.start);
                     let flow = self.conditional(dot, branch, true)?;
                     if flow != Flow::Next {
                         return Ok(flow);
                     }
                 }
                 Node::Range(branch) => {
-                    self.at = At::Node(node);
+                    (self.at, self.start) = (At::Node(node), branch.start);
                     let flow = self.range(dot, branch)?;
                     if flow != Flow::Next {
                         return Ok(flow);
                     }
                 }
                 Node::Call(call) => {
-                    self.at = At::Call(call);
+                    (self.at, self.start) = (At::Call(call), call.start);
                     self.call_template(dot, call)?;
                 }
                 Node::Break(_) => return Ok(Flow::Break),

@@ -1,5 +1,8 @@
 //! Cuts template source into tokens by the rules of Go's text/template: trimming, comments,
-//! words, numbers. Errors are tokens; the parser turns them into messages.
+//! words, numbers; text by text and action by action, as the parser asks for them. Errors are tokens; the parser turns
+//! them into messages.
+
+use super::repeats::braces;
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +39,8 @@ pub(super) enum Kind {
     Range,
     Template,
     With,
+    /// A whole action that was parsed before.
+    Repeat,
 }
 
 /// A token.
@@ -48,19 +53,21 @@ pub(super) struct Token {
     pub(super) end: u32,
 }
 
-/// The tokens of a source and the message of the error that ended them, if any.
-pub(super) struct Tokens {
-    pub(super) tokens: Vec<Token>,
-    pub(super) error: Option<String>,
-}
-
-struct Lexer<'a> {
+/// Cuts one source.
+pub(super) struct Lexer<'a> {
     input: &'a [u8],
     position: usize,
     start: usize,
     parens: usize,
     spaced: bool,
-    tokens: Vec<Token>,
+    /// The tokens so far.
+    pub(super) tokens: Vec<Token>,
+    /// The message of the error that ended them.
+    pub(super) error: Option<String>,
+    /// Whether an action or a comment begins here.
+    at_action: bool,
+    /// Whether there are no more.
+    pub(super) ended: bool,
 }
 
 /// What trimming takes away and words are parted by.
@@ -79,18 +86,76 @@ const WORD: [bool; 256] = {
     table
 };
 
-/// Cuts the whole source into an empty list.
-pub(super) fn lex(input: &[u8], mut tokens: Vec<Token>) -> Tokens {
-    tokens.reserve(input.len() / 12 + 4);
-    let mut lexer = Lexer { input, position: 0, start: 0, parens: 0, spaced: false, tokens };
-    let error = lexer.run().err();
-    if error.is_some() {
-        lexer.emit(Kind::Error);
-    }
-    Tokens { tokens: lexer.tokens, error }
-}
-
 impl<'a> Lexer<'a> {
+    /// Before the first token, with an empty list for them.
+    pub(super) fn new(input: &'a [u8], mut tokens: Vec<Token>) -> Self {
+        tokens.reserve(input.len() / 12 + 4);
+        Self {
+            input,
+            position: 0,
+            start: 0,
+            parens: 0,
+            spaced: false,
+            tokens,
+            error: None,
+            at_action: false,
+            ended: false,
+        }
+    }
+
+    /// Cuts the text before the next action, if there is any; false where that or the end was cut.
+    pub(super) fn reaches_action(&mut self) -> bool {
+        if self.at_action {
+            return true;
+        }
+        let Some(length) = self.next_delimiter() else {
+            self.position = self.input.len();
+            if self.position > self.start {
+                self.emit(Kind::Text);
+            }
+            self.emit(Kind::End);
+            self.ended = true;
+            return false;
+        };
+        self.at_action = true;
+        self.text_until(self.position + length)
+    }
+
+    /// What is written from the action that begins here to the first two braces that may end it.
+    pub(super) fn written(&self) -> &'a [u8] {
+        let rest = self.rest();
+        braces(rest).and_then(|end| rest.get(..end + 2)).unwrap_or(&[])
+    }
+
+    /// Cuts the action that begins here, or passes a comment.
+    pub(super) fn action(&mut self) {
+        self.at_action = false;
+        let cut = self.left_delimiter().and_then(|action| if action { self.inside_action() } else { Ok(()) });
+        if let Err(error) = cut {
+            self.fail(error);
+        }
+    }
+
+    /// Makes one token of an action that is so long.
+    pub(super) fn repeat(&mut self, length: usize) {
+        self.at_action = false;
+        let trims =
+            matches!(self.rest().get(..length), Some([.., space, b'-', b'}', b'}']) if is_space(*space));
+        self.position += length;
+        self.emit(Kind::Repeat);
+        if trims {
+            self.skip_spaces();
+            self.ignore();
+        }
+    }
+
+    /// Ends the tokens.
+    pub(super) fn fail(&mut self, error: String) {
+        self.emit(Kind::Error);
+        self.error = Some(error);
+        self.ended = true;
+    }
+
     fn rest(&self) -> &'a [u8] {
         self.input.get(self.position..).unwrap_or(&[])
     }
@@ -110,34 +175,14 @@ impl<'a> Lexer<'a> {
         self.start = self.position;
     }
 
-    fn run(&mut self) -> Result<(), String> {
-        loop {
-            match self.next_delimiter() {
-                None => {
-                    self.position = self.input.len();
-                    if self.position > self.start {
-                        self.emit(Kind::Text);
-                    }
-                    self.emit(Kind::End);
-                    return Ok(());
-                }
-                Some(length) => {
-                    self.text_until(self.position + length);
-                    if self.left_delimiter()? {
-                        self.inside_action()?;
-                    }
-                }
-            }
-        }
-    }
-
     /// How far it is to the next `{{`.
     fn next_delimiter(&self) -> Option<usize> {
         let rest = self.rest();
         memchr::memchr_iter(b'{', rest).find(|at| rest.get(at + 1) == Some(&b'{'))
     }
 
-    fn text_until(&mut self, delimiter: usize) {
+    /// Cuts the text up to a delimiter; true if there is none.
+    fn text_until(&mut self, delimiter: usize) -> bool {
         let mut end = delimiter;
         if has_left_trim(self.input.get(delimiter + 2..).unwrap_or(&[])) {
             let text = self.input.get(self.start..delimiter).unwrap_or(&[]);
@@ -145,11 +190,13 @@ impl<'a> Lexer<'a> {
             end = self.start + kept;
         }
         self.position = end;
-        if end > self.start {
+        let empty = end <= self.start;
+        if !empty {
             self.emit(Kind::Text);
         }
         self.position = delimiter;
         self.ignore();
+        empty
     }
 
     /// Reads `{{`; false if it opened a comment, which is then skipped.

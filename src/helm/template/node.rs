@@ -1,11 +1,16 @@
 //! The compiled form of a template, and its printed form for messages. Holds no state.
+//!
+//! Statements know where they stand in their source; what is inside of an action only knows where in the action, because
+//! equal actions share it.
+
+use std::sync::Arc;
 
 use super::Source;
 use super::words::Path;
 use crate::helm::functions::Function;
 use crate::helm::value::{Text, convert, lossy};
 
-/// A byte offset in the source.
+/// A byte offset: of statements in the source, of all else in its action.
 pub(crate) type Position = u32;
 
 /// A statement.
@@ -13,8 +18,8 @@ pub(crate) type Position = u32;
 pub(crate) enum Node {
     /// Text that is copied: from where to where it stands in the source.
     Text(Position, Position),
-    /// A pipeline whose value is printed, unless it declares.
-    Action(Box<Action>),
+    /// A pipeline whose value is printed, unless it declares, and where its action begins.
+    Action(Position, Arc<Pipe>),
     /// `if`
     If(Box<Branch>),
     /// `with`
@@ -29,18 +34,12 @@ pub(crate) enum Node {
     Continue(Position),
 }
 
-/// A printed pipeline.
-#[derive(Debug)]
-pub(crate) struct Action {
-    pub(crate) position: Position,
-    pub(crate) pipe: Pipe,
-}
-
 /// A control structure.
 #[derive(Debug)]
 pub(crate) struct Branch {
-    pub(crate) position: Position,
-    pub(crate) pipe: Pipe,
+    /// Where its first action begins.
+    pub(crate) start: Position,
+    pub(crate) pipe: Arc<Pipe>,
     pub(crate) body: Box<[Node]>,
     pub(crate) otherwise: Option<Box<[Node]>>,
 }
@@ -48,6 +47,9 @@ pub(crate) struct Branch {
 /// The call of a named template as a statement.
 #[derive(Debug)]
 pub(crate) struct Call {
+    /// Where its action begins.
+    pub(crate) start: Position,
+    /// Where the name stands in the source.
     pub(crate) position: Position,
     pub(crate) name: Text,
     pub(crate) pipe: Option<Pipe>,
@@ -218,8 +220,10 @@ impl Node {
     pub(crate) fn position(&self) -> Position {
         match self {
             Self::Text(..) => 0,
-            Self::Action(action) => action.position,
-            Self::If(branch) | Self::With(branch) | Self::Range(branch) => branch.position,
+            Self::Action(start, pipe) => start + pipe.position,
+            Self::If(branch) | Self::With(branch) | Self::Range(branch) => {
+                branch.start + branch.pipe.position
+            }
             Self::Call(call) => call.position,
             Self::Break(position) | Self::Continue(position) => *position,
         }
@@ -229,9 +233,9 @@ impl Node {
     pub(crate) fn print(&self, source: &Source, out: &mut String) {
         match self {
             Self::Text(from, to) => out.push_str(&lossy(source.part(*from, *to))),
-            Self::Action(action) => {
+            Self::Action(_, pipe) => {
                 out.push_str("{{");
-                action.pipe.print(out);
+                pipe.print(out);
                 out.push_str("}}");
             }
             Self::If(branch) => branch.print("if", source, out),

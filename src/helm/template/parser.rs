@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::lexer::{Kind, Token, Tokens, lex};
-use super::node::{Action, Branch, Call, Command, Node, Operand, OperandKind, Pipe, Position};
+use super::lexer::{Kind, Lexer, Token};
+use super::node::{Command, Node, Operand, OperandKind, Pipe, Position};
+use super::repeats::{Head, PARENTHESES, Repeat};
 use super::words::Words;
 use super::{Parsed, Source, Template, number};
 use crate::helm::value::{Text, convert};
@@ -43,6 +44,7 @@ impl ParseError {
 }
 
 mod operand;
+mod statement;
 
 type Parse<T> = Result<T, ParseError>;
 
@@ -60,19 +62,19 @@ pub(crate) fn parse(
 ) -> Parse<Parsed> {
     let source = Arc::new(Source { name: name.clone(), text: text.clone() });
     let mut stacks = std::mem::take(&mut words.stacks);
-    let Tokens { tokens, error } = lex(text, std::mem::take(&mut stacks.tokens));
-    if tokens.len() > TOKENS {
-        let message = format!("a template has more than {TOKENS} tokens");
-        return Err(ParseError { line: 1, message });
-    }
+    let lexer = Lexer::new(text, std::mem::take(&mut stacks.tokens));
     let mut parser = Parser {
         source,
         text,
         words,
-        tokens,
-        error,
+        lexer,
         position: 0,
         lexed: 0,
+        repeat: None,
+        repeated: 0,
+        needed: Vec::new(),
+        start: 0,
+        first: 0,
         variables: vec![Text::from("$")],
         ranges: 0,
         action: None,
@@ -84,11 +86,11 @@ pub(crate) fn parse(
         done: Vec::new(),
     };
     parser.file()?;
-    let count = parser.tokens.len();
-    if count <= KEPT_TOKENS {
-        let (mut tokens, nodes, operands, commands) =
-            (parser.tokens, parser.nodes, parser.operands, parser.commands);
+    let mut tokens = parser.lexer.tokens;
+    let count = tokens.len() + parser.repeated;
+    if tokens.len() <= KEPT_TOKENS {
         tokens.clear();
+        let (nodes, operands, commands) = (parser.nodes, parser.operands, parser.commands);
         parser.words.stacks = Stacks { tokens, nodes, operands, commands };
     }
     Ok(Parsed { templates: parser.done, tokens: count })
@@ -107,14 +109,23 @@ struct Parser<'a> {
     source: Arc<Source>,
     text: &'a [u8],
     words: &'a mut Words,
-    tokens: Vec<Token>,
-    error: Option<String>,
+    lexer: Lexer<'a>,
     position: usize,
     lexed: usize,
+    /// What the token of a repeated action stands for, until it is read.
+    repeat: Option<Head>,
+    /// How many tokens more the repeated actions have.
+    repeated: usize,
+    /// The variables of others that the action uses which is being read.
+    needed: Vec<Text>,
+    /// Where that action begins in the source.
+    start: Position,
+    /// Its first token.
+    first: usize,
     variables: Vec<Text>,
     ranges: usize,
-    /// Where the action begins that is being read.
-    action: Option<u32>,
+    /// Where the action begins that an error may stand in.
+    action: Option<Position>,
     depth: usize,
     compat: crate::helm::Compat,
     /// The statements of the lists that are being read, the innermost last.
@@ -140,7 +151,8 @@ enum Statement {
 impl<'a> Parser<'a> {
     /// A token; behind the last one is always the last one.
     fn token(&self, index: usize) -> Token {
-        let token = self.tokens.get(index).or_else(|| self.tokens.last());
+        let tokens = &self.lexer.tokens;
+        let token = tokens.get(index).or_else(|| tokens.last());
         token.copied().unwrap_or(Token { kind: Kind::End, spaced: false, start: 0, end: 0 })
     }
 
@@ -150,9 +162,45 @@ impl<'a> Parser<'a> {
         token
     }
 
+    #[inline]
     fn peek(&mut self) -> Token {
         self.lexed = self.lexed.max(self.position);
+        match self.lexer.tokens.get(self.position) {
+            Some(token) => *token,
+            None => self.further_token(),
+        }
+    }
+
+    #[inline(never)]
+    fn further_token(&mut self) -> Token {
+        while self.position >= self.lexer.tokens.len() && !self.lexer.ended {
+            self.cut();
+        }
         self.token(self.position)
+    }
+
+    /// Has the next text or action cut. All the statements before it are read.
+    fn cut(&mut self) {
+        let count = self.lexer.tokens.len();
+        if count + self.repeated > TOKENS {
+            return self.lexer.fail(format!("a template has more than {TOKENS} tokens"));
+        }
+        if !self.lexer.reaches_action() {
+            return;
+        }
+        let written = self.lexer.written();
+        match self.words.repeats.find(written) {
+            Some(repeat) if self.depth + PARENTHESES <= DEPTH && self.has_needed(repeat) => {
+                self.repeat = Some(repeat.head.clone());
+                self.repeated += repeat.tokens - 1;
+                self.lexer.repeat(written.len());
+            }
+            _ => self.lexer.action(),
+        }
+    }
+
+    fn has_needed(&self, repeat: &Repeat) -> bool {
+        repeat.needed.iter().all(|name| self.variables.contains(name))
     }
 
     fn peek_kind(&mut self) -> Kind {
@@ -181,7 +229,7 @@ impl<'a> Parser<'a> {
     fn shown(&self, token: &Token) -> String {
         match token.kind {
             Kind::End => "EOF".to_owned(),
-            Kind::Error => self.error.clone().unwrap_or_default(),
+            Kind::Error => self.lexer.error.clone().unwrap_or_default(),
             Kind::Dot
             | Kind::Nil
             | Kind::Block
@@ -209,7 +257,7 @@ impl<'a> Parser<'a> {
 
     fn unexpected<T>(&self, token: &Token, context: &str) -> Parse<T> {
         if token.kind == Kind::Error {
-            let message = self.error.clone().unwrap_or_default();
+            let message = self.lexer.error.clone().unwrap_or_default();
             let mut extra = String::new();
             let started = self.action.map(|start| self.line(start));
             if let Some(line) = started.filter(|line| *line != self.line(token.start)) {
@@ -328,146 +376,13 @@ impl<'a> Parser<'a> {
         self.fail("unexpected EOF")
     }
 
-    fn text_or_action(&mut self) -> Parse<Statement> {
-        let token = self.next();
-        match token.kind {
-            Kind::Text => Ok(Statement::Node(Node::Text(token.start, token.end))),
-            Kind::LeftDelimiter => {
-                self.action = Some(token.start);
-                let statement = self.action();
-                self.action = None;
-                statement
-            }
-            _ => self.unexpected(&token, "input"),
-        }
-    }
-
-    fn action(&mut self) -> Parse<Statement> {
-        let token = self.peek();
-        let position = token.start;
-        match token.kind {
-            Kind::Block => self.block(),
-            Kind::Break | Kind::Continue => self.jump(token.kind, position),
-            Kind::Else => self.otherwise(),
-            Kind::EndKeyword => {
-                self.next();
-                self.expect(Kind::RightDelimiter, "end")?;
-                Ok(Statement::Ending(Ending::End))
-            }
-            Kind::If | Kind::Range | Kind::With => {
-                self.next();
-                Ok(Statement::Node(self.control(token.kind)?))
-            }
-            Kind::Template => self.template_call(),
-            _ => {
-                let pipe = self.pipeline("command", Kind::RightDelimiter)?;
-                Ok(Statement::Node(Node::Action(Box::new(Action { position, pipe }))))
-            }
-        }
-    }
-
-    fn jump(&mut self, kind: Kind, position: Position) -> Parse<Statement> {
-        self.next();
-        let word = if kind == Kind::Break { "{{break}}" } else { "{{continue}}" };
-        let token = self.next();
-        if token.kind != Kind::RightDelimiter {
-            return self.unexpected(&token, word);
-        }
-        if self.ranges == 0 {
-            return self.fail(format!("{word} outside {{{{range}}}}"));
-        }
-        Ok(Statement::Node(if kind == Kind::Break {
-            Node::Break(position)
-        } else {
-            Node::Continue(position)
-        }))
-    }
-
-    fn otherwise(&mut self) -> Parse<Statement> {
-        self.next();
-        let token = self.peek();
-        if !matches!(token.kind, Kind::If | Kind::With) {
-            self.expect(Kind::RightDelimiter, "else")?;
-        }
-        Ok(Statement::Ending(Ending::Else))
-    }
-
-    fn control(&mut self, kind: Kind) -> Parse<Node> {
-        let visible = self.variables.len();
-        let context = match kind {
-            Kind::If => "if",
-            Kind::With => "with",
-            _ => "range",
-        };
-        let pipe = self.pipeline(context, Kind::RightDelimiter)?;
-        if kind == Kind::Range {
-            self.ranges += 1;
-        }
-        let (body, ending) = self.nested(Self::statements)?;
-        if kind == Kind::Range {
-            self.ranges -= 1;
-        }
-        let otherwise = match ending {
-            Ending::End => None,
-            Ending::Else => {
-                let next = self.peek_kind();
-                if next == kind && matches!(kind, Kind::If | Kind::With) {
-                    self.next();
-                    Some([self.nested(|parser| parser.control(kind))?].into())
-                } else {
-                    match self.nested(Self::statements)? {
-                        (body, Ending::End) => Some(body),
-                        (_, Ending::Else) => return self.fail("expected end; found {{else}}"),
-                    }
-                }
-            }
-        };
-        self.variables.truncate(visible);
-        let branch = Box::new(Branch { position: pipe.position, pipe, body, otherwise });
-        Ok(match kind {
-            Kind::If => Node::If(branch),
-            Kind::With => Node::With(branch),
-            _ => Node::Range(branch),
-        })
-    }
-
-    fn template_name(&mut self, token: &Token, context: &str) -> Parse<Text> {
-        if matches!(token.kind, Kind::String | Kind::RawString) {
-            self.unquoted(token)
-        } else {
-            self.unexpected(token, context)
-        }
-    }
-
-    fn block(&mut self) -> Parse<Statement> {
-        const CONTEXT: &str = "block clause";
-        self.next();
-        let token = self.next();
-        let name = self.template_name(&token, CONTEXT)?;
-        let pipe = self.pipeline(CONTEXT, Kind::RightDelimiter)?;
-        let body = self.separate_body(CONTEXT)?;
-        self.add(name.clone(), body.into())?;
-        let position = token.start;
-        Ok(Statement::Node(Node::Call(Box::new(Call { position, name, pipe: Some(pipe) }))))
-    }
-
-    fn template_call(&mut self) -> Parse<Statement> {
-        const CONTEXT: &str = "template clause";
-        self.next();
-        let token = self.next();
-        let name = self.template_name(&token, CONTEXT)?;
-        let pipe = if self.peek().kind == Kind::RightDelimiter {
-            self.next();
-            None
-        } else {
-            Some(self.pipeline(CONTEXT, Kind::RightDelimiter)?)
-        };
-        let position = token.start;
-        Ok(Statement::Node(Node::Call(Box::new(Call { position, name, pipe }))))
+    /// Where the next token stands in the action.
+    fn place(&mut self) -> Position {
+        self.peek().start.saturating_sub(self.start)
     }
 
     fn pipeline(&mut self, context: &str, end: Kind) -> Parse<Pipe> {
-        let position = self.peek().start;
+        let position = self.place();
         let (assigns, variables) = self.declarations(context)?;
         let (mut first, from) = (None, self.commands.len());
         loop {

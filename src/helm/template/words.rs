@@ -1,10 +1,11 @@
-//! Names and chains of names, each made once for all the templates of a render: few of them, written often.
+//! Names, chains of names and whole actions, each made once for all the templates of a render: few of them, written often.
 
 use std::sync::Arc;
 
 use foldhash::{HashMap, HashSet};
 
 use super::parser::Stacks;
+use super::repeats::Repeats;
 use crate::helm::value::Text;
 
 /// The names of a chain, as `.Values.image.tag`; empty for a word without fields.
@@ -26,11 +27,12 @@ impl<'a> IntoIterator for &'a Path {
     }
 }
 
-/// The names and chains so far, and what parsers leave for each other.
+/// The names, chains and actions so far, and what parsers leave for each other.
 #[derive(Debug, Default)]
 pub(crate) struct Words {
     names: HashSet<Text>,
     paths: HashMap<Text, Path>,
+    pub(super) repeats: Repeats,
     pub(super) stacks: Stacks,
 }
 

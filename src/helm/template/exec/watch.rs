@@ -4,7 +4,7 @@ use super::{Frame, Run, Slot};
 use crate::helm::failure::{Absent, Place};
 use crate::helm::functions::Function;
 use crate::helm::strict::is_guard;
-use crate::helm::template::node::{Action, Command, Operand, OperandKind, Pipe, Position};
+use crate::helm::template::node::{Command, Operand, OperandKind, Pipe, Position};
 use crate::helm::value::Value;
 
 /// Whether what comes out of a pipeline's first command goes through a function that may be given nothing.
@@ -30,11 +30,11 @@ impl<'t> Frame<'t, '_, '_> {
     }
 
     /// A value is printed.
-    pub(super) fn watch_action(&mut self, dot: &Slot, action: &'t Action, value: &Slot) {
-        if !action.pipe.variables.is_empty() {
+    pub(super) fn watch_action(&mut self, dot: &Slot, pipe: &'t Pipe, value: &Slot) {
+        if !pipe.variables.is_empty() {
             return;
         }
-        if let (Some(command), Value::Nil) = (action.pipe.only(), &value.value) {
+        if let (Some(command), Value::Nil) = (pipe.only(), &value.value) {
             let absent = self.absent_command(dot, command);
             self.note_absent(absent, command.position);
         }
@@ -82,6 +82,7 @@ impl<'t> Frame<'t, '_, '_> {
             return;
         };
         let source = &self.template.source;
+        let position = self.start + position;
         let (line, column) = source.place(position);
         // Go places a chain of fields at its last one.
         let (text, expression) = (source.line(position), &absent.expression);

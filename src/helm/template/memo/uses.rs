@@ -59,7 +59,7 @@ impl Walk {
     fn nodes(&mut self, nodes: &[Node], own: bool) {
         for node in nodes {
             match node {
-                Node::Action(action) => self.pipe(&action.pipe, own),
+                Node::Action(_, pipe) => self.pipe(pipe, own),
                 Node::If(branch) => {
                     self.pipe(&branch.pipe, own);
                     self.nodes(&branch.body, own);

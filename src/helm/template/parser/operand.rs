@@ -1,7 +1,7 @@
 //! Commands and their words.
 
 use super::super::lexer::{Kind, Token};
-use super::super::node::{Command, Number, Operand, OperandKind, Position};
+use super::super::node::{Command, Number, Operand, OperandKind};
 use super::super::number;
 use super::super::words::Path;
 use super::{Parse, Parser, taken};
@@ -10,7 +10,7 @@ use crate::helm::value::{Text, convert, lossy};
 
 impl Parser<'_> {
     pub(super) fn command(&mut self) -> Parse<Command> {
-        let position = self.peek().start;
+        let position = self.place();
         let (mut first, from) = (None, self.operands.len());
         loop {
             let operand = self.operand()?;
@@ -48,8 +48,8 @@ impl Parser<'_> {
         if !is_further_field(next) {
             return Ok(Some(node));
         }
-        let position = next.start;
-        let names = self.path(position);
+        let position = self.place();
+        let names = self.path(next.start);
         if let OperandKind::Variable(_, none) = &mut node.kind {
             *none = names;
             return Ok(Some(Operand { position, kind: node.kind }));
@@ -70,7 +70,7 @@ impl Parser<'_> {
 
     fn term(&mut self) -> Parse<Option<Operand>> {
         let token = self.peek();
-        let mut position = token.start;
+        let mut position = self.place();
         self.position += 1;
         let kind = match token.kind {
             Kind::Identifier => {
@@ -84,9 +84,8 @@ impl Parser<'_> {
             Kind::Nil => OperandKind::Nil,
             Kind::Variable => self.variable(&token)?,
             Kind::Field => {
-                let second = self.peek();
-                if is_further_field(second) {
-                    position = second.start;
+                if is_further_field(self.peek()) {
+                    position = self.place();
                 }
                 OperandKind::Field(self.path(token.start))
             }
@@ -115,7 +114,7 @@ impl Parser<'_> {
     }
 
     /// The names from an offset to the end of the fields that stand here.
-    fn path(&mut self, start: Position) -> Path {
+    fn path(&mut self, start: u32) -> Path {
         while is_further_field(self.peek()) {
             self.position += 1;
         }
@@ -130,12 +129,15 @@ impl Parser<'_> {
         }
     }
 
-    fn variable(&self, token: &Token) -> Parse<OperandKind> {
+    fn variable(&mut self, token: &Token) -> Parse<OperandKind> {
         let name = self.value(token);
-        match self.variables.iter().find(|known| known.bytes() == name) {
-            Some(known) => Ok(OperandKind::Variable(known.clone(), Path::default())),
-            None => self.fail(format!("undefined variable {}", convert::quote(name))),
+        let Some(known) = self.variables.iter().find(|known| known.bytes() == name).cloned() else {
+            return self.fail(format!("undefined variable {}", convert::quote(name)));
+        };
+        if name != b"$" {
+            self.needed.push(known.clone());
         }
+        Ok(OperandKind::Variable(known, Path::default()))
     }
 }
 
