@@ -450,20 +450,14 @@ fn split(content: &[u8], compat: Compat) -> Vec<&[u8]> {
         return split_eagerly(content);
     }
     let content = trim_start(content);
+    let first = content.starts_with(b"---").then_some(0);
+    let later = memchr::memmem::find_iter(content, b"\n---").map(|end| end + 1);
     let mut parts = Vec::new();
     let mut from = 0;
-    let mut line = 0;
-    while line <= content.len() {
-        let rest = content.get(line..).unwrap_or(&[]);
-        if rest.starts_with(b"---") {
-            let blanks = rest.iter().skip(3).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-            parts.push(content.get(from..line).unwrap_or(&[]));
-            from = line + 3 + blanks;
-        }
-        match memchr::memchr(b'\n', rest) {
-            Some(length) => line += length + 1,
-            None => break,
-        }
+    for marker in first.into_iter().chain(later) {
+        parts.push(content.get(from..marker).unwrap_or(&[]));
+        from = marker + 3;
+        from += content.iter().skip(from).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
     }
     parts.push(content.get(from..).unwrap_or(&[]));
     parts.into_iter().filter(|part| !trim(part).is_empty()).map(trim_start).collect()

@@ -109,9 +109,8 @@ impl<'a> Lines<'a> {
     }
 
     fn skip_spaces(&mut self) {
-        while self.byte() == Some(b' ') {
-            self.at += 1;
-        }
+        let rest = self.input.get(self.at..).unwrap_or(&[]);
+        self.at += rest.iter().position(|byte| *byte != b' ').unwrap_or(rest.len());
     }
 
     /// Where the line that holds a position ends.
@@ -192,7 +191,7 @@ impl<'a> Lines<'a> {
     /// Where the plain key that begins here ends, if one does.
     fn key_end(&self) -> Option<usize> {
         let rest = self.input.get(self.at..).unwrap_or(&[]);
-        let length = rest.iter().position(|byte| !OF_KEY.get(usize::from(*byte)).is_some_and(|of| *of))?;
+        let length = rest.iter().position(|byte| !is_in(&OF_KEY, *byte))?;
         let first = rest.first().copied().unwrap_or(b'-');
         let begins = first != b'-' && (1..=KEY_LENGTH).contains(&length) && rest.get(length) == Some(&b':');
         (begins && matches!(rest.get(length + 1), None | Some(b' ' | b'\n'))).then_some(self.at + length)
@@ -284,16 +283,28 @@ impl<'a> Lines<'a> {
 }
 
 /// Characters of the keys that are read here.
-static OF_KEY: [bool; 256] = {
-    let mut of_key = [false; 256];
+static OF_KEY: [bool; 256] = letters_and(b"_-./$");
+
+/// ASCII's letters and digits, and these.
+const fn letters_and(others: &[u8]) -> [bool; 256] {
+    let mut table = [false; 256];
     let mut byte = 0;
     while byte < 128_u8 {
-        of_key[byte as usize] =
-            byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/' | b'$');
+        table[byte as usize] = byte.is_ascii_alphanumeric();
         byte += 1;
     }
-    of_key
-};
+    let mut index = 0;
+    while index < others.len() {
+        table[others[index] as usize] = true;
+        index += 1;
+    }
+    table
+}
+
+/// Whether a table has a byte.
+fn is_in(table: &[bool; 256], byte: u8) -> bool {
+    table.get(usize::from(byte)).is_some_and(|has| *has)
+}
 
 #[cfg(test)]
 mod tests;

@@ -43,6 +43,9 @@ fn resolve_word(text: &[u8]) -> Resolved {
 }
 
 fn resolve_number(text: &[u8]) -> Resolved {
+    if let Some(value) = short_decimal(text) {
+        return Resolved::Int(value);
+    }
     let Ok(text) = std::str::from_utf8(text) else {
         return Resolved::Text;
     };
@@ -64,6 +67,14 @@ fn resolve_number(text: &[u8]) -> Resolved {
         return finite(&without);
     }
     Resolved::Text
+}
+
+/// Digits alone, so few that they fit, without a zero that would make them octal.
+fn short_decimal(text: &[u8]) -> Option<i64> {
+    const FITS: usize = 18;
+    let plain = matches!(text, [b'0'] | [b'1'..=b'9', ..]) && text.len() <= FITS;
+    let add = |number: i64, byte: &u8| byte.is_ascii_digit().then(|| number * 10 + i64::from(byte - b'0'));
+    if plain { text.iter().try_fold(0, add) } else { None }
 }
 
 fn finite(text: &str) -> Resolved {

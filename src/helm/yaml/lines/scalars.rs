@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::super::reader::{Build, scalar};
 use super::super::scanner::Mark;
-use super::Lines;
+use super::{Lines, is_in, letters_and};
 
 impl<'a> Lines<'a> {
     /// A scalar, a flow collection of one line, or a literal block, in a collection at this column.
@@ -16,7 +16,7 @@ impl<'a> Lines<'a> {
             b'[' => self.flow_sequence(depth + 1)?,
             b'|' => return self.literal(column),
             b'-' if matches!(self.ahead(1), None | Some(b' ' | b'\n')) => return None,
-            first if begins_plain(first) => self.plain(column)?,
+            first if begins_plain(first) => return self.plain(column),
             _ => return None,
         };
         self.end_line()?;
@@ -137,9 +137,19 @@ impl<'a> Lines<'a> {
 
     /// A plain scalar in a collection at this column; it goes on in lines that are indented deeper.
     fn plain<N: Build>(&mut self, column: usize) -> Option<N> {
-        let from = self.at;
+        let (from, line) = (self.at, self.line);
         let mut ends = self.plain_line()?;
+        let end = self.at;
         let mut text = Cow::Borrowed(self.passed(from));
+        if !ends {
+            // Mostly what follows belongs to a collection, so that the scalar has ended.
+            let behind = self.at;
+            self.seek((end + 1).min(self.input.len()))?;
+            if self.has_ended() || self.column() <= column {
+                return scalar(None, text, true, Mark::default()).ok();
+            }
+            (self.line, self.at) = (line, behind);
+        }
         while let Some((blank, from)) = self.continuation(column).filter(|_| !ends) {
             let joint = if blank == 0 { b' ' } else { b'\n' };
             text.to_mut().extend(std::iter::repeat_n(joint, blank.max(1)));
@@ -147,28 +157,34 @@ impl<'a> Lines<'a> {
             ends = self.plain_line()?;
             text.to_mut().extend_from_slice(self.passed(from));
         }
+        self.end_line()?;
         scalar(None, text, true, Mark::default()).ok()
     }
 
     /// Goes to the end of a plain scalar in its line; whether a comment ends it there.
     fn plain_line(&mut self) -> Option<bool> {
-        let end = self.line_end(self.at);
         let mut looked = self.at;
-        while let Some(length) = memchr::memchr2(b':', b'#', self.slice(looked, end)) {
+        loop {
+            let rest = self.input.get(looked..).unwrap_or(&[]);
+            let Some(length) = memchr::memchr3(b'\n', b':', b'#', rest) else {
+                self.at = self.input.len();
+                return Some(false);
+            };
             let found = looked + length;
-            if self.input.get(found) == Some(&b':') {
+            match self.input.get(found) {
                 // A colon before a space or the end would make it a key.
-                if matches!(self.input.get(found + 1), None | Some(b' ' | b'\n')) {
-                    return None;
+                Some(b':') if matches!(self.input.get(found + 1), None | Some(b' ' | b'\n')) => return None,
+                Some(b'#') if self.input.get(found - 1) == Some(&b' ') => {
+                    self.at = found;
+                    return Some(true);
                 }
-            } else if self.input.get(found - 1) == Some(&b' ') {
-                self.at = found;
-                return Some(true);
+                Some(b'\n') => {
+                    self.at = found;
+                    return Some(false);
+                }
+                _ => looked = found + 1,
             }
-            looked = found + 1;
         }
-        self.at = end;
-        Some(false)
     }
 
     /// What stands from there to here, without the spaces at its end, which are not passed.
@@ -246,5 +262,7 @@ impl<'a> Lines<'a> {
 
 /// Characters that begin a plain scalar and mean nothing else.
 fn begins_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte >= 0x80 || b"/._($+~;^=<\\-)".contains(&byte)
+    byte >= 0x80 || is_in(&OF_PLAIN, byte)
 }
+
+static OF_PLAIN: [bool; 256] = letters_and(b"/._($+~;^=<\\-)");
