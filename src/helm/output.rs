@@ -5,8 +5,6 @@ use serde_json::Value as Json;
 use super::Compat;
 use super::capabilities::CapabilitiesSeen;
 use super::chance::Remembered;
-use super::chart::decode::{self, Misfit, Spot};
-use super::chart::metadata::{lookup, scalar_text};
 use super::lookup::Lookup;
 use super::notices::Notices;
 use super::render::{Excerpt, Explanation, RenderError, RenderFault};
@@ -14,6 +12,9 @@ use super::strict::{Finding, Strictness, repeated_in_output};
 use super::template::machine::Machine;
 use super::value::{convert, lossy};
 use super::yaml::{self, YamlLimits};
+use head::Head;
+
+mod head;
 
 /// One document of a render.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,7 +23,7 @@ pub struct Document {
     pub source: String,
     /// The text as Helm prints it.
     pub text: String,
-    /// The parsed content; null for a document of comments.
+    /// The parsed content; null for a document of comments, and where only texts were asked for.
     pub object: Json,
     /// `kind`, empty if there is none.
     pub kind: String,
@@ -251,9 +252,10 @@ impl Writer {
     pub(crate) fn add_crd(&mut self, source: &str, bytes: &[u8], unread: bool) -> Result<(), RenderError> {
         let parts = if unread { Vec::new() } else { split(bytes, self.compat) };
         for text in parts {
-            let (object, kind) = self.parse(source, text)?;
+            let (object, head) = self.parse(source, text)?;
             let text = lossy(text).into_owned();
-            self.rendered.crds.push(Document { source: source.to_owned(), text, object, kind, hook: None });
+            let source = source.to_owned();
+            self.rendered.crds.push(Document { source, text, object, kind: head.kind, hook: None });
         }
         self.rendered.crd_files.push((source.to_owned(), bytes.to_vec()));
         Ok(())
@@ -307,27 +309,25 @@ impl Writer {
     }
 
     fn add_document(&mut self, source: &str, text: &[u8], notices: &Notices) -> Result<(), RenderError> {
-        let (object, kind) = self.parse(source, text)?;
+        let (object, head) = self.parse(source, text)?;
         if self.strictness == Strictness::Strict {
             self.rendered.findings.extend(repeated_in_output(source, text));
         }
-        let annotations = lookup(&object, "metadata").and_then(|metadata| lookup(metadata, "annotations"));
-        let hook = match annotations.and_then(|annotations| annotations.get("helm.sh/hook")) {
+        let hook = match head.annotation("helm.sh/hook") {
             Some(events) => {
-                let events = scalar_text(events).unwrap_or_default();
-                let Some(hook) = hook(&events, annotations) else {
+                let Some(hook) = head.hook(events) else {
                     // An event that Helm does not know drops the whole document.
                     let quoted = convert::quote(events.as_bytes());
                     let v3 = format!("manifest_sorter.go:199: info: skipping unknown hook: {quoted}");
-                    notices.structured("INFO", "skipping unknown hooks", &[("hookTypes", &events)], &v3);
+                    notices.structured("INFO", "skipping unknown hooks", &[("hookTypes", events)], &v3);
                     return Ok(());
                 };
                 Some(hook)
             }
             None => None,
         };
-        let document =
-            Document { source: source.to_owned(), text: lossy(text).into_owned(), object, kind, hook };
+        let text = lossy(text).into_owned();
+        let document = Document { source: source.to_owned(), text, object, kind: head.kind, hook };
         if document.hook.is_some() {
             self.rendered.hooks.push(document);
         } else {
@@ -337,7 +337,12 @@ impl Writer {
     }
 
     /// Parses a document and reads its head as Helm does.
-    fn parse(&self, source: &str, text: &[u8]) -> Result<(Json, String), RenderError> {
+    fn parse(&self, source: &str, text: &[u8]) -> Result<(Json, Head), RenderError> {
+        if self.texts_only
+            && let Some(head) = Head::plain(text)
+        {
+            return Ok((Json::Null, head));
+        }
         let chart = source.split('/').next().unwrap_or(source);
         let fail = |message: String| {
             let message = format!("YAML parse error on {source}: {message}");
@@ -348,80 +353,13 @@ impl Writer {
             let around = Explanation { excerpt: Excerpt::around(text, error.line), ..Explanation::default() };
             fail(error.unmarshal()).at(source, error.line, error.column).explained(around)
         })?;
-        let kind = check_head(&object, self.compat).map_err(fail)?;
-        Ok((object, kind))
+        let head = Head::of(&object, self.compat).map_err(fail)?;
+        Ok((if self.texts_only { Json::Null } else { object }, head))
     }
 }
 
 fn limit_error(chart: &str, message: String) -> RenderError {
     RenderError::new(RenderFault::Limit(super::failure::Limit::Size), chart, message)
-}
-
-/// The types that Go's decoder demands of a document's head; gives the kind.
-fn check_head(object: &Json, compat: Compat) -> Result<String, String> {
-    let words = |misfit: Misfit| if compat == Compat::V3_19 { misfit.v3 } else { misfit.v4 };
-    match object {
-        Json::Null => return Ok(String::new()),
-        Json::Object(_) => {}
-        other => {
-            return Err(words(Misfit::document(other, "util.SimpleHead", "releaseutil.SimpleHead")));
-        }
-    }
-    let top = Spot::top("SimpleHead");
-    decode::text(object, &top, "apiVersion").map_err(words)?;
-    let kind = decode::text(object, &top, "kind").map_err(words)?;
-    // Most heads have a name and nothing else that could be of another type.
-    let plain = |metadata: &Json| {
-        metadata.is_object()
-            && matches!(lookup(metadata, "name"), None | Some(Json::String(_)))
-            && lookup(metadata, "annotations").is_none()
-    };
-    if let Some(metadata) =
-        lookup(object, "metadata").filter(|metadata| !metadata.is_null() && !plain(metadata))
-    {
-        let wanted =
-            r#"struct { Name string "json:\"name\""; Annotations map[string]string "json:\"annotations\"" }"#;
-        let spot = top.field("metadata");
-        if !metadata.is_object() {
-            return Err(words(spot.misfit(metadata, wanted, wanted)));
-        }
-        // The struct has no name of its own.
-        let spot = spot.owned_by("");
-        decode::text_map(metadata, &spot, "annotations").map_err(words)?;
-        decode::text(metadata, &spot, "name").map_err(words)?;
-    }
-    Ok(kind)
-}
-
-const EVENTS: [&str; 10] = [
-    "pre-install",
-    "post-install",
-    "pre-delete",
-    "post-delete",
-    "pre-upgrade",
-    "post-upgrade",
-    "pre-rollback",
-    "post-rollback",
-    "test",
-    "test-success",
-];
-
-/// Reads hook annotations; `None` if an event is unknown.
-fn hook(events: &str, annotations: Option<&Json>) -> Option<Hook> {
-    let mut hook = Hook::default();
-    for event in events.split(',') {
-        let event = event.trim().to_lowercase();
-        if !EVENTS.contains(&event.as_str()) {
-            return None;
-        }
-        hook.events.push(if event == "test-success" { "test".to_owned() } else { event });
-    }
-    let text = |key: &str| annotations.and_then(|annotations| annotations.get(key)).and_then(scalar_text);
-    hook.weight = text("helm.sh/hook-weight").and_then(|weight| weight.parse().ok()).unwrap_or(0);
-    if let Some(policies) = text("helm.sh/hook-delete-policy") {
-        hook.delete_policies = policies.split(',').map(|policy| policy.trim().to_lowercase()).collect();
-    }
-    Some(hook)
 }
 
 /// Helm before 4.3 split where `---` follows a line break, with all blanks around it.

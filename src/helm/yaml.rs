@@ -15,7 +15,7 @@ pub(crate) mod resolve;
 mod scanner;
 
 pub(crate) use emitter::Emitter;
-pub(crate) use reader::{Build, Reader, SeenKey};
+pub(crate) use reader::{Build, Number, Reader, SeenKey};
 
 /// Bounds on what is read from YAML.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -229,7 +229,7 @@ fn read_by_grammar<N: Build>(bytes: &[u8], limits: YamlLimits) -> Result<N, Yaml
 enum Keep {
     Nothing,
     Everything,
-    /// Of a map these keys.
+    /// Of a map these keys, in any case.
     Keys(&'static [(&'static [u8], Keep)]),
 }
 
@@ -238,7 +238,8 @@ impl Keep {
     fn of(self, key: &[u8]) -> Self {
         match self {
             Self::Keys(keys) => {
-                keys.iter().find(|(kept, _)| *kept == key).map_or(Self::Nothing, |(_, keep)| *keep)
+                let kept = keys.iter().find(|(kept, _)| kept.eq_ignore_ascii_case(key));
+                kept.map_or(Self::Nothing, |(_, keep)| *keep)
             }
             other => other,
         }
@@ -255,7 +256,7 @@ const HEAD: Keep = Keep::Keys(&[
 /// Reads the first document as far as a manifest's head goes: `apiVersion`, `kind`, and of `metadata` at least the name
 /// and the annotations; everything else is checked, and not in the result, or null.
 pub(crate) fn read_head(bytes: &[u8], limits: YamlLimits) -> Result<serde_json::Value, YamlError> {
-    if let Some(head) = lines::read(bytes, limits, HEAD) {
+    if let Some(head) = read_plain_head(bytes, limits) {
         return Ok(head);
     }
     let linked = memchr::memchr2(b'&', b'*', bytes).is_some() || memchr::memmem::find(bytes, b"<<").is_some();
@@ -264,6 +265,11 @@ pub(crate) fn read_head(bytes: &[u8], limits: YamlLimits) -> Result<serde_json::
     }
     // Also for the exact words of an error, which may show what was not kept.
     read_by_grammar(bytes, limits)
+}
+
+/// The same of a document that is plain enough for the short way; `None` says nothing about any other.
+pub(crate) fn read_plain_head<N: Build>(bytes: &[u8], limits: YamlLimits) -> Option<N> {
+    lines::read(bytes, limits, HEAD)
 }
 
 /// The word of Go's JSON decoder for a value that it did not expect.

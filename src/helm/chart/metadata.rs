@@ -120,11 +120,10 @@ pub(crate) fn json_type(json: &Json) -> &'static str {
     }
 }
 
-/// A field by its exact name, else by its name in any case, as Go's decoder does.
+/// A field by its name in any case, as Go's decoder takes it; of several the last in the order of their names.
 pub(crate) fn lookup<'j>(json: &'j Json, field: &str) -> Option<&'j Json> {
-    let map = json.as_object()?;
-    map.get(field)
-        .or_else(|| map.iter().find(|(key, _)| key.eq_ignore_ascii_case(field)).map(|(_, value)| value))
+    let named = json.as_object()?.iter().filter(|(key, _)| key.eq_ignore_ascii_case(field));
+    named.max_by_key(|(key, _)| *key).map(|(_, value)| value)
 }
 
 impl Metadata {

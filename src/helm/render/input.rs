@@ -46,8 +46,7 @@ pub struct RenderInput {
     pub include_crds: bool,
     /// Whether files of `crds/` are only printed, as `helm template` does, and may hold anything.
     pub crds_as_they_are: bool,
-    /// Only texts are asked for: of a document's object there is `apiVersion`, `kind` and the name and annotations of
-    /// its `metadata`, hardly more. It saves a third of the time of large charts.
+    /// Only texts are asked for: documents have no object. It saves a third of the time of large charts.
     pub texts_only: bool,
     /// `.Release.IsUpgrade` instead of `.Release.IsInstall`.
     pub is_upgrade: bool,

@@ -1,0 +1,86 @@
+//! The values of a plain head: texts, and maps of them.
+
+use std::borrow::Cow;
+
+use crate::helm::value::{Text, lossy};
+use crate::helm::yaml::{Build, Number};
+
+/// A value of a head.
+#[derive(Clone)]
+pub(super) enum Part {
+    Text(String),
+    Map(Vec<(String, Self)>),
+    /// Neither, so that the head is not plain.
+    Other,
+}
+
+impl Part {
+    /// A field of a map, by its name in any case; of several Go takes the last in the order of their names.
+    pub(super) fn field(&self, name: &str) -> Option<&Self> {
+        let Self::Map(pairs) = self else { return None };
+        let named = pairs.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
+        named.max_by_key(|(key, _)| key).map(|(_, value)| value)
+    }
+
+    /// The text of a map's field, empty if there is none; `None` if the field is no text, or this no map.
+    pub(super) fn text_of(&self, name: &str) -> Option<&str> {
+        match (self, self.field(name)) {
+            (Self::Map(_), None) => Some(""),
+            (_, Some(Self::Text(text))) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// A map of texts.
+    pub(super) fn texts(&self) -> Option<Vec<(String, String)>> {
+        let Self::Map(pairs) = self else { return None };
+        let text = |(key, value): &(String, Self)| match value {
+            Self::Text(text) => Some((key.clone(), text.clone())),
+            _ => None,
+        };
+        pairs.iter().map(text).collect()
+    }
+}
+
+impl Build for Part {
+    type Pairs = Vec<(String, Self)>;
+    fn add(pairs: &mut Self::Pairs, key: &[u8], value: Self) {
+        pairs.push((lossy(key).into_owned(), value));
+    }
+    fn of_pairs(pairs: Self::Pairs) -> Self {
+        Self::Map(pairs)
+    }
+    fn null() -> Self {
+        Self::Other
+    }
+    fn bool(_: bool) -> Self {
+        Self::Other
+    }
+    fn number(_: Number) -> Self {
+        Self::Other
+    }
+    fn text(text: Cow<'_, [u8]>) -> Self {
+        Self::Text(lossy(&text).into_owned())
+    }
+    fn list(_: Vec<Self>) -> Self {
+        Self::Other
+    }
+    fn map(pairs: Vec<(Text, Self)>) -> Self {
+        Self::Map(pairs.into_iter().map(|(key, value)| (key.lossy().into_owned(), value)).collect())
+    }
+    fn copy(&self) -> Self {
+        self.clone()
+    }
+    fn pairs(&self) -> Option<Vec<(Text, Self)>> {
+        None
+    }
+    fn items(&self) -> Option<Vec<Self>> {
+        None
+    }
+    fn string(&self) -> Option<Text> {
+        None
+    }
+    fn is_null(&self) -> bool {
+        false
+    }
+}
