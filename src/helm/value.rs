@@ -124,6 +124,17 @@ pub(crate) fn lookup<'a, V>(entries: &'a [(Text, V)], key: &[u8]) -> Option<&'a 
     found.map(|(_, value)| value)
 }
 
+/// Pairs in the order of their keys; the last of equal keys wins.
+pub(crate) fn sorted<V>(mut pairs: Vec<(Text, V)>) -> Vec<(Text, V)> {
+    let done = pairs.windows(2).all(|pair| matches!(pair, [left, right] if left.0 < right.0));
+    if !done {
+        pairs.reverse();
+        pairs.sort_by(|left, right| left.0.cmp(&right.0));
+        pairs.dedup_by(|later, first| later.0 == first.0);
+    }
+    pairs
+}
+
 /// Sorted entries of a map.
 #[derive(Debug, Default)]
 pub(crate) struct Entries {
@@ -227,11 +238,8 @@ impl Map {
 
     /// A map of pairs in any order; the last of equal keys wins.
     pub(crate) fn from_pairs<K: Into<Text>>(pairs: impl IntoIterator<Item = (K, Value)>) -> Self {
-        let mut entries = Entries::default();
-        for (key, value) in pairs {
-            entries.insert(key.into(), value);
-        }
-        Self::from_entries(entries)
+        let pairs = pairs.into_iter().map(|(key, value)| (key.into(), value)).collect();
+        Self::from_entries(sorted(pairs).into())
     }
 
     /// Another alias of the same entries under another Go type.

@@ -4,7 +4,7 @@
 //! mutable values. Coalescing of charts lives in [`coalesce`], `--set` expressions in [`set`].
 
 use super::Compat;
-use super::value::{Map, Text, Value, lookup};
+use super::value::{Map, Text, Value, lookup, sorted};
 use super::yaml::{self, YamlError};
 
 pub(crate) mod coalesce;
@@ -35,14 +35,8 @@ pub(crate) struct TreeMap(Vec<(Text, Tree)>);
 
 impl TreeMap {
     /// Makes a map of pairs in any order; the last of equal keys wins.
-    pub(crate) fn from_pairs(mut pairs: Vec<(Text, Tree)>) -> Self {
-        let sorted = pairs.windows(2).all(|pair| matches!(pair, [left, right] if left.0 < right.0));
-        if !sorted {
-            pairs.reverse();
-            pairs.sort_by(|left, right| left.0.cmp(&right.0));
-            pairs.dedup_by(|later, first| later.0 == first.0);
-        }
-        Self(pairs)
+    pub(crate) fn from_pairs(pairs: Vec<(Text, Tree)>) -> Self {
+        Self(sorted(pairs))
     }
 
     /// The frozen form of a template's map.

@@ -197,11 +197,7 @@ impl Build for Values {
     }
 
     fn map(&mut self, pairs: Vec<(Text, Value)>) -> Value {
-        let map = Map::new();
-        for (key, value) in pairs {
-            map.insert(key, value);
-        }
-        Value::Map(map)
+        Value::Map(Map::from_pairs(pairs))
     }
 }
 

@@ -224,12 +224,14 @@ pub(super) fn trunc(count: i64, text: &[u8]) -> Vec<u8> {
 }
 
 fn quote(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
-    let shown: Vec<String> = arguments
-        .iter()
-        .filter(|value| !matches!(value, Value::Nil))
-        .map(|value| convert::quote(&strval(value, machine.v3())))
-        .collect();
-    Ok(Value::text(shown.join(" ")))
+    let mut out = String::new();
+    for value in arguments.iter().filter(|value| !matches!(value, Value::Nil)) {
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        convert::push_quote(&mut out, &strval(value, machine.v3()), '"', false);
+    }
+    Ok(Value::text(out))
 }
 
 fn squote(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
@@ -263,12 +265,11 @@ fn indent(machine: &mut Machine<'_>, arguments: &[Value], prefix: &[u8]) -> Outc
     machine.charge_bytes(size)?;
     let mut out = Vec::with_capacity(size);
     out.extend_from_slice(prefix);
-    for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
-        if index > 0 {
-            out.push(b'\n');
-        }
+    let mut from = 0;
+    for end in memchr::memchr_iter(b'\n', &text).map(|end| end + 1).chain([text.len()]) {
         out.resize(out.len() + spaces, b' ');
-        out.extend_from_slice(line);
+        out.extend_from_slice(text.get(from..end).unwrap_or(&[]));
+        from = end;
     }
     Ok(Value::text(out))
 }

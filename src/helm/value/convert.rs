@@ -100,18 +100,28 @@ pub(crate) fn quote(text: &[u8]) -> String {
 
 /// Quotes bytes with the given quote; `ascii` escapes everything beyond ASCII.
 pub(crate) fn quote_with(text: &[u8], mark: char, ascii: bool) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
+    let mut out = String::new();
+    push_quote(&mut out, text, mark, ascii);
+    out
+}
+
+/// Appends what [`quote_with`] makes.
+pub(crate) fn push_quote(out: &mut String, text: &[u8], mark: char, ascii: bool) {
+    out.reserve(text.len() + 2);
     out.push(mark);
     for chunk in text.utf8_chunks() {
-        for character in chunk.valid().chars() {
-            push_quoted(&mut out, character, mark, ascii);
+        let valid = chunk.valid();
+        if valid.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'\\' && char::from(byte) != mark)
+        {
+            out.push_str(valid);
+        } else {
+            valid.chars().for_each(|character| push_quoted(out, character, mark, ascii));
         }
         for byte in chunk.invalid() {
             out.push_str(&format!("\\x{byte:02x}"));
         }
     }
     out.push(mark);
-    out
 }
 
 fn push_quoted(out: &mut String, character: char, mark: char, ascii: bool) {

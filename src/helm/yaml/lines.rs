@@ -283,19 +283,19 @@ impl<'a> Lines<'a> {
 }
 
 /// Characters of the keys that are read here.
-static OF_KEY: [bool; 256] = letters_and(b"_-./$");
+static OF_KEY: [bool; 256] = table(b"_-./$", true);
 
-/// ASCII's letters and digits, and these.
-const fn letters_and(others: &[u8]) -> [bool; 256] {
+/// These characters, and perhaps ASCII's letters and digits.
+const fn table(characters: &[u8], letters: bool) -> [bool; 256] {
     let mut table = [false; 256];
     let mut byte = 0;
     while byte < 128_u8 {
-        table[byte as usize] = byte.is_ascii_alphanumeric();
+        table[byte as usize] = letters && byte.is_ascii_alphanumeric();
         byte += 1;
     }
     let mut index = 0;
-    while index < others.len() {
-        table[others[index] as usize] = true;
+    while index < characters.len() {
+        table[characters[index] as usize] = true;
         index += 1;
     }
     table

@@ -62,6 +62,23 @@ fn endless_work_hits_a_limit() {
     }
 }
 
+/// In the worst order and twice; with a move for each key behind a new one this takes minutes.
+#[test]
+fn maps_of_many_keys_are_made_in_one_go() {
+    let keys = (0..100_000).rev().chain(0..100_000);
+    let yaml: String = keys.clone().map(|key| format!("k{key:06}: {key}\n")).collect();
+    let json: Vec<String> = keys.map(|key| format!("\"k{key:06}\": {key}")).collect();
+    let template = r#"a: {{ with .Files.Get "many.yaml" | fromYaml }}{{ len . }} {{ .k000007 }}{{ end }} {{ with .Files.Get "many.json" | fromJson }}{{ len . }} {{ .k000007 }}{{ end }}"#;
+    let chart = chart(&Files::from([
+        ("Chart.yaml".to_owned(), b"apiVersion: v2\nname: hostile\nversion: 1.0.0\n".to_vec()),
+        ("templates/t.yaml".to_owned(), template.as_bytes().to_vec()),
+        ("many.yaml".to_owned(), yaml.into_bytes()),
+        ("many.json".to_owned(), format!("{{{}}}", json.join(",")).into_bytes()),
+    ]));
+    let rendered = Engine::default().render(&chart, &RenderInput::default()).unwrap();
+    assert_eq!(rendered.documents[0].text, "a: 100000 7 100000 7");
+}
+
 #[test]
 fn maps_may_hold_themselves_and_everything_ends() {
     let loops = "{{ $d := dict }}{{ $_ := set $d \"a\" $d }}{{ $_ := set $d \"b\" (list $d) }}";

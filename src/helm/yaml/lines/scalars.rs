@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::super::reader::{Build, scalar};
 use super::super::scanner::Mark;
-use super::{Lines, is_in, letters_and};
+use super::{Lines, is_in, table};
 
 impl<'a> Lines<'a> {
     /// A scalar, a flow collection of one line, or a literal block, in a collection at this column.
@@ -124,7 +124,7 @@ impl<'a> Lines<'a> {
             first if begins_plain(first) => {
                 let from = self.at;
                 let rest = self.input.get(from..)?;
-                let length = rest.iter().position(|byte| b",]}[{:#?\n".contains(byte))?;
+                let length = rest.iter().position(|byte| is_in(&ENDS_FLOW, *byte))?;
                 if !matches!(rest.get(length), Some(b',' | b']' | b'}')) {
                     return None;
                 }
@@ -265,4 +265,7 @@ fn begins_plain(byte: u8) -> bool {
     byte >= 0x80 || is_in(&OF_PLAIN, byte)
 }
 
-static OF_PLAIN: [bool; 256] = letters_and(b"/._($+~;^=<\\-)");
+static OF_PLAIN: [bool; 256] = table(b"/._($+~;^=<\\-)", true);
+
+/// Characters that a plain scalar in a flow collection is not read past.
+static ENDS_FLOW: [bool; 256] = table(b",]}[{:#?\n", false);
