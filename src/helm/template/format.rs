@@ -18,12 +18,29 @@ pub(crate) fn print_value(out: &mut Vec<u8>, value: &Value, compat_v3: bool) {
             }
             _ => Printer { out, compat_v3, flags: Flags::default(), erroring: false }.argument(value, 'v'),
         },
-        other => Printer { out, compat_v3, flags: Flags::default(), erroring: false }.argument(other, 'v'),
+        other => match digits(other) {
+            Some(digits) => out.extend_from_slice(digits.as_bytes()),
+            None => {
+                Printer { out, compat_v3, flags: Flags::default(), erroring: false }.argument(other, 'v');
+            }
+        },
+    }
+}
+
+/// The digits of most numbers, which no verb changes.
+fn digits(value: &Value) -> Option<String> {
+    match value {
+        Value::Int(number) | Value::Int64(number) => Some(number.to_string()),
+        Value::Float(number) => convert::short_whole(*number).map(|number| number.to_string()),
+        _ => None,
     }
 }
 
 /// `%v` of a value; nil is `<nil>`.
 pub(crate) fn display(value: &Value, compat_v3: bool) -> Vec<u8> {
+    if let Some(digits) = digits(value) {
+        return digits.into_bytes();
+    }
     let mut out = Vec::new();
     Printer { out: &mut out, compat_v3, flags: Flags::default(), erroring: false }.argument(value, 'v');
     out

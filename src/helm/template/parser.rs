@@ -62,6 +62,7 @@ pub(crate) fn parse(
 ) -> Parse<Parsed> {
     let source = Arc::new(Source { name: name.clone(), text: text.clone() });
     let mut stacks = std::mem::take(&mut words.stacks);
+    let variables = vec![words.name(b"$")];
     let lexer = Lexer::new(text, std::mem::take(&mut stacks.tokens));
     let mut parser = Parser {
         source,
@@ -75,7 +76,7 @@ pub(crate) fn parse(
         needed: Vec::new(),
         start: 0,
         first: 0,
-        variables: vec![Text::from("$")],
+        variables,
         ranges: 0,
         action: None,
         depth: 0,

@@ -26,10 +26,15 @@ fn whole(value: f64) -> Option<i64> {
     is_whole.then(|| float_to_int(value))
 }
 
+/// A whole number that `%v` prints without an exponent.
+pub(crate) fn short_whole(value: f64) -> Option<i64> {
+    whole(value).filter(|whole| whole.abs() < 1_000_000)
+}
+
 /// `strconv.FormatFloat(value, 'g', -1, 64)`, which `%v` prints: an exponent below 1e-4 and from
 /// 1e6 on.
 pub(crate) fn float_general(value: f64) -> String {
-    if let Some(whole) = whole(value).filter(|whole| whole.abs() < 1_000_000) {
+    if let Some(whole) = short_whole(value) {
         return whole.to_string();
     }
     if value.is_nan() {

@@ -91,12 +91,11 @@ pub(crate) fn parse_integer(text: &str) -> Option<Resolved> {
         b'+' => (false, true, text.get(1..)?),
         _ => (false, false, text),
     };
-    let lower = digits.get(..2).map(str::to_ascii_lowercase);
-    let (base, digits) = match lower.as_deref() {
-        Some("0x") => (16, digits.get(2..)?),
-        Some("0o") => (8, digits.get(2..)?),
-        Some("0b") => (2, digits.get(2..)?),
-        Some(_) if digits.starts_with('0') => (8, digits.get(1..)?),
+    let (base, digits) = match digits.as_bytes() {
+        [b'0', b'x' | b'X', ..] => (16, digits.get(2..)?),
+        [b'0', b'o' | b'O', ..] => (8, digits.get(2..)?),
+        [b'0', b'b' | b'B', ..] => (2, digits.get(2..)?),
+        [b'0', _, ..] => (8, digits.get(1..)?),
         _ => (10, digits),
     };
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_alphanumeric()) {

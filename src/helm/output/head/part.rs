@@ -9,7 +9,7 @@ use crate::helm::yaml::{Build, Number};
 #[derive(Clone)]
 pub(super) enum Part {
     Text(String),
-    Map(Vec<(String, Self)>),
+    Map(Vec<(Cow<'static, str>, Self)>),
     /// Neither, so that the head is not plain.
     Other,
 }
@@ -34,8 +34,8 @@ impl Part {
     /// A map of texts.
     pub(super) fn texts(&self) -> Option<Vec<(String, String)>> {
         let Self::Map(pairs) = self else { return None };
-        let text = |(key, value): &(String, Self)| match value {
-            Self::Text(text) => Some((key.clone(), text.clone())),
+        let text = |(key, value): &(Cow<'static, str>, Self)| match value {
+            Self::Text(text) => Some((key.clone().into_owned(), text.clone())),
             _ => None,
         };
         pairs.iter().map(text).collect()
@@ -43,9 +43,12 @@ impl Part {
 }
 
 impl Build for Part {
-    type Pairs = Vec<(String, Self)>;
+    type Pairs = Vec<(Cow<'static, str>, Self)>;
     fn add(pairs: &mut Self::Pairs, key: &[u8], value: Self) {
-        pairs.push((lossy(key).into_owned(), value));
+        const MOST: [&str; 5] = ["apiVersion", "kind", "metadata", "name", "annotations"];
+        let known = MOST.iter().find(|known| known.as_bytes() == key);
+        let key = known.map_or_else(|| lossy(key).into_owned().into(), |known| Cow::Borrowed(*known));
+        pairs.push((key, value));
     }
     fn of_pairs(pairs: Self::Pairs) -> Self {
         Self::Map(pairs)
@@ -66,7 +69,7 @@ impl Build for Part {
         Self::Other
     }
     fn map(pairs: Vec<(Text, Self)>) -> Self {
-        Self::Map(pairs.into_iter().map(|(key, value)| (key.lossy().into_owned(), value)).collect())
+        Self::Map(pairs.into_iter().map(|(key, value)| (key.lossy().into_owned().into(), value)).collect())
     }
     fn copy(&self) -> Self {
         self.clone()
