@@ -296,6 +296,7 @@ impl Writer {
     fn add_documents(&mut self, chart: &str, notices: &Notices) -> Result<(), RenderError> {
         let mut files = std::mem::take(&mut self.files);
         files.sort();
+        self.rendered.documents.reserve(files.len());
         for (source, content) in files {
             for text in split(&content, self.compat) {
                 if self.rendered.documents.len() + self.rendered.hooks.len() >= self.most {

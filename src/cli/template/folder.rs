@@ -35,8 +35,9 @@ pub(super) fn read_folder(
     let top = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     let ignore = fs::read(top.join(".helmignore")).unwrap_or_default();
     let ignore = IgnoreRules::parse(&String::from_utf8_lossy(&ignore)).map_err(TemplateError::Helm)?;
+    let mut buffer = [0; 16 << 10];
     let mut walk =
-        Walk { compat, ignore, notices, files: Files::new(), buffer: vec![0; 64 << 10], left: TOTAL_BYTES };
+        Walk { compat, ignore, notices, files: Files::new(), buffer: &mut buffer, left: TOTAL_BYTES };
     let linked = fs::symlink_metadata(&top).is_ok_and(|found| found.is_symlink());
     if linked {
         walk.follow(&top)?;
@@ -84,8 +85,8 @@ struct Walk<'w> {
     ignore: IgnoreRules,
     notices: &'w mut dyn Write,
     files: Files,
-    /// Holds one file after the other.
-    buffer: Vec<u8>,
+    /// Holds one file after the other, if it is not larger.
+    buffer: &'w mut [u8],
     /// How many bytes may still be read.
     left: usize,
 }
@@ -111,6 +112,7 @@ impl Walk<'_> {
             }
         }
         entries.sort_unstable_by(|left, right| left.0.cmp(&right.0));
+        self.files.reserve(entries.len());
         for (name, kind) in &entries {
             let path = [prefix, &name.to_string_lossy()].concat();
             self.entry(&Entry { opened: &opened, folder, name }, path, *kind, depth)?;
@@ -174,24 +176,28 @@ impl Walk<'_> {
             )));
         }
         let mut filled = 0;
-        loop {
-            if filled == self.buffer.len() {
-                self.buffer.resize(2 * filled, 0);
-            }
-            match file.read(self.buffer.get_mut(filled..).unwrap_or_default()) {
-                Ok(0) => break,
+        let bytes: Arc<[u8]> = loop {
+            let Some(free) = self.buffer.get_mut(filled..).filter(|free| !free.is_empty()) else {
+                let mut whole = self.buffer.to_vec();
+                file.take(self.left as u64).read_to_end(&mut whole).map_err(failed)?;
+                break Arc::from(whole);
+            };
+            match file.read(free) {
+                Ok(0) => break Arc::from(self.buffer.get(..filled).unwrap_or_default()),
                 Ok(count) => filled += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(failed(error)),
             }
-            if filled > self.left {
+        };
+        match self.left.checked_sub(bytes.len()) {
+            Some(left) => self.left = left,
+            None => {
                 return Err(TemplateError::Helm(format!(
                     "error reading {path}: chart exceeds maximum decompressed size of {TOTAL_BYTES} bytes"
                 )));
             }
         }
-        self.left -= filled;
-        Ok(Arc::from(self.buffer.get(..filled).unwrap_or_default()))
+        Ok(bytes)
     }
 
     /// What a link leads to in the end. Helm says that it goes there.

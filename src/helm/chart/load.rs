@@ -271,7 +271,7 @@ fn load(
     let Some(mut metadata) = metadata else {
         return Err(ChartError::NoChartFile);
     };
-    let mut parts = Parts::default();
+    let mut parts = Parts { templates: Vec::with_capacity(files.len()), ..Parts::default() };
     for (path, bytes) in files {
         parts.add(path, without_mark(bytes), &mut metadata, remarks)?;
     }
