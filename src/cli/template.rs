@@ -352,7 +352,7 @@ fn read_chart(path: &str, compat: Compat, notices: &mut dyn Write) -> Result<Cha
     let place = Path::new(path);
     if place.is_dir() {
         let files = folder::read_folder(place, compat, notices)?;
-        return Chart::from_files(files).map_err(|error| unusable(&error, compat, notices));
+        return Chart::from_walk(files).map_err(|error| unusable(&error, compat, notices));
     }
     if place.is_file() {
         return Chart::from_archive(&read(place)?).map_err(|error| unusable(&error, compat, notices));

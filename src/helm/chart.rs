@@ -86,6 +86,12 @@ impl Chart {
         load::from_folder(files)
     }
 
+    /// Reads a chart from files in the order of a walk through its folder, without what `.helmignore` leaves out: for
+    /// who has walked there.
+    pub(crate) fn from_walk(files: Vec<(String, Arc<[u8]>)>) -> Result<Self, ChartError> {
+        load::from_walk(files)
+    }
+
     /// Reads a packaged chart: a gzipped tar with one folder in it.
     pub fn from_archive(bytes: &[u8]) -> Result<Self, ChartError> {
         load::from_archive(bytes)

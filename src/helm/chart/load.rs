@@ -139,7 +139,12 @@ pub(super) fn from_folder(files: impl IntoIterator<Item = (String, Arc<[u8]>)>) 
             kept.push((path, bytes));
         }
     }
-    load_top(walk_order(kept), &mut Budget::default())
+    from_walk(walk_order(kept))
+}
+
+/// Files in the order of a walk through a chart's folder, without those that are ignored.
+pub(super) fn from_walk(files: Vec<NamedBytes>) -> Result<Chart, ChartError> {
+    load_top(files, &mut Budget::default())
 }
 
 /// Whether a folder that a file stands in is ignored.

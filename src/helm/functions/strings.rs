@@ -79,13 +79,14 @@ pub(crate) fn is_space(character: char) -> bool {
 
 /// Go's `strings.TrimSpace`.
 pub(crate) fn trim_space(text: &[u8]) -> &[u8] {
-    if text.is_ascii() {
-        let space = |byte: &u8| matches!(byte, b'\t'..=b'\r' | b' ');
-        let start = text.iter().position(|byte| !space(byte)).unwrap_or(text.len());
-        let end = text.iter().rposition(|byte| !space(byte)).map_or(start, |last| last + 1);
-        return text.get(start..end).unwrap_or(&[]);
+    let space = |byte: &u8| matches!(byte, b'\t'..=b'\r' | b' ');
+    let start = text.iter().position(|byte| !space(byte)).unwrap_or(text.len());
+    let end = text.iter().rposition(|byte| !space(byte)).map_or(start, |last| last + 1);
+    match text.get(start..end).unwrap_or(&[]) {
+        // There are more spaces beyond ASCII.
+        trimmed @ ([0x80..=0xFF, ..] | [.., 0x80..=0xFF]) => trim_where(trimmed, is_space),
+        trimmed => trimmed,
     }
-    trim_where(text, is_space)
 }
 
 /// Takes off runes at both ends; invalid bytes count as U+FFFD.
