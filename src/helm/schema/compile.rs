@@ -1,7 +1,9 @@
 //! Reads the keywords of a schema and of all that it leads to.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use super::address::{Place, below, encode, escape_token, is_pointer, join, split_fragment};
 use super::documents::{Documents, Found, Refusal};
@@ -28,7 +30,7 @@ pub(super) fn compile(documents: &mut Documents, places: &[Place], formats_count
         documents,
         formats_count,
         nodes: Vec::new(),
-        known: HashMap::new(),
+        known: HashMap::default(),
         waiting: VecDeque::new(),
     };
     for place in places {

@@ -1,8 +1,10 @@
 //! The documents that a schema consists of: which schemas in them have URLs and anchors of their
 //! own, and whether they are valid. Helm's library looks at a schema once it is needed; so does this.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+use foldhash::HashSet;
 
 use super::address::{Place, encode, is_pointer, join, split, split_fragment};
 use super::draft::Draft;
@@ -93,7 +95,7 @@ impl Documents {
             url: Arc::clone(url),
             json: Arc::clone(&json),
             resources: BTreeMap::new(),
-            seen: HashSet::new(),
+            seen: HashSet::default(),
         };
         self.collect(&mut document, &json, url, "", Draft::LATEST)?;
         let own = ["http://json-schema.org/", "https://json-schema.org/"];
