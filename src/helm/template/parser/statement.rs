@@ -59,8 +59,14 @@ impl Parser<'_> {
     /// What begins with a pipeline.
     fn headed(&mut self, context: &str, head: fn(Arc<Pipe>) -> Head) -> Parse<Statement> {
         let visible = self.variables.len();
-        let head = head(Arc::new(self.pipeline(context, Kind::RightDelimiter)?));
-        self.keep(&head);
+        let pipe = Arc::new(self.pipeline(context, Kind::RightDelimiter)?);
+        let declared = self.variables.len() - visible;
+        let own = pipe.variables.len();
+        let head = head(pipe);
+        // Pipelines in parentheses may declare as well; that is too rare to remember.
+        if declared == own {
+            self.keep(&head);
+        }
         self.after(head, visible)
     }
 

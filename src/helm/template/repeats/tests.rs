@@ -38,6 +38,8 @@ fn what_does_not_fit_is_read_anew() {
     assert_same("{{ $a := 1 }}{{ $a }}", "{{ $a }}");
     assert_same("{{ $a := 1 }}{{ $a }}", "{{ $a := 1 }}{{ define \"x\" }}\n{{ $a }}{{ end }}");
     assert_same("{{ with $a := .b }}{{ $a }}{{ end }}", "{{ with $a := .b }}{{ end }}{{ $a }}");
+    // A variable of a pipeline in parentheses.
+    assert_same("{{ ($a := 1) }}", "{{ ($a := 1) }}{{ $a }}");
     // Too deep.
     let deep = "{{ if (((.a))) }}".repeat(198);
     assert_same("{{ if (((.a))) }}{{ end }}", &format!("{deep}{}", "{{ end }}".repeat(198)));
@@ -56,7 +58,9 @@ fn errors_stand_where_they_are_found() {
     assert_same("{{ if .a }}{{ else }}{{ end }}", "{{ if .a }}{{ else }}\n{{ else }}");
 }
 
-const PIECES: [&str; 34] = [
+const PIECES: [&str; 36] = [
+    "{{ ($p := .a) }}",
+    "{{ $p }}",
     "\n",
     " a ",
     "{{ .a }}",
