@@ -75,6 +75,9 @@ fn pair(helm: &str, folder: &Path) -> Option<(Duration, Duration)> {
         release: words[2].to_owned(),
         namespace: of("--namespace")?.to_owned(),
         include_crds: words.contains(&"--include-crds"),
+        // As `template` does, which prints and keeps nothing.
+        texts_only: true,
+        crds_as_they_are: true,
         ..RenderInput::default()
     };
     let engine = Engine::default().with_capabilities(capabilities);

@@ -224,7 +224,7 @@ const GROUPS: [&[Function]; 12] = [
     helm::FUNCTIONS,
 ];
 
-/// Three times as many places as there are functions.
+/// Some three times as many places as there are functions.
 const PLACES: usize = 1024;
 
 /// Where a function stands: its group, counted from 1, and its place in there.
