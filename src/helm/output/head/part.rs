@@ -74,16 +74,4 @@ impl Build for Part {
     fn copy(&self) -> Self {
         self.clone()
     }
-    fn pairs(&self) -> Option<Vec<(Text, Self)>> {
-        None
-    }
-    fn items(&self) -> Option<Vec<Self>> {
-        None
-    }
-    fn string(&self) -> Option<Text> {
-        None
-    }
-    fn is_null(&self) -> bool {
-        false
-    }
 }

@@ -50,14 +50,22 @@ pub(crate) trait Build: Sized {
     fn map(pairs: Vec<(Text, Self)>) -> Self;
     /// A deep copy, for aliases.
     fn copy(&self) -> Self;
-    /// The pairs, if this is a map.
-    fn pairs(&self) -> Option<Vec<(Text, Self)>>;
+    /// The pairs, if this is a map. What follows is for merges and messages: who keeps too little says nothing.
+    fn pairs(&self) -> Option<Vec<(Text, Self)>> {
+        None
+    }
     /// The items, if this is a list.
-    fn items(&self) -> Option<Vec<Self>>;
+    fn items(&self) -> Option<Vec<Self>> {
+        None
+    }
     /// The string, if this is one.
-    fn string(&self) -> Option<Text>;
+    fn string(&self) -> Option<Text> {
+        None
+    }
     /// Whether this is null.
-    fn is_null(&self) -> bool;
+    fn is_null(&self) -> bool {
+        false
+    }
     /// What Go's `%+#v` shows.
     fn shown(&self) -> String {
         match self.string() {
@@ -288,18 +296,6 @@ impl Build for Checked {
     }
     fn copy(&self) -> Self {
         Self
-    }
-    fn pairs(&self) -> Option<Vec<(Text, Self)>> {
-        None
-    }
-    fn items(&self) -> Option<Vec<Self>> {
-        None
-    }
-    fn string(&self) -> Option<Text> {
-        None
-    }
-    fn is_null(&self) -> bool {
-        false
     }
 }
 
