@@ -256,9 +256,6 @@ const HEAD: Keep = Keep::Keys(&[
 /// Reads the first document as far as a manifest's head goes: `apiVersion`, `kind`, and of `metadata` at least the name
 /// and the annotations; everything else is checked, and not in the result, or null.
 pub(crate) fn read_head(bytes: &[u8], limits: YamlLimits) -> Result<serde_json::Value, YamlError> {
-    if let Some(head) = read_plain_head(bytes, limits) {
-        return Ok(head);
-    }
     let linked = memchr::memchr2(b'&', b'*', bytes).is_some() || memchr::memmem::find(bytes, b"<<").is_some();
     if !linked && let Ok(Some(head)) = Reader::new(bytes, limits, false)?.keeping(HEAD).document() {
         return Ok(head);
@@ -267,7 +264,7 @@ pub(crate) fn read_head(bytes: &[u8], limits: YamlLimits) -> Result<serde_json::
     read_by_grammar(bytes, limits)
 }
 
-/// The same of a document that is plain enough for the short way; `None` says nothing about any other.
+/// The same of a document that is plain enough for the short way, which comes first; `None` says nothing about any other.
 pub(crate) fn read_plain_head<N: Build>(bytes: &[u8], limits: YamlLimits) -> Option<N> {
     lines::read(bytes, limits, HEAD)
 }

@@ -122,8 +122,15 @@ pub(crate) fn json_type(json: &Json) -> &'static str {
 
 /// A field by its name in any case, as Go's decoder takes it; of several the last in the order of their names.
 pub(crate) fn lookup<'j>(json: &'j Json, field: &str) -> Option<&'j Json> {
-    let named = json.as_object()?.iter().filter(|(key, _)| key.eq_ignore_ascii_case(field));
-    named.max_by_key(|(key, _)| *key).map(|(_, value)| value)
+    named(json.as_object()?.iter().map(|(key, value)| (key.as_str(), value)), field)
+}
+
+/// The same among pairs of any kind; of equal keys the last counts.
+pub(crate) fn named<'k, V>(pairs: impl Iterator<Item = (&'k str, V)>, field: &str) -> Option<V> {
+    pairs
+        .filter(|(key, _)| key.eq_ignore_ascii_case(field))
+        .max_by_key(|(key, _)| *key)
+        .map(|(_, value)| value)
 }
 
 impl Metadata {

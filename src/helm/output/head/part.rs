@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::helm::chart::metadata::named;
 use crate::helm::value::{Text, lossy};
 use crate::helm::yaml::{Build, Number};
 
@@ -15,11 +16,10 @@ pub(super) enum Part {
 }
 
 impl Part {
-    /// A field of a map, by its name in any case; of several Go takes the last in the order of their names.
+    /// A field of a map, as Go's decoder finds it.
     pub(super) fn field(&self, name: &str) -> Option<&Self> {
         let Self::Map(pairs) = self else { return None };
-        let named = pairs.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
-        named.max_by_key(|(key, _)| key).map(|(_, value)| value)
+        named(pairs.iter().map(|(key, value)| (&**key, value)), name)
     }
 
     /// The text of a map's field, empty if there is none; `None` if the field is no text, or this no map.
