@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::lexer::{Kind, Lexer, Token};
 use super::node::{Command, Node, Operand, OperandKind, Pipe, Position};
-use super::repeats::{Head, PARENTHESES, Repeat};
+use super::repeats::{Opening, PARENTHESES, Repeat};
 use super::words::Words;
 use super::{Parsed, Source, Template, number};
 use crate::helm::value::{Text, convert};
@@ -114,7 +114,7 @@ struct Parser<'a> {
     position: usize,
     lexed: usize,
     /// What the token of a repeated action stands for, until it is read.
-    repeat: Option<Head>,
+    repeat: Option<Opening>,
     /// How many tokens more the repeated actions have.
     repeated: usize,
     /// The variables of others that the action uses which is being read.
@@ -192,7 +192,7 @@ impl<'a> Parser<'a> {
         let written = self.lexer.written();
         match self.words.repeats.find(written) {
             Some(repeat) if self.depth + PARENTHESES <= DEPTH && self.has_needed(repeat) => {
-                self.repeat = Some(repeat.head.clone());
+                self.repeat = Some(repeat.opening.clone());
                 self.repeated += repeat.tokens - 1;
                 self.lexer.repeat(written.len());
             }

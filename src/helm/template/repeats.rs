@@ -18,7 +18,7 @@ pub(super) const PARENTHESES: usize = 16;
 
 /// What an action comes to.
 #[derive(Clone, Debug)]
-pub(super) enum Head {
+pub(super) enum Opening {
     /// A pipeline that is printed, unless it declares.
     Action(Arc<Pipe>),
     /// The condition of an `if`.
@@ -37,7 +37,7 @@ pub(super) enum Head {
 #[derive(Clone, Debug)]
 pub(super) struct Repeat {
     /// What it came to.
-    pub(super) head: Head,
+    pub(super) opening: Opening,
     /// The variables that must be declared before it, besides `$`.
     pub(super) needed: Box<[Text]>,
     /// How many tokens it has.

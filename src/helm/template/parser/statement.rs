@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::lexer::{Kind, Token};
 use super::super::node::{Branch, Call, Node, Pipe, Position};
-use super::super::repeats::{Head, Repeat};
+use super::super::repeats::{Opening, Repeat};
 use super::{Ending, Parse, Parser, Statement};
 use crate::helm::value::Text;
 
@@ -20,7 +20,7 @@ impl Parser<'_> {
         (self.action, self.start, self.first) = (Some(token.start), token.start, first);
         self.needed.clear();
         let statement = match self.repeat.take() {
-            Some(head) => self.repeated_action(head),
+            Some(opening) => self.repeated_action(opening),
             None => self.action(),
         };
         self.action = None;
@@ -36,72 +36,74 @@ impl Parser<'_> {
             Kind::EndKeyword => {
                 self.next();
                 self.expect(Kind::RightDelimiter, "end")?;
-                self.keep(&Head::End);
+                self.keep(&Opening::End);
                 Ok(Statement::Ending(Ending::End))
             }
             Kind::If => {
                 self.next();
-                self.headed("if", Head::If)
+                self.opened("if", Opening::If)
             }
             Kind::Range => {
                 self.next();
-                self.headed("range", Head::Range)
+                self.opened("range", Opening::Range)
             }
             Kind::With => {
                 self.next();
-                self.headed("with", Head::With)
+                self.opened("with", Opening::With)
             }
             Kind::Template => self.template_call(),
-            _ => self.headed("command", Head::Action),
+            _ => self.opened("command", Opening::Action),
         }
     }
 
     /// What begins with a pipeline.
-    fn headed(&mut self, context: &str, head: fn(Arc<Pipe>) -> Head) -> Parse<Statement> {
+    fn opened(&mut self, context: &str, opening: fn(Arc<Pipe>) -> Opening) -> Parse<Statement> {
         let visible = self.variables.len();
         let pipe = Arc::new(self.pipeline(context, Kind::RightDelimiter)?);
         let declared = self.variables.len() - visible;
         let own = pipe.variables.len();
-        let head = head(pipe);
+        let opening = opening(pipe);
         // Pipelines in parentheses may declare as well; that is too rare to remember.
         if declared == own {
-            self.keep(&head);
+            self.keep(&opening);
         }
-        self.after(head, visible)
+        self.after(opening, visible)
     }
 
     /// An action that was parsed elsewhere.
-    fn repeated_action(&mut self, head: Head) -> Parse<Statement> {
+    fn repeated_action(&mut self, opening: Opening) -> Parse<Statement> {
         let visible = self.variables.len();
-        if let Head::Action(pipe) | Head::If(pipe) | Head::With(pipe) | Head::Range(pipe) = &head {
+        if let Opening::Action(pipe) | Opening::If(pipe) | Opening::With(pipe) | Opening::Range(pipe) =
+            &opening
+        {
             self.variables.extend(pipe.variables.iter().cloned());
         }
-        self.after(head, visible)
+        self.after(opening, visible)
     }
 
     /// What follows the first action of a statement; so many variables were visible before it.
-    fn after(&mut self, head: Head, visible: usize) -> Parse<Statement> {
-        Ok(match head {
-            Head::Action(pipe) => Statement::Node(Node::Action(self.start, pipe)),
-            Head::If(pipe) => Statement::Node(self.control(Kind::If, pipe, visible)?),
-            Head::With(pipe) => Statement::Node(self.control(Kind::With, pipe, visible)?),
-            Head::Range(pipe) => Statement::Node(self.control(Kind::Range, pipe, visible)?),
-            Head::End => Statement::Ending(Ending::End),
-            Head::Else => Statement::Ending(Ending::Else),
+    fn after(&mut self, opening: Opening, visible: usize) -> Parse<Statement> {
+        Ok(match opening {
+            Opening::Action(pipe) => Statement::Node(Node::Action(self.start, pipe)),
+            Opening::If(pipe) => Statement::Node(self.control(Kind::If, pipe, visible)?),
+            Opening::With(pipe) => Statement::Node(self.control(Kind::With, pipe, visible)?),
+            Opening::Range(pipe) => Statement::Node(self.control(Kind::Range, pipe, visible)?),
+            Opening::End => Statement::Ending(Ending::End),
+            Opening::Else => Statement::Ending(Ending::Else),
         })
     }
 
     /// Keeps the action that was just read, for where it comes again.
-    fn keep(&mut self, head: &Head) {
+    fn keep(&mut self, opening: &Opening) {
         let last = self.token(self.position.saturating_sub(1));
         let written = self.value(&Token { start: self.start, ..last });
         let tokens = self.position - self.first;
         // Errors name the line of the last token; such an action has one line for all of them.
-        if matches!(head, Head::End | Head::Else) && memchr::memchr(b'\n', written).is_some() {
+        if matches!(opening, Opening::End | Opening::Else) && memchr::memchr(b'\n', written).is_some() {
             return;
         }
         let needed = self.needed.drain(..).collect();
-        self.words.repeats.keep(written, Repeat { head: head.clone(), needed, tokens });
+        self.words.repeats.keep(written, Repeat { opening: opening.clone(), needed, tokens });
     }
 
     fn jump(&mut self, kind: Kind, position: Position) -> Parse<Statement> {
@@ -126,7 +128,7 @@ impl Parser<'_> {
         let token = self.peek();
         if !matches!(token.kind, Kind::If | Kind::With) {
             self.expect(Kind::RightDelimiter, "else")?;
-            self.keep(&Head::Else);
+            self.keep(&Opening::Else);
         }
         Ok(Statement::Ending(Ending::Else))
     }
