@@ -1,10 +1,11 @@
 //! Regular expressions: RE2 syntax as Go reads it, on bytes, compiled once per render.
 
 use std::rc::Rc;
-use std::sync::OnceLock;
+use std::sync::Arc;
 
 use foldhash::HashMap;
-use regex::bytes::{Regex, RegexBuilder};
+use regex_automata::Input;
+use regex_automata::meta::Regex;
 
 use super::{Function, Outcome, Type, int, text};
 use crate::helm::RenderLimits;
@@ -13,15 +14,20 @@ use crate::helm::template::machine::Machine;
 use crate::helm::value::{Text, Value};
 
 use Type::{Int, Text as Str};
+use matcher::{DFA, LARGEST, Matcher, TooLarge, USUAL};
 
+mod matcher;
 mod pattern;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("regexMatch", &[Str, Str], |machine, a| {
-        Ok(Value::Bool(machine.regex(&text(a, 0)).is_ok_and(|regex| regex.regex.is_match(&text(a, 1)))))
+        let subject = text(a, 1);
+        let search = machine.regex(&text(a, 0), &subject);
+        Ok(Value::Bool(search.is_ok_and(|search| search.regex.is_match(&*subject))))
     }),
     Function::new("mustRegexMatch", &[Str, Str], |machine, a| {
-        Ok(Value::Bool(must(machine, &text(a, 0))?.regex.is_match(&text(a, 1))))
+        let subject = text(a, 1);
+        Ok(Value::Bool(machine.regex(&text(a, 0), &subject)?.regex.is_match(&*subject)))
     }),
     Function::new("regexFindAll", &[Str, Str, Int], |machine, a| find_all(machine, a, true)),
     Function::new("mustRegexFindAll", &[Str, Str, Int], |machine, a| find_all(machine, a, false)),
@@ -38,19 +44,24 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("regexQuoteMeta", &[Str], |_, a| Ok(Value::text(quote_meta(&text(a, 0))))),
 ];
 
-/// A compiled pattern with the names of its groups.
-pub(crate) struct Compiled {
-    regex: Regex,
-    names: Vec<String>,
+/// A pattern with the names of its groups.
+struct Pattern {
+    matcher: Matcher,
+    names: Rc<[String]>,
+}
+
+/// What searches a text for a pattern.
+struct Search {
+    regex: Arc<Regex>,
+    /// The names of the groups.
+    names: Rc<[String]>,
 }
 
 /// A pattern that is compiled once something is matched.
 #[derive(Debug)]
 pub(crate) struct LazyRegex {
     pattern: String,
-    translated: String,
-    /// `None` inside: it is larger than regular expressions may be, and matches nothing.
-    compiled: OnceLock<Option<Regex>>,
+    matcher: Matcher,
 }
 
 impl LazyRegex {
@@ -61,37 +72,23 @@ impl LazyRegex {
         }
         let read = pattern::read(pattern.as_bytes())
             .map_err(|message| format!("error parsing regexp: {message}"))?;
-        Ok(Self { pattern: pattern.to_owned(), translated: read.translated, compiled: OnceLock::new() })
+        Ok(Self { pattern: pattern.to_owned(), matcher: Matcher::new(read.translated) })
     }
 
     pub(crate) fn pattern(&self) -> &str {
         &self.pattern
     }
 
+    /// Whether a text matches. A pattern that is larger than regular expressions may be matches nothing.
     pub(crate) fn is_match(&self, text: &[u8]) -> bool {
-        let compiled = self.compiled.get_or_init(|| compile(&self.translated).ok());
-        compiled.as_ref().is_some_and(|regex| regex.is_match(text))
+        self.matcher.program(text, || Ok::<_, TooLarge>(())).is_ok_and(|regex| regex.is_match(text))
     }
 }
 
-/// Bytes that the program of a usual pattern does not exceed, and that none may.
-const USUAL: usize = 128 << 10;
-const LARGEST: usize = 8 << 20;
-/// Bytes that a pattern takes while it is used.
-const DFA: usize = 512 << 10;
-
-fn compile(translated: &str) -> Result<Regex, regex::Error> {
-    compile_within(translated, LARGEST)
-}
-
-fn compile_within(translated: &str, bytes: usize) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(translated).size_limit(bytes).dfa_size_limit(DFA).nest_limit(250).build()
-}
-
-/// Compiled patterns of one render, as many as fit.
+/// Patterns of one render, as many as fit.
 #[derive(Default)]
 pub(crate) struct RegexCache {
-    patterns: HashMap<Text, Rc<Compiled>>,
+    patterns: HashMap<Text, Rc<Pattern>>,
     bytes: usize,
 }
 
@@ -99,21 +96,48 @@ impl RegexCache {
     /// Bytes of all programs.
     const BYTES: usize = 128 << 20;
 
-    fn keep(&mut self, pattern: &Text, compiled: &Rc<Compiled>, bytes: usize) {
-        let bytes = bytes + DFA;
+    /// Makes room for programs of so many bytes.
+    fn reserve(&mut self, bytes: usize) {
         if self.bytes + bytes > Self::BYTES {
             *self = Self::default();
         }
         self.bytes += bytes;
-        self.patterns.insert(pattern.clone(), Rc::clone(compiled));
+    }
+}
+
+/// A pattern that cannot be used.
+enum Unusable {
+    TooLarge,
+    Refused(Failure),
+}
+
+impl From<TooLarge> for Unusable {
+    fn from(_: TooLarge) -> Self {
+        Self::TooLarge
     }
 }
 
 impl Machine<'_> {
-    /// The compiled pattern; the error is Go's message.
-    fn regex(&mut self, pattern: &Text) -> Result<Rc<Compiled>, Failure> {
-        if let Some(regex) = self.regexes.patterns.get(pattern) {
-            return Ok(Rc::clone(regex));
+    /// What searches a text for a pattern; the error is Go's message.
+    fn regex(&mut self, pattern: &Text, subject: &[u8]) -> Result<Search, Failure> {
+        let known = self.pattern(pattern)?;
+        let larger = || {
+            self.regexes.reserve(LARGEST);
+            self.charge(50_000).map_err(Unusable::Refused)
+        };
+        match known.matcher.program(subject, larger) {
+            Ok(regex) => Ok(Search { regex, names: Rc::clone(&known.names) }),
+            Err(Unusable::Refused(failure)) => Err(failure),
+            Err(Unusable::TooLarge) => Err(Failure::new(format!(
+                "error parsing regexp: expression too large: `{}`",
+                pattern.lossy()
+            ))),
+        }
+    }
+
+    fn pattern(&mut self, pattern: &Text) -> Result<Rc<Pattern>, Failure> {
+        if let Some(known) = self.regexes.patterns.get(pattern) {
+            return Ok(Rc::clone(known));
         }
         if pattern.len() > self.limits.regex {
             let message = format!("regular expression is longer than {} bytes", self.limits.regex);
@@ -122,29 +146,21 @@ impl Machine<'_> {
         let read = pattern::read(pattern)
             .map_err(|message| Failure::new(format!("error parsing regexp: {message}")))?;
         self.charge(1_000)?;
-        let (regex, bytes) = match compile_within(&read.translated, USUAL) {
-            Ok(regex) => (regex, USUAL),
-            Err(_) => {
-                self.charge(50_000)?;
-                let regex = compile(&read.translated).map_err(|_| {
-                    Failure::new(format!("error parsing regexp: expression too large: `{}`", pattern.lossy()))
-                })?;
-                (regex, LARGEST)
-            }
-        };
-        let compiled = Rc::new(Compiled { regex, names: read.names });
-        self.regexes.keep(pattern, &compiled, bytes);
-        Ok(compiled)
+        let known = Rc::new(Pattern { matcher: Matcher::new(read.translated), names: read.names.into() });
+        self.regexes.reserve(2 * USUAL + DFA);
+        self.regexes.patterns.insert(pattern.clone(), Rc::clone(&known));
+        Ok(known)
     }
 }
 
-fn must(machine: &mut Machine<'_>, pattern: &Text) -> Result<Rc<Compiled>, Failure> {
-    machine.regex(pattern)
-}
-
 /// The forms that panic in Go say which call failed.
-fn compiled(machine: &mut Machine<'_>, pattern: &Text, panics: bool) -> Result<Rc<Compiled>, Failure> {
-    machine.regex(pattern).map_err(|inner| {
+fn search(
+    machine: &mut Machine<'_>,
+    pattern: &Text,
+    subject: &[u8],
+    panics: bool,
+) -> Result<Search, Failure> {
+    machine.regex(pattern, subject).map_err(|inner| {
         if panics && inner.limit_hit().is_none() {
             let quoted = if pattern.contains(&b'`') {
                 crate::helm::value::convert::quote(pattern)
@@ -164,7 +180,7 @@ fn matches(regex: &Regex, text: &[u8], most: usize) -> Vec<(usize, usize)> {
     let mut previous_end = None;
     let mut at = 0;
     while at <= text.len() && found.len() < most {
-        let Some(hit) = regex.find_at(text, at) else { break };
+        let Some(hit) = regex.search(&Input::new(text).range(at..)) else { break };
         let empty = hit.start() == hit.end();
         if !(empty && Some(hit.start()) == previous_end) {
             found.push((hit.start(), hit.end()));
@@ -187,10 +203,10 @@ fn limit(count: i64) -> usize {
 }
 
 fn find_all(machine: &mut Machine<'_>, arguments: &[Value], panics: bool) -> Outcome {
-    let regex = compiled(machine, &text(arguments, 0), panics)?;
     let subject = text(arguments, 1);
+    let regex = search(machine, &text(arguments, 0), &subject, panics)?.regex;
     machine.charge(subject.len() as u64 / 8)?;
-    let found = matches(&regex.regex, &subject, limit(int(arguments, 2)));
+    let found = matches(&regex, &subject, limit(int(arguments, 2)));
     if found.is_empty() {
         return Ok(Value::nil_slice("[]string"));
     }
@@ -200,24 +216,25 @@ fn find_all(machine: &mut Machine<'_>, arguments: &[Value], panics: bool) -> Out
 }
 
 fn find(machine: &mut Machine<'_>, arguments: &[Value], panics: bool) -> Outcome {
-    let regex = compiled(machine, &text(arguments, 0), panics)?;
     let subject = text(arguments, 1);
+    let regex = search(machine, &text(arguments, 0), &subject, panics)?.regex;
     machine.charge(subject.len() as u64 / 8)?;
-    Ok(Value::text(regex.regex.find(&subject).map_or(&[][..], |hit| hit.as_bytes())))
+    let found = regex.find(&*subject).and_then(|hit| subject.get(hit.range()));
+    Ok(Value::text(found.unwrap_or(&[])))
 }
 
 fn replace(machine: &mut Machine<'_>, arguments: &[Value], panics: bool, expand: bool) -> Outcome {
-    let regex = compiled(machine, &text(arguments, 0), panics)?;
     let (subject, template) = (text(arguments, 1), text(arguments, 2));
+    let Search { regex, names } = search(machine, &text(arguments, 0), &subject, panics)?;
     machine.charge(subject.len() as u64 / 8)?;
     let mut out = Vec::with_capacity(subject.len());
-    let mut last = 0;
-    for (start, end) in matches(&regex.regex, &subject, usize::MAX) {
+    let (mut last, mut captures) = (0, regex.create_captures());
+    for (start, end) in matches(&regex, &subject, usize::MAX) {
         out.extend_from_slice(subject.get(last..start).unwrap_or(&[]));
         if expand {
-            if let Some(captures) = regex.regex.captures_at(&subject, start) {
-                expand_template(&mut out, &template, &captures, &regex.names);
-            }
+            regex.search_captures(&Input::new(&*subject).range(start..), &mut captures);
+            let group = |number| captures.get_group(number).and_then(|span| subject.get(span.range()));
+            expand_template(&mut out, &template, group, &names);
         } else {
             out.extend_from_slice(&template);
         }
@@ -232,10 +249,10 @@ fn replace(machine: &mut Machine<'_>, arguments: &[Value], panics: bool, expand:
 }
 
 /// Go's `Expand`: `$name` takes as many word characters as there are.
-fn expand_template(
+fn expand_template<'t>(
     out: &mut Vec<u8>,
     template: &[u8],
-    captures: &regex::bytes::Captures<'_>,
+    group: impl Fn(usize) -> Option<&'t [u8]>,
     names: &[String],
 ) {
     let mut rest = template;
@@ -257,23 +274,23 @@ fn expand_template(
         }
         let name = String::from_utf8_lossy(body.get(..length).unwrap_or(&[])).into_owned();
         let zeros = name.len() > 1 && name.starts_with('0');
-        let group = match name.parse::<usize>() {
-            Ok(number) if !zeros => captures.get(number),
+        let found = match name.parse::<usize>() {
+            Ok(number) if !zeros => group(number),
             // Several groups may have one name: the first that took part counts.
             _ => {
                 let mut named = names.iter().enumerate().filter(|(_, known)| **known == name);
-                named.find_map(|(index, _)| captures.get(index + 1))
+                named.find_map(|(index, _)| group(index + 1))
             }
         };
-        out.extend_from_slice(group.map_or(&[][..], |group| group.as_bytes()));
+        out.extend_from_slice(found.unwrap_or(&[]));
         rest = body.get(length + usize::from(braced)..).unwrap_or(&[]);
     }
     out.extend_from_slice(rest);
 }
 
 fn split(machine: &mut Machine<'_>, arguments: &[Value], panics: bool) -> Outcome {
-    let regex = compiled(machine, &text(arguments, 0), panics)?;
     let (subject, count) = (text(arguments, 1), int(arguments, 2));
+    let regex = search(machine, &text(arguments, 0), &subject, panics)?.regex;
     if count == 0 {
         return Ok(Value::nil_slice("[]string"));
     }
@@ -282,7 +299,7 @@ fn split(machine: &mut Machine<'_>, arguments: &[Value], panics: bool) -> Outcom
     }
     let mut parts = Vec::new();
     let (mut begin, mut end) = (0, 0);
-    for (start, stop) in matches(&regex.regex, &subject, limit(count)) {
+    for (start, stop) in matches(&regex, &subject, limit(count)) {
         if count > 0 && parts.len() + 1 == limit(count) {
             break;
         }
