@@ -4,6 +4,7 @@
 
 pub(crate) mod exec;
 pub(crate) mod format;
+mod known;
 mod lexer;
 pub(crate) mod machine;
 pub(crate) mod memo;

@@ -2,8 +2,6 @@
 //! words, numbers; text by text and action by action, as the parser asks for them. Errors are tokens; the parser turns
 //! them into messages.
 
-use super::repeats::braces;
-
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -21,6 +19,7 @@ pub(super) enum Kind {
     Complex,
     Number,
     Identifier,
+    /// `.A`, or several of them in a row
     Field,
     Dot,
     Variable,
@@ -121,10 +120,9 @@ impl<'a> Lexer<'a> {
         self.text_until(self.position + length)
     }
 
-    /// What is written from the action that begins here to the first two braces that may end it.
-    pub(super) fn written(&self) -> &'a [u8] {
-        let rest = self.rest();
-        braces(rest).and_then(|end| rest.get(..end + 2)).unwrap_or(&[])
+    /// What is left, behind what was cut.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.input.get(self.position..).unwrap_or(&[])
     }
 
     /// Cuts the action that begins here, or passes a comment.
@@ -154,10 +152,6 @@ impl<'a> Lexer<'a> {
         self.emit(Kind::Error);
         self.error = Some(error);
         self.ended = true;
-    }
-
-    fn rest(&self) -> &'a [u8] {
-        self.input.get(self.position..).unwrap_or(&[])
     }
 
     fn byte(&self, ahead: usize) -> Option<u8> {
@@ -218,7 +212,9 @@ impl<'a> Lexer<'a> {
 
     fn comment(&mut self) -> Result<(), String> {
         self.position += 2;
-        let Some(length) = memchr::memmem::find(self.rest(), b"*/") else {
+        let rest = self.rest();
+        let mut stars = memchr::memchr_iter(b'*', rest);
+        let Some(length) = stars.find(|at| rest.get(at + 1) == Some(&b'/')) else {
             return Err("unclosed comment".to_owned());
         };
         self.position += length + 2;
@@ -412,8 +408,27 @@ impl<'a> Lexer<'a> {
             return Err(self.bad_character());
         }
         let bare = self.position == from && kind == Kind::Field;
+        if kind == Kind::Field && !bare {
+            self.further_fields();
+        }
         self.emit(if bare { Kind::Dot } else { kind });
         Ok(())
+    }
+
+    /// Fields of a field go on its token, as far as nothing is wrong with them.
+    fn further_fields(&mut self) {
+        while let [b'.', first, ..] = self.rest()
+            && WORD[usize::from(*first)]
+            && !first.is_ascii_digit()
+        {
+            let before = self.position;
+            self.position += 1;
+            self.skip_alphanumeric();
+            if !self.at_terminator() {
+                self.position = before;
+                return;
+            }
+        }
     }
 
     fn identifier(&mut self) -> Result<(), String> {
@@ -443,22 +458,15 @@ impl<'a> Lexer<'a> {
     fn quoted(&mut self, mark: u8, kind: Kind, problem: &str) -> Result<(), String> {
         self.position += 1;
         loop {
+            let found = memchr::memchr3(mark, b'\\', b'\n', self.rest());
+            self.position = found.map_or(self.input.len(), |found| self.position + found);
             match self.byte(0) {
-                None | Some(b'\n') => return Err(problem.to_owned()),
-                Some(b'\\') => {
-                    if matches!(self.byte(1), None | Some(b'\n')) {
-                        return Err(problem.to_owned());
-                    }
-                    self.position += 2;
-                }
-                Some(byte) => {
-                    self.position += 1;
-                    if byte == mark {
-                        break;
-                    }
-                }
+                Some(byte) if byte == mark => break,
+                Some(b'\\') if !matches!(self.byte(1), None | Some(b'\n')) => self.position += 2,
+                _ => return Err(problem.to_owned()),
             }
         }
+        self.position += 1;
         self.emit(kind);
         Ok(())
     }

@@ -156,16 +156,16 @@ pub(super) fn unquote(text: &[u8]) -> Option<Vec<u8>> {
     if *first == b'`' {
         return Some(inner.iter().copied().filter(|byte| *byte != b'\r').collect());
     }
-    if !inner.contains(&b'\\') {
-        return Some(inner.to_vec());
-    }
     let mut out = Vec::with_capacity(inner.len());
     let mut rest = inner;
-    while !rest.is_empty() {
-        let (bytes, used) = unescape_one(rest, b'"')?;
+    while let Some(escape) = memchr::memchr(b'\\', rest) {
+        let (plain, escaped) = rest.split_at_checked(escape)?;
+        out.extend_from_slice(plain);
+        let (bytes, used) = unescape_one(escaped, b'"')?;
         out.extend_from_slice(&bytes);
-        rest = rest.get(used..)?;
+        rest = escaped.get(used..)?;
     }
+    out.extend_from_slice(rest);
     Some(out)
 }
 

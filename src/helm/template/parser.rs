@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::lexer::{Kind, Lexer, Token};
 use super::node::{Command, Node, Operand, OperandKind, Pipe, Position};
-use super::repeats::{Opening, PARENTHESES, Repeat};
+use super::repeats::{Opening, PARENTHESES, Repeat, Written};
 use super::words::Words;
 use super::{Parsed, Source, Template, number};
 use crate::helm::value::{Text, convert};
@@ -71,6 +71,7 @@ pub(crate) fn parse(
         lexer,
         position: 0,
         lexed: 0,
+        written: Written::default(),
         repeat: None,
         repeated: 0,
         needed: Vec::new(),
@@ -113,6 +114,8 @@ struct Parser<'a> {
     lexer: Lexer<'a>,
     position: usize,
     lexed: usize,
+    /// How the action is written that was cut last.
+    written: Written<'a>,
     /// What the token of a repeated action stands for, until it is read.
     repeat: Option<Opening>,
     /// How many tokens more the repeated actions have.
@@ -189,12 +192,12 @@ impl<'a> Parser<'a> {
         if !self.lexer.reaches_action() {
             return;
         }
-        let written = self.lexer.written();
-        match self.words.repeats.find(written) {
+        self.written = self.words.repeats.written(self.lexer.rest());
+        match self.words.repeats.find(&self.written) {
             Some(repeat) if self.depth + PARENTHESES <= DEPTH && self.has_needed(repeat) => {
                 self.repeat = Some(repeat.opening.clone());
                 self.repeated += repeat.tokens - 1;
-                self.lexer.repeat(written.len());
+                self.lexer.repeat(self.written.len());
             }
             _ => self.lexer.action(),
         }
@@ -211,6 +214,16 @@ impl<'a> Parser<'a> {
     fn value(&self, token: &Token) -> &'a [u8] {
         let at = |offset: u32| usize::try_from(offset).unwrap_or(usize::MAX);
         self.text.get(at(token.start)..at(token.end)).unwrap_or(&[])
+    }
+
+    /// Where the first field of a token ends, or another token.
+    fn first_field(&self, token: &Token) -> u32 {
+        let further = match self.value(token) {
+            [b'.', rest @ ..] if token.kind == Kind::Field => memchr::memchr(b'.', rest),
+            _ => None,
+        };
+        let length = further.and_then(|dot| u32::try_from(dot + 1).ok());
+        length.map_or(token.end, |length| token.start + length)
     }
 
     fn value_text(&self, token: &Token) -> String {
@@ -246,7 +259,8 @@ impl<'a> Parser<'a> {
                 format!("<{}>", self.value_text(token))
             }
             _ => {
-                let text = self.value_text(token);
+                let token = Token { end: self.first_field(token), ..*token };
+                let text = self.value_text(&token);
                 if text.len() > 10 {
                     let head: String = text.chars().take(10).collect();
                     return format!("{}...", convert::quote(head.as_bytes()));
@@ -377,50 +391,39 @@ impl<'a> Parser<'a> {
         self.fail("unexpected EOF")
     }
 
-    /// Where the next token stands in the action.
-    fn place(&mut self) -> Position {
-        self.peek().start.saturating_sub(self.start)
+    /// Where an offset stands in the action.
+    fn within(&self, offset: u32) -> Position {
+        offset.saturating_sub(self.start)
     }
 
     fn pipeline(&mut self, context: &str, end: Kind) -> Parse<Pipe> {
-        let position = self.place();
-        let (assigns, variables) = self.declarations(context)?;
+        let token = self.peek();
+        let position = self.within(token.start);
+        let (assigns, variables) = match token.kind {
+            Kind::Variable => self.declarations(context)?,
+            _ => (false, Vec::new()),
+        };
         let (mut first, from) = (None, self.commands.len());
         loop {
             let token = self.peek();
-            match token.kind {
-                kind if kind == end => {
-                    self.next();
-                    let later = taken(&mut self.commands, from);
-                    self.check_executable(&later)?;
-                    return match first {
-                        Some(first) => Ok(Pipe { position, assigns, variables, first, later }),
-                        None => self.fail(format!("missing value for {context}")),
-                    };
-                }
-                Kind::Bool
-                | Kind::CharConstant
-                | Kind::Complex
-                | Kind::Dot
-                | Kind::Field
-                | Kind::Identifier
-                | Kind::Number
-                | Kind::Nil
-                | Kind::RawString
-                | Kind::String
-                | Kind::Variable
-                | Kind::LeftParen => {
-                    let command = self.command()?;
-                    if first.is_none() {
-                        first = Some(command);
-                    } else {
-                        self.commands.push(command);
-                    }
-                }
-                _ => {
-                    self.next();
-                    return self.unexpected(&token, context);
-                }
+            if token.kind == end {
+                self.position += 1;
+                let later = taken(&mut self.commands, from);
+                self.check_executable(&later)?;
+                return match first {
+                    Some(first) => Ok(Pipe { position, assigns, variables, first, later }),
+                    None => self.fail(format!("missing value for {context}")),
+                };
+            }
+            if !operand::begins(token.kind) {
+                self.position += 1;
+                return self.unexpected(&token, context);
+            }
+            let command = self.command(token)?;
+            if first.is_none() {
+                first = Some(command);
+            } else {
+                self.commands.push(command);
             }
         }
     }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use foldhash::HashMap;
-
-use super::node::Pipe;
+use super::Source;
+use super::known::{Hash, Known};
+use super::node::{Pipe, Position};
 use crate::helm::value::Text;
 
 /// Longer actions are not remembered: they hardly come again.
@@ -13,7 +13,7 @@ const LONGEST: usize = 256;
 /// How many different actions a chart has for sure.
 const MANY: usize = 112;
 
-/// Actions with more parentheses are not remembered, so that it is known how deep they nest at most.
+/// Actions with more parentheses are not to be kept, so that it is known how deep they nest at most.
 pub(super) const PARENTHESES: usize = 16;
 
 /// What an action comes to.
@@ -44,41 +44,80 @@ pub(super) struct Repeat {
     pub(super) tokens: usize,
 }
 
+/// How an action begins, up to the first two braces that may end it; empty where that is long.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Written<'a> {
+    text: &'a [u8],
+    hash: Hash,
+}
+
+/// An action and where it was read.
+#[derive(Debug)]
+struct Kept {
+    source: Arc<Source>,
+    start: Position,
+    end: Position,
+    repeat: Repeat,
+}
+
+impl Kept {
+    fn text(&self) -> &[u8] {
+        self.source.part(self.start, self.end)
+    }
+}
+
 /// The actions so far, as they are written.
 #[derive(Debug)]
 pub(super) struct Repeats {
-    known: HashMap<Text, Repeat>,
+    known: Known<Kept>,
     longest: usize,
 }
 
 impl Default for Repeats {
     fn default() -> Self {
-        Self { known: HashMap::default(), longest: LONGEST }
+        Self { known: Known::default(), longest: LONGEST }
     }
 }
 
 impl Repeats {
-    /// The action that is written so.
-    pub(super) fn find(&self, written: &[u8]) -> Option<&Repeat> {
-        if written.len() > self.longest { None } else { self.known.get(written) }
+    /// How the action is written that a text begins with.
+    pub(super) fn written<'a>(&self, text: &'a [u8]) -> Written<'a> {
+        let length = braces(text).map_or(0, |end| end + 2);
+        match text.get(..length) {
+            Some(text) if length <= self.longest => Written { text, hash: self.known.hash(text) },
+            _ => Written::default(),
+        }
     }
 
-    /// Keeps an action, if it can be told by its first two braces that may end it.
-    pub(super) fn keep(&mut self, written: &[u8], repeat: Repeat) {
-        let inner = written.strip_suffix(b"}}").unwrap_or(&[]);
-        let nested = memchr::memchr_iter(b'(', inner).count();
-        if written.len() > self.longest || nested > PARENTHESES || braces(inner).is_some() {
-            return;
+    /// The action that is written so.
+    pub(super) fn find(&self, written: &Written<'_>) -> Option<&Repeat> {
+        let kept = self.known.find(written.hash, |kept| kept.text() == written.text)?;
+        Some(&kept.repeat)
+    }
+
+    /// Keeps the action that was read from there to there, if it is all of what is written.
+    pub(super) fn keep(
+        &mut self,
+        written: &Written<'_>,
+        (source, start, end): (&Arc<Source>, Position, Position),
+        repeat: Repeat,
+    ) {
+        let kept = Kept { source: Arc::clone(source), start, end, repeat };
+        if !written.text.is_empty() && kept.text().len() == written.text.len() {
+            self.known.keep(written.hash, kept, MANY);
         }
-        if self.known.is_empty() {
-            self.known.reserve(MANY);
-        }
-        self.known.insert(Text::from(written), repeat);
+    }
+}
+
+impl Written<'_> {
+    /// How many bytes that is.
+    pub(super) fn len(&self) -> usize {
+        self.text.len()
     }
 }
 
 /// Where the first two braces stand that may end an action.
-pub(super) fn braces(text: &[u8]) -> Option<usize> {
+fn braces(text: &[u8]) -> Option<usize> {
     memchr::memchr_iter(b'}', text).find(|at| text.get(at + 1) == Some(&b'}'))
 }
 

@@ -9,19 +9,11 @@ use crate::helm::functions;
 use crate::helm::value::{Text, convert, lossy};
 
 impl Parser<'_> {
-    pub(super) fn command(&mut self) -> Parse<Command> {
-        let position = self.place();
-        let (mut first, from) = (None, self.operands.len());
+    /// A command, from its first token on.
+    pub(super) fn command(&mut self, token: Token) -> Parse<Command> {
+        let position = self.within(token.start);
+        let (first, from) = (self.operand(token)?, self.operands.len());
         loop {
-            let operand = self.operand()?;
-            let goes_on = operand.is_some();
-            if let Some(operand) = operand {
-                if first.is_none() {
-                    first = Some(operand);
-                } else {
-                    self.operands.push(operand);
-                }
-            }
             let token = self.peek();
             match token.kind {
                 Kind::RightDelimiter | Kind::RightParen => break,
@@ -29,30 +21,30 @@ impl Parser<'_> {
                     self.position += 1;
                     break;
                 }
-                _ if token.spaced && goes_on => {}
+                kind if token.spaced && begins(kind) => {
+                    let operand = self.operand(token)?;
+                    self.operands.push(operand);
+                }
                 _ => {
-                    self.next();
+                    self.position += 1;
                     return self.unexpected(&token, "operand");
                 }
             }
         }
-        match first {
-            Some(first) => Ok(Command { position, first, rest: taken(&mut self.operands, from) }),
-            None => self.fail("empty command"),
-        }
+        Ok(Command { position, first, rest: taken(&mut self.operands, from) })
     }
 
-    fn operand(&mut self) -> Parse<Option<Operand>> {
-        let Some(mut node) = self.term()? else { return Ok(None) };
+    fn operand(&mut self, token: Token) -> Parse<Operand> {
+        let mut node = self.term(token)?;
         let next = self.peek();
         if !is_further_field(next) {
-            return Ok(Some(node));
+            return Ok(node);
         }
-        let position = self.place();
+        let position = self.within(next.start);
         let names = self.path(next.start);
         if let OperandKind::Variable(_, none) = &mut node.kind {
             *none = names;
-            return Ok(Some(Operand { position, kind: node.kind }));
+            return Ok(Operand { position, kind: node.kind });
         }
         let kind = match node.kind {
             OperandKind::Bool(_)
@@ -65,12 +57,11 @@ impl Parser<'_> {
             }
             _ => OperandKind::Chain(Box::new(node), names),
         };
-        Ok(Some(Operand { position, kind }))
+        Ok(Operand { position, kind })
     }
 
-    fn term(&mut self) -> Parse<Option<Operand>> {
-        let token = self.peek();
-        let mut position = self.place();
+    fn term(&mut self, token: Token) -> Parse<Operand> {
+        let mut position = self.within(token.start);
         self.position += 1;
         let kind = match token.kind {
             Kind::Identifier => {
@@ -84,10 +75,11 @@ impl Parser<'_> {
             Kind::Nil => OperandKind::Nil,
             Kind::Variable => self.variable(&token)?,
             Kind::Field => {
-                if is_further_field(self.peek()) {
-                    position = self.place();
+                let path = self.path(token.start);
+                if path.len() > 1 {
+                    position = self.within(self.first_field(&token));
                 }
-                OperandKind::Field(self.path(token.start))
+                OperandKind::Field(path)
             }
             Kind::Bool => OperandKind::Bool(self.value(&token) == b"true"),
             Kind::CharConstant => self.constant(number::character(&lossy(self.value(&token))))?,
@@ -95,22 +87,17 @@ impl Parser<'_> {
             Kind::LeftParen => {
                 let pipe =
                     self.nested(|parser| parser.pipeline("parenthesized pipeline", Kind::RightParen))?;
-                return Ok(Some(Operand {
-                    position: pipe.position,
-                    kind: OperandKind::Pipe(Box::new(pipe)),
-                }));
+                position = pipe.position;
+                OperandKind::Pipe(Box::new(pipe))
             }
             Kind::String | Kind::RawString => {
                 let text = self.unquoted(&token)?;
                 let plain = matches!(self.value(&token), [b'"', inner @ .., _] if *inner == *text.bytes());
                 OperandKind::Text { written: (!plain).then(|| Text::from(self.value(&token))), text }
             }
-            _ => {
-                self.position -= 1;
-                return Ok(None);
-            }
+            _ => return self.unexpected(&token, "operand"),
         };
-        Ok(Some(Operand { position, kind }))
+        Ok(Operand { position, kind })
     }
 
     /// The names from an offset to the end of the fields that stand here.
@@ -139,6 +126,25 @@ impl Parser<'_> {
         }
         Ok(OperandKind::Variable(known, Path::default()))
     }
+}
+
+/// Whether a word begins with such a token.
+pub(super) const fn begins(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Bool
+            | Kind::CharConstant
+            | Kind::Complex
+            | Kind::Dot
+            | Kind::Field
+            | Kind::Identifier
+            | Kind::Number
+            | Kind::Nil
+            | Kind::RawString
+            | Kind::String
+            | Kind::Variable
+            | Kind::LeftParen
+    )
 }
 
 /// Whether a token is a field of what stands directly before it.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::lexer::{Kind, Token};
 use super::super::node::{Branch, Call, Node, Pipe, Position};
-use super::super::repeats::{Opening, Repeat};
+use super::super::repeats::{Opening, PARENTHESES, Repeat};
 use super::{Ending, Parse, Parser, Statement};
 use crate::helm::value::Text;
 
@@ -95,15 +95,21 @@ impl Parser<'_> {
 
     /// Keeps the action that was just read, for where it comes again.
     fn keep(&mut self, opening: &Opening) {
-        let last = self.token(self.position.saturating_sub(1));
-        let written = self.value(&Token { start: self.start, ..last });
-        let tokens = self.position - self.first;
-        // Errors name the line of the last token; such an action has one line for all of them.
-        if matches!(opening, Opening::End | Opening::Else) && memchr::memchr(b'\n', written).is_some() {
+        let read = self.lexer.tokens.get(self.first..self.position).unwrap_or(&[]);
+        let end = read.last().map_or(self.start, |last| last.end);
+        let nested = read.iter().filter(|token| token.kind == Kind::LeftParen).count();
+        if nested > PARENTHESES {
             return;
         }
-        let needed = self.needed.drain(..).collect();
-        self.words.repeats.keep(written, Repeat { opening: opening.clone(), needed, tokens });
+        // Errors name the line of the last token; such an action has one line for all of them.
+        if matches!(opening, Opening::End | Opening::Else)
+            && memchr::memchr(b'\n', self.source.part(self.start, end)).is_some()
+        {
+            return;
+        }
+        let (tokens, needed) = (read.len(), self.needed.drain(..).collect());
+        let repeat = Repeat { opening: opening.clone(), needed, tokens };
+        self.words.repeats.keep(&self.written, (&self.source, self.start, end), repeat);
     }
 
     fn jump(&mut self, kind: Kind, position: Position) -> Parse<Statement> {

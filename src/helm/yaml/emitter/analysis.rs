@@ -182,6 +182,17 @@ pub(super) fn sort_naturally<V>(pairs: &mut [(Text, V)], version_3: bool) {
 }
 
 fn naturally_less(left: &[u8], right: &[u8], version_3: bool) -> bool {
+    if left.is_ascii() && right.is_ascii() {
+        let shared = left.iter().zip(right).take_while(|(a, b)| a == b).count();
+        let (Some(first), Some(second)) = (left.get(shared), right.get(shared)) else {
+            return left.len() < right.len();
+        };
+        let before = shared.checked_sub(1).and_then(|last| left.get(last)).copied().map(char::from);
+        let after_digit = version_3 && before.is_some_and(char::is_numeric);
+        if let Some(less) = letter_less(char::from(*first), char::from(*second), after_digit) {
+            return less;
+        }
+    }
     let (left, right) = (String::from_utf8_lossy(left), String::from_utf8_lossy(right));
     let left: Vec<char> = left.chars().collect();
     let right: Vec<char> = right.chars().collect();
@@ -191,11 +202,8 @@ fn naturally_less(left: &[u8], right: &[u8], version_3: bool) -> bool {
     };
     let before = shared.checked_sub(1).and_then(|last| left.get(last));
     let after_digit = version_3 && before.is_some_and(|character| character.is_numeric());
-    match (first.is_alphabetic(), second.is_alphabetic()) {
-        (true, true) => return first < second,
-        (false, true) => return !after_digit,
-        (true, false) => return after_digit,
-        (false, false) => {}
+    if let Some(less) = letter_less(*first, *second, after_digit) {
+        return less;
     }
     let zero = *first == '0' || *second == '0';
     let leading = zero && left.iter().take(shared).rev().take_while(|c| c.is_numeric()).any(|c| *c != '0');
@@ -215,6 +223,16 @@ fn naturally_less(left: &[u8], right: &[u8], version_3: bool) -> bool {
         return left_width < right_width;
     }
     first < second
+}
+
+/// Where one of the first two characters that differ is a letter: whether the first comes before the second.
+fn letter_less(first: char, second: char, after_digit: bool) -> Option<bool> {
+    match (first.is_alphabetic(), second.is_alphabetic()) {
+        (true, true) => Some(first < second),
+        (false, true) => Some(!after_digit),
+        (true, false) => Some(after_digit),
+        (false, false) => None,
+    }
 }
 
 #[cfg(test)]
