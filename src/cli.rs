@@ -12,6 +12,7 @@ mod run;
 mod sandbox;
 mod session;
 mod status;
+mod switches;
 mod template;
 mod wait;
 
@@ -23,6 +24,7 @@ use crate::adapters::clock::{Clock as _, Entropy as _, SystemClock, SystemEntrop
 use crate::settings::CommonArguments;
 use deferred::Deferred;
 pub use output::Failure;
+use switches::Switches;
 
 /// Keeps Kubernetes clusters moored to Git.
 #[derive(Parser, Debug)]
@@ -51,7 +53,7 @@ enum Command {
     /// Validate a checkout of a config repository
     Check(Deferred<check::CheckArguments>),
     /// Render a chart as `helm template` does
-    Template(Deferred<template::TemplateArguments>),
+    Template(Deferred<Switches<template::TemplateArguments>>),
     /// Look again now
     Reconcile(Deferred<command::ScopeArguments>),
     /// Write nothing until resumed
@@ -79,7 +81,7 @@ pub fn main() -> ExitCode {
         Command::Diff(Deferred(arguments)) => diff::run(&cli.common, &arguments),
         Command::Status(Deferred(arguments)) => status::run(&cli.common, &arguments),
         Command::Check(Deferred(arguments)) => check::run(&arguments),
-        Command::Template(Deferred(arguments)) => render_template(&cli.common, &arguments),
+        Command::Template(Deferred(Switches(arguments))) => render_template(&cli.common, &arguments),
         Command::Reconcile(Deferred(arguments)) => command::reconcile(&cli.common, &arguments),
         Command::Suspend(Deferred(arguments)) => command::suspend(&cli.common, &arguments),
         Command::Resume(Deferred(arguments)) => command::resume(&cli.common, &arguments),
@@ -111,8 +113,12 @@ fn render_template(
             Ok(ExitCode::SUCCESS)
         }
         Err(error) => {
+            if let template::TemplateError::Debugged { made, .. } = &error {
+                output::print_bytes(made);
+            }
             output::remark(&format!("Error: {error}"));
-            if let template::TemplateError::Render(error) = &error
+            if let template::TemplateError::Render(error) | template::TemplateError::Debugged { error, .. } =
+                &error
                 && arguments.explain.applies(output::error_is_terminal())
             {
                 let look = template::Look { colours: output::error_colours() };

@@ -12,6 +12,7 @@ use crate::model::source::RepositoryUrl;
 
 /// Flags that every command takes.
 #[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Options of all commands")]
 pub struct CommonArguments {
     /// Config repository: a URL, or the path of a Git repository (what is committed counts)
     #[arg(long, global = true, env = "MOORLINE_CONFIG", value_name = "URL|PATH")]

@@ -4,6 +4,7 @@ use std::io::{Read as _, Write};
 use std::path::{Path, PathBuf};
 
 mod explain;
+mod files;
 mod folder;
 mod strict;
 mod validate;
@@ -12,8 +13,8 @@ pub(super) use explain::{Explain, Look, draw};
 pub(super) use validate::Served;
 
 use crate::helm::{
-    Capabilities, Chart, ChartError, Compat, Engine, RenderError, RenderInput, RenderLimits, SetKind,
-    Strictness, Values,
+    Capabilities, Chart, ChartError, Compat, Engine, RenderError, RenderInput, RenderLimits, Rendered,
+    SetKind, Strictness, Values,
 };
 
 /// The namespace of who names none.
@@ -60,6 +61,15 @@ pub(super) struct TemplateArguments {
     /// Prints only what these templates make.
     #[arg(short = 's', long, value_name = "TEMPLATE")]
     pub show_only: Vec<String>,
+    /// Writes a file for each template to this folder instead of printing them.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "show_only")]
+    pub output_dir: Option<PathBuf>,
+    /// Puts the release's name into the paths below `--output-dir`.
+    #[arg(long, requires = "output_dir")]
+    pub release_name: bool,
+    /// Prints what was made even if it turns out not to be readable.
+    #[arg(long)]
+    pub debug: bool,
     /// Leaves hooks out.
     #[arg(long)]
     pub no_hooks: bool,
@@ -139,6 +149,22 @@ pub(super) enum TemplateError {
     /// The render failed; the text is Helm's.
     #[error("{0}{advice}", advice = if .0.had_release() { "\n\nUse --debug flag to render out invalid YAML" } else { "" })]
     Render(#[from] RenderError),
+    /// The same with `--debug`, and what was made before.
+    #[error("{error}")]
+    Debugged {
+        /// Why it failed.
+        error: RenderError,
+        /// What is printed nevertheless.
+        made: Vec<u8>,
+    },
+    /// A file or folder of `--output-dir` cannot be written.
+    #[error("cannot write {path}: {error}")]
+    WriteFile {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
     /// What Helm accepts in silence and `--strict` does not, a line each.
     #[error("--strict finds what Helm accepts in silence:\n{}", .0.join("\n"))]
     Strict(Vec<String>),
@@ -206,7 +232,13 @@ pub(super) fn run(
             writeln!(notices, "{finding}").map_err(TemplateError::Write)?;
         }
     }
-    let rendered = result?;
+    let rendered = match result {
+        Err(error) if arguments.debug && error.had_release() => {
+            let made = print(arguments, name, &error.made)?;
+            return Err(TemplateError::Debugged { error, made });
+        }
+        result => result?,
+    };
     if let Some(served) = served {
         served.check(&rendered)?;
     }
@@ -216,16 +248,27 @@ pub(super) fn run(
             return Err(TemplateError::Strict(findings));
         }
     }
-    let text = if arguments.show_only.is_empty() {
-        rendered.helm_output(!arguments.no_hooks, arguments.skip_tests)
-    } else {
-        rendered
-            .only(&arguments.show_only, arguments.helm_compat, !arguments.no_hooks, arguments.skip_tests)
-            .map_err(TemplateError::Helm)?
-    };
+    let printed = print(arguments, name, &rendered)?;
     // The process ends here: taking charts and documents apart would be a tenth of its work.
     std::mem::forget((chart, rendered));
-    Ok(text)
+    Ok(printed)
+}
+
+/// What is printed of a render, by the flags.
+fn print(
+    arguments: &TemplateArguments,
+    release: &str,
+    rendered: &Rendered,
+) -> Result<Vec<u8>, TemplateError> {
+    let (hooks, skip_tests) = (!arguments.no_hooks, arguments.skip_tests);
+    if let Some(folder) = &arguments.output_dir {
+        let below = arguments.release_name.then_some(release);
+        return files::write(rendered, (hooks, skip_tests), folder, below);
+    }
+    if arguments.show_only.is_empty() {
+        return Ok(rendered.helm_output(hooks, skip_tests));
+    }
+    rendered.only(&arguments.show_only, arguments.helm_compat, hooks, skip_tests).map_err(TemplateError::Helm)
 }
 
 /// Refuses a release that Kubernetes could not name its objects after (Helm's `ValidateReleaseName`).

@@ -17,7 +17,7 @@ use head::Head;
 mod head;
 
 /// One document of a render.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document {
     /// The template it came from: `chart/templates/x.yaml`.
     pub source: String,
@@ -29,6 +29,13 @@ pub struct Document {
     pub kind: String,
     /// What the hook annotations say, for hooks.
     pub hook: Option<Hook>,
+}
+
+impl Document {
+    /// Whether this is a hook that `helm test` runs.
+    fn is_test(&self) -> bool {
+        self.hook.as_ref().is_some_and(|hook| hook.events.iter().any(|event| event == "test"))
+    }
 }
 
 /// When and how a hook runs.
@@ -43,7 +50,7 @@ pub struct Hook {
 }
 
 /// What a render made.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rendered {
     /// Documents in Helm's install order.
     pub documents: Vec<Document>,
@@ -98,14 +105,21 @@ impl Rendered {
         out.push(b'\n');
         if hooks {
             for hook in &self.hooks {
-                let test =
-                    hook.hook.as_ref().is_some_and(|hook| hook.events.iter().any(|event| event == "test"));
-                if !(skip_tests && test) {
+                if !(skip_tests && hook.is_test()) {
                     add(&mut out, &hook.source, hook.text.as_bytes());
                 }
             }
         }
         out
+    }
+
+    /// What `--output-dir` of Helm writes to files, in its order: whether a part is of `crds/`, its source and its text.
+    pub fn parts(&self, hooks: bool, skip_tests: bool) -> Vec<(bool, &str, &[u8])> {
+        let crds = self.crd_files.iter().map(|(source, text)| (true, source.as_str(), text.as_slice()));
+        let hooks = self.hooks.iter().filter(|hook| hooks && !(skip_tests && hook.is_test()));
+        let documents = self.documents.iter().chain(hooks);
+        let documents = documents.map(|document| (false, document.source.as_str(), document.text.as_bytes()));
+        crds.chain(documents).collect()
     }
 
     /// How many bytes are printed at the most.
@@ -287,23 +301,47 @@ impl Writer {
 
     /// Splits, parses, sorts.
     pub(crate) fn finish(mut self, chart: &str, notices: &Notices) -> Result<Rendered, RenderError> {
-        self.add_documents(chart, notices).map_err(|error| error.asking(&self.rendered.lookups_missing))?;
+        let mut files = std::mem::take(&mut self.files);
+        files.sort();
+        if let Err(mut error) = self.add_documents(&files, chart, notices) {
+            error.lookups_missing.clone_from(&self.rendered.lookups_missing);
+            if self.texts_only {
+                error.made = Box::new(self.broken(files));
+            }
+            return Err(error);
+        }
         sort_by_kind(&mut self.rendered.documents, self.compat);
         sort_by_kind(&mut self.rendered.hooks, self.compat);
         Ok(self.rendered)
     }
 
-    fn add_documents(&mut self, chart: &str, notices: &Notices) -> Result<(), RenderError> {
-        let mut files = std::mem::take(&mut self.files);
-        files.sort();
+    /// What Helm has in hand when it cannot read what was made: whole files, and the hooks so far.
+    fn broken(self, files: Vec<(String, Vec<u8>)>) -> Rendered {
+        let filled = files.into_iter().filter(|(_, content)| !trim(content).is_empty());
+        let documents = filled.map(|(source, content)| Document {
+            source,
+            text: String::from_utf8_lossy(&content).into_owned(),
+            object: Json::Null,
+            kind: String::new(),
+            hook: None,
+        });
+        Rendered { documents: documents.collect(), hooks: self.rendered.hooks, ..Rendered::default() }
+    }
+
+    fn add_documents(
+        &mut self,
+        files: &[(String, Vec<u8>)],
+        chart: &str,
+        notices: &Notices,
+    ) -> Result<(), RenderError> {
         self.rendered.documents.reserve(files.len());
         for (source, content) in files {
-            for text in split(&content, self.compat) {
+            for text in split(content, self.compat) {
                 if self.rendered.documents.len() + self.rendered.hooks.len() >= self.most {
                     let message = format!("render makes more than {} documents", self.most);
-                    return Err(limit_error(chart, message).at(&source, 0, 0));
+                    return Err(limit_error(chart, message).at(source, 0, 0));
                 }
-                self.add_document(&source, text, notices)?;
+                self.add_document(source, text, notices)?;
             }
         }
         Ok(())

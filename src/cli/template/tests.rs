@@ -28,7 +28,9 @@ fn template(folder: &Path, flags: &[&str]) -> Result<String, String> {
 /// A folder with these files.
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir(folder.path().join("templates")).unwrap();
+    for inner in ["templates", "crds"] {
+        std::fs::create_dir(folder.path().join(inner)).unwrap();
+    }
     for (path, text) in files {
         std::fs::write(folder.path().join(path), text).unwrap();
     }
@@ -76,4 +78,89 @@ fn names_flags_and_files_are_taken_as_helm_takes_them() {
         let checked = check_release_name(name, Compat::V3_19, &mut Vec::new());
         assert_eq!(checked.is_ok(), good, "{name}");
     }
+}
+
+const SEVERAL: [(&str, &str); 5] = [
+    ("Chart.yaml", "apiVersion: v2\nname: shop\nversion: 1.0.0\n"),
+    ("crds/x.yaml", "kind: CustomResourceDefinition\n"),
+    ("templates/a.yaml", "kind: Pod\n---\nkind: Secret\n"),
+    (
+        "templates/b.yaml",
+        "kind: Service\n---\nkind: Job\nmetadata:\n  annotations:\n    helm.sh/hook: test\n",
+    ),
+    ("templates/c.yaml", "{{ if .Values.c }}a: b: c{{ end }}\n"),
+];
+
+/// The files below a folder with their texts.
+fn tree(folder: &Path) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(folder).unwrap().display().to_string();
+                found.push((name, std::fs::read_to_string(path).unwrap()));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// As helm 4.3.1 does, but for a second run, which there adds the hooks once more.
+#[test]
+fn documents_are_written_to_files() {
+    let (folder, out) = (folder(&SEVERAL), tempfile::tempdir().unwrap());
+    let place = out.path().display().to_string();
+    let flags = ["--output-dir", &place, "--include-crds"];
+    let expected = [
+        ("shop/crds/x.yaml", "---\n# Source: shop/crds/x.yaml\nkind: CustomResourceDefinition\n\n"),
+        (
+            "shop/templates/a.yaml",
+            "---\n# Source: shop/templates/a.yaml\nkind: Secret\n\n---\n# Source: shop/templates/a.yaml\nkind: Pod\n\n",
+        ),
+        (
+            "shop/templates/b.yaml",
+            "---\n# Source: shop/templates/b.yaml\nkind: Service\n\n---\n# Source: shop/templates/b.yaml\nkind: Job\nmetadata:\n  annotations:\n    helm.sh/hook: test\n\n",
+        ),
+    ];
+    let expected = expected.map(|(path, text)| (path.to_owned(), text.to_owned()));
+    let names = ["crds/x", "templates/a", "templates/b", "templates/a", "templates/b"];
+    let wrote: String = names.map(|name| format!("wrote {place}/shop/{name}.yaml\n")).concat();
+    for _ in 0..2 {
+        assert_eq!(template(folder.path(), &flags), Ok(format!("{wrote}\n")));
+        assert_eq!(tree(out.path()), expected);
+    }
+    let below = out.path().join("new/er").display().to_string();
+    template(folder.path(), &["--output-dir", &below, "--release-name", "--include-crds", "--no-hooks"])
+        .unwrap();
+    let names: Vec<String> = tree(Path::new(&below)).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["rel/shop/templates/a.yaml", "rel/shop/templates/b.yaml", "shop/crds/x.yaml"]);
+    let taken = folder.path().join("Chart.yaml").display().to_string();
+    let error = template(folder.path(), &["--output-dir", &taken]).unwrap_err();
+    assert!(error.starts_with(&format!("cannot write {taken}/shop/templates: ")), "{error}");
+}
+
+#[test]
+fn what_cannot_be_read_is_printed_for_who_looks_for_its_fault() {
+    let folder = folder(&SEVERAL);
+    let line = |flags: &[&str]| {
+        let chart = folder.path().display().to_string();
+        let words = ["template", "rel", &chart].into_iter().chain(flags.iter().copied());
+        let line = Line::try_parse_from(words).unwrap();
+        run(&line.template, Chance { seed: [0; 32], now: 0 }, None, &mut Vec::new())
+    };
+    let message = "YAML parse error on shop/templates/c.yaml: error converting YAML to JSON: yaml: mapping values are not allowed in this context";
+    let error = line(&["--set", "c=1"]).unwrap_err();
+    assert_eq!(error.to_string(), format!("{message}\n\nUse --debug flag to render out invalid YAML"));
+    let error = line(&["--set", "c=1", "--debug"]).unwrap_err();
+    assert_eq!(error.to_string(), message);
+    let TemplateError::Debugged { made, .. } = error else { unreachable!() };
+    let files = "---\n# Source: shop/templates/a.yaml\nkind: Pod\n---\nkind: Secret\n\n---\n# Source: shop/templates/b.yaml\nkind: Service\n---\nkind: Job\nmetadata:\n  annotations:\n    helm.sh/hook: test\n\n---\n# Source: shop/templates/c.yaml\na: b: c\n";
+    let hook = "---\n# Source: shop/templates/b.yaml\nkind: Job\nmetadata:\n  annotations:\n    helm.sh/hook: test\n\n";
+    assert_eq!(String::from_utf8(made).unwrap(), format!("{files}{hook}"));
+    assert!(line(&["--debug"]).is_ok());
 }

@@ -6,6 +6,7 @@ use super::explanation::Explanation;
 use crate::helm::chance::Chance;
 use crate::helm::failure::Limit;
 use crate::helm::lookup::{Lookup, Lookups};
+use crate::helm::output::Rendered;
 use crate::helm::strict::Strictness;
 use crate::helm::values::Values;
 
@@ -117,6 +118,8 @@ pub struct RenderError {
     pub notices: Vec<String>,
     /// What is known beyond Helm's words.
     pub explanation: Box<Explanation>,
+    /// What was made before it turned out not to be readable, with [`RenderInput::texts_only`]: each file is one document.
+    pub made: Box<Rendered>,
 }
 
 impl fmt::Display for RenderError {
@@ -139,6 +142,7 @@ impl RenderError {
             lookups_missing: Vec::new(),
             notices: Vec::new(),
             explanation: Box::default(),
+            made: Box::default(),
         }
     }
 
