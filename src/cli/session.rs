@@ -158,7 +158,7 @@ pub(super) fn unknown(what: &str, name: &str, known: &[&str]) -> Failure {
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     // A kernel that refuses this costs memory and nothing else.
     #[cfg(target_os = "linux")]
-    let _ = nix::sys::prctl::set_thp_disable(true);
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

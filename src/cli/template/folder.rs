@@ -8,10 +8,9 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use nix::dir::{Dir, Type};
-use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, OFlag, openat};
-use nix::sys::stat::Mode;
+use rustix::fd::{BorrowedFd, OwnedFd};
+use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, openat};
+use rustix::io::Errno;
 
 use super::{TemplateError, system_words};
 use crate::helm::{Compat, IgnoreRules};
@@ -42,16 +41,16 @@ pub(super) fn read_folder(
     if linked {
         walk.follow(&top)?;
     }
-    walk.folder(Dir::openat(AT_FDCWD, &top, FOLDER, Mode::empty()), &top, "", 0)?;
+    walk.folder(openat(CWD, &top, FOLDER, Mode::empty()), &top, "", 0)?;
     Ok(walk.files)
 }
 
-const FOLDER: OFlag = OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC);
-const FILE: OFlag = OFlag::O_RDONLY.union(OFlag::O_CLOEXEC);
+const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+const FILE: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC);
 
 /// What a folder holds under a name. It is opened from there: the system need not walk the whole path anew.
 struct Entry<'e> {
-    opened: &'e Dir,
+    opened: BorrowedFd<'e>,
     folder: &'e Path,
     name: &'e CStr,
 }
@@ -94,7 +93,7 @@ struct Walk<'w> {
 impl Walk<'_> {
     fn folder(
         &mut self,
-        opened: nix::Result<Dir>,
+        opened: Result<OwnedFd, Errno>,
         folder: &Path,
         prefix: &str,
         depth: usize,
@@ -103,19 +102,20 @@ impl Walk<'_> {
             return Err(TemplateError::Helm(format!("{}: folders are nested too deeply", folder.display())));
         }
         let failed = |error: Errno| TemplateError::Read { path: folder.to_owned(), error: error.into() };
-        let mut opened = opened.map_err(failed)?;
+        let mut listed = opened.and_then(Dir::new).map_err(failed)?;
         let mut entries = Vec::new();
-        for entry in opened.iter() {
+        for entry in listed.by_ref() {
             let entry = entry.map_err(failed)?;
             if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
                 entries.push((entry.file_name().to_owned(), entry.file_type()));
             }
         }
+        let opened = listed.fd().map_err(failed)?;
         entries.sort_unstable_by(|left, right| left.0.cmp(&right.0));
         self.files.reserve(entries.len());
         for (name, kind) in &entries {
             let path = [prefix, &name.to_string_lossy()].concat();
-            self.entry(&Entry { opened: &opened, folder, name }, path, *kind, depth)?;
+            self.entry(&Entry { opened, folder, name }, path, *kind, depth)?;
         }
         Ok(())
     }
@@ -124,15 +124,15 @@ impl Walk<'_> {
         &mut self,
         entry: &Entry<'_>,
         mut path: String,
-        kind: Option<Type>,
+        kind: FileType,
         depth: usize,
     ) -> Result<(), TemplateError> {
         let kind = match kind {
-            Some(Type::Directory) => Kind::Folder,
-            Some(Type::File) => Kind::File,
-            Some(Type::Symlink) => self.follow(&entry.place())?,
-            Some(_) => Kind::Other,
-            None => self.look(&entry.place())?,
+            FileType::Directory => Kind::Folder,
+            FileType::RegularFile => Kind::File,
+            FileType::Symlink => self.follow(&entry.place())?,
+            FileType::Unknown => self.look(&entry.place())?,
+            _ => Kind::Other,
         };
         if self.ignore.ignores(&path, kind == Kind::Folder) {
             return Ok(());
@@ -140,7 +140,7 @@ impl Walk<'_> {
         match kind {
             Kind::Folder => {
                 path.push('/');
-                let opened = Dir::openat(entry.opened, entry.name, FOLDER, Mode::empty());
+                let opened = openat(entry.opened, entry.name, FOLDER, Mode::empty());
                 self.folder(opened, &entry.place(), &path, depth + 1)
             }
             Kind::File => {
