@@ -113,7 +113,7 @@ impl Version {
     /// Reads a version; the error is the library's message.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let invalid = || "invalid semantic version".to_owned();
-        let version = Self::parse_inner(text).ok_or_else(invalid)?;
+        let version = Self::parse_inner(text).ok_or_else(invalid)??;
         if version.prerelease.split('.').any(|part| {
             part.len() > 1 && part.starts_with('0') && part.bytes().all(|byte| byte.is_ascii_digit())
         }) {
@@ -122,7 +122,8 @@ impl Version {
         Ok(version)
     }
 
-    fn parse_inner(text: &str) -> Option<Self> {
+    /// Nothing where it is no version; the error is Go's about its numbers.
+    fn parse_inner(text: &str) -> Option<Result<Self, String>> {
         if text.len() > 256 {
             return None;
         }
@@ -130,10 +131,8 @@ impl Version {
         let core_end = bare.find(['-', '+']).unwrap_or(bare.len());
         let (core, tail) = bare.split_at(core_end);
         let mut numbers = core.split('.');
-        let major = number(numbers.next()?)?;
-        let minor = numbers.next().map_or(Some(0), number)?;
-        let patch = numbers.next().map_or(Some(0), number)?;
-        if numbers.next().is_some() {
+        let parts = [numbers.next()?, numbers.next().unwrap_or("0"), numbers.next().unwrap_or("0")];
+        if numbers.next().is_some() || !parts.iter().all(|part| are_digits(part)) {
             return None;
         }
         let (prerelease, metadata) = match tail.strip_prefix('-') {
@@ -149,14 +148,18 @@ impl Version {
         if metadata.is_some_and(|metadata| !identifiers(metadata)) {
             return None;
         }
-        Some(Self {
+        let [major, minor, patch] = match parts.map(number) {
+            [Ok(major), Ok(minor), Ok(patch)] => [major, minor, patch],
+            [Err(error), ..] | [_, Err(error), _] | [_, _, Err(error)] => return Some(Err(error)),
+        };
+        Some(Ok(Self {
             major,
             minor,
             patch,
             prerelease: prerelease.to_owned(),
             metadata: metadata.unwrap_or("").to_owned(),
             original: text.to_owned(),
-        })
+        }))
     }
 
     fn prefixed(&self) -> bool {
@@ -171,12 +174,16 @@ impl Version {
     }
 }
 
-fn number(text: &str) -> Option<u64> {
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    if !digits {
-        return None;
-    }
-    text.parse().ok()
+fn are_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The number of these digits; the error is Go's where 64 bits are too few.
+fn number(digits: &str) -> Result<u64, String> {
+    let range = || {
+        format!("error parsing version segment: strconv.ParseUint: parsing {digits:?}: value out of range")
+    };
+    digits.parse().map_err(|_| range())
 }
 
 fn identifiers(text: &str) -> bool {
@@ -207,5 +214,20 @@ fn compare_prerelease(left: &str, right: &str) -> Ordering {
         if order != Ordering::Equal {
             return order;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Version;
+
+    #[test]
+    fn numbers_that_do_not_fit_are_told_from_what_is_no_version() {
+        let error = |text: &str| Version::parse(text).unwrap_err();
+        let range = "error parsing version segment: strconv.ParseUint: parsing \"99999999999999999999\": value out of range";
+        assert_eq!(error("v1.99999999999999999999-01"), range);
+        assert_eq!(error("99999999999999999999.x"), "invalid semantic version");
+        assert_eq!(error("1.2.3-01"), "version segment starts with 0");
+        assert_eq!(Version::parse("1.2").unwrap().to_string(), "1.2.0");
     }
 }

@@ -62,6 +62,7 @@ pub(super) fn number(text: &str) -> Result<Number, String> {
             if value.to_bits() == int_to_float(whole).to_bits() || (value == 0.0) {
                 number.integer = Some(whole);
             }
+            number.unsigned = whole_unsigned(value);
         }
     }
     number.floating = !hexadecimal && plain.contains(['.', 'e', 'E', 'p', 'P'])
@@ -93,6 +94,17 @@ fn complex(text: &str, plain: &str) -> Option<Number> {
         imaginary: Some(imaginary),
         floating: false,
     })
+}
+
+/// A float that is a whole number of 64 bits without a sign.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it is whole, not negative and below 2^64"
+)]
+fn whole_unsigned(value: f64) -> Option<u64> {
+    const BEYOND: f64 = 18_446_744_073_709_551_616.0;
+    (value.fract() == 0.0 && (0.0..BEYOND).contains(&value)).then_some(value as u64)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "Go loses the same digits")]
@@ -229,6 +241,10 @@ mod tests {
         assert_eq!(read("1e3"), Ok((Some(1000), Some(1000.0), true)));
         assert_eq!(read("1.5"), Ok((None, Some(1.5), true)));
         assert!(read("1_2__3").is_err());
+        let unsigned = |text: &str| number(text).ok().and_then(|number| number.unsigned);
+        assert_eq!(unsigned("2.0"), Some(2));
+        assert_eq!(unsigned("1e19"), Some(10_000_000_000_000_000_000));
+        assert_eq!(unsigned("2.5").or(unsigned("1e20")).or(unsigned("-2.0")), None);
         assert!(read("0x").is_err());
     }
 
