@@ -1,5 +1,5 @@
-//! A short way through the YAML that most charts are made of: one document of block maps and lists, with plain scalars,
-//! quoted scalars and flow collections of one line, literal blocks and comments. It gives up on everything else, also on
+//! A short way through the YAML that most charts are made of: one document of block maps and lists, with plain and
+//! quoted scalars, flow collections of one line, blocks of text and comments. It gives up on everything else, also on
 //! whatever is wrong; then the grammar decides, and finds the words. It never reports an error of its own.
 
 use std::borrow::Cow;
@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use super::reader::{Build, Checked, Key, plain_key};
 use super::{Keep, YamlLimits};
 
+mod quoted;
 mod scalars;
 
 /// A key is at most so long for the scanner (libyaml's limit is 1024).
@@ -180,7 +181,7 @@ impl<'a> Lines<'a> {
             self.at = end + 1;
             return Some(key);
         }
-        let key = self.double_quoted().filter(|_| {
+        let key = self.double_quoted(false).filter(|_| {
             let ends = bare || matches!(self.ahead(1), None | Some(b' ' | b'\n'));
             ends && self.byte() == Some(b':') && self.at - from <= KEY_LENGTH
         });

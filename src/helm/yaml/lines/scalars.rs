@@ -7,58 +7,20 @@ use super::super::scanner::Mark;
 use super::{Lines, is_in, table};
 
 impl<'a> Lines<'a> {
-    /// A scalar, a flow collection of one line, or a literal block, in a collection at this column.
+    /// A scalar, a flow collection of one line, or a block of text, in a collection at this column.
     pub(super) fn scalar<N: Build>(&mut self, column: usize, depth: usize) -> Option<N> {
         let node = match self.byte()? {
-            b'"' => N::text(self.double_quoted()?),
-            b'\'' => N::text(self.single_quoted()?),
+            b'"' => N::text(self.double_quoted(true)?),
+            b'\'' => N::text(self.single_quoted(true)?),
             b'{' => self.flow_map(depth + 1)?,
             b'[' => self.flow_sequence(depth + 1)?,
-            b'|' => return self.literal(column),
+            style @ (b'|' | b'>') => return self.block(column, style == b'>'),
             b'-' if matches!(self.ahead(1), None | Some(b' ' | b'\n')) => return None,
             first if begins_plain(first) => return self.plain(column),
             _ => return None,
         };
         self.end_line()?;
         Some(node)
-    }
-
-    fn single_quoted(&mut self) -> Option<Cow<'a, [u8]>> {
-        let from = self.at + 1;
-        let end = from + memchr::memchr2(b'\'', b'\n', self.input.get(from..)?)?;
-        if self.input.get(end) != Some(&b'\'') || self.input.get(end + 1) == Some(&b'\'') {
-            return None;
-        }
-        self.at = end + 1;
-        Some(Cow::Borrowed(self.slice(from, end)))
-    }
-
-    pub(super) fn double_quoted(&mut self) -> Option<Cow<'a, [u8]>> {
-        let mut from = self.at + 1;
-        let mut text = Cow::Borrowed(&[][..]);
-        loop {
-            let end = from + memchr::memchr3(b'"', b'\\', b'\n', self.input.get(from..)?)?;
-            let part = self.slice(from, end);
-            if text.is_empty() {
-                text = Cow::Borrowed(part);
-            } else {
-                text.to_mut().extend_from_slice(part);
-            }
-            match self.input.get(end)? {
-                b'"' => {
-                    self.at = end + 1;
-                    return Some(text);
-                }
-                b'\\' => text.to_mut().push(match self.input.get(end + 1)? {
-                    b'n' => b'\n',
-                    b't' => b'\t',
-                    mark @ (b'"' | b'\\') => *mark,
-                    _ => return None,
-                }),
-                _ => return None,
-            }
-            from = end + 2;
-        }
     }
 
     fn flow_map<N: Build>(&mut self, depth: usize) -> Option<N> {
@@ -116,8 +78,8 @@ impl<'a> Lines<'a> {
 
     fn flow_value<N: Build>(&mut self, depth: usize) -> Option<N> {
         match self.byte()? {
-            b'"' => Some(N::text(self.double_quoted()?)),
-            b'\'' => Some(N::text(self.single_quoted()?)),
+            b'"' => Some(N::text(self.double_quoted(false)?)),
+            b'\'' => Some(N::text(self.single_quoted(false)?)),
             b'{' => self.flow_map(depth + 1),
             b'[' => self.flow_sequence(depth + 1),
             b'-' if matches!(self.ahead(1), None | Some(b' ' | b'\n')) => None,
@@ -209,8 +171,8 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// A literal block in a collection at this column.
-    fn literal<N: Build>(&mut self, column: usize) -> Option<N> {
+    /// A literal or folded block in a collection at this column.
+    fn block<N: Build>(&mut self, column: usize, folded: bool) -> Option<N> {
         self.at += 1;
         let chomping = self.byte().filter(|byte| matches!(byte, b'-' | b'+'));
         self.at += usize::from(chomping.is_some());
@@ -227,11 +189,11 @@ impl<'a> Lines<'a> {
             (breaks, deepest) = (breaks + 1, deepest.max(spaces));
             line += spaces + 1;
         };
-        if indent <= column || deepest > indent {
+        if indent > column && deepest > indent {
             return None;
         }
-        let mut text = Vec::new();
-        while line < self.input.len() {
+        let (mut text, mut joint) = (Vec::new(), Joint::Break);
+        while indent > column && line < self.input.len() {
             let end = self.line_end(line);
             let whole = self.slice(line, end);
             let spaces = whole.iter().take(indent).take_while(|byte| **byte == b' ').count();
@@ -243,21 +205,36 @@ impl<'a> Lines<'a> {
             } else if spaces < indent {
                 break;
             } else {
-                text.extend(std::iter::repeat_n(b'\n', breaks));
-                text.extend_from_slice(whole.get(indent..).unwrap_or(&[]));
+                let content = whole.get(indent..).unwrap_or(&[]);
+                let next = if folded && content.first() != Some(&b' ') { Joint::Fold } else { Joint::Break };
+                // The first break between two lines that are folded is a space, unless blank lines follow it.
+                match (joint, next, breaks) {
+                    (Joint::Fold, Joint::Fold, 1) => text.push(b' '),
+                    (Joint::Fold, Joint::Fold, 2..) => text.extend(std::iter::repeat_n(b'\n', breaks - 1)),
+                    _ => text.extend(std::iter::repeat_n(b'\n', breaks)),
+                }
+                text.extend_from_slice(content);
+                joint = next;
                 breaks = usize::from(end < self.input.len());
             }
             line = (end + 1).min(self.input.len());
         }
-        let kept = match chomping {
-            Some(b'-') => 0,
-            Some(_) => breaks,
-            None => breaks.min(1),
+        let kept = match (chomping, text.is_empty()) {
+            (Some(b'+'), _) => breaks,
+            (Some(_), _) | (None, true) => 0,
+            (None, false) => breaks.min(1),
         };
         text.extend(std::iter::repeat_n(b'\n', kept));
         self.seek(line)?;
         Some(N::text(Cow::Owned(text)))
     }
+}
+
+/// What becomes of the break before or after a line of a block.
+#[derive(Clone, Copy)]
+enum Joint {
+    Break,
+    Fold,
 }
 
 /// Characters that begin a plain scalar and mean nothing else.

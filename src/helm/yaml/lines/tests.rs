@@ -52,6 +52,16 @@ const PIECES: &[&str] = &[
     "|+",
     "|\n",
     "|\n  ",
+    ">\n  ",
+    ">-\n    ",
+    ">+\n    ",
+    "\n\n",
+    "\n     ",
+    "'a\n  b'",
+    "\"a\n\n  b \\\n  \\ c\"",
+    "''",
+    "\\ ",
+    "\\\n",
     "|-\n    ",
     " #",
     "#",
@@ -145,8 +155,35 @@ fn lines() -> impl Strategy<Value = String> {
     })
 }
 
+/// A scalar of several lines, in all its styles, and what follows it.
+fn scalars() -> impl Strategy<Value = String> {
+    let style = prop::sample::select(vec!["'", "\"", "|\n", "|-\n", "|+\n", ">\n", ">-\n", ">+\n", ""]);
+    let piece = prop::sample::select(vec![
+        "a", "b c", " ", "  ", "\n", "\n  ", "\n   ", "\n    ", "\n\n", "''", "\\n", "\\\"", "\\ ", "\\\n",
+        "- x", "# y", "z: 1", "---", "\n---\n", "é", "'", "\"", "\\t", " \n", "\\\\",
+    ]);
+    let body = prop::collection::vec(piece, 0..9).prop_map(|pieces| pieces.concat());
+    let around = (prop::sample::select(vec!["k: ", "k:\n  ", "- ", "k:\n- ", "m:\n  k: "]), any::<bool>());
+    (
+        around,
+        style,
+        0..4_usize,
+        body,
+        prop::sample::select(vec!["", "\n", "\nz: 1\n", "\n# c\n\n", "\n  y: 2"]),
+    )
+        .prop_map(|((before, close), style, indent, body, after)| {
+            let end = if close && style.len() == 1 { style } else { "" };
+            format!("{before}{style}{}{body}{end}{after}", " ".repeat(indent))
+        })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn scalars_are_read_as_the_grammar_reads_them(text in scalars()) {
+        compare(&text)?;
+    }
 
     #[test]
     fn pieces_are_read_as_the_grammar_reads_them(pieces in prop::collection::vec(prop::sample::select(PIECES), 0..24)) {
@@ -171,6 +208,8 @@ fn what_charts_are_made_of_takes_the_short_way() {
         "{}\n",
         "a: “b” – c\n",
         "- a\n- b: |-\n    text\n    more",
+        "a: 'it''s  one\n  and\n\n\n   more '\nb: \"- x\\n  y\\\n    \\ z \\\"q\\\"\n  w\"\n",
+        "a: >-\n  one\n  two\n\n  three\n    four\n  five\n\nb: >\n\n   x\nc: |\n\n# none\nd: |+\n\n\ne: >+\n    z\n\n",
     ] {
         assert!(compare(text).unwrap(), "{text}");
     }
