@@ -14,6 +14,7 @@ pub(super) fn is_schema(schema: &Json, is_root: bool, draft: Draft) -> bool {
     schema.iter().all(|(keyword, value)| match keyword.as_str() {
         // The draft that a document names is known, else there would be none.
         "$schema" => is_root && value.as_text().is_some(),
+        "$id" => is_root && value.as_text().is_some_and(is_plain_address),
         keyword => fits(keyword, value, draft),
     })
 }
@@ -31,11 +32,22 @@ fn fits(keyword: &str, value: &Json, draft: Draft) -> bool {
     let inner = |schema: &Json| is_inner(schema, draft);
     match keyword {
         "properties" | "definitions" | "$defs" => value.as_map().is_some_and(|map| map.values().all(inner)),
-        "additionalProperties" | "not" | "if" | "then" | "else" | "contains" | "propertyNames" => {
-            inner(value)
-        }
-        "items" => matches!(value, Json::Map(_) | Json::Bool(_)) && inner(value),
-        "allOf" | "anyOf" | "oneOf" => {
+        "patternProperties" => value.as_map().is_some_and(|map| {
+            map.iter().all(|(pattern, schema)| LazyRegex::new(pattern).is_ok() && inner(schema))
+        }),
+        "additionalProperties"
+        | "additionalItems"
+        | "not"
+        | "if"
+        | "then"
+        | "else"
+        | "contains"
+        | "propertyNames" => inner(value),
+        "items" => match value {
+            Json::List(list) => draft < Draft::LATEST && !list.is_empty() && list.iter().all(inner),
+            other => inner(other),
+        },
+        "allOf" | "anyOf" | "oneOf" | "prefixItems" => {
             value.as_list().is_some_and(|list| !list.is_empty() && list.iter().all(inner))
         }
         "type" => match value {
@@ -49,10 +61,11 @@ fn fits(keyword: &str, value: &Json, draft: Draft) -> bool {
         },
         "required" => value.as_list().is_some_and(|names| {
             let texts = names.iter().all(|name| name.as_text().is_some());
-            texts && !names.is_empty() && are_different(names)
+            texts && (draft > Draft::Draft4 || !names.is_empty()) && are_different(names)
         }),
         "enum" => value.as_list().is_some_and(|values| !values.is_empty() && are_different(values)),
         "minimum" | "maximum" => matches!(value, Json::Number(_)),
+        "exclusiveMinimum" | "exclusiveMaximum" => draft > Draft::Draft4 && matches!(value, Json::Number(_)),
         "minLength" | "maxLength" | "minItems" | "maxItems" | "minProperties" | "maxProperties" => {
             is_count(value)
         }
@@ -69,19 +82,14 @@ fn fits(keyword: &str, value: &Json, draft: Draft) -> bool {
 }
 
 /// Keywords that are rare, or differ between drafts.
-const OTHERS: [&str; 15] = [
+const OTHERS: [&str; 10] = [
     "id",
-    "patternProperties",
-    "additionalItems",
-    "prefixItems",
     "dependencies",
     "dependentSchemas",
     "dependentRequired",
     "unevaluatedItems",
     "unevaluatedProperties",
     "contentSchema",
-    "exclusiveMinimum",
-    "exclusiveMaximum",
     "multipleOf",
     "minContains",
     "maxContains",
@@ -102,8 +110,146 @@ fn are_different(values: &[Json]) -> bool {
     values.len() <= FEW && values.iter().enumerate().all(differs)
 }
 
+/// An address without a fragment, or anything that would have to be escaped.
+fn is_plain_address(address: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/_-.:".contains(&byte);
+    address.starts_with("https://") && address.bytes().all(plain)
+}
+
 /// A reference inside of the document without anything that would have to be unescaped.
 fn is_plain_pointer(reference: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/_-.$".contains(&byte);
     reference.strip_prefix('#').is_some_and(|pointer| pointer.bytes().all(plain))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+    use serde_json::{Value as Json, json};
+
+    use super::super::metaschema;
+    use super::{Draft, is_schema};
+    use crate::helm::Compat;
+    use crate::helm::functions::json::Wording;
+
+    /// Values that keywords may have, or may not.
+    fn values() -> impl Strategy<Value = Json> {
+        let some = vec![
+            json!(null),
+            json!(true),
+            json!(0),
+            json!(3),
+            json!(-1),
+            json!(1.5),
+            json!(""),
+            json!("a"),
+            json!("["),
+            json!("string"),
+            json!("https://example.com/a.json"),
+            json!("#/definitions/a"),
+            json!([]),
+            json!({}),
+            json!(["a"]),
+            json!(["a", "a"]),
+            json!(["string", "null"]),
+            json!([{}]),
+            json!([true]),
+            json!([1, 1.0]),
+            json!({"a": {}}),
+            json!({"[": {}}),
+            json!({"a": ["b"]}),
+            json!({"a": true}),
+            json!({"a": 1}),
+        ];
+        prop::sample::select(some)
+    }
+
+    fn keywords() -> impl Strategy<Value = &'static str> {
+        let some = vec![
+            "$id",
+            "id",
+            "$schema",
+            "$ref",
+            "$comment",
+            "$defs",
+            "definitions",
+            "properties",
+            "patternProperties",
+            "additionalProperties",
+            "additionalItems",
+            "items",
+            "prefixItems",
+            "contains",
+            "propertyNames",
+            "not",
+            "if",
+            "allOf",
+            "anyOf",
+            "type",
+            "required",
+            "enum",
+            "const",
+            "minimum",
+            "exclusiveMinimum",
+            "exclusiveMaximum",
+            "multipleOf",
+            "maxLength",
+            "minItems",
+            "uniqueItems",
+            "pattern",
+            "format",
+            "title",
+            "default",
+            "examples",
+            "dependencies",
+            "dependentRequired",
+            "deprecated",
+            "readOnly",
+            "contentEncoding",
+            "other",
+        ];
+        prop::sample::select(some)
+    }
+
+    fn schemas() -> impl Strategy<Value = Json> {
+        values().prop_recursive(3, 12, 3, |inner| {
+            let held = prop_oneof![
+                2 => inner.clone(),
+                1 => inner.clone().prop_map(|one| json!({"a": one})),
+                1 => prop::collection::vec(inner, 0..3).prop_map(Json::Array),
+                2 => values(),
+            ];
+            prop::collection::vec((keywords(), held), 1..4).prop_map(|pairs| {
+                Json::Object(pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+            })
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 1_500, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_evidently_is_a_schema_fits_its_metaschema(schema in schemas()) {
+            let text = schema.to_string();
+            let read = super::super::json::Json::read(text.as_bytes(), Wording::Go1_27).unwrap();
+            for draft in Draft::ALL {
+                let evident = schema.get("$schema").is_none() && is_schema(&read, true, draft);
+                let fits = metaschema::check(draft, &read, &BTreeMap::new(), Compat::V4_3);
+                prop_assert!(!evident || fits.is_ok(), "{draft:?} {text} {fits:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_charts_have_is_evident() {
+        for text in [
+            r#"{"$id": "https://example.com/a.json", "required": [], "patternProperties": {"^a": {"minimum": 1}}}"#,
+            r#"{"type": ["object", "null"], "items": {"exclusiveMinimum": 0}, "additionalProperties": false}"#,
+        ] {
+            let read = super::super::json::Json::read(text.as_bytes(), Wording::Go1_27).unwrap();
+            assert!(is_schema(&read, true, Draft::Draft7), "{text}");
+        }
+    }
 }
