@@ -1,5 +1,6 @@
 //! Where schemas are: a document's URL and a JSON pointer in it, and the texts that refer to them.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::json::Json;
@@ -22,12 +23,14 @@ impl Place {
     /// The value at this place of its document.
     pub(super) fn find<'j>(&self, document: &'j Json) -> Result<&'j Json, String> {
         let mut current = document;
-        for token in self.pointer.split('/').skip(1) {
+        for token in self.pointer.as_bytes().split(|byte| *byte == b'/').skip(1) {
+            // A pointer is text, and so is what stands between its slashes.
+            let token = std::str::from_utf8(token).unwrap_or_default();
             let Some(token) = unescape_token(token) else {
                 return Err(format!("invalid json-pointer {}", quote(self.to_string().as_bytes())));
             };
             let next = match current {
-                Json::Map(map) => map.get(&token),
+                Json::Map(map) => map.get(&*token),
                 Json::List(items) => index_of(&token).and_then(|index| items.get(index)),
                 _ => None,
             };
@@ -88,13 +91,17 @@ pub(super) fn encode(fragment: &str) -> String {
     fragment.split('/').map(escape_segment).collect::<Vec<_>>().join("/")
 }
 
-pub(super) fn escape_token(token: &str) -> String {
-    token.replace('~', "~0").replace('/', "~1")
+pub(super) fn escape_token(token: &str) -> Cow<'_, str> {
+    if token.bytes().all(|byte| !matches!(byte, b'~' | b'/')) {
+        return Cow::Borrowed(token);
+    }
+    token.replace('~', "~0").replace('/', "~1").into()
 }
 
-fn unescape_token(token: &str) -> Option<String> {
-    let mut out = String::with_capacity(token.len());
-    let mut characters = token.chars();
+fn unescape_token(token: &str) -> Option<Cow<'_, str>> {
+    let Some((plain, _)) = token.split_once('~') else { return Some(Cow::Borrowed(token)) };
+    let mut out = plain.to_owned();
+    let mut characters = token.get(plain.len()..)?.chars();
     while let Some(character) = characters.next() {
         out.push(match character {
             '~' => match characters.next() {
@@ -105,10 +112,15 @@ fn unescape_token(token: &str) -> Option<String> {
             other => other,
         });
     }
-    Some(out)
+    Some(out.into())
 }
 
 /// A pointer one token further.
 pub(super) fn below(pointer: &str, token: &str) -> String {
-    format!("{pointer}/{}", escape_token(token))
+    let token = escape_token(token);
+    let mut further = String::with_capacity(pointer.len() + 1 + token.len());
+    further.push_str(pointer);
+    further.push('/');
+    further.push_str(&token);
+    further
 }

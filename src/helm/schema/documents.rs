@@ -294,6 +294,12 @@ impl Resource {
 impl Document {
     /// The innermost resource around a schema.
     pub(super) fn resource(&self, pointer: &str) -> Option<&Resource> {
+        // Most documents are one.
+        if self.resources.len() == 1
+            && let Some(whole) = self.resources.get("")
+        {
+            return Some(whole);
+        }
         let mut pointer = pointer;
         loop {
             if let Some(resource) = self.resources.get(pointer) {

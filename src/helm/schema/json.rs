@@ -43,12 +43,9 @@ impl Json {
                 convert::float_json(*number).map_or(Self::Nil, |text| Self::Number(Number::new(&text)))
             }
             Value::Text(text) => Self::Text(text.lossy().into_owned()),
-            Value::Map(map) => Self::Map(
-                map.entries()
-                    .into_iter()
-                    .map(|(key, value)| (key.lossy().into_owned(), Self::of(&value)))
-                    .collect(),
-            ),
+            Value::Map(map) => Self::Map(map.read(|entries| {
+                entries.iter().map(|(key, value)| (key.lossy().into_owned(), Self::of(value))).collect()
+            })),
             other => Self::List(other.items().unwrap_or_default().iter().map(Self::of).collect()),
         }
     }
