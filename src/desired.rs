@@ -19,7 +19,7 @@ mod service;
 mod strays;
 mod umbrella;
 
-pub use application::{Application, Code, CodeRevision, Image, Layer, Origin, Random};
+pub use application::{Application, Code, CodeRevision, Image, Layer, Origin, Random, ValuesSchema};
 pub use configuration::{Configuration, Defaults, EnvironmentSettings, SyncSettings};
 pub(crate) use dependencies::{Home, Outside, outside};
 pub use dependencies::{Supplied, Supply};

@@ -41,6 +41,8 @@ pub struct Application {
     pub adopt: bool,
     /// What becomes of random values and times that its chart draws.
     pub random: Random,
+    /// Whether values have to fit the schemas of its chart.
+    pub schema: ValuesSchema,
     /// Whose bytes its chart is rendered to.
     pub compat: Compat,
     /// Why it is suspended in Git.
@@ -55,6 +57,16 @@ pub enum Random {
     Remember,
     /// They are drawn anew whenever the chart is rendered, as by Helm.
     Fresh,
+}
+
+/// Whether values have to fit the schemas of a chart and its dependencies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ValuesSchema {
+    /// They have to, as by Helm.
+    #[default]
+    Check,
+    /// Nobody looks, as with Helm's `--skip-schema-validation`: for schemas that refer to another host.
+    Skip,
 }
 
 /// Where manifests come from.

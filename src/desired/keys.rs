@@ -26,7 +26,7 @@ keys! {
     DEFAULTS "defaults": "namespace" "release" "namespaceLabels" "sync";
     SYNC "sync": "selfHeal" "prune" "timeout" "onFailure" "extras" "hooks" "pruneKinds" "ignore";
     IGNORE "ignore": "kind" "name" "fields";
-    SERVICE "service": "team" "code" "chart" "manifests" "image" "namespace" "release" "sync" "suspend" "adopt" "allow" "random";
+    SERVICE "service": "team" "code" "chart" "manifests" "image" "namespace" "release" "sync" "suspend" "adopt" "allow" "random" "schema";
     CODE "code": "repository" "path";
     CHART "chart": "path" "repository" "name" "version";
     MANIFESTS "manifests": "repository" "branch" "path";

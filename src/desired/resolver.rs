@@ -57,6 +57,7 @@ impl Resolver<'_> {
             policy,
             allow: service.allow.clone(),
             random: service.random,
+            schema: service.schema,
             compat: settings.helm.unwrap_or_default(),
             adopt: service.adopt,
             suspend: service.suspend.clone().or_else(|| settings.suspend.clone()),

@@ -163,6 +163,7 @@ fn service() -> Value {
             "adopt": flag("Whether objects that Argo CD, Flux or Helm track may be taken over.", false),
             "allow": reference("allow", "What the code repository may write outside of its own namespace."),
             "random": word("What becomes of random values, certificates and times that its chart draws: they are drawn once and remembered, or anew at every render, as by Helm.", &["remember", "fresh"]),
+            "schema": word("Whether values have to fit the schemas of its chart. Schemas that refer to another host are not fetched, and refuse.", &["check", "skip"]),
         }),
     )
 }

@@ -1,6 +1,6 @@
 //! `services/<name>.yaml`: whose a service is, where its code, chart or manifests and image are.
 
-use super::application::Random;
+use super::application::{Random, ValuesSchema};
 use super::configuration::{SyncSettings, checked_kind, checked_reference, checked_release};
 use super::document::{Document, Node, Places};
 use super::keys;
@@ -36,6 +36,8 @@ pub struct Service {
     pub allow: Allow,
     /// What becomes of random values and times that its chart draws.
     pub random: Random,
+    /// Whether values have to fit the schemas of its chart.
+    pub schema: ValuesSchema,
     /// Where its keys stand.
     pub(super) places: Places,
 }
@@ -129,6 +131,10 @@ fn read_service(root: &Node<'_>) -> Service {
         random: fields
             .get("random")
             .and_then(|node| node.one_of(&[("remember", Random::Remember), ("fresh", Random::Fresh)]))
+            .unwrap_or_default(),
+        schema: fields
+            .get("schema")
+            .and_then(|node| node.one_of(&[("check", ValuesSchema::Check), ("skip", ValuesSchema::Skip)]))
             .unwrap_or_default(),
         places: fields.places(),
     };

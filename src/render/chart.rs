@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::desired::{Application, Home, Layer, Origin, Outside, Umbrella, UnusableChart, chart_of, outside};
+use crate::desired::{
+    Application, Home, Layer, Origin, Outside, Umbrella, UnusableChart, ValuesSchema, chart_of, outside,
+};
 use crate::helm::{
-    Capabilities, Chart, Compat, Engine, Lookups, Member, RenderInput as HelmInput, Rendered as HelmRendered,
-    Values,
+    Capabilities, Chart, Compat, Engine, Lookups, Member, RenderFault, RenderInput as HelmInput,
+    Rendered as HelmRendered, Values,
 };
 
 use super::lookup;
@@ -71,6 +73,7 @@ pub(super) fn render(input: &RenderInput<'_>) -> Result<OfChart, RenderError> {
         layers: layers(input)?,
         member,
         include_crds: true,
+        skip_schema: application.schema == ValuesSchema::Skip,
         chance: input.chance.clone(),
         seed: input.seed,
         now: input.now,
@@ -117,13 +120,16 @@ fn of_code(input: &RenderInput<'_>, path: &str) -> Result<Result<Chart, Needs>, 
     Ok(Ok(if supplied.is_empty() { chart } else { chart.with_dependency_charts(supplied) }))
 }
 
+const SCHEMA_HINT: &str = "if the chart's schema is wrong, or refers to another host, `schema: skip` in the services file leaves it out";
+
 /// The error without values that were looked up from Secrets: a template may fail with one in its words.
 fn broken(input: &RenderInput<'_>, error: &crate::helm::RenderError) -> RenderError {
     let looked_up = LookedUp::from_secrets(input.lookups.into_iter().flat_map(|answers| answers.values()));
     let message = looked_up.hidden_in(&error.to_string(), None);
     let missing = error.explanation.missing.as_ref();
     let hint = missing.map(|missing| looked_up.hidden_in(&missing.to_string(), None));
-    RenderError::Broken { message, hint }
+    let of_schema = (error.fault == RenderFault::Values).then(|| SCHEMA_HINT.to_owned());
+    RenderError::Broken { message, hint: hint.or(of_schema) }
 }
 
 /// The documents of a render, comments and notes left out.

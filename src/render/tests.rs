@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::desired::ConfigRepository;
+use crate::model::error::Classified as _;
 
 fn environment_files(files: &[(&str, &str)]) -> FileTree {
     let base = [
@@ -91,5 +92,55 @@ fn moorlines_own_namespace_and_types_are_refused() {
         "apiVersion: moorline.dev/v1\nkind: Thing\nmetadata: {name: a}\n",
     ] {
         assert!(render_web(&[("k8s/web/a.yaml", text)]).is_err(), "{text}");
+    }
+}
+
+/// Renders a chart of a code repository whose schema refuses its values.
+fn render_chart(service: &str, schema: &str) -> Result<Rendered, RenderError> {
+    let code = "code: {repository: https://git.example.com/web}\nchart: {path: chart}\n";
+    let tree = environment_files(&[("services/web.yaml", &format!("team: blue\n{code}{service}"))]);
+    let config = ConfigRepository::read(&tree);
+    let (applications, faults) = config.applications(&tree, &"dev".parse().unwrap());
+    assert!(faults.is_empty(), "{faults:?}");
+    let application = applications.iter().find(|one| one.id.service.as_str() == "web").unwrap();
+    let files = FileTree::from_contents([
+        ("Chart.yaml", "apiVersion: v2\nname: web\nversion: 1.0.0\n"),
+        ("values.schema.json", schema),
+        ("templates/a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"),
+    ]);
+    let outcome = render(&RenderInput {
+        instance: &"shop".parse().unwrap(),
+        own_namespace: &"moorline".parse().unwrap(),
+        application,
+        umbrella: None,
+        folder: &FileTree::default(),
+        files: &files,
+        code: &WantedCode::default(),
+        kinds: None,
+        kubernetes: None,
+        supply: &crate::desired::Supply::new(),
+        lookups: None,
+        chance: crate::helm::Chance::StandIns,
+        seed: [0; 32],
+        now: 0,
+        time: None,
+    })?;
+    match outcome {
+        Outcome::Rendered(rendered) => Ok(*rendered),
+        Outcome::Needs(needs) => panic!("asks {needs:?}"),
+    }
+}
+
+#[test]
+fn the_schema_of_a_chart_may_be_left_out() {
+    let elsewhere = r#"{"properties": {"global": {"$ref": "https://example.com/global.json"}}}"#;
+    for (schema, words) in
+        [(r#"{"required": ["a"]}"#, "missing property 'a'"), (elsewhere, "cannot be resolved")]
+    {
+        let error = render_chart("", schema).unwrap_err();
+        assert!(error.to_string().contains(words), "{error}");
+        assert!(error.hint().unwrap().contains("`schema: skip`"), "{:?}", error.hint());
+        assert!(render_chart("schema: check\n", schema).is_err());
+        assert_eq!(render_chart("schema: skip\n", schema).unwrap().set.manifests.len(), 1);
     }
 }
