@@ -52,6 +52,9 @@ pub(super) struct Token {
     pub(super) end: u32,
 }
 
+/// How many tokens most files have at most. The list is made once for all the files of a render.
+const MANY: usize = 2_700;
+
 /// Cuts one source.
 pub(super) struct Lexer<'a> {
     input: &'a [u8],
@@ -88,7 +91,7 @@ const WORD: [bool; 256] = {
 impl<'a> Lexer<'a> {
     /// Before the first token, with an empty list for them.
     pub(super) fn new(input: &'a [u8], mut tokens: Vec<Token>) -> Self {
-        tokens.reserve(input.len() / 12 + 4);
+        tokens.reserve(MANY.max(input.len() / 12));
         Self {
             input,
             position: 0,

@@ -23,6 +23,9 @@ type Run<T> = Result<T, Failure>;
 const LONG: usize = 256;
 /// What an output takes beside its bytes, about.
 const ENTRY: usize = 160;
+/// How many outputs are expected. A table of its final size spares its predecessors, each in a region of the heap of
+/// its own.
+const MANY: usize = 448;
 /// What is kept may take this part of the bytes that a render may make, beside them: no render fails of it.
 const SHARE: usize = 8;
 
@@ -285,6 +288,9 @@ impl Machine<'_> {
         }
         self.memo.bytes += bytes;
         let at = self.memo.tick();
+        if self.memo.kept.is_empty() {
+            self.memo.kept.reserve(MANY);
+        }
         self.memo.order.push(Rc::clone(&asked.key));
         self.memo.kept.insert(asked.key, Kept { text: text.clone(), at, levels, _held: asked.held });
     }

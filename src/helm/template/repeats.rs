@@ -10,8 +10,9 @@ use crate::helm::value::Text;
 /// Longer actions are not remembered: they hardly come again.
 const LONGEST: usize = 256;
 
-/// How many different actions a chart has for sure.
-const MANY: usize = 112;
+/// How many different actions are expected. A table of its final size spares its predecessors, each in a region of the
+/// heap of its own.
+const MANY: usize = 448;
 
 /// Actions with more parentheses are not to be kept, so that it is known how deep they nest at most.
 pub(super) const PARENTHESES: usize = 16;
