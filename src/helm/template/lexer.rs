@@ -64,6 +64,8 @@ pub(super) struct Lexer<'a> {
     spaced: bool,
     /// The tokens so far.
     pub(super) tokens: Vec<Token>,
+    /// How many more there would be if each field were one: what a template takes is counted in them.
+    pub(super) merged: usize,
     /// The message of the error that ended them.
     pub(super) error: Option<String>,
     /// Whether an action or a comment begins here.
@@ -99,6 +101,7 @@ impl<'a> Lexer<'a> {
             parens: 0,
             spaced: false,
             tokens,
+            merged: 0,
             error: None,
             at_action: false,
             ended: false,
@@ -431,6 +434,7 @@ impl<'a> Lexer<'a> {
                 self.position = before;
                 return;
             }
+            self.merged += 1;
         }
     }
 

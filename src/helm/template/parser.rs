@@ -73,6 +73,7 @@ pub(crate) fn parse(
         lexed: 0,
         written: Written::default(),
         repeat: None,
+        merged: 0,
         repeated: 0,
         needed: Vec::new(),
         start: 0,
@@ -89,7 +90,7 @@ pub(crate) fn parse(
     };
     parser.file()?;
     let mut tokens = parser.lexer.tokens;
-    let count = tokens.len() + parser.repeated;
+    let count = tokens.len() + parser.lexer.merged + parser.repeated;
     if tokens.len() <= KEPT_TOKENS {
         tokens.clear();
         let (nodes, operands, commands) = (parser.nodes, parser.operands, parser.commands);
@@ -118,6 +119,8 @@ struct Parser<'a> {
     written: Written<'a>,
     /// What the token of a repeated action stands for, until it is read.
     repeat: Option<Opening>,
+    /// How many fields were merged before the action that was cut last.
+    merged: usize,
     /// How many tokens more the repeated actions have.
     repeated: usize,
     /// The variables of others that the action uses which is being read.
@@ -185,8 +188,8 @@ impl<'a> Parser<'a> {
 
     /// Has the next text or action cut. All the statements before it are read.
     fn cut(&mut self) {
-        let count = self.lexer.tokens.len();
-        if count + self.repeated > TOKENS {
+        self.merged = self.lexer.merged;
+        if self.lexer.tokens.len() + self.merged + self.repeated > TOKENS {
             return self.lexer.fail(format!("a template has more than {TOKENS} tokens"));
         }
         if !self.lexer.reaches_action() {

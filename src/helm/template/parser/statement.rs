@@ -107,7 +107,8 @@ impl Parser<'_> {
         {
             return;
         }
-        let (tokens, needed) = (read.len(), self.needed.drain(..).collect());
+        let tokens = read.len() + self.lexer.merged - self.merged;
+        let needed = self.needed.drain(..).collect();
         let repeat = Repeat { opening: opening.clone(), needed, tokens };
         self.words.repeats.keep(&self.written, (&self.source, self.start, end), repeat);
     }
