@@ -59,7 +59,7 @@ pub use engine::Engine;
 pub use failure::{Absence, Limit};
 pub use limits::{Pulse, RenderLimits, TimeLimit};
 pub use lookup::{Lookup, Lookups};
-pub use output::{Document, Hook, Rendered};
+pub use output::{Document, Hook, Part, Rendered};
 pub use render::{
     Excerpt, Explanation, Member, MissingValue, RenderError, RenderFault, RenderInput, TraceStep, UnfitValue,
 };

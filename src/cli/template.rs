@@ -234,7 +234,7 @@ pub(super) fn run(
     }
     let rendered = match result {
         Err(error) if arguments.debug && error.had_release() => {
-            let made = print(arguments, name, &error.made)?;
+            let made = shown(arguments, &error.made)?;
             return Err(TemplateError::Debugged { error, made });
         }
         result => result?,
@@ -248,23 +248,21 @@ pub(super) fn run(
             return Err(TemplateError::Strict(findings));
         }
     }
-    let printed = print(arguments, name, &rendered)?;
+    let printed = match &arguments.output_dir {
+        Some(folder) => {
+            let choice = (!arguments.no_hooks, arguments.skip_tests);
+            files::write(&rendered, choice, folder, arguments.release_name.then_some(name))?
+        }
+        None => shown(arguments, &rendered)?,
+    };
     // The process ends here: taking charts and documents apart would be a tenth of its work.
     std::mem::forget((chart, rendered));
     Ok(printed)
 }
 
-/// What is printed of a render, by the flags.
-fn print(
-    arguments: &TemplateArguments,
-    release: &str,
-    rendered: &Rendered,
-) -> Result<Vec<u8>, TemplateError> {
+/// The documents of a render that the flags ask for.
+fn shown(arguments: &TemplateArguments, rendered: &Rendered) -> Result<Vec<u8>, TemplateError> {
     let (hooks, skip_tests) = (!arguments.no_hooks, arguments.skip_tests);
-    if let Some(folder) = &arguments.output_dir {
-        let below = arguments.release_name.then_some(release);
-        return files::write(rendered, (hooks, skip_tests), folder, below);
-    }
     if arguments.show_only.is_empty() {
         return Ok(rendered.helm_output(hooks, skip_tests));
     }

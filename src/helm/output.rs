@@ -78,6 +78,17 @@ pub struct Rendered {
     crd_files: Vec<(String, Vec<u8>)>,
 }
 
+/// What goes into a file of its own, or the end of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part<'r> {
+    /// Whether it is of `crds/`.
+    pub of_crds: bool,
+    /// The template it came from: `chart/templates/x.yaml`.
+    pub source: &'r str,
+    /// The text as Helm prints it.
+    pub text: &'r [u8],
+}
+
 impl Rendered {
     /// The bytes that `helm template` prints.
     pub fn to_helm_output(&self) -> Vec<u8> {
@@ -113,12 +124,15 @@ impl Rendered {
         out
     }
 
-    /// What `--output-dir` of Helm writes to files, in its order: whether a part is of `crds/`, its source and its text.
-    pub fn parts(&self, hooks: bool, skip_tests: bool) -> Vec<(bool, &str, &[u8])> {
-        let crds = self.crd_files.iter().map(|(source, text)| (true, source.as_str(), text.as_slice()));
+    /// What `--output-dir` of Helm writes to files, in its order.
+    pub fn parts(&self, hooks: bool, skip_tests: bool) -> Vec<Part<'_>> {
+        let crds = self.crd_files.iter().map(|(source, text)| Part { of_crds: true, source, text });
         let hooks = self.hooks.iter().filter(|hook| hooks && !(skip_tests && hook.is_test()));
         let documents = self.documents.iter().chain(hooks);
-        let documents = documents.map(|document| (false, document.source.as_str(), document.text.as_bytes()));
+        let documents = documents.map(|document| {
+            let (source, text) = (&document.source, document.text.as_bytes());
+            Part { of_crds: false, source, text }
+        });
         crds.chain(documents).collect()
     }
 

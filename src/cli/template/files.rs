@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 use super::TemplateError;
-use crate::helm::Rendered;
+use crate::helm::{Part, Rendered};
 
 /// Writes the documents below a folder, or those that are not of `crds/` below one of a name in there; returns what is
 /// to be printed. Files of an earlier run are overwritten. Helm adds hooks to them once more.
@@ -17,7 +17,7 @@ pub(super) fn write(
 ) -> Result<Vec<u8>, TemplateError> {
     let mut printed = Vec::new();
     let mut files: BTreeMap<PathBuf, Vec<u8>> = BTreeMap::new();
-    for (of_crds, source, text) in rendered.parts(hooks, skip_tests) {
+    for Part { of_crds, source, text } in rendered.parts(hooks, skip_tests) {
         let below = below.filter(|_| !of_crds).unwrap_or("");
         let path = folder.join(below).join(inside(source)?);
         printed.extend_from_slice(format!("wrote {}\n", path.display()).as_bytes());
