@@ -16,19 +16,19 @@ fn environment_files(files: &[(&str, &str)]) -> FileTree {
     FileTree::from_contents(base.iter().chain(files).copied())
 }
 
-fn render_web(files: &[(&str, &str)]) -> Result<Rendered, RenderError> {
-    let tree = environment_files(files);
-    let config = ConfigRepository::read(&tree);
-    let (applications, faults) = config.applications(&tree, &"dev".parse().unwrap());
+/// Renders the application `web` of a config repository from the files of its chart or manifests.
+fn render_files(tree: &FileTree, files: &FileTree) -> Result<Rendered, RenderError> {
+    let config = ConfigRepository::read(tree);
+    let (applications, faults) = config.applications(tree, &"dev".parse().unwrap());
     assert!(faults.is_empty(), "{faults:?}");
     let application = applications.iter().find(|one| one.id.service.as_str() == "web").unwrap();
-    render(&RenderInput {
+    let outcome = render(&RenderInput {
         instance: &"shop".parse().unwrap(),
         own_namespace: &"moorline".parse().unwrap(),
         application,
         umbrella: None,
         folder: &FileTree::default(),
-        files: &tree.subtree("k8s/web"),
+        files,
         code: &WantedCode::default(),
         kinds: None,
         kubernetes: None,
@@ -38,11 +38,16 @@ fn render_web(files: &[(&str, &str)]) -> Result<Rendered, RenderError> {
         seed: [0; 32],
         now: 0,
         time: None,
-    })
-    .map(|outcome| match outcome {
-        Outcome::Rendered(rendered) => *rendered,
+    })?;
+    match outcome {
+        Outcome::Rendered(rendered) => Ok(*rendered),
         Outcome::Needs(needs) => panic!("asks {needs:?}"),
-    })
+    }
+}
+
+fn render_web(files: &[(&str, &str)]) -> Result<Rendered, RenderError> {
+    let tree = environment_files(files);
+    render_files(&tree, &tree.subtree("k8s/web"))
 }
 
 #[test]
@@ -99,36 +104,12 @@ fn moorlines_own_namespace_and_types_are_refused() {
 fn render_chart(service: &str, schema: &str) -> Result<Rendered, RenderError> {
     let code = "code: {repository: https://git.example.com/web}\nchart: {path: chart}\n";
     let tree = environment_files(&[("services/web.yaml", &format!("team: blue\n{code}{service}"))]);
-    let config = ConfigRepository::read(&tree);
-    let (applications, faults) = config.applications(&tree, &"dev".parse().unwrap());
-    assert!(faults.is_empty(), "{faults:?}");
-    let application = applications.iter().find(|one| one.id.service.as_str() == "web").unwrap();
     let files = FileTree::from_contents([
         ("Chart.yaml", "apiVersion: v2\nname: web\nversion: 1.0.0\n"),
         ("values.schema.json", schema),
         ("templates/a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"),
     ]);
-    let outcome = render(&RenderInput {
-        instance: &"shop".parse().unwrap(),
-        own_namespace: &"moorline".parse().unwrap(),
-        application,
-        umbrella: None,
-        folder: &FileTree::default(),
-        files: &files,
-        code: &WantedCode::default(),
-        kinds: None,
-        kubernetes: None,
-        supply: &crate::desired::Supply::new(),
-        lookups: None,
-        chance: crate::helm::Chance::StandIns,
-        seed: [0; 32],
-        now: 0,
-        time: None,
-    })?;
-    match outcome {
-        Outcome::Rendered(rendered) => Ok(*rendered),
-        Outcome::Needs(needs) => panic!("asks {needs:?}"),
-    }
+    render_files(&tree, &files)
 }
 
 #[test]
