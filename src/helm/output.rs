@@ -32,6 +32,10 @@ pub struct Document {
 }
 
 impl Document {
+    fn part(&self) -> Part<'_> {
+        Part { of_crds: false, source: &self.source, text: self.text.as_bytes() }
+    }
+
     /// Whether this is a hook that `helm test` runs.
     fn is_test(&self) -> bool {
         self.hook.as_ref().is_some_and(|hook| hook.events.iter().any(|event| event == "test"))
@@ -89,6 +93,17 @@ pub struct Part<'r> {
     pub text: &'r [u8],
 }
 
+impl Part<'_> {
+    /// Appends it as Helm prints it, its source first.
+    pub fn print(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"---\n# Source: ");
+        out.extend_from_slice(self.source.as_bytes());
+        out.push(b'\n');
+        out.extend_from_slice(self.text);
+        out.push(b'\n');
+    }
+}
+
 impl Rendered {
     /// The bytes that `helm template` prints.
     pub fn to_helm_output(&self) -> Vec<u8> {
@@ -98,42 +113,29 @@ impl Rendered {
     /// The same with the choices of `--no-hooks` and `--skip-tests`.
     pub fn helm_output(&self, hooks: bool, skip_tests: bool) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.printed_bytes());
-        let add = |out: &mut Vec<u8>, source: &str, text: &[u8]| {
-            out.extend_from_slice(b"---\n# Source: ");
-            out.extend_from_slice(source.as_bytes());
-            out.push(b'\n');
-            out.extend_from_slice(text);
-            out.push(b'\n');
-        };
-        for (source, text) in &self.crd_files {
-            add(&mut out, source, text);
-        }
-        for document in &self.documents {
-            add(&mut out, &document.source, document.text.as_bytes());
-        }
+        self.crd_parts()
+            .chain(self.documents.iter().map(Document::part))
+            .for_each(|part| part.print(&mut out));
         // It begins with a line of its own, so that white space is at its end alone.
         out.truncate(trim(&out).len());
         out.push(b'\n');
-        if hooks {
-            for hook in &self.hooks {
-                if !(skip_tests && hook.is_test()) {
-                    add(&mut out, &hook.source, hook.text.as_bytes());
-                }
-            }
-        }
+        self.hook_parts(hooks, skip_tests).for_each(|part| part.print(&mut out));
         out
     }
 
     /// What `--output-dir` of Helm writes to files, in its order.
     pub fn parts(&self, hooks: bool, skip_tests: bool) -> Vec<Part<'_>> {
-        let crds = self.crd_files.iter().map(|(source, text)| Part { of_crds: true, source, text });
-        let hooks = self.hooks.iter().filter(|hook| hooks && !(skip_tests && hook.is_test()));
-        let documents = self.documents.iter().chain(hooks);
-        let documents = documents.map(|document| {
-            let (source, text) = (&document.source, document.text.as_bytes());
-            Part { of_crds: false, source, text }
-        });
-        crds.chain(documents).collect()
+        let documents = self.documents.iter().map(Document::part);
+        self.crd_parts().chain(documents).chain(self.hook_parts(hooks, skip_tests)).collect()
+    }
+
+    fn crd_parts(&self) -> impl Iterator<Item = Part<'_>> {
+        self.crd_files.iter().map(|(source, text)| Part { of_crds: true, source, text })
+    }
+
+    fn hook_parts(&self, hooks: bool, skip_tests: bool) -> impl Iterator<Item = Part<'_>> {
+        let wanted = self.hooks.iter().filter(move |hook| hooks && !(skip_tests && hook.is_test()));
+        wanted.map(Document::part)
     }
 
     /// How many bytes are printed at the most.

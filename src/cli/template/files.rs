@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 use super::TemplateError;
-use crate::helm::{Part, Rendered};
+use crate::helm::Rendered;
 
 /// Writes the documents below a folder, or those that are not of `crds/` below one of a name in there; returns what is
 /// to be printed. Files of an earlier run are overwritten. Helm adds hooks to them once more.
@@ -17,14 +17,11 @@ pub(super) fn write(
 ) -> Result<Vec<u8>, TemplateError> {
     let mut printed = Vec::new();
     let mut files: BTreeMap<PathBuf, Vec<u8>> = BTreeMap::new();
-    for Part { of_crds, source, text } in rendered.parts(hooks, skip_tests) {
-        let below = below.filter(|_| !of_crds).unwrap_or("");
-        let path = folder.join(below).join(inside(source)?);
+    for part in rendered.parts(hooks, skip_tests) {
+        let below = below.filter(|_| !part.of_crds).unwrap_or("");
+        let path = folder.join(below).join(inside(part.source)?);
         printed.extend_from_slice(format!("wrote {}\n", path.display()).as_bytes());
-        let content = files.entry(path).or_default();
-        content.extend_from_slice(format!("---\n# Source: {source}\n").as_bytes());
-        content.extend_from_slice(text);
-        content.push(b'\n');
+        part.print(files.entry(path).or_default());
     }
     for (path, content) in files {
         let parent = path.parent().unwrap_or(folder);

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::Parser as _;
 
-use super::{Chance, TemplateArguments, TemplateError, check_release_name, run};
+use super::{Chance, TemplateArguments, TemplateError, check_release_name, folder, run};
 use crate::helm::Compat;
 
 #[derive(clap::Parser)]
@@ -93,21 +93,8 @@ const SEVERAL: [(&str, &str); 5] = [
 
 /// The files below a folder with their texts.
 fn tree(folder: &Path) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(next) = folders.pop() {
-        for entry in std::fs::read_dir(next).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                let name = path.strip_prefix(folder).unwrap().display().to_string();
-                found.push((name, std::fs::read_to_string(path).unwrap()));
-            }
-        }
-    }
-    found.sort();
-    found
+    let files = folder::read_folder(folder, Compat::V4_3, &mut Vec::new()).unwrap();
+    files.into_iter().map(|(path, text)| (path, String::from_utf8(text.to_vec()).unwrap())).collect()
 }
 
 /// As helm 4.3.1 does, but for a second run, which there adds the hooks once more.

@@ -1,5 +1,6 @@
 //! Regular expressions: RE2 syntax as Go reads it, on bytes, compiled once per render.
 
+use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use crate::helm::template::machine::Machine;
 use crate::helm::value::{Text, Value};
 
 use Type::{Int, Text as Str};
-use matcher::{DFA, LARGEST, Matcher, TooLarge, USUAL};
+use matcher::{DFA, LARGEST, Matcher, USUAL};
 
 mod matcher;
 mod pattern;
@@ -81,7 +82,8 @@ impl LazyRegex {
 
     /// Whether a text matches. A pattern that is larger than regular expressions may be matches nothing.
     pub(crate) fn is_match(&self, text: &[u8]) -> bool {
-        self.matcher.program(text, || Ok::<_, TooLarge>(())).is_ok_and(|regex| regex.is_match(text))
+        let program = self.matcher.program(text, || Ok::<_, Infallible>(()));
+        program.is_ok_and(|regex| regex.is_some_and(|regex| regex.is_match(text)))
     }
 }
 
@@ -105,34 +107,18 @@ impl RegexCache {
     }
 }
 
-/// A pattern that cannot be used.
-enum Unusable {
-    TooLarge,
-    Refused(Failure),
-}
-
-impl From<TooLarge> for Unusable {
-    fn from(_: TooLarge) -> Self {
-        Self::TooLarge
-    }
-}
-
 impl Machine<'_> {
     /// What searches a text for a pattern; the error is Go's message.
     fn regex(&mut self, pattern: &Text, subject: &[u8]) -> Result<Search, Failure> {
         let known = self.pattern(pattern)?;
         let larger = || {
             self.regexes.reserve(LARGEST);
-            self.charge(50_000).map_err(Unusable::Refused)
+            self.charge(50_000)
         };
-        match known.matcher.program(subject, larger) {
-            Ok(regex) => Ok(Search { regex, names: Rc::clone(&known.names) }),
-            Err(Unusable::Refused(failure)) => Err(failure),
-            Err(Unusable::TooLarge) => Err(Failure::new(format!(
-                "error parsing regexp: expression too large: `{}`",
-                pattern.lossy()
-            ))),
-        }
+        let too_large =
+            || Failure::new(format!("error parsing regexp: expression too large: `{}`", pattern.lossy()));
+        let regex = known.matcher.program(subject, larger)?.ok_or_else(too_large)?;
+        Ok(Search { regex, names: Rc::clone(&known.names) })
     }
 
     fn pattern(&mut self, pattern: &Text) -> Result<Rc<Pattern>, Failure> {

@@ -30,37 +30,35 @@ pub(super) struct Matcher {
     seen: AtomicUsize,
 }
 
-/// What is wrong with a pattern whose program would be larger than any may be.
-pub(super) struct TooLarge;
-
 impl Matcher {
     pub(super) fn new(translated: String) -> Self {
         Self { translated, short: OnceLock::new(), long: OnceLock::new(), seen: AtomicUsize::new(0) }
     }
 
-    /// The program for a text. Before one is made that is larger than usual, the caller may refuse.
-    pub(super) fn program<E: From<TooLarge>>(
+    /// The program for a text; none if it would be larger than any may be. Before one is made that is larger than usual,
+    /// the caller may refuse.
+    pub(super) fn program<E>(
         &self,
         text: &[u8],
         larger: impl FnOnce() -> Result<(), E>,
-    ) -> Result<Arc<Regex>, E> {
+    ) -> Result<Option<Arc<Regex>>, E> {
         if text.len() <= SHORT && text.is_ascii() && self.seen.load(Ordering::Relaxed) < SEEN {
             self.seen.fetch_add(text.len() + 1, Ordering::Relaxed);
             if let Some(short) = self.short.get_or_init(|| short(&self.translated)) {
-                return Ok(Arc::clone(short));
+                return Ok(Some(Arc::clone(short)));
             }
         }
         if let Some(long) = self.long.get() {
-            return Ok(Arc::clone(long));
+            return Ok(Some(Arc::clone(long)));
         }
         let made = match long(&self.translated, USUAL) {
-            Ok(regex) => regex,
+            Ok(regex) => Some(regex),
             Err(_) => {
                 larger()?;
-                long(&self.translated, LARGEST).map_err(|_| TooLarge)?
+                long(&self.translated, LARGEST).ok()
             }
         };
-        Ok(Arc::clone(self.long.get_or_init(|| Arc::new(made))))
+        Ok(made.map(|made| Arc::clone(self.long.get_or_init(|| Arc::new(made)))))
     }
 }
 

@@ -182,40 +182,41 @@ pub(super) fn sort_naturally<V>(pairs: &mut [(Text, V)], version_3: bool) {
 }
 
 fn naturally_less(left: &[u8], right: &[u8], version_3: bool) -> bool {
+    // Bytes of ASCII are characters as they are.
     if left.is_ascii() && right.is_ascii() {
-        let shared = left.iter().zip(right).take_while(|(a, b)| a == b).count();
-        let (Some(first), Some(second)) = (left.get(shared), right.get(shared)) else {
-            return left.len() < right.len();
-        };
-        let before = shared.checked_sub(1).and_then(|last| left.get(last)).copied().map(char::from);
-        let after_digit = version_3 && before.is_some_and(char::is_numeric);
-        if let Some(less) = letter_less(char::from(*first), char::from(*second), after_digit) {
-            return less;
-        }
+        return characters_less(left, right, version_3);
     }
-    let (left, right) = (String::from_utf8_lossy(left), String::from_utf8_lossy(right));
-    let left: Vec<char> = left.chars().collect();
-    let right: Vec<char> = right.chars().collect();
-    let shared = left.iter().zip(&right).take_while(|(a, b)| a == b).count();
-    let (Some(first), Some(second)) = (left.get(shared), right.get(shared)) else {
+    let characters = |text: &[u8]| -> Vec<char> { String::from_utf8_lossy(text).chars().collect() };
+    characters_less(&characters(left), &characters(right), version_3)
+}
+
+fn characters_less<C: Copy + PartialEq + Into<char>>(left: &[C], right: &[C], version_3: bool) -> bool {
+    let shared = left.iter().zip(right).take_while(|(a, b)| a == b).count();
+    let at = |text: &[C], index: usize| text.get(index).map(|character| -> char { (*character).into() });
+    let (Some(first), Some(second)) = (at(left, shared), at(right, shared)) else {
         return left.len() < right.len();
     };
-    let before = shared.checked_sub(1).and_then(|last| left.get(last));
-    let after_digit = version_3 && before.is_some_and(|character| character.is_numeric());
-    if let Some(less) = letter_less(*first, *second, after_digit) {
-        return less;
+    let before = shared.checked_sub(1).and_then(|last| at(left, last));
+    let after_digit = version_3 && before.is_some_and(char::is_numeric);
+    match (first.is_alphabetic(), second.is_alphabetic()) {
+        (true, true) => return first < second,
+        (false, true) => return !after_digit,
+        (true, false) => return after_digit,
+        (false, false) => {}
     }
-    let zero = *first == '0' || *second == '0';
-    let leading = zero && left.iter().take(shared).rev().take_while(|c| c.is_numeric()).any(|c| *c != '0');
-    let number = |digits: &[char]| {
-        let tail: Vec<char> = digits.iter().skip(shared).take_while(|c| c.is_numeric()).copied().collect();
+    let zero = first == '0' || second == '0';
+    let digits = left.iter().take(shared).rev().map(|character| (*character).into());
+    let leading = zero && digits.take_while(|c: &char| c.is_numeric()).any(|c| c != '0');
+    let number = |text: &[C]| {
+        let tail = text.iter().skip(shared).map(|character| (*character).into());
+        let tail: Vec<char> = tail.take_while(|c: &char| c.is_numeric()).collect();
         let value = tail.iter().fold(i64::from(leading), |sum, digit| {
             sum.wrapping_mul(10).wrapping_add(i64::from(u32::from(*digit)) - 48)
         });
         (value, tail.len())
     };
-    let (left_number, left_width) = number(&left);
-    let (right_number, right_width) = number(&right);
+    let (left_number, left_width) = number(left);
+    let (right_number, right_width) = number(right);
     if left_number != right_number {
         return left_number < right_number;
     }
@@ -223,16 +224,6 @@ fn naturally_less(left: &[u8], right: &[u8], version_3: bool) -> bool {
         return left_width < right_width;
     }
     first < second
-}
-
-/// Where one of the first two characters that differ is a letter: whether the first comes before the second.
-fn letter_less(first: char, second: char, after_digit: bool) -> Option<bool> {
-    match (first.is_alphabetic(), second.is_alphabetic()) {
-        (true, true) => Some(first < second),
-        (false, true) => Some(!after_digit),
-        (true, false) => Some(after_digit),
-        (false, false) => None,
-    }
 }
 
 #[cfg(test)]

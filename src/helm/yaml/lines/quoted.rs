@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::Lines;
+use super::scalars::{push_break, without_last_spaces};
 
 impl<'a> Lines<'a> {
     /// A scalar in single quotes, which may go on in further lines.
@@ -41,8 +42,8 @@ impl<'a> Lines<'a> {
                 }
                 (b'\\', Some(b'\n')) => {
                     append(&mut text, part);
-                    let (breaks, next) = self.pass_breaks(end + 1).filter(|_| further)?;
-                    text.to_mut().extend(std::iter::repeat_n(b'\n', breaks - 1));
+                    let (blank, next) = self.goes_on_quoted(end + 1).filter(|_| further)?;
+                    text.to_mut().extend(std::iter::repeat_n(b'\n', blank));
                     next
                 }
                 (b'\\', Some(escape)) => {
@@ -63,32 +64,20 @@ impl<'a> Lines<'a> {
     /// Appends the last part of a line, and what stands for the break behind it and blank lines; where the scalar goes
     /// on.
     fn fold(&self, text: &mut Cow<'a, [u8]>, part: &'a [u8], end: usize) -> Option<usize> {
-        let (breaks, next) = self.pass_breaks(end)?;
-        let kept = part.iter().rposition(|byte| *byte != b' ').map_or(0, |last| last + 1);
+        let (blank, next) = self.goes_on_quoted(end)?;
         let text = text.to_mut();
-        text.extend_from_slice(part.get(..kept).unwrap_or(part));
-        if breaks == 1 {
-            text.push(b' ');
-        } else {
-            text.extend(std::iter::repeat_n(b'\n', breaks - 1));
-        }
+        text.extend_from_slice(without_last_spaces(part));
+        push_break(text, blank);
         Some(next)
     }
 
-    /// From the end of a line to the next content: how many breaks lie between. None where a document may end.
-    fn pass_breaks(&self, end: usize) -> Option<(usize, usize)> {
-        let (mut breaks, mut line) = (0, end);
-        loop {
-            breaks += 1;
-            line += 1;
-            let rest = self.input.get(line..)?;
-            let spaces = rest.iter().position(|byte| *byte != b' ')?;
-            if rest.get(spaces) != Some(&b'\n') {
-                let marker = rest.starts_with(b"---") || rest.starts_with(b"...");
-                return (!marker).then_some((breaks, line + spaces));
-            }
-            line += spaces;
-        }
+    /// How many blank lines follow the end of a line, and where behind them a quoted scalar goes on. None where a document
+    /// may end.
+    fn goes_on_quoted(&self, end: usize) -> Option<(usize, usize)> {
+        let (blank, line, spaces) = self.content_after(end)?;
+        let rest = self.input.get(line..)?;
+        let marker = rest.starts_with(b"---") || rest.starts_with(b"...");
+        (!marker).then_some((blank, line + spaces))
     }
 }
 

@@ -113,8 +113,7 @@ impl<'a> Lines<'a> {
             (self.line, self.at) = (line, behind);
         }
         while let Some((blank, from)) = self.continuation(column).filter(|_| !ends) {
-            let joint = if blank == 0 { b' ' } else { b'\n' };
-            text.to_mut().extend(std::iter::repeat_n(joint, blank.max(1)));
+            push_break(text.to_mut(), blank);
             self.at = from;
             ends = self.plain_line()?;
             text.to_mut().extend_from_slice(self.passed(from));
@@ -151,23 +150,27 @@ impl<'a> Lines<'a> {
 
     /// What stands from there to here, without the spaces at its end, which are not passed.
     fn passed(&mut self, from: usize) -> &'a [u8] {
-        let text = self.slice(from, self.at);
-        let length = text.iter().rposition(|byte| *byte != b' ').map_or(0, |last| last + 1);
-        self.at = from + length;
-        self.slice(from, self.at)
+        let text = without_last_spaces(self.slice(from, self.at));
+        self.at = from + text.len();
+        text
     }
 
     /// How many blank lines follow the end of this line, and where behind them a plain scalar goes on, if it does.
     fn continuation(&self, column: usize) -> Option<(usize, usize)> {
-        let mut blank = 0;
-        let mut line = self.line_end(self.at) + 1;
+        let (blank, line, spaces) = self.content_after(self.line_end(self.at))?;
+        let goes_on = spaces > column && self.input.get(line + spaces) != Some(&b'#');
+        goes_on.then_some((blank, line + spaces))
+    }
+
+    /// How many blank lines follow the end of a line, where the next one begins, and with how many spaces.
+    pub(super) fn content_after(&self, end: usize) -> Option<(usize, usize, usize)> {
+        let (mut blank, mut line) = (0, end + 1);
         loop {
             let spaces = self.input.get(line..)?.iter().position(|byte| *byte != b' ')?;
-            match self.input.get(line + spaces)? {
-                b'\n' => (blank, line) = (blank + 1, line + spaces + 1),
-                b'#' => return None,
-                _ => return (spaces > column).then_some((blank, line + spaces)),
+            if self.input.get(line + spaces) != Some(&b'\n') {
+                return Some((blank, line, spaces));
             }
+            (blank, line) = (blank + 1, line + spaces + 1);
         }
     }
 
@@ -207,10 +210,8 @@ impl<'a> Lines<'a> {
             } else {
                 let content = whole.get(indent..).unwrap_or(&[]);
                 let next = if folded && content.first() != Some(&b' ') { Joint::Fold } else { Joint::Break };
-                // The first break between two lines that are folded is a space, unless blank lines follow it.
                 match (joint, next, breaks) {
-                    (Joint::Fold, Joint::Fold, 1) => text.push(b' '),
-                    (Joint::Fold, Joint::Fold, 2..) => text.extend(std::iter::repeat_n(b'\n', breaks - 1)),
+                    (Joint::Fold, Joint::Fold, 1..) => push_break(&mut text, breaks - 1),
                     _ => text.extend(std::iter::repeat_n(b'\n', breaks)),
                 }
                 text.extend_from_slice(content);
@@ -228,6 +229,17 @@ impl<'a> Lines<'a> {
         self.seek(line)?;
         Some(N::text(Cow::Owned(text)))
     }
+}
+
+/// What stands for the break between two lines that are folded, with so many blank ones between them.
+pub(super) fn push_break(text: &mut Vec<u8>, blank: usize) {
+    let joint = if blank == 0 { b' ' } else { b'\n' };
+    text.extend(std::iter::repeat_n(joint, blank.max(1)));
+}
+
+pub(super) fn without_last_spaces(text: &[u8]) -> &[u8] {
+    let length = text.iter().rposition(|byte| *byte != b' ').map_or(0, |last| last + 1);
+    text.get(..length).unwrap_or(text)
 }
 
 /// What becomes of the break before or after a line of a block.
