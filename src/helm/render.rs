@@ -399,6 +399,7 @@ impl Render<'_> {
         machine: &mut Machine<'_>,
     ) -> Result<Vec<Arc<Template>>, RenderError> {
         let mut scope = Scope::default();
+        scope.names.reserve(files.len());
         let mut own = Vec::with_capacity(files.len());
         for file in files {
             let parsed = file.file.parsed(self.engine.compat, &mut machine.words).map_err(|error| {
@@ -518,6 +519,7 @@ impl Shared {
                 .insert(Text::from(child.name.as_str()), Value::Map(child_root.with_kind(MapKind::Plain)));
         }
         let base_path = Text::from(join(path, "templates"));
+        files.reserve(chart.0.templates.len());
         for file in &chart.0.templates {
             let inner = file.path.lossy();
             if chart.is_library() && !inner.rsplit('/').next().is_some_and(|base| base.starts_with('_')) {

@@ -35,8 +35,15 @@ pub(super) fn read_folder(
     let ignore = fs::read(top.join(".helmignore")).unwrap_or_default();
     let ignore = IgnoreRules::parse(&String::from_utf8_lossy(&ignore)).map_err(TemplateError::Helm)?;
     let mut buffer = [0; 16 << 10];
-    let mut walk =
-        Walk { compat, ignore, notices, files: Files::new(), buffer: &mut buffer, left: TOTAL_BYTES };
+    let mut walk = Walk {
+        compat,
+        ignore,
+        notices,
+        files: Files::new(),
+        expected: 0,
+        buffer: &mut buffer,
+        left: TOTAL_BYTES,
+    };
     let linked = fs::symlink_metadata(&top).is_ok_and(|found| found.is_symlink());
     if linked {
         walk.follow(&top)?;
@@ -84,6 +91,8 @@ struct Walk<'w> {
     ignore: IgnoreRules,
     notices: &'w mut dyn Write,
     files: Files,
+    /// How many entries of the folders at hand are still to come.
+    expected: usize,
     /// Holds one file after the other, if it is not larger.
     buffer: &'w mut [u8],
     /// How many bytes may still be read.
@@ -112,8 +121,10 @@ impl Walk<'_> {
         }
         let opened = listed.fd().map_err(failed)?;
         entries.sort_unstable_by(|left, right| left.0.cmp(&right.0));
-        self.files.reserve(entries.len());
+        self.expected += entries.len();
+        self.files.reserve(self.expected);
         for (name, kind) in &entries {
+            self.expected -= 1;
             let path = [prefix, &name.to_string_lossy()].concat();
             self.entry(&Entry { opened, folder, name }, path, *kind, depth)?;
         }
@@ -178,7 +189,10 @@ impl Walk<'_> {
         let mut filled = 0;
         let bytes: Arc<[u8]> = loop {
             let Some(free) = self.buffer.get_mut(filled..).filter(|free| !free.is_empty()) else {
-                let mut whole = self.buffer.to_vec();
+                // One list in the size that the system tells, where growing would leave three behind.
+                let size = file.metadata().map_err(failed)?.len().min(self.left as u64);
+                let mut whole = Vec::with_capacity(usize::try_from(size).unwrap_or_default() + 1);
+                whole.extend_from_slice(self.buffer);
                 file.take(self.left as u64).read_to_end(&mut whole).map_err(failed)?;
                 break Arc::from(whole);
             };
