@@ -28,7 +28,7 @@ pub struct Document {
     /// `kind`, empty if there is none.
     pub kind: String,
     /// What the hook annotations say, for hooks.
-    pub hook: Option<Hook>,
+    pub hook: Option<Box<Hook>>,
 }
 
 impl Document {
@@ -269,13 +269,16 @@ pub(crate) struct Writer {
     texts_only: bool,
     files: Vec<(String, Vec<u8>)>,
     rendered: Rendered,
+    /// Of the documents so far that are no hooks: they get their texts when all could be read.
+    places: Vec<Place>,
     strictness: Strictness,
 }
 
 impl Writer {
     /// An empty collection.
     pub(crate) fn new(compat: Compat, most: usize, texts_only: bool, strictness: Strictness) -> Self {
-        Self { compat, most, texts_only, files: Vec::new(), rendered: Rendered::default(), strictness }
+        let rendered = Rendered::default();
+        Self { compat, most, texts_only, files: Vec::new(), rendered, places: Vec::new(), strictness }
     }
 
     /// Adds a file of `crds/`.
@@ -326,6 +329,7 @@ impl Writer {
             }
             return Err(error);
         }
+        take_texts(files, self.rendered.documents.iter_mut().zip(self.places));
         sort_by_kind(&mut self.rendered.documents, self.compat);
         sort_by_kind(&mut self.rendered.hooks, self.compat);
         Ok(self.rendered)
@@ -351,19 +355,27 @@ impl Writer {
         notices: &Notices,
     ) -> Result<(), RenderError> {
         self.rendered.documents.reserve(files.len());
-        for (source, content) in files {
+        self.places.reserve(files.len());
+        for (file, (source, content)) in files.iter().enumerate() {
             for text in split(content, self.compat) {
                 if self.rendered.documents.len() + self.rendered.hooks.len() >= self.most {
                     let message = format!("render makes more than {} documents", self.most);
                     return Err(limit_error(chart, message).at(source, 0, 0));
                 }
-                self.add_document(source, text, notices)?;
+                let start = text.as_ptr().addr() - content.as_ptr().addr();
+                self.add_document(source, text, Place { file, start, len: text.len() }, notices)?;
             }
         }
         Ok(())
     }
 
-    fn add_document(&mut self, source: &str, text: &[u8], notices: &Notices) -> Result<(), RenderError> {
+    fn add_document(
+        &mut self,
+        source: &str,
+        text: &[u8],
+        place: Place,
+        notices: &Notices,
+    ) -> Result<(), RenderError> {
         let (object, head) = self.parse(source, text)?;
         if self.strictness == Strictness::Strict {
             self.rendered.findings.extend(repeated_in_output(source, text));
@@ -377,16 +389,18 @@ impl Writer {
                     notices.structured("INFO", "skipping unknown hooks", &[("hookTypes", events)], &v3);
                     return Ok(());
                 };
-                Some(hook)
+                Some(Box::new(hook))
             }
             None => None,
         };
-        let text = lossy(text).into_owned();
-        let document = Document { source: source.to_owned(), text, object, kind: head.kind, hook };
+        let mut document =
+            Document { source: String::new(), text: String::new(), object, kind: head.kind, hook };
         if document.hook.is_some() {
+            (document.source, document.text) = (source.to_owned(), lossy(text).into_owned());
             self.rendered.hooks.push(document);
         } else {
             self.rendered.documents.push(document);
+            self.places.push(place);
         }
         Ok(())
     }
@@ -410,6 +424,35 @@ impl Writer {
         })?;
         let head = Head::of(&object, self.compat).map_err(fail)?;
         Ok((if self.texts_only { Json::Null } else { object }, head))
+    }
+}
+
+/// Where a document's text stands in what a template made.
+#[derive(Clone, Copy)]
+struct Place {
+    file: usize,
+    start: usize,
+    len: usize,
+}
+
+/// Gives documents their texts. What a template made becomes the text of its last document if that is most of it.
+fn take_texts<'d>(files: Vec<(String, Vec<u8>)>, documents: impl Iterator<Item = (&'d mut Document, Place)>) {
+    let mut documents = documents.peekable();
+    for (file, (mut source, mut content)) in files.into_iter().enumerate() {
+        while let Some((document, place)) = documents.next_if(|(_, place)| place.file == file) {
+            let is_last = documents.peek().is_none_or(|(_, next)| next.file != file);
+            if is_last && place.len > content.capacity() / 2 {
+                content.truncate(place.start + place.len);
+                content.drain(..place.start);
+                document.source = std::mem::take(&mut source);
+                document.text = String::from_utf8(std::mem::take(&mut content))
+                    .unwrap_or_else(|error| lossy(error.as_bytes()).into_owned());
+            } else {
+                document.source.clone_from(&source);
+                let text = content.get(place.start..place.start + place.len).unwrap_or(&[]);
+                document.text = lossy(text).into_owned();
+            }
+        }
     }
 }
 
@@ -463,4 +506,45 @@ fn trim_start(text: &[u8]) -> &[u8] {
     }
     let start = trimmed.as_ptr().addr() - text.as_ptr().addr();
     text.get(start..).unwrap_or(trimmed)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value as Json;
+
+    use super::{Document, Place, take_texts};
+
+    /// The source and text of each document that stands at a place of what templates made.
+    fn taken(files: &[&[u8]], places: &[(usize, usize, usize)]) -> Vec<(String, String)> {
+        let empty = Document {
+            source: String::new(),
+            text: String::new(),
+            object: Json::Null,
+            kind: String::new(),
+            hook: None,
+        };
+        let mut documents = vec![empty; places.len()];
+        let made = files.iter().enumerate();
+        let made = made.map(|(number, bytes)| (format!("a/templates/{number}"), bytes.to_vec())).collect();
+        let places = places.iter().map(|(file, start, len)| Place { file: *file, start: *start, len: *len });
+        take_texts(made, documents.iter_mut().zip(places));
+        documents.into_iter().map(|document| (document.source, document.text)).collect()
+    }
+
+    #[test]
+    fn documents_get_their_part_of_what_a_template_made() {
+        let document = |number: usize, text: &str| (format!("a/templates/{number}"), text.to_owned());
+        let made: [&[u8]; 4] =
+            [b"---\na: 1\n", b"# nothing", b"a: 2\n---\nb: 3333333333\n---\nc: 4", b"d: \xFF\n"];
+        let places = [(0, 4, 5), (2, 0, 5), (2, 9, 14), (2, 27, 4), (3, 0, 5)];
+        let wanted = [
+            document(0, "a: 1\n"),
+            document(2, "a: 2\n"),
+            document(2, "b: 3333333333\n"),
+            document(2, "c: 4"),
+            document(3, "d: \u{FFFD}\n"),
+        ];
+        assert_eq!(taken(&made, &places), wanted);
+        assert_eq!(taken(&[b"\n\xFF: 1"], &[(0, 1, 4)]), [document(0, "\u{FFFD}: 1")]);
+    }
 }
