@@ -235,68 +235,28 @@ pub(super) fn generate(kind: &str, entropy: &mut Entropy) -> String {
     }
 }
 
-/// Reads hexadecimal digits of a constant.
-fn hexadecimal(digits: &str) -> BigUint {
-    BigUint::parse_bytes(digits.as_bytes(), 16).unwrap_or_default()
-}
-
 /// A P-256 key in SEC 1 form.
 fn curve_key(entropy: &mut Entropy) -> String {
     const CURVE: [u8; 8] = [0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07];
-    let order = hexadecimal("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551");
-    let secret = random(entropy, 256) % (order - 1_u8) + 1_u8;
-    let (x, y) = curve_multiply(&secret);
-    let fixed = |number: &BigUint| {
-        let bytes = number.to_bytes_be();
-        let mut out = vec![0; 32 - bytes.len().min(32)];
-        out.extend_from_slice(&bytes);
-        out
+    // One in four thousand million numbers is not below the order of the curve.
+    let secret = loop {
+        if let Ok(secret) = p256::SecretKey::from_slice(&entropy.array::<32>()) {
+            break secret;
+        }
     };
-    let point = [vec![0x04], fixed(&x), fixed(&y)].concat();
     let content = sequence(&[
         integer(&BigUint::from(1_u8)),
-        tagged(0x04, &fixed(&secret)),
+        tagged(0x04, &secret.to_bytes()),
         tagged(0xA0, &identifier(&CURVE)),
-        tagged(0xA1, &super::der::bits(&point)),
+        tagged(0xA1, &super::der::bits(&secret.public_key().to_sec1_bytes())),
     ]);
     pem("EC PRIVATE KEY", &content)
 }
 
-/// A multiple of the base point of P-256.
-fn curve_multiply(times: &BigUint) -> (BigUint, BigUint) {
-    let modulus = hexadecimal("ffffffff00000001000000000000000000000000ffffffffffffffffffffffff");
-    let base = (
-        hexadecimal("6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296"),
-        hexadecimal("4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5"),
-    );
-    let add = |left: &(BigUint, BigUint), right: &(BigUint, BigUint)| {
-        let slope = if left.0 == right.0 {
-            let top = &left.0 * &left.0 * 3_u8 + &modulus - 3_u8;
-            top * (&left.1 * 2_u8).modinv(&modulus).unwrap_or_default() % &modulus
-        } else {
-            let top = &right.1 + &modulus - &left.1;
-            let bottom = (&right.0 + &modulus - &left.0) % &modulus;
-            top * bottom.modinv(&modulus).unwrap_or_default() % &modulus
-        };
-        let x = (&slope * &slope + &modulus * 2_u8 - &left.0 - &right.0) % &modulus;
-        let y = (slope * (&left.0 + &modulus - &x) + &modulus - &left.1) % &modulus;
-        (x, y)
-    };
-    let mut sum: Option<(BigUint, BigUint)> = None;
-    for bit in (0..times.bits()).rev() {
-        if let Some(point) = &sum {
-            sum = Some(add(point, point));
-        }
-        if times.bit(bit) {
-            sum = Some(sum.map_or_else(|| base.clone(), |point| add(&point, &base)));
-        }
-    }
-    sum.unwrap_or(base)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{BigUint, RsaKey, curve_multiply};
+    use super::super::der::{read, read_pem};
+    use super::{BigUint, RsaKey, curve_key};
     use crate::helm::functions::Entropy;
 
     #[test]
@@ -327,8 +287,17 @@ mod tests {
     }
 
     #[test]
-    fn twice_the_base_point() {
-        let (x, _) = curve_multiply(&BigUint::from(2_u8));
-        assert_eq!(x.to_str_radix(16), "7cf27b188d034f7e8a52380304b51ac3c08969e277f21b35a60b48fc47669978");
+    fn keys_of_the_curve_hold_their_point_uncompressed() {
+        let text = curve_key(&mut Entropy::new([7; 32]));
+        let (label, content) = read_pem(&text).expect("a PEM block");
+        let (_, inner, _) = read(&content).expect("a sequence");
+        let (_, _, rest) = read(inner).expect("the version");
+        let (_, secret, rest) = read(rest).expect("the secret");
+        let (_, _, rest) = read(rest).expect("the curve");
+        let (_, point, _) = read(rest).expect("the point");
+        let again = p256::SecretKey::from_slice(secret).expect("below the order").public_key();
+        assert_eq!((label.as_str(), secret.len()), ("EC PRIVATE KEY", 32));
+        assert_eq!(point.get(..4), Some(&[0x03, 0x42, 0x00, 0x04][..]));
+        assert_eq!(point.get(3..), Some(&*again.to_sec1_bytes()));
     }
 }
