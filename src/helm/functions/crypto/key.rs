@@ -219,7 +219,7 @@ fn unwrap_pkcs8(content: &[u8]) -> Option<Vec<u8>> {
 pub(super) fn generate(kind: &str, entropy: &mut Entropy) -> String {
     match kind {
         "" | "rsa" => RsaKey::generate(4096, entropy).to_pem(),
-        "ecdsa" => curve_key(entropy),
+        "ecdsa" => curve_pem(&curve_secret(entropy)),
         "ed25519" => {
             const ED25519: [u8; 3] = [0x2B, 0x65, 0x70];
             let seed: [u8; 32] = entropy.array();
@@ -235,15 +235,18 @@ pub(super) fn generate(kind: &str, entropy: &mut Entropy) -> String {
     }
 }
 
-/// A P-256 key in SEC 1 form.
-fn curve_key(entropy: &mut Entropy) -> String {
-    const CURVE: [u8; 8] = [0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07];
-    // One in four thousand million numbers is not below the order of the curve.
-    let secret = loop {
+/// A random number that can be a key on P-256: one in four thousand million is not below the order of the curve.
+fn curve_secret(entropy: &mut Entropy) -> p256::SecretKey {
+    loop {
         if let Ok(secret) = p256::SecretKey::from_slice(&entropy.array::<32>()) {
-            break secret;
+            return secret;
         }
-    };
+    }
+}
+
+/// A key on P-256 in SEC 1 form.
+fn curve_pem(secret: &p256::SecretKey) -> String {
+    const CURVE: [u8; 8] = [0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07];
     let content = sequence(&[
         integer(&BigUint::from(1_u8)),
         tagged(0x04, &secret.to_bytes()),
@@ -256,7 +259,7 @@ fn curve_key(entropy: &mut Entropy) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::der::{read, read_pem};
-    use super::{BigUint, RsaKey, curve_key};
+    use super::{BigUint, RsaKey, curve_pem};
     use crate::helm::functions::Entropy;
 
     #[test]
@@ -287,17 +290,19 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_the_curve_hold_their_point_uncompressed() {
-        let text = curve_key(&mut Entropy::new([7; 32]));
+    fn twice_the_base_point() {
+        let two: [u8; 32] = std::array::from_fn(|place| if place == 31 { 2 } else { 0 });
+        let text = curve_pem(&p256::SecretKey::from_slice(&two).expect("a number below the order"));
         let (label, content) = read_pem(&text).expect("a PEM block");
         let (_, inner, _) = read(&content).expect("a sequence");
         let (_, _, rest) = read(inner).expect("the version");
         let (_, secret, rest) = read(rest).expect("the secret");
         let (_, _, rest) = read(rest).expect("the curve");
         let (_, point, _) = read(rest).expect("the point");
-        let again = p256::SecretKey::from_slice(secret).expect("below the order").public_key();
-        assert_eq!((label.as_str(), secret.len()), ("EC PRIVATE KEY", 32));
-        assert_eq!(point.get(..4), Some(&[0x03, 0x42, 0x00, 0x04][..]));
-        assert_eq!(point.get(3..), Some(&*again.to_sec1_bytes()));
+        assert_eq!((label.as_str(), secret), ("EC PRIVATE KEY", two.as_slice()));
+        // A bit string of 65 bytes, of which the first says that both coordinates follow.
+        assert_eq!((point.len(), point.get(..4)), (68, Some(&[0x03, 0x42, 0x00, 0x04][..])));
+        let x = BigUint::from_bytes_be(point.get(4..36).expect("32 bytes"));
+        assert_eq!(x.to_str_radix(16), "7cf27b188d034f7e8a52380304b51ac3c08969e277f21b35a60b48fc47669978");
     }
 }
