@@ -53,7 +53,13 @@ impl Mask {
                 let ours = entries.iter().filter(|entry| {
                     entry.get("manager").and_then(Value::as_str) != Some("kube-controller-manager")
                 });
-                ours.map(|entry| self.inner(entry, "")).collect()
+                let mut ours: Vec<Value> = ours.map(|entry| self.inner(entry, "")).collect();
+                // The server sorts by the second of each, masked by now, before the names: where one ends is chance.
+                ours.sort_by_key(|entry| {
+                    ["operation", "time", "manager", "apiVersion", "subresource"]
+                        .map(|key| entry.get(key).and_then(Value::as_str).unwrap_or_default().to_owned())
+                });
+                json!(ours)
             }
             ("annotations", Value::Object(map)) => {
                 let mut map = map.clone();
