@@ -18,7 +18,8 @@ mod wait;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::adapters::clock::{Clock as _, Entropy as _, SystemClock, SystemEntropy};
 use crate::settings::CommonArguments;
@@ -53,7 +54,7 @@ enum Command {
     /// Validate a checkout of a config repository
     Check(Deferred<check::CheckArguments>),
     /// Render a chart as `helm template` does
-    Template(Deferred<Switches<template::TemplateArguments>>),
+    Template(Box<Deferred<Switches<template::TemplateArguments>>>),
     /// Look again now
     Reconcile(Deferred<command::ScopeArguments>),
     /// Write nothing until resumed
@@ -70,9 +71,20 @@ enum Command {
     Sandbox(Deferred<sandbox::SandboxArguments>),
 }
 
+/// Reads the command line, once more with Helm's flags that no template sees where one of them may stand in the way.
+fn parse() -> Result<Cli, clap::Error> {
+    match Cli::try_parse() {
+        Err(error) if error.kind() == ErrorKind::UnknownArgument => {
+            let command = Cli::command().mut_subcommand("template", template::define_unheeded);
+            Cli::from_arg_matches(&command.try_get_matches()?)
+        }
+        read => read,
+    }
+}
+
 /// Runs the command line.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = parse().unwrap_or_else(|error| error.exit());
     let result = match cli.command {
         Command::Demo(Deferred(arguments)) => demo::run(&arguments),
         Command::Run(Deferred(arguments)) => run::run(&cli.common, arguments),
@@ -81,7 +93,7 @@ pub fn main() -> ExitCode {
         Command::Diff(Deferred(arguments)) => diff::run(&cli.common, &arguments),
         Command::Status(Deferred(arguments)) => status::run(&cli.common, &arguments),
         Command::Check(Deferred(arguments)) => check::run(&arguments),
-        Command::Template(Deferred(Switches(arguments))) => render_template(&cli.common, &arguments),
+        Command::Template(arguments) => render_template(&cli.common, &arguments.0.0),
         Command::Reconcile(Deferred(arguments)) => command::reconcile(&cli.common, &arguments),
         Command::Suspend(Deferred(arguments)) => command::suspend(&cli.common, &arguments),
         Command::Resume(Deferred(arguments)) => command::resume(&cli.common, &arguments),

@@ -7,9 +7,11 @@ mod explain;
 mod files;
 mod folder;
 mod strict;
+mod unheeded;
 mod validate;
 
 pub(super) use explain::{Explain, Look, draw};
+pub(super) use unheeded::define as define_unheeded;
 pub(super) use validate::Served;
 
 use crate::helm::{
@@ -28,6 +30,12 @@ pub(super) struct TemplateArguments {
     /// The release's name; it may be left out.
     #[arg(value_names = ["NAME", "CHART"], num_args = 1..=2, required = true)]
     pub name_and_chart: Vec<String>,
+    /// The release's name, for who gives it by a flag; no template.
+    #[arg(long, value_name = "NAME")]
+    pub name_template: Option<String>,
+    /// Leaves the name at release-name, as Helm does here.
+    #[arg(short = 'g', long)]
+    pub generate_name: bool,
     /// A file of values; may be repeated, later ones win. "-" reads standard input.
     #[arg(short = 'f', long = "values", value_name = "FILE", value_delimiter = ',')]
     pub values: Vec<PathBuf>,
@@ -182,13 +190,7 @@ pub(super) fn run(
     served: Option<&Served>,
     notices: &mut dyn Write,
 ) -> Result<Vec<u8>, TemplateError> {
-    let (name, chart) = match arguments.name_and_chart.as_slice() {
-        [name, chart] => (name.as_str(), chart.as_str()),
-        [chart] => ("release-name", chart.as_str()),
-        _ => {
-            return Err(TemplateError::Helm("template takes a name and a chart".to_owned()));
-        }
-    };
+    let (name, chart) = name_and_chart(arguments).map_err(TemplateError::Helm)?;
     let capabilities = match served {
         Some(served) => served.capabilities(Capabilities::offline(arguments.helm_compat))?,
         None => capabilities(arguments)?,
@@ -258,6 +260,23 @@ pub(super) fn run(
     // The process ends here: taking charts and documents apart would be a tenth of its work.
     std::mem::forget((chart, rendered));
     Ok(printed)
+}
+
+/// The release's name and the chart's place (Helm's `NameAndChart`).
+fn name_and_chart(arguments: &TemplateArguments) -> Result<(&str, &str), String> {
+    let flag = arguments.name_template.as_deref().filter(|name| !name.is_empty());
+    match (arguments.name_and_chart.as_slice(), flag) {
+        ([_, _], _) if arguments.generate_name => {
+            Err("cannot set --generate-name and also specify a name".to_owned())
+        }
+        ([_, _], Some(_)) => Err("cannot set --name-template and also specify a name".to_owned()),
+        ([name, chart], None) => Ok((name, chart)),
+        ([_], Some(name)) if name.contains("{{") => {
+            Err(format!("--name-template {name:?}: give the name itself, it is not read as a template"))
+        }
+        ([chart], name) => Ok((name.unwrap_or("release-name"), chart)),
+        _ => Err("template takes a name and a chart".to_owned()),
+    }
 }
 
 /// The documents of a render that the flags ask for.

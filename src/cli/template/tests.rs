@@ -2,15 +2,16 @@
 
 use std::path::Path;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser as _};
 
-use super::{Chance, TemplateArguments, TemplateError, check_release_name, folder, run};
+use super::{Chance, TemplateArguments, TemplateError, check_release_name, define_unheeded, folder, run};
+use crate::cli::switches::Switches;
 use crate::helm::Compat;
 
 #[derive(clap::Parser)]
 struct Line {
     #[command(flatten)]
-    template: TemplateArguments,
+    template: Switches<TemplateArguments>,
 }
 
 fn template(folder: &Path, flags: &[&str]) -> Result<String, String> {
@@ -18,7 +19,7 @@ fn template(folder: &Path, flags: &[&str]) -> Result<String, String> {
     let words = ["template", "rel", &chart].into_iter().chain(flags.iter().copied());
     let line = Line::try_parse_from(words).unwrap();
     let chance = Chance { seed: [0; 32], now: 0 };
-    match run(&line.template, chance, None, &mut Vec::new()) {
+    match run(&line.template.0, chance, None, &mut Vec::new()) {
         Ok(out) => Ok(String::from_utf8(out).unwrap()),
         Err(TemplateError::Strict(lines)) => Err(lines.join("\n").replace(&chart, "CHART")),
         Err(other) => Err(other.to_string()),
@@ -80,6 +81,39 @@ fn names_flags_and_files_are_taken_as_helm_takes_them() {
     }
 }
 
+/// As both helms take them, but for a name with `{{`, and `--dry-run=server`, which asks a cluster there.
+#[test]
+fn commands_written_for_helm_run_as_they_are() {
+    let folder = folder(&[
+        ("Chart.yaml", "apiVersion: v2\nname: shop\nversion: 1.0.0\n"),
+        ("templates/a.yaml", "a: {{ .Release.Name }}\n"),
+    ]);
+    let chart = folder.path().display().to_string();
+    let line = |words: &[&str]| {
+        let words = ["template"].iter().chain(words).copied().chain([chart.as_str()]);
+        let matches = define_unheeded(Line::command()).try_get_matches_from(words);
+        let line = matches.and_then(|matches| Line::from_arg_matches(&matches));
+        let template = line.map_err(|error| error.to_string())?.template.0;
+        let out = run(&template, Chance { seed: [0; 32], now: 0 }, None, &mut Vec::new());
+        out.map(|out| String::from_utf8(out).unwrap()).map_err(|error| error.to_string())
+    };
+    let named = |name: &str| Ok(format!("---\n# Source: shop/templates/a.yaml\na: {name}\n"));
+    assert_eq!(line(&["-g"]), named("release-name"));
+    assert_eq!(line(&["--name-template", "web"]), named("web"));
+    assert_eq!(line(&["--name-template="]), named("release-name"));
+    let refused = |flag: &str| Err(format!("cannot set {flag} and also specify a name"));
+    assert_eq!(line(&["--generate-name", "rel"]), refused("--generate-name"));
+    assert_eq!(line(&["--name-template", "web", "rel"]), refused("--name-template"));
+    assert!(line(&["--name-template", "{{ 1 }}"]).unwrap_err().contains("give the name itself"));
+    let many = "--atomic --create-namespace --description x --disable-openapi-validation --dry-run --force \
+        --force-conflicts=false --force-replace --hide-notes -l a=b --labels c=d,e=f --render-subchart-notes \
+        --replace --rollback-on-failure --server-side=false --skip-crds --take-ownership --timeout 5m0s --wait \
+        --wait-for-jobs rel";
+    assert_eq!(line(&many.split_whitespace().collect::<Vec<_>>()), named("rel"));
+    assert_eq!(line(&["--dry-run=client", "--wait=legacy"]), named("release-name"));
+    assert!(line(&["--dry-run=server"]).unwrap_err().contains("--validate"));
+}
+
 const SEVERAL: [(&str, &str); 5] = [
     ("Chart.yaml", "apiVersion: v2\nname: shop\nversion: 1.0.0\n"),
     ("crds/x.yaml", "kind: CustomResourceDefinition\n"),
@@ -138,7 +172,7 @@ fn what_cannot_be_read_is_printed_for_who_looks_for_its_fault() {
         let chart = folder.path().display().to_string();
         let words = ["template", "rel", &chart].into_iter().chain(flags.iter().copied());
         let line = Line::try_parse_from(words).unwrap();
-        run(&line.template, Chance { seed: [0; 32], now: 0 }, None, &mut Vec::new())
+        run(&line.template.0, Chance { seed: [0; 32], now: 0 }, None, &mut Vec::new())
     };
     let message = "YAML parse error on shop/templates/c.yaml: error converting YAML to JSON: yaml: mapping values are not allowed in this context";
     let error = line(&["--set", "c=1"]).unwrap_err();
