@@ -4,6 +4,7 @@ use std::cell::RefCell;
 
 use super::Compat;
 use super::value::convert;
+use super::value::printable::is_printable;
 
 /// Remarks of one render, in the order in which they came up.
 #[derive(Debug)]
@@ -75,7 +76,7 @@ fn logged(value: &str) -> String {
         ' ' | '=' | '"' => false,
         _ if character.is_ascii() => !character.is_ascii_control(),
         '\u{FFFD}' => false,
-        _ => convert::is_printable(character),
+        _ => is_printable(character),
     };
     if !value.is_empty() && value.chars().all(plain) {
         return value.to_owned();

@@ -141,18 +141,17 @@ impl Render<'_> {
 
     fn check_chart(&self) -> Result<(), RenderError> {
         let fault = |message: String| RenderError::new(RenderFault::Chart, self.chart.name(), message);
-        let version = self.chart.0.metadata.api_version.as_str();
         if self.engine.compat > Compat::V3_19 {
             if !self.chart.has_known_format() {
                 return Err(fault("unsupported chart version".to_owned()));
             }
             self.chart.0.metadata.validate_for_v4().map_err(fault)?;
-            if version == "v3" {
-                return Err(fault("invalid chart apiVersion".to_owned()));
-            }
         }
         if self.chart.is_library() {
             return Err(fault("library charts are not installable".to_owned()));
+        }
+        if self.engine.compat > Compat::V3_19 && self.chart.0.metadata.api_version == "v3" {
+            return Err(fault("invalid chart apiVersion".to_owned()));
         }
         match &self.input.member {
             Member::Whole => {

@@ -14,6 +14,7 @@ mod deep;
 mod fall;
 mod identity;
 pub(crate) mod object;
+pub(crate) mod printable;
 mod weight;
 
 use fall::{Fallen, fall};

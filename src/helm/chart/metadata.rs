@@ -7,7 +7,7 @@ use super::decode::{self, Misfit, Spot, flag, structs, text, text_map, texts};
 use crate::helm::dependencies::json_text;
 use crate::helm::functions::semver::{Constraint, Version};
 use crate::helm::value::object::Record;
-use crate::helm::value::{Map, Object, Text, Value, convert};
+use crate::helm::value::{Map, Object, Text, Value, convert, printable};
 
 /// The contents of `Chart.yaml`.
 #[derive(Clone, Debug, Default)]
@@ -485,7 +485,7 @@ fn sanitize(text: &mut String) {
         *text = text
             .chars()
             .map(|character| if crate::helm::functions::is_space(character) { ' ' } else { character })
-            .filter(|character| convert::is_printable(*character))
+            .filter(|character| printable::is_printable(*character))
             .collect();
     }
 }

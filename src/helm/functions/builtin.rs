@@ -104,7 +104,7 @@ fn javascript(text: &[u8]) -> Vec<u8> {
             '&' => out.push_str("\\u0026"),
             '=' => out.push_str("\\u003D"),
             _ if u32::from(character) < 0x20 => out.push_str(&format!("\\u{:04X}", u32::from(character))),
-            _ if crate::helm::value::convert::is_printable(character) => out.push(character),
+            _ if crate::helm::value::printable::is_printable(character) => out.push(character),
             _ => out.push_str(&format!("\\u{:04X}", u32::from(character))),
         }
     }

@@ -562,5 +562,9 @@ fn has_left_trim(rest: &[u8]) -> bool {
 /// Go's `%#U`.
 fn unicode(character: char) -> String {
     let code = format!("U+{:04X}", u32::from(character));
-    if crate::helm::value::convert::is_printable(character) { format!("{code} '{character}'") } else { code }
+    if crate::helm::value::printable::is_printable(character) {
+        format!("{code} '{character}'")
+    } else {
+        code
+    }
 }

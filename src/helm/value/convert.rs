@@ -7,6 +7,8 @@
 
 use base64::Engine as _;
 
+use super::printable::is_printable;
+
 /// Standard base64 with padding.
 pub(crate) fn base64_standard(bytes: &[u8]) -> String {
     base64::engine::general_purpose::STANDARD.encode(bytes)
@@ -14,8 +16,11 @@ pub(crate) fn base64_standard(bytes: &[u8]) -> String {
 
 /// The shortest digits that read back as `value`, and the decimal exponent of the first one.
 pub(crate) fn shortest_digits(value: f64) -> (String, i32) {
-    let text = format!("{:e}", value.abs());
-    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    digits(&format!("{:e}", value.abs()))
+}
+
+fn digits(scientific: &str) -> (String, i32) {
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((scientific, "0"));
     (mantissa.replace('.', ""), exponent.parse().unwrap_or(0))
 }
 
@@ -43,8 +48,21 @@ pub(crate) fn float_general(value: f64) -> String {
     if value.is_infinite() {
         return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
     }
-    let (digits, exponent) = shortest_digits(value);
-    let sign = if value.is_sign_negative() { "-" } else { "" };
+    general(value.is_sign_negative(), shortest_digits(value))
+}
+
+/// The same for a `float32`, which the value becomes: `strconv.FormatFloat(value, 'g', -1, 32)`.
+pub(crate) fn float_general_32(value: f64) -> String {
+    #[expect(clippy::cast_possible_truncation, reason = "Go loses the same digits")]
+    let narrow = value as f32;
+    if !narrow.is_finite() {
+        return float_general(f64::from(narrow));
+    }
+    general(narrow.is_sign_negative(), digits(&format!("{:e}", narrow.abs())))
+}
+
+fn general(is_negative: bool, (digits, exponent): (String, i32)) -> String {
+    let sign = if is_negative { "-" } else { "" };
     if !(-4..6).contains(&exponent) {
         let (first, rest) = digits.split_at(1.min(digits.len()));
         let dot = if rest.is_empty() { "" } else { "." };
@@ -147,29 +165,6 @@ fn push_quoted(out: &mut String, character: char, mark: char, ascii: bool) {
         _ if code < 0x20 || code == 0x7F => out.push_str(&format!("\\x{code:02x}")),
         _ if code < 0x1_0000 => out.push_str(&format!("\\u{code:04x}")),
         _ => out.push_str(&format!("\\U{code:08x}")),
-    }
-}
-
-/// Roughly Go's `strconv.IsPrint`: no controls, no spaces but U+0020, no format characters.
-pub(crate) fn is_printable(character: char) -> bool {
-    let code = u32::from(character);
-    match character {
-        ' '..='~' => true,
-        '\0'..='\u{A0}' | '\u{AD}' => false,
-        _ if character.is_whitespace() || character.is_control() => false,
-        '\u{600}'..='\u{605}'
-        | '\u{61C}'
-        | '\u{6DD}'
-        | '\u{70F}'
-        | '\u{180E}'
-        | '\u{200B}'..='\u{200F}'
-        | '\u{2028}'..='\u{202E}'
-        | '\u{2060}'..='\u{206F}'
-        | '\u{FEFF}'
-        | '\u{FFF9}'..='\u{FFFB}'
-        | '\u{E000}'..='\u{F8FF}'
-        | '\u{E0000}'..='\u{10FFFF}' => false,
-        _ => code & 0xFFFE != 0xFFFE && !(0xFDD0..=0xFDEF).contains(&code),
     }
 }
 

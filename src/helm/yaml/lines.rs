@@ -175,7 +175,7 @@ impl<'a> Lines<'a> {
                 match plain_key(key) {
                     Key::Text(text) if *text == *key => Cow::Borrowed(key),
                     Key::Text(text) => Cow::Owned(text.to_vec()),
-                    Key::Merge | Key::Null => return None,
+                    Key::Merge | Key::Null | Key::Uint(_) => return None,
                 }
             };
             self.at = end + 1;

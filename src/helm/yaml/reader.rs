@@ -16,7 +16,7 @@ mod scalar;
 pub(super) use build::Checked;
 pub(crate) use build::{Build, Number};
 pub(super) use scalar::{Key, plain_key, scalar};
-use scalar::{key_error, parser_error, plain_error};
+use scalar::{described_key, key_error, parser_error, plain_error};
 
 type Read<T> = Result<T, YamlError>;
 
@@ -227,20 +227,32 @@ impl<'a> Reader<'a> {
         let start = token.start;
         let alias = if let Kind::Alias(name) = token.kind { Some(name) } else { None };
         self.last = start;
-        if depth > self.limits.depth {
-            let message = format!("nested deeper than {} levels", self.limits.depth);
-            return Err(YamlError::limit(start.line + 1, start.column + 1, message));
-        }
         if let Some(name) = alias {
             self.scanner.next()?;
             return self.alias(anchors, name, start);
         }
         let properties = self.properties()?;
+        self.described(anchors, &properties, (block, indentless), depth, start)
+    }
+
+    /// A node behind its anchor and tag.
+    fn described<N: Build>(
+        &mut self,
+        anchors: &mut Anchors<'a, N>,
+        properties: &Properties<'a>,
+        kind: (bool, bool),
+        depth: usize,
+        start: Mark,
+    ) -> Read<N> {
+        if depth > self.limits.depth {
+            let message = format!("nested deeper than {} levels", self.limits.depth);
+            return Err(YamlError::limit(start.line + 1, start.column + 1, message));
+        }
         let before = self.nodes;
         if let Some(anchor) = properties.anchor {
             anchors.open.push(anchor);
         }
-        let node = self.content(anchors, &properties, (block, indentless), depth, start)?;
+        let node = self.content(anchors, properties, kind, depth, start)?;
         self.count(start, 1)?;
         if let Some(anchor) = properties.anchor {
             anchors.open.pop();
@@ -417,6 +429,10 @@ impl<'a> Reader<'a> {
                 self.scanner.next()?;
                 let empty = self.peek_is(&[Kind::Value, Kind::FlowEntry, Kind::FlowSequenceEnd])?;
                 let key = self.key(anchors, empty, false, depth)?;
+                if empty {
+                    // go-yaml passes over what it found in place of the key.
+                    self.scanner.next()?;
+                }
                 let value = self.flow_value(anchors, &Kind::FlowSequenceEnd, depth)?;
                 let mut pairs = Vec::new();
                 self.add_pair(&mut pairs, key, value)?;
@@ -516,9 +532,15 @@ impl<'a> Reader<'a> {
             self.scanner.next()?;
             self.alias(anchors, name, start)?
         } else {
-            self.node::<N>(anchors, block, block, depth + 1)?
+            let properties = self.properties()?;
+            if matches!(self.scanner.peek()?.kind, Kind::Scalar(..))
+                && let Kind::Scalar(text, plain) = self.scanner.next()?.kind
+            {
+                return Ok((self.described_key(anchors, &properties, &text, plain, start), start));
+            }
+            self.described::<N>(anchors, &properties, (block, block), depth + 1, start)?
         };
-        match key.string() {
+        match key.string().or_else(|| key.shown_scalar().map(Text::from)) {
             Some(text) => Ok((Key::Text(text), start)),
             None if key.is_null() => Ok((Key::Null, start)),
             None => {
@@ -526,6 +548,26 @@ impl<'a> Reader<'a> {
                 Ok((Key::Text(Text::from("")), start))
             }
         }
+    }
+
+    /// The key that a scalar behind a tag or an anchor makes, which an alias may stand for.
+    fn described_key<N: Build>(
+        &mut self,
+        anchors: &mut Anchors<'a, N>,
+        properties: &Properties<'a>,
+        text: &[u8],
+        plain: bool,
+        mark: Mark,
+    ) -> Key {
+        let tag = properties.tag.as_deref();
+        if let Some(anchor) = properties.anchor {
+            let node = scalar(tag, Cow::Borrowed(text), plain, mark).unwrap_or_else(|_| N::null());
+            anchors.known.insert(anchor, (node, 1));
+        }
+        described_key(tag, text, plain, mark).unwrap_or_else(|error| {
+            self.complain(Phase::Decode, error);
+            Key::Text(Text::from(""))
+        })
     }
 
     fn add_pair<N: Build>(
@@ -553,7 +595,11 @@ impl<'a> Reader<'a> {
                 return Ok(());
             }
             Key::Null => {
-                self.complain(Phase::Keys, key_error(mark, &value.shown()));
+                self.complain(Phase::Keys, key_error(mark, None, &value.shown()));
+                return Ok(());
+            }
+            Key::Uint(number) => {
+                self.complain(Phase::Keys, key_error(mark, Some(number), &value.shown()));
                 return Ok(());
             }
         };

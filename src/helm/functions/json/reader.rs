@@ -1,6 +1,7 @@
 //! Reads JSON as Go's encoding/json does, with its complaints. What is made of it is the caller's.
 
 use crate::helm::Compat;
+use crate::helm::value::printable::is_printable;
 use crate::helm::value::{Text, convert};
 
 /// Makes values of what is read.
@@ -308,9 +309,9 @@ impl<B: Build> Reader<'_, B> {
         let rest = self.text.get(start..).unwrap_or(&[]);
         let shown = rest.get(..width).unwrap_or(rest);
         let plain = std::str::from_utf8(shown).is_ok_and(|shown| {
-            !shown.chars().any(|character| {
-                character == '`' || character.is_whitespace() || !convert::is_printable(character)
-            })
+            !shown
+                .chars()
+                .any(|character| character == '`' || character.is_whitespace() || !is_printable(character))
         });
         if plain {
             format!("invalid escape sequence `{}` in string", String::from_utf8_lossy(shown))

@@ -1,7 +1,7 @@
 //! Numbers with verbs and flags, as Go's fmt and strconv write them.
 
 use super::Printer;
-use crate::helm::value::{Value, convert};
+use crate::helm::value::{Value, convert, printable};
 
 impl Printer<'_> {
     pub(super) fn integer(&mut self, value: &Value, magnitude: u64, negative: bool, verb: char) {
@@ -67,7 +67,7 @@ impl Printer<'_> {
                 let least = self.flags.precision.unwrap_or(4).max(4);
                 let mut text = format!("U+{code:0least$X}");
                 if self.flags.sharp
-                    && let Some(shown) = known.filter(|shown| convert::is_printable(*shown))
+                    && let Some(shown) = known.filter(|shown| printable::is_printable(*shown))
                 {
                     text.push_str(&format!(" '{shown}'"));
                 }

@@ -74,6 +74,10 @@ pub(crate) trait Build: Sized {
             None => self.shown_otherwise(),
         }
     }
+    /// The same inside of a list or map.
+    fn shown_within(&self) -> String {
+        if self.is_null() { "interface {}(nil)".to_owned() } else { self.shown() }
+    }
     /// The same for a number or a boolean, if this is one.
     fn shown_scalar(&self) -> Option<String> {
         None
@@ -84,16 +88,13 @@ pub(crate) trait Build: Sized {
             return shown;
         }
         if let Some(items) = self.items() {
-            let items: Vec<String> =
-                items.iter().map(|item| item.shown().replace("<nil>", "interface {}(nil)")).collect();
+            let items: Vec<String> = items.iter().map(Self::shown_within).collect();
             return format!("[]interface {{}}{{{}}}", items.join(", "));
         }
         let pairs = self.pairs().unwrap_or_default();
         let pairs: Vec<String> = pairs
             .iter()
-            .map(|(key, value)| {
-                format!("{}:{}", convert::quote(key), value.shown().replace("<nil>", "interface {}(nil)"))
-            })
+            .map(|(key, value)| format!("{}:{}", convert::quote(key), value.shown_within()))
             .collect();
         format!("map[interface {{}}]interface {{}}{{{}}}", pairs.join(", "))
     }
@@ -146,12 +147,12 @@ impl Build for Tree {
     fn is_null(&self) -> bool {
         matches!(self, Self::Null)
     }
-    fn shown_otherwise(&self) -> String {
+    fn shown_scalar(&self) -> Option<String> {
         match self {
-            Self::Bool(flag) => flag.to_string(),
-            Self::Float(number) => convert::float_general(*number),
-            Self::Int(number) => number.to_string(),
-            Self::List(_) | Self::Map(_) | Self::Null | Self::Text(_) => Value::from_tree(self).shown(),
+            Self::Bool(flag) => Some(flag.to_string()),
+            Self::Float(number) => Some(convert::float_general(*number)),
+            Self::Int(number) => Some(number.to_string()),
+            Self::List(_) | Self::Map(_) | Self::Null | Self::Text(_) => None,
         }
     }
 }
@@ -259,10 +260,12 @@ impl Build for serde_json::Value {
     fn is_null(&self) -> bool {
         serde_json::Value::is_null(self)
     }
-    fn shown_otherwise(&self) -> String {
+    fn shown_scalar(&self) -> Option<String> {
         match self {
-            Self::Bool(_) | Self::Number(_) => self.to_string(),
-            _ => Value::from_tree(&Tree::from_json(self)).shown(),
+            Self::Bool(flag) => Some(flag.to_string()),
+            Self::Number(number) if number.is_f64() => number.as_f64().map(convert::float_general),
+            Self::Number(number) => Some(number.to_string()),
+            Self::Null | Self::String(_) | Self::Array(_) | Self::Object(_) => None,
         }
     }
 }

@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use base64::Engine as _;
 
 use super::super::YamlError;
-use super::super::resolve::{Resolved, resolve};
+use super::super::resolve::{Resolved, is_timestamp, resolve};
 use super::super::scanner::Mark;
 use super::{Build, Number, Read};
-use crate::helm::value::Text;
+use crate::helm::value::{Text, convert};
 
 /// The key of a pair.
 pub(in super::super) enum Key {
@@ -17,28 +17,50 @@ pub(in super::super) enum Key {
     Merge,
     /// A null, which YAML allows and JSON does not.
     Null,
+    /// A number beyond the signed range, which sigs.k8s.io/yaml makes no text of.
+    Uint(u64),
 }
 
 pub(in super::super) fn plain_key(text: &[u8]) -> Key {
     match resolve(text) {
         Resolved::Text if text == b"<<" => Key::Merge,
+        resolved => resolved_key(resolved, text),
+    }
+}
+
+/// The key of a scalar behind a tag or an anchor.
+pub(super) fn described_key(tag: Option<&[u8]>, text: &[u8], plain: bool, mark: Mark) -> Read<Key> {
+    match tag {
+        None if plain => Ok(plain_key(text)),
+        None => Ok(Key::Text(Text::from(text))),
+        // go-yaml's `isMerge`, whether the text is quoted or not.
+        Some(b"!" | b"tag:yaml.org,2002:merge") if text == b"<<" => Ok(Key::Merge),
+        Some(tag) => {
+            tagged(tag, Cow::Borrowed(text), mark).map(|(resolved, text)| resolved_key(resolved, &text))
+        }
+    }
+}
+
+/// What goes by way of JSON has texts for keys.
+fn resolved_key(resolved: Resolved, text: &[u8]) -> Key {
+    match resolved {
         Resolved::Text => Key::Text(Text::from(text)),
         Resolved::Null => Key::Null,
         Resolved::Bool(value) => Key::Text(Text::from(if value { "true" } else { "false" })),
         Resolved::Int(value) => Key::Text(Text::from(value.to_string())),
-        Resolved::Uint(value) => Key::Text(Text::from(value.to_string())),
+        Resolved::Uint(value) => Key::Uint(value),
         Resolved::Float(value) => Key::Text(Text::from(float_key(value))),
     }
 }
 
+/// sigs.k8s.io/yaml writes keys as if they were of 32 bits.
 fn float_key(value: f64) -> String {
-    if value.is_nan() {
-        return ".nan".to_owned();
+    match convert::float_general_32(value).as_str() {
+        "NaN" => ".nan".to_owned(),
+        "+Inf" => ".inf".to_owned(),
+        "-Inf" => "-.inf".to_owned(),
+        digits => digits.to_owned(),
     }
-    if value.is_infinite() {
-        return if value > 0.0 { ".inf" } else { "-.inf" }.to_owned();
-    }
-    crate::helm::value::convert::float_general(value)
 }
 
 pub(in super::super) fn scalar<N: Build>(
@@ -47,20 +69,23 @@ pub(in super::super) fn scalar<N: Build>(
     plain: bool,
     mark: Mark,
 ) -> Read<N> {
-    let tag = tag.filter(|tag| *tag != b"!");
     match tag {
         None if !plain => Ok(N::text(text)),
-        None => Ok(match resolve(&text) {
-            Resolved::Null => N::null(),
-            Resolved::Bool(value) => N::bool(value),
-            Resolved::Int(value) => N::number(Number::Int(value)),
-            Resolved::Uint(value) => N::number(Number::Uint(value)),
-            Resolved::Float(value) if value.is_finite() => N::number(Number::Float(value)),
-            Resolved::Float(value) => return Err(unsupported_float(value, mark)),
-            Resolved::Text => N::text(text),
-        }),
-        Some(tag) => tagged(tag, text, mark),
+        None => built(resolve(&text), text, mark),
+        Some(tag) => tagged(tag, text, mark).and_then(|(resolved, text)| built(resolved, text, mark)),
     }
+}
+
+fn built<N: Build>(resolved: Resolved, text: Cow<'_, [u8]>, mark: Mark) -> Read<N> {
+    Ok(match resolved {
+        Resolved::Null => N::null(),
+        Resolved::Bool(value) => N::bool(value),
+        Resolved::Int(value) => N::number(Number::Int(value)),
+        Resolved::Uint(value) => N::number(Number::Uint(value)),
+        Resolved::Float(value) if value.is_finite() => N::number(Number::Float(value)),
+        Resolved::Float(value) => return Err(unsupported_float(value, mark)),
+        Resolved::Text => N::text(text),
+    })
 }
 
 fn unsupported_float(value: f64, mark: Mark) -> YamlError {
@@ -75,7 +100,8 @@ fn unsupported_float(value: f64, mark: Mark) -> YamlError {
     YamlError::at(mark.line + 1, mark.column + 1, message.clone(), message)
 }
 
-fn tagged<N: Build>(tag: &[u8], text: Cow<'_, [u8]>, mark: Mark) -> Read<N> {
+/// What a scalar is by its tag, and its text. A tag that is not known makes a text, `!` alone as well.
+fn tagged<'t>(tag: &[u8], text: Cow<'t, [u8]>, mark: Mark) -> Read<(Resolved, Cow<'t, [u8]>)> {
     let resolved = resolve(&text);
     let short = String::from_utf8_lossy(tag).replace("tag:yaml.org,2002:", "!!");
     let found = match resolved {
@@ -87,23 +113,24 @@ fn tagged<N: Build>(tag: &[u8], text: Cow<'_, [u8]>, mark: Mark) -> Read<N> {
     };
     match (short.as_str(), resolved) {
         ("!!binary", _) => match base64::engine::general_purpose::STANDARD.decode(strip_breaks(&text)) {
-            Ok(bytes) => Ok(N::text(Cow::Owned(by_way_of_json(&bytes)))),
+            Ok(bytes) => Ok((Resolved::Text, Cow::Owned(by_way_of_json(&bytes)))),
             Err(_) => Err(plain_error(mark, "!!binary value contains invalid base64 data".to_owned())),
         },
         ("!!bool", Resolved::Bool(_))
         | ("!!int", Resolved::Int(_) | Resolved::Uint(_))
         | ("!!null", Resolved::Null)
-        | ("!!float", Resolved::Float(_)) => scalar(None, text, true, mark),
+        | ("!!float", Resolved::Float(_)) => Ok((resolved, text)),
         ("!!float", Resolved::Int(value)) => {
             #[expect(clippy::cast_precision_loss, reason = "the tag asks for a float")]
             let value = value as f64;
-            Ok(N::number(Number::Float(value)))
+            Ok((Resolved::Float(value), text))
         }
-        ("!!bool" | "!!int" | "!!float" | "!!null", _) => Err(plain_error(
+        ("!!timestamp", _) if is_timestamp(&text) => Ok((Resolved::Text, text)),
+        ("!!bool" | "!!int" | "!!float" | "!!null" | "!!timestamp", _) => Err(plain_error(
             mark,
             format!("cannot decode {found} `{}` as a {short}", String::from_utf8_lossy(&text)),
         )),
-        _ => Ok(N::text(text)),
+        _ => Ok((Resolved::Text, text)),
     }
 }
 
@@ -134,8 +161,70 @@ pub(super) fn plain_error(mark: Mark, message: String) -> YamlError {
     YamlError::at(mark.line + 1, mark.column + 1, message, helm)
 }
 
-/// A null as key; `value` is what Go shows of the value.
-pub(super) fn key_error(mark: Mark, value: &str) -> YamlError {
-    let message = format!("unsupported map key of type: %!s(<nil>), key: <nil>, value: {value}");
-    YamlError::at(mark.line + 1, mark.column + 1, "a map key must not be null", message)
+/// A null, or a number beyond the signed range, as a key; `value` is what Go shows of the value.
+pub(super) fn key_error(mark: Mark, key: Option<u64>, value: &str) -> YamlError {
+    let (kind, shown, plain) = match key {
+        None => ("%!s(<nil>)", "<nil>".to_owned(), "null"),
+        Some(number) => ("uint64", format!("{number:#x}"), "a number beyond the range of int64"),
+    };
+    let message = format!("unsupported map key of type: {kind}, key: {shown}, value: {value}");
+    YamlError::at(mark.line + 1, mark.column + 1, format!("a map key must not be {plain}"), message)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::super::YamlLimits;
+    use super::super::Reader;
+
+    /// As helm 4.3.1 and 3.19.0 read these values; yq writes merge keys with their tag.
+    #[test]
+    fn keys_behind_tags_and_anchors_are_what_they_are_without() {
+        for (text, expected) in [
+            ("{!!merge <<: {a: 1}, b: 2}", json!({"a": 1, "b": 2})),
+            ("{!!merge \"<<\": [{a: 1}]}", json!({"a": 1})),
+            ("{! \"<<\": {a: 1}}", json!({"a": 1})),
+            ("{&k <<: {a: 1}}", json!({"a": 1})),
+            ("? !<tag:yaml.org,2002:merge> &k <<\n: {a: 1}\nb: *k", json!({"a": 1, "b": "<<"})),
+            ("{!<!!merge> <<: 1, !!merge b: 2}", json!({"<<": 1, "b": 2})),
+            ("{!!str <<: 1, \"<<\": 2}", json!({"<<": 2})),
+            ("[&k <<, {*k : 1}]", json!(["<<", {"<<": 1}])),
+            ("{!!int 5: a, &k 1e3: b, !!bool on: d}", json!({"5": "a", "1000": "b", "true": "d"})),
+            ("{!!float 1000000: a, !!float .inf: b}", json!({"1e+06": "a", ".inf": "b"})),
+            (
+                "{1.123456789: a, 1e300: b, -0.0: c, 18446744073709551616: d}",
+                json!({"1.1234568": "a", ".inf": "b", "-0": "c", "1.8446744e+19": "d"}),
+            ),
+            ("{!!str ~: a, !foo 6: b, ! 7: c}", json!({"~": "a", "6": "b", "7": "c"})),
+            (
+                "{a: &k 5, b: {*k : c}, d: &l on, e: {*l : f}}",
+                json!({"a": 5, "b": {"5": "c"}, "d": true, "e": {"true": "f"}}),
+            ),
+            ("a: ! yes\nb: !\nc: !!float 1", json!({"a": "yes", "b": "", "c": 1.0})),
+        ] {
+            let read =
+                Reader::new(text.as_bytes(), YamlLimits::default(), false).unwrap().document::<Value>();
+            assert_eq!(read.unwrap(), Some(expected), "{text}");
+        }
+        for (text, words) in [
+            ("{!!int x: 1}", "yaml: cannot decode !!str `x` as a !!int"),
+            ("a: !!timestamp 2001-01", "yaml: cannot decode !!str `2001-01` as a !!timestamp"),
+            (
+                "{9223372036854775808: a}",
+                "unsupported map key of type: uint64, key: 0x8000000000000000, value: \"a\"",
+            ),
+            (
+                "{~: [a, ~, '<nil>']}",
+                "unsupported map key of type: %!s(<nil>), key: <nil>, value: []interface {}{\"a\", interface {}(nil), \"<nil>\"}",
+            ),
+            ("[?:-2", "yaml: did not find expected ',' or ']'"),
+            ("!%+50", "yaml: did not find URI escaped octet"),
+            ("{&k [1]: 1}", "yaml: invalid map key: []interface {}{1}"),
+        ] {
+            let read =
+                Reader::new(text.as_bytes(), YamlLimits::default(), false).unwrap().document::<Value>();
+            assert_eq!(read.unwrap_err().helm, words, "{text}");
+        }
+    }
 }

@@ -135,13 +135,11 @@ impl<'a> Scanner<'a> {
         loop {
             match self.byte(0) {
                 b'%' => {
-                    let digits = std::str::from_utf8(
-                        self.input.get(self.position + 1..self.position + 3).unwrap_or(&[]),
-                    );
-                    let Some(byte) = digits.ok().and_then(|text| u8::from_str_radix(text, 16).ok()) else {
+                    let digit = |ahead| char::from(self.byte(ahead)).to_digit(16);
+                    let Some((high, low)) = digit(1).zip(digit(2)) else {
                         return self.error(start, "did not find URI escaped octet");
                     };
-                    uri.push(byte);
+                    uri.extend(u8::try_from(high * 16 + low));
                     self.position += 3;
                 }
                 byte if byte.is_ascii_alphanumeric() || b"_-;/?:@&=+$,.!~*'()[]".contains(&byte) => {
