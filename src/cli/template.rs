@@ -201,7 +201,6 @@ pub(super) fn run(
     for notice in chart_notices(&chart, arguments.helm_compat) {
         writeln!(notices, "{notice}").map_err(TemplateError::Write)?;
     }
-    check_release_name(name, arguments.helm_compat, notices)?;
     let input = RenderInput {
         release: name.to_owned(),
         namespace: if arguments.namespace.is_empty() { DEFAULT } else { &arguments.namespace }.to_owned(),
@@ -220,6 +219,11 @@ pub(super) fn run(
     // Umbrellas of hundreds of charts are rendered at once here.
     let limits = RenderLimits { bytes: 1 << 30, ..RenderLimits::default() };
     let engine = Engine::new(arguments.helm_compat).with_capabilities(capabilities).with_limits(limits);
+    if let Err(fault) = check_release_name(name) {
+        // Helm looks at the chart first.
+        engine.check(&chart, &input)?;
+        return Err(refuse_name(&fault, arguments.helm_compat, notices));
+    }
     let result = engine.render(&chart, &input);
     let remarks = match &result {
         Ok(rendered) => &rendered.notices,
@@ -288,8 +292,8 @@ fn shown(arguments: &TemplateArguments, rendered: &Rendered) -> Result<Vec<u8>, 
     rendered.only(&arguments.show_only, arguments.helm_compat, hooks, skip_tests).map_err(TemplateError::Helm)
 }
 
-/// Refuses a release that Kubernetes could not name its objects after (Helm's `ValidateReleaseName`).
-fn check_release_name(name: &str, compat: Compat, notices: &mut dyn Write) -> Result<(), TemplateError> {
+/// Whether Kubernetes could name a release's objects after it (Helm's `ValidateReleaseName`); the error is Helm's.
+fn check_release_name(name: &str) -> Result<(), String> {
     const LONGEST: usize = 53;
     let is_alphanumeric = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let is_label = |label: &[u8]| {
@@ -301,15 +305,21 @@ fn check_release_name(name: &str, compat: Compat, notices: &mut dyn Write) -> Re
         return Ok(());
     }
     let pattern = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?";
-    let sentence = format!(
+    Err(format!(
         r"release name {name:?}: invalid release name, must match regex ^{pattern}(\.{pattern})*$ and the length must not be longer than {LONGEST}"
-    );
+    ))
+}
+
+/// The error about a release's name; Helm 4 remarks it as well.
+fn refuse_name(fault: &str, compat: Compat, notices: &mut dyn Write) -> TemplateError {
     if compat == Compat::V3_19 {
-        return Err(TemplateError::Helm(sentence));
+        return TemplateError::Helm(fault.to_owned());
     }
-    writeln!(notices, r#"level=ERROR msg="release name check failed" error={sentence:?}"#)
-        .map_err(TemplateError::Write)?;
-    Err(TemplateError::Helm(format!("release name check failed: {sentence}")))
+    let remark = writeln!(notices, r#"level=ERROR msg="release name check failed" error={fault:?}"#);
+    match remark {
+        Ok(()) => TemplateError::Helm(format!("release name check failed: {fault}")),
+        Err(error) => TemplateError::Write(error),
+    }
 }
 
 /// What Helm remarks about a chart.
@@ -319,7 +329,8 @@ fn chart_notices(chart: &Chart, compat: Compat) -> Vec<&'static str> {
         return notices;
     }
     notices.extend(chart.remarks().iter().map(|remark| remark.line(compat)));
-    if chart.is_deprecated() {
+    // That a library cannot be installed comes before.
+    if chart.is_deprecated() && !chart.is_library() {
         notices.push(if compat == Compat::V3_19 {
             "WARNING: This chart is deprecated"
         } else {

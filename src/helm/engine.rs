@@ -52,6 +52,12 @@ impl Engine {
         Self { time: Some(time), ..self }
     }
 
+    /// Whether the chart can be rendered at all, by its `Chart.yaml` and the charts that are there; [`Engine::render`]
+    /// looks first, too.
+    pub fn check(&self, chart: &Chart, input: &RenderInput) -> Result<(), RenderError> {
+        render::check(self, chart, input)
+    }
+
     /// Renders a chart: its documents, or Helm's words about why there are none.
     pub fn render(&self, chart: &Chart, input: &RenderInput) -> Result<Rendered, RenderError> {
         render::render(self, chart, input)

@@ -52,6 +52,11 @@ pub(super) fn render(engine: &Engine, chart: &Chart, input: &RenderInput) -> Res
     }
 }
 
+/// What a render looks at first.
+pub(super) fn check(engine: &Engine, chart: &Chart, input: &RenderInput) -> Result<(), RenderError> {
+    Render { engine, chart, input, depth: SHALLOW }.check_chart()
+}
+
 struct Render<'a> {
     engine: &'a Engine,
     chart: &'a Chart,

@@ -76,8 +76,7 @@ fn names_flags_and_files_are_taken_as_helm_takes_them() {
     let error = template(folder.path(), &["-f", &missing]).unwrap_err();
     assert_eq!(error, format!("open {missing}: no such file or directory"));
     for (name, good) in [("a.b-c.1", true), ("REL", false), ("a_b", false), ("-a", false), ("a..b", false)] {
-        let checked = check_release_name(name, Compat::V3_19, &mut Vec::new());
-        assert_eq!(checked.is_ok(), good, "{name}");
+        assert_eq!(check_release_name(name).is_ok(), good, "{name}");
     }
 }
 
@@ -112,6 +111,38 @@ fn commands_written_for_helm_run_as_they_are() {
     assert_eq!(line(&many.split_whitespace().collect::<Vec<_>>()), named("rel"));
     assert_eq!(line(&["--dry-run=client", "--wait=legacy"]), named("release-name"));
     assert!(line(&["--dry-run=server"]).unwrap_err().contains("--validate"));
+}
+
+/// As helm 4.3.1 and 3.19.0 do, of which each has its own words.
+#[test]
+fn the_first_of_several_faults_is_told() {
+    let faults = |head: &str| {
+        let text = format!("name: shop\nversion: 1.0.0\n{head}");
+        let folder = folder(&[("Chart.yaml", &text)]);
+        let place = folder.path().display().to_string();
+        let line = Line::try_parse_from(["template", "UP", &place]).unwrap();
+        let mut notices = Vec::new();
+        let error = run(&line.template.0, Chance { seed: [0; 32], now: 0 }, None, &mut notices).unwrap_err();
+        let first = |text: &str| text.split(':').next().unwrap().to_owned();
+        (
+            String::from_utf8(notices).unwrap().lines().map(first).collect::<Vec<_>>(),
+            first(&error.to_string()),
+        )
+    };
+    let deprecated = r#"level=WARN msg="this chart is deprecated""#.to_owned();
+    let check = "release name check failed";
+    let named = format!(r#"level=ERROR msg="{check}" error="release name \"UP\""#);
+    let library = "library charts are not installable".to_owned();
+    let missing = "an error occurred while checking for chart dependencies. You may need to run 'helm dependency build' to fetch missing dependencies".to_owned();
+    let needs = "dependencies: [{name: x, version: '1'}]\n";
+    assert_eq!(faults("apiVersion: v2\ntype: library\ndeprecated: true\n"), (vec![], library.clone()));
+    assert_eq!(faults("apiVersion: v3\ntype: library\n"), (vec![], library));
+    assert_eq!(faults("apiVersion: v9\n"), (vec![], "unsupported chart version".to_owned()));
+    assert_eq!(
+        faults(&format!("apiVersion: v2\ndeprecated: true\n{needs}")),
+        (vec![deprecated.clone()], missing)
+    );
+    assert_eq!(faults("apiVersion: v2\ndeprecated: true\n"), (vec![deprecated, named], check.to_owned()));
 }
 
 const SEVERAL: [(&str, &str); 5] = [
