@@ -550,41 +550,43 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// Refuses what libyaml's reader refuses; tells whether everything is ASCII.
+/// Refuses what libyaml's reader refuses, the first of it; tells whether everything is ASCII.
 fn check_characters(input: &[u8]) -> Scan<bool> {
-    let fail = |offset: usize, problem: &str| {
-        let before = input.get(..offset).unwrap_or(&[]);
-        let line = memchr::memchr_iter(b'\n', before).count() + 1;
-        Err(YamlError::at(line, 1, problem, format!("yaml: {problem}")))
-    };
     let control = |byte: u8| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r') || byte == 0x7F;
     // Without an early end the compiler looks at many bytes at once.
-    if input.iter().fold(false, |found, byte| found | control(*byte))
-        && let Some(offset) = input.iter().position(|byte| control(*byte))
-    {
-        return fail(offset, "control characters are not allowed");
-    }
-    if input.is_ascii() {
+    let has_controls = input.iter().fold(false, |found, byte| found | control(*byte));
+    if !has_controls && input.is_ascii() {
         return Ok(true);
     }
-    match std::str::from_utf8(input) {
-        Ok(text) => {
-            let refused = |character: char| matches!(character, '\u{80}'..='\u{84}' | '\u{86}'..='\u{9F}' | '\u{FFFE}' | '\u{FFFF}');
-            match text.char_indices().find(|(_, character)| refused(*character)) {
-                Some((offset, _)) => fail(offset, "control characters are not allowed"),
-                None => Ok(false),
-            }
-        }
-        Err(error) => {
-            let offset = error.valid_up_to();
-            let lead = input.get(offset).copied().unwrap_or(0);
-            if error.error_len().is_none() {
-                fail(offset, "incomplete UTF-8 octet sequence")
-            } else if lead & 0xE0 == 0xC0 || lead & 0xF0 == 0xE0 || lead & 0xF8 == 0xF0 {
-                fail(offset, "invalid trailing UTF-8 octet")
-            } else {
-                fail(offset, "invalid leading UTF-8 octet")
-            }
-        }
+    let valid = match std::str::from_utf8(input) {
+        Ok(text) => text,
+        Err(error) => std::str::from_utf8(input.get(..error.valid_up_to()).unwrap_or(&[])).unwrap_or(""),
+    };
+    let refused = |character: char| match character {
+        '\u{85}' => false,
+        '\u{80}'..='\u{9F}' | '\u{FFFE}' | '\u{FFFF}' => true,
+        _ => u8::try_from(character).is_ok_and(control),
+    };
+    let refused = valid.char_indices().find(|(_, character)| refused(*character));
+    let (offset, problem) = match refused {
+        Some((offset, _)) => (offset, "control characters are not allowed"),
+        None if valid.len() == input.len() => return Ok(false),
+        None => (valid.len(), utf8_problem(input.get(valid.len()..).unwrap_or(&[]))),
+    };
+    let line = memchr::memchr_iter(b'\n', input.get(..offset).unwrap_or(&[])).count() + 1;
+    Err(YamlError::at(line, 1, problem, format!("yaml: {problem}")))
+}
+
+/// What libyaml says of bytes that begin no character.
+fn utf8_problem(bytes: &[u8]) -> &'static str {
+    let lead = bytes.first().copied().unwrap_or(0);
+    let is_cut = std::str::from_utf8(bytes)
+        .is_err_and(|error| error.error_len().is_none() && error.valid_up_to() == 0);
+    if is_cut {
+        "incomplete UTF-8 octet sequence"
+    } else if lead & 0xE0 == 0xC0 || lead & 0xF0 == 0xE0 || lead & 0xF8 == 0xF0 {
+        "invalid trailing UTF-8 octet"
+    } else {
+        "invalid leading UTF-8 octet"
     }
 }
