@@ -1,6 +1,8 @@
 //! What Helm remarks on its standard error while it works, in the words and form of each version.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+
+use foldhash::HashSet;
 
 use super::Compat;
 use super::value::convert;
@@ -11,21 +13,24 @@ use super::value::printable::is_printable;
 pub(crate) struct Notices {
     pub(crate) compat: Compat,
     lines: RefCell<Vec<String>>,
+    bytes: Cell<usize>,
+    urns: RefCell<HashSet<String>>,
 }
 
-/// Remarks beyond this are one and the same chart's noise.
-const MOST: usize = 1_000;
+/// Bytes of remarks that are kept: real charts make some thousand lines, hostile ones as many as they have values.
+const MOST: usize = 4 << 20;
 
 impl Notices {
     /// None yet.
     pub(crate) fn new(compat: Compat) -> Self {
-        Self { compat, lines: RefCell::new(Vec::new()) }
+        Self { compat, lines: RefCell::default(), bytes: Cell::new(0), urns: RefCell::default() }
     }
 
     fn push(&self, line: String) {
-        let mut lines = self.lines.borrow_mut();
-        if lines.len() < MOST {
-            lines.push(line);
+        let bytes = self.bytes.get().saturating_add(line.len() + size_of::<String>());
+        self.bytes.set(bytes);
+        if bytes <= MOST {
+            self.lines.borrow_mut().push(line);
         }
     }
 
@@ -59,7 +64,7 @@ impl Notices {
             "level=WARN msg=\"unresolved URN reference ignored; using permissive schema\" urn={}",
             logged(urn)
         );
-        if self.compat > Compat::V3_19 && !self.lines.borrow().contains(&line) {
+        if self.compat > Compat::V3_19 && self.urns.borrow_mut().insert(urn.to_owned()) {
             self.push(line);
         }
     }
@@ -82,4 +87,22 @@ fn logged(value: &str) -> String {
         return value.to_owned();
     }
     convert::quote(value.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MOST, Notices};
+    use crate::helm::Compat;
+
+    #[test]
+    fn remarks_are_kept_as_they_came_up_to_their_limit() {
+        let notices = Notices::new(Compat::V4_3);
+        (0..5_000).for_each(|number| notices.printed("a.go:1", &format!("remark {number}")));
+        (0..2).for_each(|_| notices.unresolved_urn("urn:a"));
+        let lines = notices.lines();
+        assert_eq!((lines.len(), lines[4_999].as_str()), (5_001, "level=INFO msg=\"remark 4999\""));
+        let long = "x".repeat(MOST / 3);
+        (0..5).for_each(|_| notices.printed("a.go:1", &long));
+        assert_eq!(notices.lines().len(), 5_001 + 2);
+    }
 }
