@@ -127,7 +127,7 @@ pub fn to_string(value: &serde_json::Value) -> String {
 /// `---`, each part a map or empty, all of them merged. The error's `helm` is its whole sentence.
 pub(crate) fn read_values(bytes: &[u8], strict: bool) -> Result<TreeMap, YamlError> {
     let mut values = TreeMap::default();
-    let parts = value_parts(bytes)?;
+    let (parts, fault) = value_parts(bytes);
     for (part, lines_before) in parts.iter().map(|(part, lines)| (part.as_ref(), *lines)) {
         let read = read_map(part, strict).map_err(|mut error| {
             error.helm = format!("cannot unmarshal yaml document: {}", error.unmarshal());
@@ -142,7 +142,7 @@ pub(crate) fn read_values(bytes: &[u8], strict: bool) -> Result<TreeMap, YamlErr
             merge_maps(&mut values, &read);
         }
     }
-    Ok(values)
+    fault.map_or(Ok(values), Err)
 }
 
 /// Reads the first document as a map, as Helm 3 reads a values file.
@@ -173,11 +173,11 @@ pub(crate) fn read_map(bytes: &[u8], strict: bool) -> Result<TreeMap, YamlError>
 type ValuePart<'a> = (Cow<'a, [u8]>, usize);
 
 /// The parts between lines that start with `---`, and how many lines are before each. Line ends
-/// become plain ones, and the last line gets one.
-fn value_parts(bytes: &[u8]) -> Result<Vec<ValuePart<'_>>, YamlError> {
+/// become plain ones, and the last line gets one. What is wrong with such a line ends them.
+fn value_parts(bytes: &[u8]) -> (Vec<ValuePart<'_>>, Option<YamlError>) {
     let has_marker = bytes.starts_with(b"---") || memchr::memmem::find(bytes, b"\n---").is_some();
     if !has_marker && bytes.last() == Some(&b'\n') && memchr::memchr(b'\r', bytes).is_none() {
-        return Ok(vec![(Cow::Borrowed(bytes), 0)]);
+        return (vec![(Cow::Borrowed(bytes), 0)], None);
     }
     let mut parts = Vec::new();
     let (mut part, mut before) = (Vec::with_capacity(bytes.len() + 1), 0);
@@ -190,12 +190,8 @@ fn value_parts(bytes: &[u8]) -> Result<Vec<ValuePart<'_>>, YamlError> {
             if !rest.is_empty() && !rest.starts_with(b"#") {
                 let shown = String::from_utf8_lossy(rest);
                 let helm = format!("error reading yaml document: invalid Yaml document separator: {shown}");
-                return Err(YamlError::at(
-                    number + 1,
-                    4,
-                    format!("`---` must stand alone, not before {shown}"),
-                    helm,
-                ));
+                let message = format!("`---` must stand alone, not before {shown}");
+                return (parts, Some(YamlError::at(number + 1, 4, message, helm)));
             }
             if !part.is_empty() {
                 parts.push((Cow::Owned(std::mem::take(&mut part)), before));
@@ -209,7 +205,7 @@ fn value_parts(bytes: &[u8]) -> Result<Vec<ValuePart<'_>>, YamlError> {
     if !part.is_empty() {
         parts.push((Cow::Owned(part), before));
     }
-    Ok(parts)
+    (parts, None)
 }
 
 /// Reads the first document only, as Go's `Unmarshal` does.
@@ -278,5 +274,25 @@ pub(crate) fn json_type(tree: &Tree) -> &'static str {
         Tree::Text(_) => "string",
         Tree::List(_) => "array",
         Tree::Map(_) => "object",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read_values;
+
+    /// As helm 4.3.1 says it.
+    #[test]
+    fn parts_before_a_wrong_separator_are_read_first() {
+        for (text, sentence) in [
+            ("a: 1\n--- b\n", "error reading yaml document: invalid Yaml document separator: b"),
+            (
+                "a: 1\nb\n---\n--- b\n",
+                "cannot unmarshal yaml document: error converting YAML to JSON: yaml: line 3: could not find expected ':'",
+            ),
+            ("a: 1\nb\n--- b\n", "error reading yaml document: invalid Yaml document separator: b"),
+        ] {
+            assert_eq!(read_values(text.as_bytes(), false).unwrap_err().helm, sentence, "{text}");
+        }
     }
 }

@@ -91,7 +91,8 @@ pub(crate) trait Build: Sized {
             let items: Vec<String> = items.iter().map(Self::shown_within).collect();
             return format!("[]interface {{}}{{{}}}", items.join(", "));
         }
-        let pairs = self.pairs().unwrap_or_default();
+        let mut pairs = self.pairs().unwrap_or_default();
+        pairs.sort_by(|(one, _), (other, _)| one.cmp(other));
         let pairs: Vec<String> = pairs
             .iter()
             .map(|(key, value)| format!("{}:{}", convert::quote(key), value.shown_within()))
@@ -310,7 +311,7 @@ mod tests {
     #[test]
     fn keys_that_are_maps_are_shown_with_what_they_hold() {
         let inner =
-            [("a", Value::Int(1)), ("b", Value::Bool(true)), ("c", Value::Nil), ("d", Value::Float(1.5))];
+            [("b", Value::Bool(true)), ("a", Value::Int(1)), ("c", Value::Nil), ("d", Value::Float(1.5))];
         assert_eq!(
             Value::Map(Map::from_pairs(inner)).shown(),
             r#"map[interface {}]interface {}{"a":1, "b":true, "c":interface {}(nil), "d":1.5}"#
