@@ -16,7 +16,7 @@ mod scalar;
 pub(super) use build::Checked;
 pub(crate) use build::{Build, Number};
 pub(super) use scalar::{Key, plain_key, scalar};
-use scalar::{described_key, key_error, parser_error, plain_error};
+use scalar::{Refused, described_key, key_error, parser_error, plain_error, unsupported_float};
 
 type Read<T> = Result<T, YamlError>;
 
@@ -154,6 +154,8 @@ impl<'a> Reader<'a> {
             self.started = false;
         }
         match self.complaint.take() {
+            // A later pair of the same key may have taken its place.
+            Some((Phase::Numbers, _)) if node.is_finite() => Ok(Some(node)),
             Some((_, complaint)) => Err(complaint),
             None => Ok(Some(node)),
         }
@@ -190,14 +192,17 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A scalar, or null in the place of one that a later step refuses.
+    /// A scalar; in the place of one that a later step refuses, null or a float that is none for JSON.
     fn scalar<N: Build>(&mut self, tag: Option<&[u8]>, text: Cow<'_, [u8]>, plain: bool, mark: Mark) -> N {
         match scalar(tag, text, plain, mark) {
             Ok(value) => value,
-            Err(error) => {
-                let phase = if error.helm.starts_with("json: ") { Phase::Numbers } else { Phase::Decode };
-                self.complain(phase, error);
+            Err(Refused::Tag(error)) => {
+                self.complain(Phase::Decode, error);
                 N::null()
+            }
+            Err(Refused::Float(value)) => {
+                self.complain(Phase::Numbers, unsupported_float(value, mark));
+                N::number(Number::Float(value))
             }
         }
     }
@@ -279,19 +284,21 @@ impl<'a> Reader<'a> {
     }
 
     fn properties(&mut self) -> Read<Properties<'a>> {
-        let mut properties = Properties { anchor: None, tag: None };
+        let (mut anchor, mut tag) = (None, None);
         loop {
             let token = self.scanner.peek()?;
             match &token.kind {
-                Kind::Anchor(name) if properties.anchor.is_none() => properties.anchor = Some(*name),
-                Kind::Tag(handle, suffix) if properties.tag.is_none() => {
-                    let (handle, suffix, mark) = (handle.clone(), suffix.clone(), token.start);
-                    properties.tag = Some(self.tag(&handle, suffix, mark)?);
+                Kind::Anchor(name) if anchor.is_none() => anchor = Some(*name),
+                Kind::Tag(handle, suffix) if tag.is_none() => {
+                    tag = Some((handle.clone(), suffix.clone(), token.start));
                 }
-                _ => return Ok(properties),
+                // What comes next has been looked at before the tag is.
+                _ => break,
             }
             self.scanner.next()?;
         }
+        let tag = tag.map(|(handle, suffix, mark)| self.tag(&handle, suffix, mark)).transpose()?;
+        Ok(Properties { anchor, tag })
     }
 
     fn tag(&self, handle: &[u8], suffix: Vec<u8>, mark: Mark) -> Read<Vec<u8>> {

@@ -4,6 +4,7 @@
 #![allow(clippy::too_many_lines, reason = "generators are lists of choices")]
 
 mod cases;
+mod documents;
 mod expressions;
 mod random;
 mod schemas;

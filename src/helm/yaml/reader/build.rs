@@ -66,6 +66,10 @@ pub(crate) trait Build: Sized {
     fn is_null(&self) -> bool {
         false
     }
+    /// Whether all numbers are such as JSON has; who cannot hold others says no.
+    fn is_finite(&self) -> bool {
+        false
+    }
     /// What Go's `%+#v` shows.
     fn shown(&self) -> String {
         match self.string() {
@@ -148,6 +152,14 @@ impl Build for Tree {
     fn is_null(&self) -> bool {
         matches!(self, Self::Null)
     }
+    fn is_finite(&self) -> bool {
+        match self {
+            Self::Float(number) => number.is_finite(),
+            Self::List(items) => items.iter().all(Build::is_finite),
+            Self::Map(map) => map.iter().all(|(_, value)| value.is_finite()),
+            Self::Null | Self::Bool(_) | Self::Int(_) | Self::Text(_) => true,
+        }
+    }
     fn shown_scalar(&self) -> Option<String> {
         match self {
             Self::Bool(flag) => Some(flag.to_string()),
@@ -204,6 +216,14 @@ impl Build for Value {
     }
     fn is_null(&self) -> bool {
         matches!(self, Self::Nil)
+    }
+    fn is_finite(&self) -> bool {
+        match self {
+            Self::Float(number) => number.is_finite(),
+            Self::List(items) => items.iter().all(Build::is_finite),
+            Self::Map(map) => map.entries().iter().all(|(_, value)| value.is_finite()),
+            _ => true,
+        }
     }
     fn shown_scalar(&self) -> Option<String> {
         match self {

@@ -63,40 +63,44 @@ fn float_key(value: f64) -> String {
     }
 }
 
+/// Why a scalar has no value.
+pub(in super::super) enum Refused {
+    /// Its tag does not fit.
+    Tag(YamlError),
+    /// JSON, which Helm's values go through, has no such number.
+    Float(f64),
+}
+
 pub(in super::super) fn scalar<N: Build>(
     tag: Option<&[u8]>,
     text: Cow<'_, [u8]>,
     plain: bool,
     mark: Mark,
-) -> Read<N> {
+) -> Result<N, Refused> {
     match tag {
         None if !plain => Ok(N::text(text)),
-        None => built(resolve(&text), text, mark),
-        Some(tag) => tagged(tag, text, mark).and_then(|(resolved, text)| built(resolved, text, mark)),
+        None => built(resolve(&text), text),
+        Some(tag) => {
+            let (resolved, text) = tagged(tag, text, mark).map_err(Refused::Tag)?;
+            built(resolved, text)
+        }
     }
 }
 
-fn built<N: Build>(resolved: Resolved, text: Cow<'_, [u8]>, mark: Mark) -> Read<N> {
+fn built<N: Build>(resolved: Resolved, text: Cow<'_, [u8]>) -> Result<N, Refused> {
     Ok(match resolved {
         Resolved::Null => N::null(),
         Resolved::Bool(value) => N::bool(value),
         Resolved::Int(value) => N::number(Number::Int(value)),
         Resolved::Uint(value) => N::number(Number::Uint(value)),
         Resolved::Float(value) if value.is_finite() => N::number(Number::Float(value)),
-        Resolved::Float(value) => return Err(unsupported_float(value, mark)),
+        Resolved::Float(value) => return Err(Refused::Float(value)),
         Resolved::Text => N::text(text),
     })
 }
 
-fn unsupported_float(value: f64, mark: Mark) -> YamlError {
-    let shown = if value.is_nan() {
-        "NaN"
-    } else if value > 0.0 {
-        "+Inf"
-    } else {
-        "-Inf"
-    };
-    let message = format!("json: unsupported value: {shown}");
+pub(super) fn unsupported_float(value: f64, mark: Mark) -> YamlError {
+    let message = format!("json: unsupported value: {}", convert::float_general(value));
     YamlError::at(mark.line + 1, mark.column + 1, message.clone(), message)
 }
 
@@ -177,6 +181,7 @@ mod tests {
 
     use super::super::super::YamlLimits;
     use super::super::Reader;
+    use crate::helm::values::Tree;
 
     /// As helm 4.3.1 and 3.19.0 read these values; yq writes merge keys with their tag.
     #[test]
@@ -207,6 +212,11 @@ mod tests {
                 Reader::new(text.as_bytes(), YamlLimits::default(), false).unwrap().document::<Value>();
             assert_eq!(read.unwrap(), Some(expected), "{text}");
         }
+        // What another pair takes the place of is not looked at.
+        let overwritten = b"{a: .inf, b: [{c: .nan, c: 1}], a: 2}";
+        let read =
+            Reader::new(overwritten, YamlLimits::default(), false).unwrap().document::<Tree>().unwrap();
+        assert_eq!(read.map(|tree| tree.to_json()), Some(json!({"a": 2, "b": [{"c": 1}]})));
         for (text, words) in [
             ("{!!int x: 1}", "yaml: cannot decode !!str `x` as a !!int"),
             ("a: !!timestamp 2001-01", "yaml: cannot decode !!str `2001-01` as a !!timestamp"),

@@ -24,6 +24,7 @@ pub(super) const KINDS: &[&str] = &[
     "broken-schema",
     "files",
     "layers",
+    "documents",
 ];
 
 impl Case {
@@ -52,6 +53,7 @@ impl Case {
             "broken-schema" => super::schemas::broken(&mut random),
             "files" => files(&mut random),
             "layers" => layers(&mut random),
+            "documents" => super::documents::documents(&mut random),
             _ => function(&mut random),
         }
     }
