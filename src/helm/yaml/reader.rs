@@ -154,8 +154,14 @@ impl<'a> Reader<'a> {
             self.started = false;
         }
         match self.complaint.take() {
-            // A later pair of the same key may have taken its place.
-            Some((Phase::Numbers, _)) if node.is_finite() => Ok(Some(node)),
+            // A later pair of the same key may have taken the number's place, and Go sorts keys before it looks.
+            Some((Phase::Numbers, complaint)) if N::KEEPS_ALL_NUMBERS => match node.unsupported() {
+                Some(value) => {
+                    let told = unsupported_float(value, Mark::default());
+                    Err(YamlError { message: told.message, helm: told.helm, ..complaint })
+                }
+                None => Ok(Some(node)),
+            },
             Some((_, complaint)) => Err(complaint),
             None => Ok(Some(node)),
         }

@@ -32,6 +32,8 @@ impl Number {
 pub(crate) trait Build: Sized {
     /// A map that is being read.
     type Pairs: Default;
+    /// Whether this holds numbers that JSON lacks.
+    const KEEPS_ALL_NUMBERS: bool = false;
     /// Adds a pair to it.
     fn add(pairs: &mut Self::Pairs, key: &[u8], value: Self);
     /// The map of these pairs; the last of equal keys counts.
@@ -66,9 +68,21 @@ pub(crate) trait Build: Sized {
     fn is_null(&self) -> bool {
         false
     }
-    /// Whether all numbers are such as JSON has; who cannot hold others says no.
-    fn is_finite(&self) -> bool {
-        false
+    /// This number, if JSON lacks it; who cannot hold such a number says nothing.
+    fn unsupported_alone(&self) -> Option<f64> {
+        None
+    }
+    /// The first number that JSON lacks, by Go's order of keys.
+    fn unsupported(&self) -> Option<f64> {
+        if let Some(number) = self.unsupported_alone() {
+            return Some(number);
+        }
+        if let Some(items) = self.items() {
+            return items.iter().find_map(Self::unsupported);
+        }
+        let mut pairs = self.pairs().unwrap_or_default();
+        pairs.sort_by(|(one, _), (other, _)| one.cmp(other));
+        pairs.iter().find_map(|(_, value)| value.unsupported())
     }
     /// What Go's `%+#v` shows.
     fn shown(&self) -> String {
@@ -152,12 +166,11 @@ impl Build for Tree {
     fn is_null(&self) -> bool {
         matches!(self, Self::Null)
     }
-    fn is_finite(&self) -> bool {
+    const KEEPS_ALL_NUMBERS: bool = true;
+    fn unsupported_alone(&self) -> Option<f64> {
         match self {
-            Self::Float(number) => number.is_finite(),
-            Self::List(items) => items.iter().all(Build::is_finite),
-            Self::Map(map) => map.iter().all(|(_, value)| value.is_finite()),
-            Self::Null | Self::Bool(_) | Self::Int(_) | Self::Text(_) => true,
+            Self::Float(number) if !number.is_finite() => Some(*number),
+            _ => None,
         }
     }
     fn shown_scalar(&self) -> Option<String> {
@@ -217,12 +230,11 @@ impl Build for Value {
     fn is_null(&self) -> bool {
         matches!(self, Self::Nil)
     }
-    fn is_finite(&self) -> bool {
+    const KEEPS_ALL_NUMBERS: bool = true;
+    fn unsupported_alone(&self) -> Option<f64> {
         match self {
-            Self::Float(number) => number.is_finite(),
-            Self::List(items) => items.iter().all(Build::is_finite),
-            Self::Map(map) => map.entries().iter().all(|(_, value)| value.is_finite()),
-            _ => true,
+            Self::Float(number) if !number.is_finite() => Some(*number),
+            _ => None,
         }
     }
     fn shown_scalar(&self) -> Option<String> {
