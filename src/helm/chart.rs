@@ -13,16 +13,17 @@ use super::values::TreeMap;
 
 mod archive;
 pub(crate) mod decode;
+pub(crate) mod dependency;
 mod ignore;
 mod load;
 mod lock;
 pub(crate) mod metadata;
 mod remark;
 
+pub use dependency::Dependency;
 pub use ignore::IgnoreRules;
 pub use load::ChartError;
 pub use lock::{ChartLock, LockError, highest_version, is_exact_version};
-pub use metadata::Dependency;
 pub(crate) use metadata::Metadata;
 pub use remark::Remark;
 

@@ -230,7 +230,7 @@ impl Render<'_> {
         if wanted.is_empty() {
             return Ok(());
         }
-        let fits = super::chart::metadata::fits_range(wanted, capabilities.plain_kube_version());
+        let fits = super::chart::dependency::fits_range(wanted, capabilities.plain_kube_version());
         if fits {
             return Ok(());
         }

@@ -3,7 +3,8 @@
 
 use serde_json::Value as Json;
 
-use super::metadata::{json_type, lookup, scalar_text};
+use crate::helm::value::convert;
+use crate::helm::value::printable::is_printable;
 
 /// A value of a wrong type, in the words of both Helms.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -164,4 +165,56 @@ pub(crate) fn structs<T>(
             other => Err(spot.item(index).misfit(other, &format!("v2.{owner}"), &format!("chart.{owner}"))),
         })
         .collect()
+}
+
+/// A scalar where Helm's decoder wants a string: numbers and booleans are taken as text.
+pub(crate) fn scalar_text(json: &Json) -> Option<String> {
+    match json {
+        Json::String(text) => Some(text.clone()),
+        Json::Bool(flag) => Some(flag.to_string()),
+        Json::Number(number) => Some(match (number.as_i64(), number.as_u64(), number.as_f64()) {
+            (Some(whole), _, _) => whole.to_string(),
+            (_, Some(whole), _) => whole.to_string(),
+            (_, _, Some(float)) => convert::float_general(float),
+            _ => number.to_string(),
+        }),
+        _ => None,
+    }
+}
+
+/// The word of Go's JSON decoder for a value.
+pub(crate) fn json_type(json: &Json) -> &'static str {
+    match json {
+        Json::Null => "null",
+        Json::Bool(_) => "bool",
+        Json::Number(_) => "number",
+        Json::String(_) => "string",
+        Json::Array(_) => "array",
+        Json::Object(_) => "object",
+    }
+}
+
+/// A field by its name in any case, as Go's decoder takes it; of several the last in the order of their names.
+pub(crate) fn lookup<'j>(json: &'j Json, field: &str) -> Option<&'j Json> {
+    named(json.as_object()?.iter().map(|(key, value)| (key.as_str(), value)), field)
+}
+
+/// The same among pairs of any kind; of equal keys the last counts.
+pub(crate) fn named<'k, V>(pairs: impl Iterator<Item = (&'k str, V)>, field: &str) -> Option<V> {
+    pairs
+        .filter(|(key, _)| key.eq_ignore_ascii_case(field))
+        .max_by_key(|(key, _)| *key)
+        .map(|(_, value)| value)
+}
+
+/// Spaces become blanks, and what cannot be printed goes.
+pub(crate) fn sanitize(text: &mut String) {
+    let plain = |character: char| matches!(character, ' '..='~');
+    if !text.chars().all(plain) {
+        *text = text
+            .chars()
+            .map(|character| if crate::helm::functions::is_space(character) { ' ' } else { character })
+            .filter(|character| is_printable(*character))
+            .collect();
+    }
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::archive::Budget;
 use super::decode::Misfit;
+use super::dependency::{dependencies_over, lists_dependencies};
 use super::ignore::IgnoreRules;
 use super::lock;
-use super::metadata::{Metadata, dependencies, lists_dependencies};
+use super::metadata::Metadata;
 use super::remark::Remark;
 use super::{Chart, ChartData, ChartTemplate, Child, archive};
 use crate::helm::Compat;
@@ -242,14 +243,15 @@ fn check_lock(file: &str, bytes: &[u8]) -> Result<(), ChartError> {
 }
 
 /// The older place of dependencies: a list here takes the place of the one in `Chart.yaml`, even where it is empty or
-/// null.
+/// null; what its items leave out stays.
 fn read_requirements(path: &str, bytes: &[u8], metadata: &mut Metadata) -> Result<(), ChartError> {
     let json = read_json(path, bytes)?;
     if !matches!(json, serde_json::Value::Object(_) | serde_json::Value::Null) {
         let misfit = Misfit::document(&json, "v2.Metadata", "chart.Metadata");
         return Err(ChartError::misfit(path, misfit));
     }
-    let listed = dependencies(&json).map_err(|misfit| ChartError::misfit(path, misfit))?;
+    let listed = dependencies_over(&json, &metadata.dependencies);
+    let listed = listed.map_err(|misfit| ChartError::misfit(path, misfit))?;
     if json.get("dependencies").is_some() {
         metadata.take_dependencies(listed, lists_dependencies(&json));
     }

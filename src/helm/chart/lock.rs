@@ -6,7 +6,8 @@ use sha2::Digest as _;
 
 use super::Chart;
 use super::decode::{Misfit, Spot, structs, text};
-use super::metadata::{Dependency, dependencies, lookup, scalar_text};
+use super::decode::{lookup, scalar_text};
+use super::dependency::{Dependency, dependencies};
 use crate::helm::Compat;
 use crate::helm::functions::dates;
 use crate::helm::functions::semver::{Constraint, Version};

@@ -2,12 +2,12 @@
 
 use serde_json::Value as Json;
 
-use super::Chart;
-use super::decode::{self, Misfit, Spot, flag, structs, text, text_map, texts};
+use super::decode::{self, Misfit, Spot, flag, sanitize, structs, text, text_map, texts};
+use super::dependency::{Dependency, dependencies, lists_dependencies};
 use crate::helm::dependencies::json_text;
-use crate::helm::functions::semver::{Constraint, Version};
+use crate::helm::functions::semver::Version;
 use crate::helm::value::object::Record;
-use crate::helm::value::{Map, Object, Text, Value, convert, printable};
+use crate::helm::value::{Map, Object, Text, Value, convert};
 
 /// The contents of `Chart.yaml`.
 #[derive(Clone, Debug, Default)]
@@ -42,95 +42,6 @@ pub(crate) struct Maintainer {
     pub(crate) name: String,
     pub(crate) email: String,
     pub(crate) url: String,
-}
-
-/// A chart that another chart asks for.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Dependency {
-    /// The chart's name.
-    pub name: String,
-    /// The versions that fit.
-    pub version: String,
-    /// Where it comes from; empty if only vendored.
-    pub repository: String,
-    /// Paths into the values, comma-separated; the first boolean decides.
-    pub condition: String,
-    /// Groups that `tags:` in the values switch.
-    pub tags: Vec<String>,
-    /// The name it is known by, if another.
-    pub alias: Option<String>,
-    /// Values of the child that become values of the parent.
-    pub import_values: Vec<Json>,
-}
-
-impl Dependency {
-    /// The name under which values, templates and applications know it: the alias, else the name.
-    pub fn key(&self) -> &str {
-        self.alias.as_deref().unwrap_or(&self.name)
-    }
-
-    /// A dependency on a chart that was supplied.
-    pub(crate) fn supplied(chart: &Chart, key: &str) -> Self {
-        Self {
-            name: chart.name().to_owned(),
-            version: chart.version().to_owned(),
-            alias: Some(key.to_owned()),
-            ..Self::default()
-        }
-    }
-
-    /// Whether a chart has the name and a version that fits.
-    pub(crate) fn fits(&self, chart: &Chart) -> bool {
-        self.name == chart.name() && fits_range(&self.version, chart.version())
-    }
-}
-
-/// Whether a version is in a range; what cannot be read does not fit.
-pub(crate) fn fits_range(range: &str, version: &str) -> bool {
-    match (Constraint::parse(range), Version::parse(version)) {
-        (Ok(constraint), Ok(version)) => constraint.allows(&version),
-        _ => false,
-    }
-}
-
-/// A scalar where Helm's decoder wants a string: numbers and booleans are taken as text.
-pub(crate) fn scalar_text(json: &Json) -> Option<String> {
-    match json {
-        Json::String(text) => Some(text.clone()),
-        Json::Bool(flag) => Some(flag.to_string()),
-        Json::Number(number) => Some(match (number.as_i64(), number.as_u64(), number.as_f64()) {
-            (Some(whole), _, _) => whole.to_string(),
-            (_, Some(whole), _) => whole.to_string(),
-            (_, _, Some(float)) => convert::float_general(float),
-            _ => number.to_string(),
-        }),
-        _ => None,
-    }
-}
-
-/// The word of Go's JSON decoder for a value.
-pub(crate) fn json_type(json: &Json) -> &'static str {
-    match json {
-        Json::Null => "null",
-        Json::Bool(_) => "bool",
-        Json::Number(_) => "number",
-        Json::String(_) => "string",
-        Json::Array(_) => "array",
-        Json::Object(_) => "object",
-    }
-}
-
-/// A field by its name in any case, as Go's decoder takes it; of several the last in the order of their names.
-pub(crate) fn lookup<'j>(json: &'j Json, field: &str) -> Option<&'j Json> {
-    named(json.as_object()?.iter().map(|(key, value)| (key.as_str(), value)), field)
-}
-
-/// The same among pairs of any kind; of equal keys the last counts.
-pub(crate) fn named<'k, V>(pairs: impl Iterator<Item = (&'k str, V)>, field: &str) -> Option<V> {
-    pairs
-        .filter(|(key, _)| key.eq_ignore_ascii_case(field))
-        .max_by_key(|(key, _)| *key)
-        .map(|(_, value)| value)
 }
 
 impl Metadata {
@@ -434,60 +345,6 @@ fn dependency_value(dependency: &Dependency) -> Value {
         ("ImportValues", Value::list(imports.collect())),
         ("Alias", Value::text(dependency.alias.as_deref().unwrap_or(""))),
     ]))
-}
-
-/// Whether `dependencies` is a list, be it an empty one.
-pub(crate) fn lists_dependencies(json: &Json) -> bool {
-    lookup(json, "dependencies").is_some_and(Json::is_array)
-}
-
-/// The dependencies of `Chart.yaml` or `requirements.yaml`; `None` stands for a null.
-pub(crate) fn dependencies(json: &Json) -> Result<Vec<Option<Dependency>>, Misfit> {
-    structs(json, &Spot::top("Metadata"), "dependencies", "Dependency", dependency)
-}
-
-fn dependency(item: &Json, spot: &Spot) -> Result<Dependency, Misfit> {
-    let clean = |field: &str| {
-        text(item, spot, field).map(|mut text| {
-            sanitize(&mut text);
-            text
-        })
-    };
-    let alias = text(item, spot, "alias")?;
-    let condition = clean("condition")?;
-    flag(item, spot, "enabled")?;
-    let import_values = match lookup(item, "import-values") {
-        Some(Json::Array(items)) => items.clone(),
-        None | Some(Json::Null) => Vec::new(),
-        Some(other) => {
-            return Err(spot.field("import-values").misfit(other, "[]interface {}", "[]interface {}"));
-        }
-    };
-    let name = clean("name")?;
-    let repository = clean("repository")?;
-    let mut tags = texts(item, spot, "tags")?;
-    tags.iter_mut().for_each(sanitize);
-    Ok(Dependency {
-        name,
-        version: clean("version")?,
-        repository,
-        condition,
-        tags,
-        alias: (!alias.is_empty()).then_some(alias),
-        import_values,
-    })
-}
-
-/// Spaces become blanks, and what cannot be printed goes.
-fn sanitize(text: &mut String) {
-    let plain = |character: char| matches!(character, ' '..='~');
-    if !text.chars().all(plain) {
-        *text = text
-            .chars()
-            .map(|character| if crate::helm::functions::is_space(character) { ' ' } else { character })
-            .filter(|character| printable::is_printable(*character))
-            .collect();
-    }
 }
 
 #[cfg(test)]

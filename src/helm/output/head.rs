@@ -4,8 +4,8 @@ use serde_json::Value as Json;
 
 use super::Hook;
 use crate::helm::Compat;
+use crate::helm::chart::decode::lookup;
 use crate::helm::chart::decode::{self, Misfit, Spot};
-use crate::helm::chart::metadata::lookup;
 use crate::helm::yaml::{self, YamlLimits};
 use part::Part;
 

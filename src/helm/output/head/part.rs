@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::helm::chart::metadata::named;
+use crate::helm::chart::decode::named;
 use crate::helm::value::{Text, lossy};
 use crate::helm::yaml::{Build, Number};
 
