@@ -14,8 +14,8 @@ pub(crate) fn measure() {
     println!("== whole processes, medians of {PAIRS} pairs in turn");
     let helm = helm();
     let folder = tempfile::tempdir().unwrap();
-    // As users have it: of a file that a linker wrote piece by piece the system keeps smaller pages, which takes the
-    // process 50 page faults more than of one that was copied, as that of helm.
+    // As users have it: a file that a linker wrote piece by piece is kept in smaller pages, which costs each start 50
+    // page faults more than one that was copied, as that of helm is.
     let ours = folder.path().join("moorline");
     fs::copy(env!("CARGO_BIN_EXE_moorline"), &ours).unwrap();
     let ours = ours.to_str().unwrap();

@@ -60,13 +60,13 @@ impl Notices {
 
     /// A URN in a schema that nothing resolves; Helm 4 says so once for each.
     pub(crate) fn unresolved_urn(&self, urn: &str) {
-        let line = format!(
+        if self.compat == Compat::V3_19 || !self.urns.borrow_mut().insert(urn.to_owned()) {
+            return;
+        }
+        self.push(format!(
             "level=WARN msg=\"unresolved URN reference ignored; using permissive schema\" urn={}",
             logged(urn)
-        );
-        if self.compat > Compat::V3_19 && self.urns.borrow_mut().insert(urn.to_owned()) {
-            self.push(line);
-        }
+        ));
     }
 
     /// All lines so far.

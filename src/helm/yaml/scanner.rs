@@ -562,12 +562,13 @@ fn check_characters(input: &[u8]) -> Scan<bool> {
         Ok(text) => text,
         Err(error) => std::str::from_utf8(input.get(..error.valid_up_to()).unwrap_or(&[])).unwrap_or(""),
     };
-    let refused = |character: char| match character {
-        '\u{85}' => false,
-        '\u{80}'..='\u{9F}' | '\u{FFFE}' | '\u{FFFF}' => true,
-        _ => u8::try_from(character).is_ok_and(control),
+    let printable = |character: char| {
+        matches!(
+            character,
+            ' '..='~' | '\t' | '\n' | '\r' | '\u{85}' | '\u{A0}'..='\u{FFFD}' | '\u{10000}'..
+        )
     };
-    let refused = valid.char_indices().find(|(_, character)| refused(*character));
+    let refused = valid.char_indices().find(|(_, character)| !printable(*character));
     let (offset, problem) = match refused {
         Some((offset, _)) => (offset, "control characters are not allowed"),
         None if valid.len() == input.len() => return Ok(false),

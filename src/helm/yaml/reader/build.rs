@@ -68,14 +68,14 @@ pub(crate) trait Build: Sized {
     fn is_null(&self) -> bool {
         false
     }
-    /// This number, if JSON lacks it; who cannot hold such a number says nothing.
-    fn unsupported_alone(&self) -> Option<f64> {
+    /// The float, if this is one; who cannot hold all floats says nothing.
+    fn float(&self) -> Option<f64> {
         None
     }
     /// The first number that JSON lacks, by Go's order of keys.
     fn unsupported(&self) -> Option<f64> {
-        if let Some(number) = self.unsupported_alone() {
-            return Some(number);
+        if let Some(number) = self.float() {
+            return (!number.is_finite()).then_some(number);
         }
         if let Some(items) = self.items() {
             return items.iter().find_map(Self::unsupported);
@@ -167,11 +167,8 @@ impl Build for Tree {
         matches!(self, Self::Null)
     }
     const KEEPS_ALL_NUMBERS: bool = true;
-    fn unsupported_alone(&self) -> Option<f64> {
-        match self {
-            Self::Float(number) if !number.is_finite() => Some(*number),
-            _ => None,
-        }
+    fn float(&self) -> Option<f64> {
+        if let Self::Float(number) = self { Some(*number) } else { None }
     }
     fn shown_scalar(&self) -> Option<String> {
         match self {
@@ -231,11 +228,8 @@ impl Build for Value {
         matches!(self, Self::Nil)
     }
     const KEEPS_ALL_NUMBERS: bool = true;
-    fn unsupported_alone(&self) -> Option<f64> {
-        match self {
-            Self::Float(number) if !number.is_finite() => Some(*number),
-            _ => None,
-        }
+    fn float(&self) -> Option<f64> {
+        if let Self::Float(number) = self { Some(*number) } else { None }
     }
     fn shown_scalar(&self) -> Option<String> {
         match self {
