@@ -218,7 +218,10 @@ pub(super) fn run(
     };
     // Umbrellas of hundreds of charts are rendered at once here.
     let limits = RenderLimits { bytes: 1 << 30, ..RenderLimits::default() };
-    let engine = Engine::new(arguments.helm_compat).with_capabilities(capabilities).with_limits(limits);
+    let engine = Engine::new(arguments.helm_compat)
+        .with_capabilities(capabilities)
+        .with_limits(limits)
+        .with_second_thread();
     if let Err(fault) = check_release_name(name) {
         // Helm looks at the chart first.
         engine.check(&chart, &input)?;

@@ -25,6 +25,7 @@ pub struct Engine {
     pub(super) capabilities: Option<Capabilities>,
     pub(super) limits: RenderLimits,
     pub(super) time: Option<TimeLimit>,
+    pub(super) second_thread: bool,
 }
 
 impl Engine {
@@ -50,6 +51,13 @@ impl Engine {
     #[must_use]
     pub fn with_time_limit(self, time: TimeLimit) -> Self {
         Self { time: Some(time), ..self }
+    }
+
+    /// With a second thread for large charts, which reads what templates made while others still run. It is for who
+    /// waits for a single render; of many at once each is better off with its own thread alone.
+    #[must_use]
+    pub fn with_second_thread(self) -> Self {
+        Self { second_thread: true, ..self }
     }
 
     /// Whether the chart can be rendered at all, by its `Chart.yaml` and the charts that are there; [`Engine::render`]

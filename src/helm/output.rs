@@ -1,20 +1,27 @@
 //! From what templates made to documents: splitting, hooks, order, Helm's own bytes.
 
+use std::sync::Arc;
+
 use serde_json::Value as Json;
 
 use super::Compat;
 use super::capabilities::CapabilitiesSeen;
 use super::chance::Remembered;
+use super::engine::Engine;
 use super::lookup::Lookup;
 use super::notices::Notices;
-use super::render::{Excerpt, Explanation, RenderError, RenderFault};
+use super::render::{RenderError, RenderFault, RenderInput};
 use super::strict::{Finding, Strictness, repeated_in_output};
 use super::template::machine::Machine;
 use super::value::{convert, lossy};
-use super::yaml::{self, YamlLimits};
-use head::Head;
+use beside::Beside;
+use reading::{File, Read, Reading};
+use split::Splitter;
 
+mod beside;
 mod head;
+mod reading;
+mod split;
 
 /// One document of a render.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,7 +164,8 @@ impl Rendered {
         skip_tests: bool,
     ) -> Result<Vec<u8>, String> {
         let whole = self.helm_output(hooks, skip_tests);
-        let parts = split(&whole, compat);
+        let splitter = Splitter::new(compat);
+        let parts: Vec<&[u8]> = splitter.split(&whole).collect();
         let mut out = Vec::new();
         for pattern in patterns {
             let mut found = false;
@@ -264,10 +272,10 @@ fn sort_by_kind(documents: &mut [Document], compat: Compat) {
 
 /// Collects files and makes documents of them.
 pub(crate) struct Writer {
-    compat: Compat,
-    most: usize,
-    texts_only: bool,
-    files: Vec<(String, Vec<u8>)>,
+    reading: Arc<Reading>,
+    /// Reads files while others are made.
+    beside: Option<Beside>,
+    files: Vec<File>,
     rendered: Rendered,
     /// Of the documents so far that are no hooks: they get their texts when all could be read.
     places: Vec<Place>,
@@ -276,16 +284,18 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// An empty collection.
-    pub(crate) fn new(compat: Compat, most: usize, texts_only: bool, strictness: Strictness) -> Self {
-        let rendered = Rendered::default();
-        Self { compat, most, texts_only, files: Vec::new(), rendered, places: Vec::new(), strictness }
+    pub(crate) fn new(engine: &Engine, input: &RenderInput) -> Self {
+        let reading = Arc::new(Reading::new(engine.compat, input.texts_only, engine.limits.documents));
+        let beside = engine.second_thread.then(|| Beside::new(Arc::clone(&reading)));
+        let (rendered, strictness) = (Rendered::default(), input.strictness);
+        Self { reading, beside, files: Vec::new(), rendered, places: Vec::new(), strictness }
     }
 
     /// Adds a file of `crds/`.
     pub(crate) fn add_crd(&mut self, source: &str, bytes: &[u8], unread: bool) -> Result<(), RenderError> {
-        let parts = if unread { Vec::new() } else { split(bytes, self.compat) };
-        for text in parts {
-            let (object, head) = self.parse(source, text)?;
+        let read = if unread { None } else { Some(self.reading.split(bytes)) };
+        for text in read.into_iter().flatten() {
+            let (object, head) = self.reading.parse(source, text)?;
             let text = lossy(text).into_owned();
             let source = source.to_owned();
             self.rendered.crds.push(Document { source, text, object, kind: head.kind, hook: None });
@@ -302,7 +312,11 @@ impl Writer {
             }
             return;
         }
-        self.files.push((source.to_owned(), out));
+        let file = File { source: source.to_owned(), content: out, documents: None };
+        match &mut self.beside {
+            Some(beside) => beside.add(file),
+            None => self.files.push(file),
+        }
     }
 
     /// Adds what Helm accepts in silence.
@@ -320,27 +334,30 @@ impl Writer {
 
     /// Splits, parses, sorts.
     pub(crate) fn finish(mut self, chart: &str, notices: &Notices) -> Result<Rendered, RenderError> {
-        let mut files = std::mem::take(&mut self.files);
-        files.sort();
-        if let Err(mut error) = self.add_documents(&files, chart, notices) {
+        let mut files = match self.beside.take() {
+            Some(beside) => beside.finish(),
+            None => std::mem::take(&mut self.files),
+        };
+        files.sort_by(|left, right| (&left.source, &left.content).cmp(&(&right.source, &right.content)));
+        if let Err(mut error) = self.add_documents(&mut files, chart, notices) {
             error.lookups_missing.clone_from(&self.rendered.lookups_missing);
-            if self.texts_only {
+            if self.reading.texts_only {
                 error.made = Box::new(self.broken(files));
             }
             return Err(error);
         }
         take_texts(files, self.rendered.documents.iter_mut().zip(self.places));
-        sort_by_kind(&mut self.rendered.documents, self.compat);
-        sort_by_kind(&mut self.rendered.hooks, self.compat);
+        sort_by_kind(&mut self.rendered.documents, self.reading.compat);
+        sort_by_kind(&mut self.rendered.hooks, self.reading.compat);
         Ok(self.rendered)
     }
 
     /// What Helm has in hand when it cannot read what was made: whole files, and the hooks so far.
-    fn broken(self, files: Vec<(String, Vec<u8>)>) -> Rendered {
-        let filled = files.into_iter().filter(|(_, content)| !trim(content).is_empty());
-        let documents = filled.map(|(source, content)| Document {
-            source,
-            text: String::from_utf8_lossy(&content).into_owned(),
+    fn broken(self, files: Vec<File>) -> Rendered {
+        let filled = files.into_iter().filter(|file| !trim(&file.content).is_empty());
+        let documents = filled.map(|file| Document {
+            source: file.source,
+            text: String::from_utf8_lossy(&file.content).into_owned(),
             object: Json::Null,
             kind: String::new(),
             hook: None,
@@ -350,20 +367,28 @@ impl Writer {
 
     fn add_documents(
         &mut self,
-        files: &[(String, Vec<u8>)],
+        files: &mut [File],
         chart: &str,
         notices: &Notices,
     ) -> Result<(), RenderError> {
         self.rendered.documents.reserve(files.len());
         self.places.reserve(files.len());
-        for (file, (source, content)) in files.iter().enumerate() {
-            for text in split(content, self.compat) {
-                if self.rendered.documents.len() + self.rendered.hooks.len() >= self.most {
-                    let message = format!("render makes more than {} documents", self.most);
-                    return Err(limit_error(chart, message).at(source, 0, 0));
+        let most = self.reading.most;
+        let too_many = |file: &File| {
+            let message = format!("render makes more than {most} documents");
+            limit_error(chart, message).at(&file.source, 0, 0)
+        };
+        for (number, file) in files.iter_mut().enumerate() {
+            let documents = file.documents.take().unwrap_or_else(|| self.reading.documents(file));
+            let is_cut = documents.len() > most;
+            for document in documents {
+                if self.rendered.documents.len() + self.rendered.hooks.len() >= most {
+                    return Err(too_many(file));
                 }
-                let start = text.as_ptr().addr() - content.as_ptr().addr();
-                self.add_document(source, text, Place { file, start, len: text.len() }, notices)?;
+                self.add_document(file, number, document, notices)?;
+            }
+            if is_cut {
+                return Err(too_many(file));
             }
         }
         Ok(())
@@ -371,14 +396,16 @@ impl Writer {
 
     fn add_document(
         &mut self,
-        source: &str,
-        text: &[u8],
-        place: Place,
+        file: &File,
+        number: usize,
+        document: Read,
         notices: &Notices,
     ) -> Result<(), RenderError> {
-        let (object, head) = self.parse(source, text)?;
+        let place = Place { file: number, start: document.start, len: document.len };
+        let text = file.content.get(place.start..place.start + place.len).unwrap_or(&[]);
+        let (object, head) = document.content.map_err(|error| *error)?;
         if self.strictness == Strictness::Strict {
-            self.rendered.findings.extend(repeated_in_output(source, text));
+            self.rendered.findings.extend(repeated_in_output(&file.source, text));
         }
         let hook = match head.annotation("helm.sh/hook") {
             Some(events) => {
@@ -396,34 +423,13 @@ impl Writer {
         let mut document =
             Document { source: String::new(), text: String::new(), object, kind: head.kind, hook };
         if document.hook.is_some() {
-            (document.source, document.text) = (source.to_owned(), lossy(text).into_owned());
+            (document.source, document.text) = (file.source.clone(), lossy(text).into_owned());
             self.rendered.hooks.push(document);
         } else {
             self.rendered.documents.push(document);
             self.places.push(place);
         }
         Ok(())
-    }
-
-    /// Parses a document and reads its head as Helm does.
-    fn parse(&self, source: &str, text: &[u8]) -> Result<(Json, Head), RenderError> {
-        if self.texts_only
-            && let Some(head) = Head::plain(text)
-        {
-            return Ok((Json::Null, head));
-        }
-        let chart = source.split('/').next().unwrap_or(source);
-        let fail = |message: String| {
-            let message = format!("YAML parse error on {source}: {message}");
-            RenderError::new(RenderFault::Output, chart, message).at(source, 0, 0)
-        };
-        let read = if self.texts_only { yaml::read_head } else { yaml::read_first::<Json> };
-        let object = read(text, YamlLimits::default()).map_err(|error| {
-            let around = Explanation { excerpt: Excerpt::around(text, error.line), ..Explanation::default() };
-            fail(error.unmarshal()).at(source, error.line, error.column).explained(around)
-        })?;
-        let head = Head::of(&object, self.compat).map_err(fail)?;
-        Ok((if self.texts_only { Json::Null } else { object }, head))
     }
 }
 
@@ -436,9 +442,9 @@ struct Place {
 }
 
 /// Gives documents their texts. What a template made becomes the text of its last document if that is most of it.
-fn take_texts<'d>(files: Vec<(String, Vec<u8>)>, documents: impl Iterator<Item = (&'d mut Document, Place)>) {
+fn take_texts<'d>(files: Vec<File>, documents: impl Iterator<Item = (&'d mut Document, Place)>) {
     let mut documents = documents.peekable();
-    for (file, (mut source, mut content)) in files.into_iter().enumerate() {
+    for (file, File { mut source, mut content, .. }) in files.into_iter().enumerate() {
         while let Some((document, place)) = documents.next_if(|(_, place)| place.file == file) {
             let is_last = documents.peek().is_none_or(|(_, next)| next.file != file);
             if is_last && place.len > content.capacity() / 2 {
@@ -460,58 +466,11 @@ fn limit_error(chart: &str, message: String) -> RenderError {
     RenderError::new(RenderFault::Limit(super::failure::Limit::Size), chart, message)
 }
 
-/// Helm before 4.3 split where `---` follows a line break, with all blanks around it.
-fn split_eagerly(content: &[u8]) -> Vec<&[u8]> {
-    let content = trim(content);
-    let blank = |byte: &u8| matches!(byte, b'\t' | b'\n' | 0x0C | b'\r' | b' ');
-    let after_marker = |marker: usize| {
-        let rest = content.get(marker + 3..).unwrap_or(&[]);
-        marker + 3 + rest.iter().take_while(|byte| blank(byte)).count()
-    };
-    let mut parts = Vec::new();
-    let mut from = if content.starts_with(b"---") { after_marker(0) } else { 0 };
-    while let Some(found) = memchr::memmem::find(content.get(from..).unwrap_or(&[]), b"\n---") {
-        let part = content.get(from..from + found).unwrap_or(&[]);
-        let blanks = part.iter().rev().take_while(|byte| blank(byte)).count();
-        parts.push(part.get(..part.len() - blanks).unwrap_or(part));
-        from = after_marker(from + found + 1);
-    }
-    parts.push(content.get(from..).unwrap_or(&[]));
-    parts.into_iter().map(trim).filter(|part| !part.is_empty()).collect()
-}
-
-/// Splits at `---` at the start of any line, inside text as well, as Helm does.
-fn split(content: &[u8], compat: Compat) -> Vec<&[u8]> {
-    if compat < Compat::V4_3 {
-        return split_eagerly(content);
-    }
-    let content = trim_start(content);
-    let first = content.starts_with(b"---").then_some(0);
-    let later = memchr::memmem::find_iter(content, b"\n---").map(|end| end + 1);
-    let mut parts = Vec::new();
-    let mut from = 0;
-    for marker in first.into_iter().chain(later) {
-        parts.push(content.get(from..marker).unwrap_or(&[]));
-        from = marker + 3;
-        from += content.iter().skip(from).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-    }
-    parts.push(content.get(from..).unwrap_or(&[]));
-    parts.into_iter().filter(|part| !trim(part).is_empty()).map(trim_start).collect()
-}
-
-fn trim_start(text: &[u8]) -> &[u8] {
-    let trimmed = trim(text);
-    if trimmed.is_empty() {
-        return trimmed;
-    }
-    let start = trimmed.as_ptr().addr() - text.as_ptr().addr();
-    text.get(start..).unwrap_or(trimmed)
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::Value as Json;
 
+    use super::reading::File;
     use super::{Document, Place, take_texts};
 
     /// The source and text of each document that stands at a place of what templates made.
@@ -525,9 +484,13 @@ mod tests {
         };
         let mut documents = vec![empty; places.len()];
         let made = files.iter().enumerate();
-        let made = made.map(|(number, bytes)| (format!("a/templates/{number}"), bytes.to_vec())).collect();
+        let made = made.map(|(number, bytes)| File {
+            source: format!("a/templates/{number}"),
+            content: bytes.to_vec(),
+            documents: None,
+        });
         let places = places.iter().map(|(file, start, len)| Place { file: *file, start: *start, len: *len });
-        take_texts(made, documents.iter_mut().zip(places));
+        take_texts(made.collect(), documents.iter_mut().zip(places));
         documents.into_iter().map(|document| (document.source, document.text)).collect()
     }
 

@@ -131,8 +131,7 @@ impl Render<'_> {
         }
         self.check_kube_version(&capabilities)?;
 
-        let (most, texts_only) = (self.engine.limits.documents, self.input.texts_only);
-        let mut writer = Writer::new(compat, most, texts_only, self.input.strictness);
+        let mut writer = Writer::new(self.engine, self.input);
         if self.input.include_crds || self.input.member != Member::Whole {
             self.collect_crds(&instance, &instance.name, &mut writer)?;
         }
