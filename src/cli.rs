@@ -121,12 +121,13 @@ fn render_template(
         served.and_then(|served| template::run(arguments, chance, served.as_ref(), &mut std::io::stderr()));
     match result {
         Ok(bytes) => {
-            output::print_bytes(&bytes);
-            Ok(ExitCode::SUCCESS)
+            output::print_bytes(&bytes)?;
+            // At an orderly end the allocator would return its memory piece by piece: 3 % of a large chart's time.
+            signal_hook::low_level::exit(0)
         }
         Err(error) => {
             if let template::TemplateError::Debugged { made, .. } = &error {
-                output::print_bytes(made);
+                output::print_bytes(made)?;
             }
             output::remark(&format!("Error: {error}"));
             if let template::TemplateError::Render(error) | template::TemplateError::Debugged { error, .. } =

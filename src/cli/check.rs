@@ -34,17 +34,17 @@ pub(super) struct CheckArguments {
 
 pub(super) fn run(arguments: &CheckArguments) -> Result<ExitCode, Failure> {
     if arguments.schema {
-        print(&format!("{:#}\n", crate::desired::schema()));
+        print(&format!("{:#}\n", crate::desired::schema()))?;
         return Ok(ExitCode::SUCCESS);
     }
     let tree = read_checkout(&arguments.path)
         .map_err(|error| Failure::new(format!("failed to read {}: {error}", arguments.path.display())))?;
     let lines = check(&tree, arguments.strict);
     for line in &lines {
-        print(&format!("{line}\n"));
+        print(&format!("{line}\n"))?;
     }
     for line in not_vendored(&tree) {
-        print(&format!("{line}\n"));
+        print(&format!("{line}\n"))?;
     }
     if lines.is_empty() {
         let config = ConfigRepository::read(&tree);
@@ -53,7 +53,7 @@ pub(super) fn run(arguments: &CheckArguments) -> Result<ExitCode, Failure> {
         print(&format!(
             "{} environments, {applications} applications: no faults\n",
             config.environments.len()
-        ));
+        ))?;
         return Ok(ExitCode::SUCCESS);
     }
     Ok(ExitCode::from(1))

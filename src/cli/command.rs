@@ -107,7 +107,7 @@ pub(super) fn confirm(common: &CommonArguments, arguments: &ConfirmArguments) ->
 }
 
 fn done(text: &str) -> Result<ExitCode, Failure> {
-    print(&format!("{text}\n"));
+    print(&format!("{text}\n"))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -76,11 +76,11 @@ fn compare(common: &CommonArguments, arguments: &DiffArguments) -> Result<ExitCo
     let different: Vec<&Pair> = pairs.iter().filter(|pair| pair.live != pair.wanted).collect();
     match std::env::var("KUBECTL_EXTERNAL_DIFF").ok().filter(|program| !program.trim().is_empty()) {
         Some(program) if !different.is_empty() => external(&program, &different)?,
-        _ => different.iter().for_each(|pair| print(&unified(pair))),
+        _ => different.iter().try_for_each(|pair| print(&unified(pair)))?,
     }
     for pair in pairs.iter().filter(|pair| !pair.extras.is_empty()) {
-        print(&format!("# extra fields of {} (they stay):\n", pair.id));
-        pair.extras.iter().for_each(|extra| print(&format!("#   {extra}\n")));
+        print(&format!("# extra fields of {} (they stay):\n", pair.id))?;
+        pair.extras.iter().try_for_each(|extra| print(&format!("#   {extra}\n")))?;
     }
     if !failures.is_empty() {
         return Err(Failure::new(failures.join("; ")));

@@ -1,6 +1,6 @@
 //! Printing: errors once, with their hint; colours where a person looks; a closed pipe is no error.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use crate::model::error::{Classified, ErrorClass, chain};
@@ -66,15 +66,19 @@ impl Failure {
 }
 
 /// Prints text on standard output. A reader that went away is no error.
-pub(super) fn print(text: &str) {
-    print_bytes(text.as_bytes());
+pub(super) fn print(text: &str) -> Result<(), Failure> {
+    print_bytes(text.as_bytes())
 }
 
-/// Prints bytes on standard output. A reader that went away is no error.
-pub(super) fn print_bytes(bytes: &[u8]) {
+/// Prints bytes on standard output. A reader that went away is no error; a full disk is.
+pub(super) fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
     let mut output = std::io::stdout().lock();
-    let _ = output.write_all(bytes);
-    let _ = output.flush();
+    match output.write_all(bytes).and_then(|()| output.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::new(format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Prints a remark on standard error.

@@ -40,9 +40,9 @@ pub(super) fn run(common: &CommonArguments, arguments: &PlanArguments) -> Result
     if arguments.output == Some(Format::Json) {
         let list: Vec<Value> = plans.iter().map(|plan| plan_json(plan)).collect();
         let text = serde_json::to_string_pretty(&list).map_err(|error| Failure::new(error.to_string()))?;
-        print(&format!("{text}\n"));
+        print(&format!("{text}\n"))?;
     } else {
-        plans.iter().for_each(|plan| print(&plan_text(plan)));
+        plans.iter().try_for_each(|plan| print(&plan_text(plan)))?;
     }
     for failure in &outcome.failures {
         remark(&format!("error: {failure}"));

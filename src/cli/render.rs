@@ -63,7 +63,7 @@ pub(super) fn run(common: &CommonArguments, arguments: &RenderArguments) -> Resu
         let what = arguments.service.as_deref().unwrap_or("anything");
         return Err(Failure::new(format!("{} does not hold {what}", arguments.environment)));
     }
-    print(&show(&observer, &sets, arguments)?);
+    print(&show(&observer, &sets, arguments)?)?;
     errors.iter().for_each(|error| remark(&format!("error: {error}")));
     Ok(if errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
@@ -157,7 +157,7 @@ fn as_helm(observer: &Observer, reading: &Reading, arguments: &RenderArguments) 
     if !looked_up.is_empty() {
         bytes = looked_up.hidden_in(&String::from_utf8_lossy(&bytes), None).into_bytes();
     }
-    super::output::print_bytes(&bytes);
+    super::output::print_bytes(&bytes)?;
     Ok(ExitCode::SUCCESS)
 }
 

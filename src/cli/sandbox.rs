@@ -53,8 +53,8 @@ pub(super) fn run(arguments: &SandboxArguments) -> Result<ExitCode, Failure> {
         let address = listener.local_addr().map_err(|error| Failure::of(&error))?;
         // The folder of a temporary kubeconfig is removed when this value goes.
         let (path, _folder) = write_kubeconfig(arguments.write_kubeconfig.as_deref(), address)?;
-        print(&format!("a sandbox cluster is served on http://{address}\n"));
-        print(&format!("export KUBECONFIG={}\n", path.display()));
+        print(&format!("a sandbox cluster is served on http://{address}\n"))?;
+        print(&format!("export KUBECONFIG={}\n", path.display()))?;
         tokio::select! {
             () = serve(Served::new(cluster), listener) => {}
             () = stop_signal() => {}

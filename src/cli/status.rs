@@ -45,9 +45,9 @@ pub(super) fn run(common: &CommonArguments, arguments: &StatusArguments) -> Resu
     if arguments.output == Some(Format::Json) {
         let text =
             serde_json::to_string_pretty(&applications).map_err(|error| Failure::new(error.to_string()))?;
-        print(&format!("{text}\n"));
+        print(&format!("{text}\n"))?;
     } else {
-        print(&text(&applications, arguments.output == Some(Format::Wide)));
+        print(&text(&applications, arguments.output == Some(Format::Wide)))?;
     }
     for failure in &outcome.failures {
         remark(&format!("error: {failure}"));

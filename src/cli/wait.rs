@@ -53,7 +53,7 @@ pub(super) fn run(common: &CommonArguments, arguments: &WaitArguments) -> Result
             let status = outcome.board.applications.into_iter().find(|one| one.service == arguments.service);
             let why = match judge(status.as_ref(), &commit) {
                 Verdict::Deployed => {
-                    print(&format!("{name}/{}: {commit} is deployed and healthy\n", arguments.service));
+                    print(&format!("{name}/{}: {commit} is deployed and healthy\n", arguments.service))?;
                     return Ok(ExitCode::SUCCESS);
                 }
                 Verdict::Failed(why) => return Err(Failure::new(why).code(2)),

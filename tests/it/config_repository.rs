@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use moorline::adapters::checkout::read_checkout;
 use moorline::desired::{ConfigRepository, schema};
@@ -70,6 +70,25 @@ fn the_template_holds_the_schema_of_this_version() {
     let printed = String::from_utf8(output.stdout).unwrap();
     expect_test::expect_file![format!("{TEMPLATE}/.moorline/schema.json")].assert_eq(&printed);
     assert_eq!(serde_json::from_str::<Value>(&printed).unwrap(), schema());
+}
+
+#[test]
+fn what_cannot_be_written_is_told_of_but_a_reader_that_went_away_is_not() {
+    let chart = format!("{TEMPLATE}/environments/dev");
+    for arguments in [&["check", "--schema"][..], &["template", &chart]] {
+        let run = |output: Stdio| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_moorline"));
+            let done = command.args(arguments).stdout(output).output().unwrap();
+            (done.status.code(), String::from_utf8(done.stderr).unwrap())
+        };
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let told =
+            "error: cannot write to standard output: No space left on device (os error 28)\n".to_owned();
+        assert_eq!(run(full.into()), (Some(1), told), "{arguments:?}");
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        assert_eq!(run(writer.into()), (Some(0), String::new()), "{arguments:?}");
+    }
 }
 
 #[test]
