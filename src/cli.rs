@@ -16,9 +16,10 @@ mod switches;
 mod template;
 mod wait;
 
+use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
+use clap::error::ErrorKind as Misuse;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::adapters::clock::{Clock as _, Entropy as _, SystemClock, SystemEntropy};
@@ -74,7 +75,7 @@ enum Command {
 /// Reads the command line, once more with Helm's flags that no template sees where one of them may stand in the way.
 fn parse() -> Result<Cli, clap::Error> {
     match Cli::try_parse() {
-        Err(error) if error.kind() == ErrorKind::UnknownArgument => {
+        Err(error) if error.kind() == Misuse::UnknownArgument => {
             let command = Cli::command().mut_subcommand("template", template::define_unheeded);
             Cli::from_arg_matches(&command.try_get_matches()?)
         }
@@ -117,21 +118,23 @@ fn render_template(
     let chance = template::Chance { seed: *key.expose(), now: SystemClock.now().as_second() };
     // Whoever renders offline waits for no runtime.
     let served = arguments.validate.then(|| template::Served::ask(common)).transpose();
-    let result =
-        served.and_then(|served| template::run(arguments, chance, served.as_ref(), &mut std::io::stderr()));
+    let (mut output, mut notices) = (std::io::stdout().lock(), std::io::stderr());
+    let result = served.and_then(|served| {
+        template::run(arguments, chance, served.as_ref(), &mut output, &mut notices)?;
+        output.flush().map_err(template::TemplateError::Print)
+    });
     match result {
-        Ok(bytes) => {
-            output::print_bytes(&bytes)?;
+        // A reader that went away is no error.
+        Err(template::TemplateError::Print(error)) if error.kind() == ErrorKind::BrokenPipe => {
+            Ok(ExitCode::SUCCESS)
+        }
+        Ok(()) => {
             // At an orderly end the allocator would return its memory piece by piece: 3 % of a large chart's time.
             signal_hook::low_level::exit(0)
         }
         Err(error) => {
-            if let template::TemplateError::Debugged { made, .. } = &error {
-                output::print_bytes(made)?;
-            }
             output::remark(&format!("Error: {error}"));
-            if let template::TemplateError::Render(error) | template::TemplateError::Debugged { error, .. } =
-                &error
+            if let template::TemplateError::Render(error) | template::TemplateError::Debugged(error) = &error
                 && arguments.explain.applies(output::error_is_terminal())
             {
                 let look = template::Look { colours: output::error_colours() };

@@ -157,14 +157,9 @@ pub(super) enum TemplateError {
     /// The render failed; the text is Helm's.
     #[error("{0}{advice}", advice = if .0.had_release() { "\n\nUse --debug flag to render out invalid YAML" } else { "" })]
     Render(#[from] RenderError),
-    /// The same with `--debug`, and what was made before.
-    #[error("{error}")]
-    Debugged {
-        /// Why it failed.
-        error: RenderError,
-        /// What is printed nevertheless.
-        made: Vec<u8>,
-    },
+    /// The same with `--debug`: what was made before is printed.
+    #[error("{0}")]
+    Debugged(RenderError),
     /// A file or folder of `--output-dir` cannot be written.
     #[error("cannot write {path}: {error}")]
     WriteFile {
@@ -176,20 +171,24 @@ pub(super) enum TemplateError {
     /// What Helm accepts in silence and `--strict` does not, a line each.
     #[error("--strict finds what Helm accepts in silence:\n{}", .0.join("\n"))]
     Strict(Vec<String>),
+    /// Notices cannot be written.
+    #[error("cannot write notices: {0}")]
+    Write(std::io::Error),
     /// The output cannot be written.
-    #[error("cannot write")]
-    Write(#[source] std::io::Error),
+    #[error("cannot write to standard output: {0}")]
+    Print(std::io::Error),
 }
 
-/// Renders a chart: the bytes that `helm template` would print.
+/// Renders a chart and prints on `output` the bytes that `helm template` would print.
 ///
 /// `served` is what a cluster serves, if templates shall see that one. Notices go to `notices` as they come up.
 pub(super) fn run(
     arguments: &TemplateArguments,
     chance: Chance,
     served: Option<&Served>,
+    output: &mut dyn Write,
     notices: &mut dyn Write,
-) -> Result<Vec<u8>, TemplateError> {
+) -> Result<(), TemplateError> {
     let (name, chart) = name_and_chart(arguments).map_err(TemplateError::Helm)?;
     let capabilities = match served {
         Some(served) => served.capabilities(Capabilities::offline(arguments.helm_compat))?,
@@ -243,8 +242,8 @@ pub(super) fn run(
     }
     let rendered = match result {
         Err(error) if arguments.debug && error.had_release() => {
-            let made = shown(arguments, &error.made)?;
-            return Err(TemplateError::Debugged { error, made });
+            show(arguments, &error.made, output)?;
+            return Err(TemplateError::Debugged(error));
         }
         result => result?,
     };
@@ -257,16 +256,17 @@ pub(super) fn run(
             return Err(TemplateError::Strict(findings));
         }
     }
-    let printed = match &arguments.output_dir {
+    match &arguments.output_dir {
         Some(folder) => {
             let choice = (!arguments.no_hooks, arguments.skip_tests);
-            files::write(&rendered, choice, folder, arguments.release_name.then_some(name))?
+            let told = files::write(&rendered, choice, folder, arguments.release_name.then_some(name))?;
+            output.write_all(&told).map_err(TemplateError::Print)?;
         }
-        None => shown(arguments, &rendered)?,
-    };
+        None => show(arguments, &rendered, output)?,
+    }
     // The process ends here: taking charts and documents apart would be a tenth of its work.
     std::mem::forget((chart, rendered));
-    Ok(printed)
+    Ok(())
 }
 
 /// The release's name and the chart's place (Helm's `NameAndChart`).
@@ -286,13 +286,20 @@ fn name_and_chart(arguments: &TemplateArguments) -> Result<(&str, &str), String>
     }
 }
 
-/// The documents of a render that the flags ask for.
-fn shown(arguments: &TemplateArguments, rendered: &Rendered) -> Result<Vec<u8>, TemplateError> {
+/// Prints the documents of a render that the flags ask for.
+fn show(
+    arguments: &TemplateArguments,
+    rendered: &Rendered,
+    output: &mut dyn Write,
+) -> Result<(), TemplateError> {
     let (hooks, skip_tests) = (!arguments.no_hooks, arguments.skip_tests);
-    if arguments.show_only.is_empty() {
-        return Ok(rendered.helm_output(hooks, skip_tests));
-    }
-    rendered.only(&arguments.show_only, arguments.helm_compat, hooks, skip_tests).map_err(TemplateError::Helm)
+    let printed = if arguments.show_only.is_empty() {
+        rendered.print(hooks, skip_tests, output)
+    } else {
+        let only = rendered.only(&arguments.show_only, arguments.helm_compat, hooks, skip_tests);
+        output.write_all(&only.map_err(TemplateError::Helm)?)
+    };
+    printed.map_err(TemplateError::Print)
 }
 
 /// Whether Kubernetes could name a release's objects after it (Helm's `ValidateReleaseName`); the error is Helm's.

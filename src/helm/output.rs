@@ -1,5 +1,7 @@
 //! From what templates made to documents: splitting, hooks, order, Helm's own bytes.
 
+use std::convert::Infallible;
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use serde_json::Value as Json;
@@ -109,7 +111,15 @@ impl Part<'_> {
         out.extend_from_slice(self.text);
         out.push(b'\n');
     }
+
+    /// How many bytes are printed.
+    fn bytes(&self) -> usize {
+        self.source.len() + self.text.len() + "---\n# Source: \n\n".len()
+    }
 }
+
+/// What happens before so many more bytes are appended to others.
+type Before<'b, E> = dyn FnMut(&mut Vec<u8>, usize) -> Result<(), E> + 'b;
 
 impl Rendered {
     /// The bytes that `helm template` prints.
@@ -119,21 +129,56 @@ impl Rendered {
 
     /// The same with the choices of `--no-hooks` and `--skip-tests`.
     pub fn helm_output(&self, hooks: bool, skip_tests: bool) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.printed_bytes());
-        self.crd_parts()
-            .chain(self.documents.iter().map(Document::part))
-            .for_each(|part| part.print(&mut out));
-        // It begins with a line of its own, so that white space is at its end alone.
-        out.truncate(trim(&out).len());
-        out.push(b'\n');
-        self.hook_parts(hooks, skip_tests).for_each(|part| part.print(&mut out));
+        let bytes: usize = self.each_part(hooks, skip_tests).map(|part| part.bytes()).sum();
+        let mut out = Vec::with_capacity(bytes + 1);
+        let Ok(()) = self.put::<Infallible>(hooks, skip_tests, &mut out, &mut |_, _| Ok(()));
         out
+    }
+
+    /// Prints the same, some kilobytes at once: the memory for all of it costs more than the writing.
+    pub fn print(&self, hooks: bool, skip_tests: bool, out: &mut dyn Write) -> io::Result<()> {
+        const CHUNK: usize = 8 << 10;
+        let mut waiting = Vec::with_capacity(CHUNK);
+        self.put::<io::Error>(hooks, skip_tests, &mut waiting, &mut |waiting, more| {
+            if waiting.len() + more > CHUNK {
+                out.write_all(waiting)?;
+                waiting.clear();
+            }
+            Ok(())
+        })?;
+        out.write_all(&waiting)
+    }
+
+    /// Appends what is printed; before each part, of so many bytes, what is there may be taken away.
+    fn put<E>(
+        &self,
+        hooks: bool,
+        skip_tests: bool,
+        out: &mut Vec<u8>,
+        before: &mut Before<'_, E>,
+    ) -> Result<(), E> {
+        let mut put = |part: Part<'_>, out: &mut Vec<u8>| {
+            before(out, part.bytes())?;
+            part.print(out);
+            Ok(())
+        };
+        for part in self.crd_parts().chain(self.documents.iter().map(Document::part)) {
+            put(part, out)?;
+        }
+        // Each part begins with a line of its own, so that white space is at the end of the last one alone.
+        out.truncate(trim(out).len());
+        out.push(b'\n');
+        self.hook_parts(hooks, skip_tests).try_for_each(|part| put(part, out))
     }
 
     /// What `--output-dir` of Helm writes to files, in its order.
     pub fn parts(&self, hooks: bool, skip_tests: bool) -> Vec<Part<'_>> {
+        self.each_part(hooks, skip_tests).collect()
+    }
+
+    fn each_part(&self, hooks: bool, skip_tests: bool) -> impl Iterator<Item = Part<'_>> {
         let documents = self.documents.iter().map(Document::part);
-        self.crd_parts().chain(documents).chain(self.hook_parts(hooks, skip_tests)).collect()
+        self.crd_parts().chain(documents).chain(self.hook_parts(hooks, skip_tests))
     }
 
     fn crd_parts(&self) -> impl Iterator<Item = Part<'_>> {
@@ -143,15 +188,6 @@ impl Rendered {
     fn hook_parts(&self, hooks: bool, skip_tests: bool) -> impl Iterator<Item = Part<'_>> {
         let wanted = self.hooks.iter().filter(move |hook| hooks && !(skip_tests && hook.is_test()));
         wanted.map(Document::part)
-    }
-
-    /// How many bytes are printed at the most.
-    fn printed_bytes(&self) -> usize {
-        const AROUND: usize = "---\n# Source: \n\n".len();
-        let files = self.crd_files.iter().map(|(source, text)| source.len() + text.len() + AROUND);
-        let documents = self.documents.iter().chain(&self.hooks);
-        let documents = documents.map(|document| document.source.len() + document.text.len() + AROUND);
-        files.chain(documents).sum::<usize>() + 1
     }
 
     /// What `--show-only` prints of the templates that match the given patterns; the error is
@@ -471,7 +507,35 @@ mod tests {
     use serde_json::Value as Json;
 
     use super::reading::File;
-    use super::{Document, Place, take_texts};
+    use super::{Document, Hook, Place, Rendered, take_texts};
+
+    #[test]
+    fn what_is_printed_in_pieces_is_the_whole() {
+        let document = |number: usize, text: &str, hook| Document {
+            source: format!("a/templates/{number}.yaml"),
+            text: text.to_owned(),
+            object: Json::Null,
+            kind: String::new(),
+            hook,
+        };
+        let long = "x: 1\n".repeat(3_000);
+        for (documents, hooks) in [(0, 0), (0, 2), (1, 0), (1, 1), (40, 30)] {
+            for text in ["a: 1", "a: 1\n \n\n", "\n", &long] {
+                let mut rendered = Rendered {
+                    documents: (0..documents).map(|number| document(number, text, None)).collect(),
+                    hooks: (0..hooks).map(|number| document(number, text, Some(Box::default()))).collect(),
+                    ..Rendered::default()
+                };
+                let hook = Box::new(Hook { events: vec!["test".to_owned()], ..Hook::default() });
+                rendered.hooks.push(document(hooks, text, Some(hook)));
+                for (hooks, skip_tests) in [(true, false), (true, true), (false, false)] {
+                    let mut pieces = Vec::new();
+                    rendered.print(hooks, skip_tests, &mut pieces).unwrap();
+                    assert_eq!(pieces, rendered.helm_output(hooks, skip_tests));
+                }
+            }
+        }
+    }
 
     /// The source and text of each document that stands at a place of what templates made.
     fn taken(files: &[&[u8]], places: &[(usize, usize, usize)]) -> Vec<(String, String)> {
