@@ -2,8 +2,9 @@
 
 use std::convert::Infallible;
 use std::io::{self, Write};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use foldhash::HashMap;
 use serde_json::Value as Json;
 
 use super::Compat;
@@ -296,13 +297,15 @@ const INSTALL_ORDER: [&str; 38] = [
     "ValidatingWebhookConfiguration",
 ];
 
+/// Where each of them stands there.
+static PLACES: LazyLock<HashMap<&str, usize>> =
+    LazyLock::new(|| INSTALL_ORDER.into_iter().zip(0..).collect());
+
 fn sort_by_kind(documents: &mut [Document], compat: Compat) {
     let known = if compat == Compat::V3_19 { 36 } else { 38 };
-    documents.sort_by_cached_key(|document| {
-        match INSTALL_ORDER.iter().take(known).position(|kind| *kind == document.kind) {
-            Some(place) => (place, String::new()),
-            None => (usize::MAX, document.kind.clone()),
-        }
+    documents.sort_by_cached_key(|document| match PLACES.get(document.kind.as_str()) {
+        Some(place) if *place < known => (*place, String::new()),
+        _ => (usize::MAX, document.kind.clone()),
     });
 }
 

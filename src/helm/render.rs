@@ -350,9 +350,8 @@ impl Render<'_> {
         let charts = format!("{root}/charts/");
         for file in files {
             let name = file.name.lossy();
-            let partial = name.rsplit('/').next().is_some_and(|base| base.starts_with('_'));
             let below = name.starts_with(&charts);
-            file.executed = !partial
+            file.executed = !is_partial(&name)
                 && match &self.input.member {
                     Member::Whole => true,
                     Member::Own => !below,
@@ -525,7 +524,7 @@ impl Shared {
         files.reserve(chart.0.templates.len());
         for file in &chart.0.templates {
             let inner = file.path.lossy();
-            if chart.is_library() && !inner.rsplit('/').next().is_some_and(|base| base.starts_with('_')) {
+            if chart.is_library() && !is_partial(&inner) {
                 continue;
             }
             files.push(Renderable {
@@ -538,6 +537,12 @@ impl Shared {
         }
         root
     }
+}
+
+/// Whether a file holds only what others include.
+fn is_partial(path: &str) -> bool {
+    let base = memchr::memrchr(b'/', path.as_bytes()).map_or(0, |slash| slash + 1);
+    path.as_bytes().get(base) == Some(&b'_')
 }
 
 /// Paths as Go joins them: a chart called `.` has no folder of its own.

@@ -1,6 +1,9 @@
 //! Helm's own functions: including templates, failing, looking up.
 
 use std::rc::Rc;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 use super::{Function, Outcome, Type, text, value};
 use crate::helm::failure::Failure;
@@ -37,11 +40,12 @@ fn include(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
 
 /// Cuts what Go prints for missing values.
 pub(crate) fn without_no_value(out: Vec<u8>) -> Vec<u8> {
-    const MARK: &[u8] = b"<no value>";
-    if memchr::memmem::find(&out, MARK).is_none() {
+    // Made once: for the few bytes of most templates that is more work than the search.
+    static MARK: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"<no value>"));
+    if MARK.find(&out).is_none() {
         return out;
     }
-    super::strings::replace_all(&out, MARK, b"")
+    super::strings::replace_all(&out, MARK.needle(), b"")
 }
 
 fn tpl(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
