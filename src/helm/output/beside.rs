@@ -97,14 +97,22 @@ impl Thread {
             reading.read(&mut batch);
             files.extend(batch);
         }
-        files.extend(done.iter().flatten());
-        // The thread gives back what it takes unless it panics; then this one shall, too.
-        if files.len() < handed_over
-            && let Err(panic) = handle.join()
-        {
-            std::panic::resume_unwind(panic);
+        // Whether the thread has ended is not waited for.
+        while files.len() < handed_over {
+            match done.recv() {
+                Ok(batch) => files.extend(batch),
+                Err(_) => panic_as(handle.join()),
+            }
         }
         files
+    }
+}
+
+/// Goes on with the panic of the thread: unless it panics, it gives back what it takes.
+fn panic_as(ended: std::thread::Result<()>) -> ! {
+    match ended {
+        Err(panic) => std::panic::resume_unwind(panic),
+        Ok(()) => unreachable!("the thread gives back each batch before it takes the next one"),
     }
 }
 
