@@ -21,7 +21,7 @@ use super::engine::Engine;
 use super::failure::{Failure, Limit, Place};
 use super::functions::RegexCache;
 use super::notices::Notices;
-use super::output::{Rendered, Writer};
+use super::output::{Reading, Rendered, Writer};
 use super::stack::on_large_stack;
 use super::strict::{self, Mentions, Reads, Strictness};
 use super::template::machine::{Knots, Machine, Scope, Spare};
@@ -131,7 +131,8 @@ impl Render<'_> {
         }
         self.check_kube_version(&capabilities)?;
 
-        let mut writer = Writer::new(self.engine, self.input);
+        let reading = Reading::new(compat, self.input.texts_only, self.engine.limits.documents);
+        let mut writer = Writer::new(reading, self.engine.second_thread, self.input.strictness);
         if self.input.include_crds || self.input.member != Member::Whole {
             self.collect_crds(&instance, &instance.name, &mut writer)?;
         }

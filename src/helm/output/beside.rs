@@ -125,23 +125,22 @@ fn next(todo: &Mutex<Receiver<Batch>>) -> Option<Batch> {
 mod tests {
     use std::fmt::Write as _;
 
+    use crate::helm::Compat;
     use crate::helm::notices::Notices;
-    use crate::helm::output::{Rendered, Writer};
+    use crate::helm::output::{Reading, Rendered, Writer};
     use crate::helm::render::RenderError;
-    use crate::helm::{Compat, Engine, RenderInput, RenderLimits};
+    use crate::helm::strict::Strictness;
 
     type Files = Vec<(String, String)>;
 
     /// What comes of files by one thread, and by two.
     fn by_one_and_two(
-        engine: &Engine,
-        texts_only: bool,
+        (compat, texts_only, most): (Compat, bool, usize),
         files: &Files,
     ) -> [Result<Rendered, RenderError>; 2] {
-        let input = RenderInput { texts_only, ..RenderInput::default() };
-        [engine.clone(), engine.clone().with_second_thread()].map(|engine| {
-            let notices = Notices::new(engine.compat);
-            let mut writer = Writer::new(&engine, &input);
+        [false, true].map(|beside| {
+            let notices = Notices::new(compat);
+            let mut writer = Writer::new(Reading::new(compat, texts_only, most), beside, Strictness::AsHelm);
             for (source, content) in files {
                 writer.add_file(source, content.clone().into_bytes(), "a");
             }
@@ -172,9 +171,8 @@ mod tests {
     #[test]
     fn two_threads_read_what_one_reads() {
         for (compat, texts_only) in [(Compat::V4_3, true), (Compat::V3_19, true), (Compat::V4_3, false)] {
-            let engine = Engine::new(compat);
             for count in [0, 1, 20, 300] {
-                let [one, two] = by_one_and_two(&engine, texts_only, &files(count));
+                let [one, two] = by_one_and_two((compat, texts_only, 1_000), &files(count));
                 assert_eq!(one, two);
                 let rendered = one.unwrap();
                 let documents = rendered.documents.len() + rendered.hooks.len();
@@ -185,13 +183,12 @@ mod tests {
 
     #[test]
     fn the_first_fault_in_order_is_told_whichever_thread_finds_it() {
-        let engine = Engine::new(Compat::V4_3);
         for places in [&[3_usize, 250][..], &[250, 3], &[299], &[0], &[120, 121]] {
             let mut files = files(300);
             for place in places {
                 files[299 - place].1.push_str("---\na: [\n");
             }
-            let [one, two] = by_one_and_two(&engine, true, &files);
+            let [one, two] = by_one_and_two((Compat::V4_3, true, 1_000), &files);
             assert_eq!(one, two);
             let first = format!("a/templates/{:04}.yaml", places.iter().min().unwrap());
             assert_eq!(one.unwrap_err().template, Some(first));
@@ -200,12 +197,10 @@ mod tests {
 
     #[test]
     fn a_file_of_too_many_documents_is_refused_even_if_helm_would_drop_them() {
-        let limits = RenderLimits { documents: 100, ..RenderLimits::default() };
-        let engine = Engine::new(Compat::V4_3).with_limits(limits);
         let dropped = "---\nmetadata: {annotations: {helm.sh/hook: unknown}}\n";
         for (times, is_refused) in [(100, false), (101, true), (5_000, true)] {
             let files = vec![("a/templates/x.yaml".to_owned(), dropped.repeat(times))];
-            let [one, two] = by_one_and_two(&engine, true, &files);
+            let [one, two] = by_one_and_two((Compat::V4_3, true, 100), &files);
             assert_eq!(one, two);
             assert_eq!(one.is_err(), is_refused, "{times}");
         }

@@ -9,7 +9,7 @@ use crate::helm::render::{Excerpt, Explanation, RenderError, RenderFault};
 use crate::helm::yaml::{self, YamlLimits};
 
 /// How what templates made is read.
-pub(super) struct Reading {
+pub(crate) struct Reading {
     pub(super) compat: Compat,
     /// Whether documents are only looked at, not kept as objects.
     pub(super) texts_only: bool,
@@ -36,7 +36,8 @@ pub(super) struct Read {
 }
 
 impl Reading {
-    pub(super) fn new(compat: Compat, texts_only: bool, most: usize) -> Self {
+    /// Reading as one version of Helm does; only texts may be asked for, of so many documents at the most.
+    pub(crate) fn new(compat: Compat, texts_only: bool, most: usize) -> Self {
         Self { compat, texts_only, most, splitter: Splitter::new(compat) }
     }
 
