@@ -16,10 +16,10 @@ mod switches;
 mod template;
 mod wait;
 
-use std::io::{ErrorKind, Write as _};
+use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::error::ErrorKind as Misuse;
+use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::adapters::clock::{Clock as _, Entropy as _, SystemClock, SystemEntropy};
@@ -75,7 +75,7 @@ enum Command {
 /// Reads the command line, once more with Helm's flags that no template sees where one of them may stand in the way.
 fn parse() -> Result<Cli, clap::Error> {
     match Cli::try_parse() {
-        Err(error) if error.kind() == Misuse::UnknownArgument => {
+        Err(error) if error.kind() == ErrorKind::UnknownArgument => {
             let command = Cli::command().mut_subcommand("template", template::define_unheeded);
             Cli::from_arg_matches(&command.try_get_matches()?)
         }
@@ -124,10 +124,7 @@ fn render_template(
         output.flush().map_err(template::TemplateError::Print)
     });
     match result {
-        // A reader that went away is no error.
-        Err(template::TemplateError::Print(error)) if error.kind() == ErrorKind::BrokenPipe => {
-            Ok(ExitCode::SUCCESS)
-        }
+        Err(template::TemplateError::Print(error)) if output::has_no_reader(&error) => Ok(ExitCode::SUCCESS),
         Ok(()) => {
             // At an orderly end the allocator would return its memory piece by piece: 3 % of a large chart's time.
             signal_hook::low_level::exit(0)

@@ -74,11 +74,16 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
 pub(super) fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
     let mut output = std::io::stdout().lock();
     match output.write_all(bytes).and_then(|()| output.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+        Err(error) if !has_no_reader(&error) => {
             Err(Failure::new(format!("cannot write to standard output: {error}")))
         }
         _ => Ok(()),
     }
+}
+
+/// Whether the output cannot be written because its reader went away, which is no error.
+pub(super) fn has_no_reader(error: &std::io::Error) -> bool {
+    error.kind() == ErrorKind::BrokenPipe
 }
 
 /// Prints a remark on standard error.

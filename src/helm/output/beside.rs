@@ -1,4 +1,4 @@
-//! A second thread that reads what templates made while others still run.
+//! Collects what templates made. A second thread may read it while others still run.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,9 +12,11 @@ const BATCH_BYTES: usize = 16 << 10;
 /// Files that wait to be read, or were.
 type Batch = Vec<File>;
 
-/// Reads files by two threads.
-pub(super) struct Beside {
+/// The files of a render.
+pub(super) struct Files {
     reading: Arc<Reading>,
+    /// Whether there may be a second thread.
+    beside: bool,
     waiting: Batch,
     waiting_bytes: usize,
     /// There is none before the first batch is full: small charts need none.
@@ -31,16 +33,16 @@ struct Thread {
     files: usize,
 }
 
-impl Beside {
-    pub(super) fn new(reading: Arc<Reading>) -> Self {
-        Self { reading, waiting: Vec::new(), waiting_bytes: 0, thread: None }
+impl Files {
+    pub(super) fn new(reading: Arc<Reading>, beside: bool) -> Self {
+        Self { reading, beside, waiting: Vec::new(), waiting_bytes: 0, thread: None }
     }
 
     /// Adds a file; it may be read from now on.
     pub(super) fn add(&mut self, file: File) {
         self.waiting_bytes += file.content.len();
         self.waiting.push(file);
-        if self.waiting_bytes < BATCH_BYTES {
+        if !self.beside || self.waiting_bytes < BATCH_BYTES {
             return;
         }
         if self.thread.is_none() {
@@ -53,9 +55,9 @@ impl Beside {
     }
 
     /// All files in no order; what was not worth handing over is not read yet.
-    pub(super) fn finish(self) -> Vec<File> {
-        let Some(thread) = self.thread else { return self.waiting };
-        let mut files = self.waiting;
+    pub(super) fn finish(&mut self) -> Vec<File> {
+        let mut files = std::mem::take(&mut self.waiting);
+        let Some(thread) = self.thread.take() else { return files };
         self.reading.read(&mut files);
         files.extend(thread.finish(&self.reading));
         files

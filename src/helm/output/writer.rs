@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use super::beside::Beside;
+use super::beside::Files;
 use super::order::sort_by_kind;
 use super::reading::{File, Read, Reading};
 use super::{Document, Rendered};
@@ -19,9 +19,7 @@ use crate::helm::value::{convert, lossy};
 /// Collects files and makes documents of them.
 pub(crate) struct Writer {
     reading: Arc<Reading>,
-    /// Reads files while others are made.
-    beside: Option<Beside>,
-    files: Vec<File>,
+    files: Files,
     rendered: Rendered,
     /// Of the documents so far that are no hooks: they get their texts when all could be read.
     places: Vec<Place>,
@@ -32,9 +30,8 @@ impl Writer {
     /// An empty collection; `beside` is whether a second thread may read.
     pub(crate) fn new(reading: Reading, beside: bool, strictness: Strictness) -> Self {
         let reading = Arc::new(reading);
-        let beside = beside.then(|| Beside::new(Arc::clone(&reading)));
-        let rendered = Rendered::default();
-        Self { reading, beside, files: Vec::new(), rendered, places: Vec::new(), strictness }
+        let files = Files::new(Arc::clone(&reading), beside);
+        Self { reading, files, rendered: Rendered::default(), places: Vec::new(), strictness }
     }
 
     /// Adds a file of `crds/`.
@@ -58,11 +55,7 @@ impl Writer {
             }
             return;
         }
-        let file = File { source: source.to_owned(), content: out, documents: None };
-        match &mut self.beside {
-            Some(beside) => beside.add(file),
-            None => self.files.push(file),
-        }
+        self.files.add(File { source: source.to_owned(), content: out, documents: None });
     }
 
     /// Adds what Helm accepts in silence.
@@ -80,10 +73,7 @@ impl Writer {
 
     /// Splits, parses, sorts.
     pub(crate) fn finish(mut self, chart: &str, notices: &Notices) -> Result<Rendered, RenderError> {
-        let mut files = match self.beside.take() {
-            Some(beside) => beside.finish(),
-            None => std::mem::take(&mut self.files),
-        };
+        let mut files = self.files.finish();
         files.sort_by(|left, right| (&left.source, &left.content).cmp(&(&right.source, &right.content)));
         if let Err(mut error) = self.add_documents(&mut files, chart, notices) {
             error.lookups_missing.clone_from(&self.rendered.lookups_missing);
