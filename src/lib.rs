@@ -19,7 +19,8 @@
 //!
 //! The modules below stand in this order. The first group is pure: files, objects and the time go in, values come
 //! out; no async, no IO, no clock, no client, no logging. The second group is the shell: the only code that awaits.
-//! `tests/it/architecture.rs` checks both, and the arrows.
+//! `tests/it/architecture.rs` checks both, and the arrows. [`helm`] and [`sandbox`] need nothing of the rest: they are
+//! packages of their own, and this one names them.
 //!
 //! # What must hold
 //!
@@ -44,7 +45,7 @@
 pub mod model;
 
 pub mod desired;
-pub mod helm;
+pub use moorline_helm as helm;
 
 pub mod render;
 
@@ -58,7 +59,7 @@ pub mod ledger;
 // Shells: the only places that await.
 pub mod adapters;
 pub mod reconciler;
-pub mod sandbox;
+pub use moorline_sandbox as sandbox;
 pub mod server;
 
 // The process.

@@ -5,7 +5,7 @@
 use std::io::Write as _;
 
 use flate2::{Compression, write::GzEncoder};
-use moorline::helm::{Chart, Engine, RenderInput};
+use moorline_helm::{Chart, Engine, RenderInput};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     // Gzip's checksum keeps a fuzzer out: most inputs are the tar inside of it.

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use moorline::helm::{Chart, Engine, RenderInput, RenderLimits};
+use moorline_helm::{Chart, Engine, RenderInput, RenderLimits};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let files = bytes.split(|byte| *byte == 0xFF).filter_map(|file| {

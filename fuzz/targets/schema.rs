@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use moorline::helm::{Chart, Engine, RenderInput, Values};
+use moorline_helm::{Chart, Engine, RenderInput, Values};
 
 const CHART: &[u8] = b"apiVersion: v2\nname: fuzz\nversion: 1.0.0\n";
 

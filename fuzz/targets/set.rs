@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use moorline::helm::{Compat, SetKind, Values};
+use moorline_helm::{Compat, SetKind, Values};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let Ok(text) = std::str::from_utf8(bytes) else { return };

@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use moorline::helm::{Chart, Engine, RenderFault, RenderInput, RenderLimits, Strictness};
+use moorline_helm::{Chart, Engine, RenderFault, RenderInput, RenderLimits, Strictness};
 
 const CHART: &[u8] = b"apiVersion: v2\nname: fuzz\nversion: 1.0.0\nappVersion: '2'\n";
 const VALUES: &[u8] = b"text: some text\nnumber: 7\nfloat: 1.5\nflag: true\nnothing: null\nlist: [1, two, {three: 3}]\nmap: {a: {b: {c: deep}}, d: '2'}\n";
@@ -29,7 +29,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         let input = RenderInput { strictness, ..RenderInput::default() };
         engine.render(&chart, &input).map(|rendered| rendered.to_helm_output())
     };
-    let limited = |error: &moorline::helm::RenderError| matches!(error.fault, RenderFault::Limit(_));
+    let limited = |error: &moorline_helm::RenderError| matches!(error.fault, RenderFault::Limit(_));
     match (render(Strictness::AsHelm), render(Strictness::Strict)) {
         (Ok(kept), Ok(run)) => assert!(kept == run, "what is kept is not what is made"),
         (Err(kept), Err(run)) if !limited(&kept) && !limited(&run) => {

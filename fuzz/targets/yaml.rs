@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use moorline::helm::{Values, parse_documents, to_yaml};
+use moorline_helm::{Values, parse_documents, to_yaml};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let _ = Values::parse(bytes);

@@ -132,7 +132,7 @@ const V3: &[&str] = &[
 /// The cluster as `.Capabilities` shows it.
 ///
 /// ```
-/// use moorline::helm::{Capabilities, Compat};
+/// use moorline_helm::{Capabilities, Compat};
 ///
 /// let capabilities = Capabilities::offline(Compat::V4_3)
 ///     .with_kube_version("1.33.0")

@@ -89,7 +89,7 @@ impl Chart {
 
     /// Reads a chart from files in the order of a walk through its folder, without what `.helmignore` leaves out: for
     /// who has walked there.
-    pub(crate) fn from_walk(files: Vec<(String, Arc<[u8]>)>) -> Result<Self, ChartError> {
+    pub fn from_walk(files: Vec<(String, Arc<[u8]>)>) -> Result<Self, ChartError> {
         load::from_walk(files)
     }
 
@@ -187,7 +187,7 @@ impl Chart {
     /// gets the supplied chart.
     ///
     /// ```
-    /// # use moorline::helm::Chart;
+    /// # use moorline_helm::Chart;
     /// # let chart = |name: &str| Chart::from_files([(
     /// #     "Chart.yaml".to_owned(), format!("apiVersion: v2\nname: {name}\nversion: 1.0.0\n").into_bytes().into(),
     /// # )]).expect("a valid chart");

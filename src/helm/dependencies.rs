@@ -311,7 +311,7 @@ fn on_by_condition(dependency: &Dependency, root: &Value, path: &str, notices: &
 /// The keys of the dependencies that conditions and tags leave on, in the order of the chart.
 ///
 /// ```
-/// use moorline::helm::{Chart, Values, enabled_dependencies};
+/// use moorline_helm::{Chart, Values, enabled_dependencies};
 ///
 /// # let chart = |text: &str| Chart::from_files([("Chart.yaml".to_owned(), text.as_bytes().into())]);
 /// let umbrella = chart("apiVersion: v2

@@ -10,7 +10,7 @@ use super::render::{self, RenderError, RenderInput};
 /// Renders charts. It holds no state: one serves any number of charts, renders and threads.
 ///
 /// ```
-/// use moorline::helm::{Capabilities, Compat, Engine, RenderLimits};
+/// use moorline_helm::{Capabilities, Compat, Engine, RenderLimits};
 ///
 /// let cluster = Capabilities::offline(Compat::V4_3).reading_kube_version("1.33.0")?;
 /// let engine = Engine::new(Compat::V4_3)

@@ -34,7 +34,7 @@ pub struct TimeLimit {
 /// greediest made 16 MiB.
 ///
 /// ```
-/// use moorline::helm::RenderLimits;
+/// use moorline_helm::RenderLimits;
 ///
 /// let limits = RenderLimits { steps: 1_000_000, ..RenderLimits::default() };
 /// assert!(limits.bytes > 1 << 20);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 /// What a template asked of the cluster.
 ///
 /// ```
-/// use moorline::helm::Lookup;
+/// use moorline_helm::Lookup;
 ///
 /// let secret = Lookup::new("v1", "Secret", "shop", "database");
 /// assert_eq!(secret.name, "database");

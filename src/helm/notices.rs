@@ -92,7 +92,7 @@ fn logged(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{MOST, Notices};
-    use crate::helm::Compat;
+    use crate::Compat;
 
     #[test]
     fn remarks_are_kept_as_they_came_up_to_their_limit() {

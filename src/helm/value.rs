@@ -1,7 +1,7 @@
 //! The values that templates compute with: Go's dynamic types as far as a chart can see them.
 //!
 //! A value belongs to one render and to one thread (`Rc`); what is shared between renders are
-//! the frozen trees of [`crate::helm::values`]. No evaluation rules live here.
+//! the frozen trees of [`crate::values`]. No evaluation rules live here.
 
 use std::cell::RefCell;
 use std::rc::Rc;

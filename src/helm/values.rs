@@ -156,13 +156,13 @@ pub(crate) fn json_number(value: f64) -> serde_json::Value {
 /// Values of a chart or of one layer: a map from YAML, ready to be merged.
 ///
 /// ```
-/// use moorline::helm::Values;
+/// use moorline_helm::Values;
 ///
 /// let base = Values::parse(b"image: {repository: shop, tag: v1}")?;
 /// let layer = Values::parse(b"image: {tag: v2}")?;
 /// let merged = base.merge(&layer);
 /// assert_eq!(merged.to_json(), serde_json::json!({"image": {"repository": "shop", "tag": "v2"}}));
-/// # Ok::<(), moorline::helm::YamlError>(())
+/// # Ok::<(), moorline_helm::YamlError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Values(pub(crate) TreeMap);

@@ -86,9 +86,9 @@ impl YamlError {
 /// Reads all documents of a stream of plain manifests; empty documents are left out.
 ///
 /// ```
-/// let documents = moorline::helm::parse_documents(b"kind: A\n---\nkind: B\n")?;
+/// let documents = moorline_helm::parse_documents(b"kind: A\n---\nkind: B\n")?;
 /// assert_eq!(documents.len(), 2);
-/// # Ok::<(), moorline::helm::YamlError>(())
+/// # Ok::<(), moorline_helm::YamlError>(())
 /// ```
 pub fn parse_documents(bytes: &[u8]) -> Result<Vec<serde_json::Value>, YamlError> {
     parse_documents_within(bytes, YamlLimits::default())
@@ -115,7 +115,7 @@ pub fn parse_documents_within(bytes: &[u8], limits: YamlLimits) -> Result<Vec<se
 ///
 /// ```
 /// let json = serde_json::json!({"b": ["x", 1.5], "a": "yes"});
-/// assert_eq!(moorline::helm::to_yaml(&json), "a: \"yes\"\nb:\n- x\n- 1.5\n");
+/// assert_eq!(moorline_helm::to_yaml(&json), "a: \"yes\"\nb:\n- x\n- 1.5\n");
 /// ```
 pub fn to_string(value: &serde_json::Value) -> String {
     let mut emitter = Emitter::new();

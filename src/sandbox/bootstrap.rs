@@ -84,7 +84,7 @@ fn node(now: Timestamp) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::object::Fields;
+    use crate::object::Fields;
 
     #[test]
     fn a_bare_cluster_holds_what_a_real_one_does() {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::helm::{Chart, Engine, RenderInput, Rendered};
+use crate::{Chart, Engine, RenderInput, Rendered};
 
 fn render(template: &str, chance: Chance, now: i64) -> Rendered {
     let files = [

@@ -3,8 +3,8 @@
 
 use serde_json::Value as Json;
 
-use crate::helm::value::convert;
-use crate::helm::value::printable::is_printable;
+use crate::value::convert;
+use crate::value::printable::is_printable;
 
 /// A value of a wrong type, in the words of both Helms.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -213,7 +213,7 @@ pub(crate) fn sanitize(text: &mut String) {
     if !text.chars().all(plain) {
         *text = text
             .chars()
-            .map(|character| if crate::helm::functions::is_space(character) { ' ' } else { character })
+            .map(|character| if crate::functions::is_space(character) { ' ' } else { character })
             .filter(|character| is_printable(*character))
             .collect();
     }

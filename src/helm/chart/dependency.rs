@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::Chart;
 use super::decode::{Misfit, Spot, flag, lookup, sanitize, structs, text, texts};
-use crate::helm::functions::semver::{Constraint, Version};
+use crate::functions::semver::{Constraint, Version};
 
 /// A chart that another chart asks for.
 #[derive(Clone, Debug, Default, PartialEq)]

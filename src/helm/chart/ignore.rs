@@ -1,6 +1,6 @@
 //! `.helmignore`: which files of a chart folder do not belong to the chart.
 
-use crate::helm::functions::glob::file_match;
+use crate::functions::glob::file_match;
 
 /// The rules of a chart folder.
 pub struct IgnoreRules(Vec<Rule>);

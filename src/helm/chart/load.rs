@@ -11,11 +11,11 @@ use super::lock;
 use super::metadata::Metadata;
 use super::remark::Remark;
 use super::{Chart, ChartData, ChartTemplate, Child, archive};
-use crate::helm::Compat;
-use crate::helm::schema::Schema;
-use crate::helm::value::Text;
-use crate::helm::values::{Tree, TreeMap};
-use crate::helm::yaml::{self, YamlError, YamlLimits};
+use crate::Compat;
+use crate::schema::Schema;
+use crate::value::Text;
+use crate::values::{Tree, TreeMap};
+use crate::yaml::{self, YamlError, YamlLimits};
 
 /// A chart that cannot be read. The text is Helm's.
 #[derive(Debug, thiserror::Error)]
@@ -428,7 +428,7 @@ impl Parts {
 #[cfg(test)]
 mod tests {
     use super::from_folder;
-    use crate::helm::Compat;
+    use crate::Compat;
 
     #[track_caller]
     fn refused(files: &[(&str, &str)]) -> [(String, usize); 2] {

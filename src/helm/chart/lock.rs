@@ -8,10 +8,10 @@ use super::Chart;
 use super::decode::{Misfit, Spot, structs, text};
 use super::decode::{lookup, scalar_text};
 use super::dependency::{Dependency, dependencies};
-use crate::helm::Compat;
-use crate::helm::functions::dates;
-use crate::helm::functions::semver::{Constraint, Version};
-use crate::helm::yaml::{self, YamlLimits};
+use crate::Compat;
+use crate::functions::dates;
+use crate::functions::semver::{Constraint, Version};
+use crate::yaml::{self, YamlLimits};
 
 /// A lock file, read.
 #[derive(Clone, Debug, PartialEq)]
@@ -150,7 +150,7 @@ fn sorted(value: &Json) -> Json {
 /// what is no version never. The error is the constraint's.
 ///
 /// ```
-/// use moorline::helm::highest_version;
+/// use moorline_helm::highest_version;
 ///
 /// let versions = ["1.2.0", "1.10.0", "2.0.0-rc.1", "latest"];
 /// assert_eq!(highest_version("^1.2", versions), Ok(Some("1.10.0")));

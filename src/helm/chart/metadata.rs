@@ -4,10 +4,10 @@ use serde_json::Value as Json;
 
 use super::decode::{self, Misfit, Spot, flag, sanitize, structs, text, text_map, texts};
 use super::dependency::{Dependency, dependencies, lists_dependencies};
-use crate::helm::dependencies::json_text;
-use crate::helm::functions::semver::Version;
-use crate::helm::value::object::Record;
-use crate::helm::value::{Map, Object, Text, Value, convert};
+use crate::dependencies::json_text;
+use crate::functions::semver::Version;
+use crate::value::object::Record;
+use crate::value::{Map, Object, Text, Value, convert};
 
 /// The contents of `Chart.yaml`.
 #[derive(Clone, Debug, Default)]
@@ -351,7 +351,7 @@ fn dependency_value(dependency: &Dependency) -> Value {
 mod tests {
     use std::sync::Arc;
 
-    use crate::helm::{Chart, Compat, Engine, RenderInput, Values};
+    use crate::{Chart, Compat, Engine, RenderInput, Values};
 
     /// What a template with `text` makes in a chart with one dependency, and what is noticed.
     fn rendered(chart: &str, requirements: &str, compat: Compat, text: &str) -> (String, Vec<String>) {

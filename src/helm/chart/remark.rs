@@ -1,6 +1,6 @@
 //! What Helm remarks about the files of a chart while it reads them, and goes on.
 
-use crate::helm::Compat;
+use crate::Compat;
 
 /// Something that has another place since charts name `apiVersion: v2`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,11 +9,11 @@
 use std::cmp::Ordering;
 
 use super::{Function, Outcome, Special, Type, text};
-use crate::helm::Compat;
-use crate::helm::failure::Failure;
-use crate::helm::template::format;
-use crate::helm::template::machine::Machine;
-use crate::helm::value::{Text, Value};
+use crate::Compat;
+use crate::failure::Failure;
+use crate::template::format;
+use crate::template::machine::Machine;
+use crate::value::{Text, Value};
 
 use Type::{Any, Text as Str};
 
@@ -104,7 +104,7 @@ fn javascript(text: &[u8]) -> Vec<u8> {
             '&' => out.push_str("\\u0026"),
             '=' => out.push_str("\\u003D"),
             _ if u32::from(character) < 0x20 => out.push_str(&format!("\\u{:04X}", u32::from(character))),
-            _ if crate::helm::value::printable::is_printable(character) => out.push(character),
+            _ if crate::value::printable::is_printable(character) => out.push(character),
             _ => out.push_str(&format!("\\u{:04X}", u32::from(character))),
         }
     }
@@ -259,7 +259,7 @@ fn whole(value: &Value) -> Option<i128> {
         Value::Uint64(number) => Some(i128::from(*number)),
         Value::Byte(number) => Some(i128::from(*number)),
         Value::Object(object) => match &**object {
-            crate::helm::value::Object::Duration(number) => Some(i128::from(*number)),
+            crate::value::Object::Duration(number) => Some(i128::from(*number)),
             _ => None,
         },
         _ => None,
@@ -296,7 +296,7 @@ fn same_complex(machine: &Machine<'_>, left: &Value, right: &Value) -> Result<bo
         )));
     }
     let nil_slice = |value: &Value| match value {
-        Value::Object(object) => matches!(&**object, crate::helm::value::Object::NilSlice(_)),
+        Value::Object(object) => matches!(&**object, crate::value::Object::NilSlice(_)),
         _ => false,
     };
     if nil_slice(left) || nil_slice(right) {

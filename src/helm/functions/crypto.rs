@@ -4,10 +4,10 @@
 use sha2::Digest as _;
 
 use super::{Function, Outcome, Type, int, text};
-use crate::helm::chance::Drawn;
-use crate::helm::failure::{Failure, Limit};
-use crate::helm::template::machine::Machine;
-use crate::helm::value::Value;
+use crate::chance::Drawn;
+use crate::failure::{Failure, Limit};
+use crate::template::machine::Machine;
+use crate::value::Value;
 
 use Type::{Int, Text as Str, Uint};
 
@@ -153,7 +153,7 @@ fn rand_bytes(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
         } else {
             (0..count).map(|_| entropy.byte()).collect()
         };
-        Drawn::Text(crate::helm::value::convert::base64_standard(&bytes))
+        Drawn::Text(crate::value::convert::base64_standard(&bytes))
     })
 }
 

@@ -5,11 +5,11 @@
 use std::fmt;
 
 use super::{Function, Outcome, Type, int, text, value};
-use crate::helm::Compat;
-use crate::helm::chance::Drawn;
-use crate::helm::failure::Failure;
-use crate::helm::template::machine::Machine;
-use crate::helm::value::{Object, Value};
+use crate::Compat;
+use crate::chance::Drawn;
+use crate::failure::Failure;
+use crate::template::machine::Machine;
+use crate::value::{Object, Value};
 
 use Type::{Any, Int, Text as Str, Time};
 

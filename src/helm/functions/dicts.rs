@@ -4,9 +4,9 @@
 #![expect(clippy::unnecessary_wraps, reason = "every function of the tables has one signature")]
 
 use super::{Function, Outcome, Type, text, value};
-use crate::helm::failure::{Failure, Limit};
-use crate::helm::template::machine::Machine;
-use crate::helm::value::{ENTRY, Map, MapKind, Text, Value};
+use crate::failure::{Failure, Limit};
+use crate::template::machine::Machine;
+use crate::value::{ENTRY, Map, MapKind, Text, Value};
 
 use Type::{Any, Dict, Text as Str};
 
@@ -93,7 +93,7 @@ pub(super) const VALUES_METHODS: &[Function] = &[
     Function::new("AsMap", &[], |_, a| Ok(plain(a, 0))),
     Function::new("Table", &[Str], |_, a| match at_path(&value(a, 0), &text(a, 1)) {
         Some(Value::Map(map)) => Ok(Value::Map(map.with_kind(MapKind::Values))),
-        _ => Err(Failure::new(format!("{} is not a table", crate::helm::value::convert::quote(&text(a, 1))))),
+        _ => Err(Failure::new(format!("{} is not a table", crate::value::convert::quote(&text(a, 1))))),
     }),
     Function::new("PathValue", &[Str], |_, a| match at_path(&value(a, 0), &text(a, 1)) {
         Some(value) if !matches!(value, Value::Map(_)) => Ok(value),
@@ -101,10 +101,7 @@ pub(super) const VALUES_METHODS: &[Function] = &[
             let path = text(a, 1);
             let key =
                 String::from_utf8_lossy(path.rsplit(|byte| *byte == b'.').next().unwrap_or(&[])).into_owned();
-            Err(Failure::new(format!(
-                "{} is not a value",
-                crate::helm::value::convert::quote(key.as_bytes())
-            )))
+            Err(Failure::new(format!("{} is not a value", crate::value::convert::quote(key.as_bytes()))))
         }
     }),
     Function::new("YAML", &[], |_, a| Ok(Value::text(super::encoding::yaml_text(&value(a, 0))))),
@@ -166,8 +163,7 @@ fn store(machine: &mut Machine<'_>, map: &Map, key: Text, value: Value) -> Resul
 
 fn dict(machine: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     let pairs = arguments.chunks(2).map(|pair| {
-        let key =
-            super::strval(pair.first().unwrap_or(&Value::Nil), machine.compat == crate::helm::Compat::V3_19);
+        let key = super::strval(pair.first().unwrap_or(&Value::Nil), machine.compat == crate::Compat::V3_19);
         (key, pair.get(1).cloned().unwrap_or_else(|| Value::text("")))
     });
     Ok(Value::Map(Map::from_pairs(pairs)))

@@ -6,11 +6,11 @@ use sha2::Digest as _;
 
 use super::json::{self, Style, Wording};
 use super::{Function, Outcome, Type, text, toml, value};
-use crate::helm::Compat;
-use crate::helm::failure::{Failure, Limit};
-use crate::helm::template::machine::Machine;
-use crate::helm::value::{Map, MapKind, Text, Value};
-use crate::helm::yaml::{self, Emitter, YamlError, YamlLimits};
+use crate::Compat;
+use crate::failure::{Failure, Limit};
+use crate::template::machine::Machine;
+use crate::value::{Map, MapKind, Text, Value};
+use crate::yaml::{self, Emitter, YamlError, YamlLimits};
 
 use Type::{Any, Text as Str};
 
@@ -250,7 +250,7 @@ fn to_json(machine: &Machine<'_>, arguments: &[Value], style: Style, must: bool)
 #[cfg(test)]
 mod tests {
     use super::{Value, yaml_text};
-    use crate::helm::value::{Map, Text};
+    use crate::value::{Map, Text};
 
     /// What helm 4.3.1 and 3.19.0 print.
     #[test]

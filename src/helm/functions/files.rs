@@ -6,10 +6,10 @@ use std::rc::Rc;
 
 use super::glob::Glob;
 use super::{Function, Outcome, Type, text, value};
-use crate::helm::Compat;
-use crate::helm::template::machine::Machine;
-use crate::helm::value::object::FileTable;
-use crate::helm::value::{Map, Object, Text, Value};
+use crate::Compat;
+use crate::template::machine::Machine;
+use crate::value::object::FileTable;
+use crate::value::{Map, Object, Text, Value};
 
 use Type::Text as Str;
 
@@ -19,7 +19,7 @@ pub(super) const METHODS: &[Function] = &[
     Function::new("Glob", &[Str], find),
     Function::new("AsConfig", &[], |_, a| Ok(as_map(a, |bytes| Value::Text(bytes.clone())))),
     Function::new("AsSecrets", &[], |_, a| {
-        Ok(as_map(a, |bytes| Value::text(crate::helm::value::convert::base64_standard(bytes))))
+        Ok(as_map(a, |bytes| Value::text(crate::value::convert::base64_standard(bytes))))
     }),
     Function::new("Lines", &[Str], lines),
 ];

@@ -6,11 +6,11 @@ use std::sync::LazyLock;
 use memchr::memmem::Finder;
 
 use super::{Function, Outcome, Type, text, value};
-use crate::helm::failure::Failure;
-use crate::helm::lookup::Lookup;
-use crate::helm::template::machine::{Machine, Scope};
-use crate::helm::value::{Map, Text, Value, convert};
-use crate::helm::yaml::Build as _;
+use crate::failure::Failure;
+use crate::lookup::Lookup;
+use crate::template::machine::{Machine, Scope};
+use crate::value::{Map, Text, Value, convert};
+use crate::yaml::Build as _;
 
 use Type::{Any, Text as Str};
 

@@ -1,6 +1,6 @@
 //! JSON as Go's encoding/json writes and reads it. No state.
 
-use crate::helm::value::{Map, Object, Text, Value, convert};
+use crate::value::{Map, Object, Text, Value, convert};
 
 mod reader;
 
@@ -45,7 +45,7 @@ fn write_value(out: &mut Vec<u8>, value: &Value, style: Style, level: usize) -> 
         },
         Value::Text(text) => write_text(out, text, style),
         Value::Bytes(bytes) => write_text(out, convert::base64_standard(bytes).as_bytes(), style),
-        Value::Map(map) if map.kind() == crate::helm::value::MapKind::Nil && map.len() == 0 => {
+        Value::Map(map) if map.kind() == crate::value::MapKind::Nil && map.len() == 0 => {
             out.extend_from_slice(b"null");
         }
         Value::Map(map) => write_pairs(out, &map.entries(), style, level)?,

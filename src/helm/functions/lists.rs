@@ -1,9 +1,9 @@
 //! Functions on lists and on emptiness. Lists are never changed in place.
 
 use super::{Function, Outcome, Type, int, strval, text, value};
-use crate::helm::failure::{Failure, Limit};
-use crate::helm::template::machine::Machine;
-use crate::helm::value::{Text, Value};
+use crate::failure::{Failure, Limit};
+use crate::template::machine::Machine;
+use crate::value::{Text, Value};
 
 use Type::{Any, Bool, Int, Text as Str};
 

@@ -3,10 +3,10 @@
 #![expect(clippy::unnecessary_wraps, reason = "every function of the tables has one signature")]
 
 use super::{Function, Outcome, Type, int, text, value};
-use crate::helm::failure::Failure;
-use crate::helm::template::machine::Machine;
-use crate::helm::value::{Object, Value, convert};
-use crate::helm::yaml::resolve::{Resolved, parse_integer};
+use crate::failure::Failure;
+use crate::template::machine::Machine;
+use crate::value::{Object, Value, convert};
+use crate::yaml::resolve::{Resolved, parse_integer};
 
 use Type::{Any, Float, Int, Text as Str};
 
@@ -18,7 +18,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("float64", &[Any], |_, a| Ok(Value::Float(to_float64(&value(a, 0))))),
     Function::new("atoi", &[Str], |_, a| Ok(Value::Int(text(a, 0).lossy().parse().unwrap_or(0)))),
     Function::new("toDecimal", &[Any], |machine, a| {
-        let shown = crate::helm::template::format::display(&value(a, 0), machine.v3());
+        let shown = crate::template::format::display(&value(a, 0), machine.v3());
         let shown = String::from_utf8_lossy(&shown).into_owned();
         Ok(Value::Int64(i64::from_str_radix(&shown, 8).unwrap_or(0)))
     }),
@@ -86,7 +86,7 @@ fn parse_cast(text: &str) -> i64 {
         Some((whole, zeros)) if !whole.is_empty() && zeros.bytes().all(|byte| byte == b'0') => whole,
         _ => text,
     };
-    if !crate::helm::template::number::underscores_allowed(trimmed) {
+    if !crate::template::number::underscores_allowed(trimmed) {
         return 0;
     }
     match parse_integer(&trimmed.replace('_', "")) {
@@ -203,10 +203,7 @@ fn sequence(_: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     if (down && step < 0) || (!down && step > 0) {
         while if down { number > stop } else { number < stop } {
             if shown.len() >= MOST {
-                return Err(Failure::limit(
-                    crate::helm::failure::Limit::Size,
-                    format!("more than {MOST} numbers"),
-                ));
+                return Err(Failure::limit(crate::failure::Limit::Size, format!("more than {MOST} numbers")));
             }
             shown.push(number.to_string());
             number = number.wrapping_add(step);

@@ -1,9 +1,9 @@
 //! Paths and URLs, always with slashes. No file system is touched.
 
 use super::{Function, Outcome, Type, text, value};
-use crate::helm::failure::Failure;
-use crate::helm::template::machine::Machine;
-use crate::helm::value::{Map, Text, Value};
+use crate::failure::Failure;
+use crate::template::machine::Machine;
+use crate::value::{Map, Text, Value};
 
 use Type::{Dict, Text as Str};
 
@@ -90,7 +90,7 @@ fn unescape(text: &[u8], plus: bool) -> Result<Vec<u8>, String> {
                     text.get(index + 1..index + 3).and_then(|digits| std::str::from_utf8(digits).ok());
                 let Some(byte) = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) else {
                     let shown = text.get(index..(index + 3).min(text.len())).unwrap_or(&[]);
-                    return Err(format!("invalid URL escape {}", crate::helm::value::convert::quote(shown)));
+                    return Err(format!("invalid URL escape {}", crate::value::convert::quote(shown)));
                 };
                 out.push(byte);
                 index += 3;
@@ -169,7 +169,7 @@ fn parse(url: &[u8]) -> Result<Url, String> {
         {
             let port = host.get(colon..).unwrap_or(&[]);
             if !port.iter().skip(1).all(u8::is_ascii_digit) {
-                let shown = crate::helm::value::convert::quote(port);
+                let shown = crate::value::convert::quote(port);
                 return Err(format!("invalid port {shown} after host"));
             }
         }
@@ -184,7 +184,7 @@ fn url_parse(_: &mut Machine<'_>, arguments: &[Value]) -> Outcome {
     let url = parse(&given).map_err(|message| {
         Failure::new(format!(
             "unable to parse url: parse {}: {message}",
-            crate::helm::value::convert::quote(&given)
+            crate::value::convert::quote(&given)
         ))
     })?;
     let hostname = {

@@ -9,10 +9,10 @@ use regex_automata::Input;
 use regex_automata::meta::Regex;
 
 use super::{Function, Outcome, Type, int, text};
-use crate::helm::RenderLimits;
-use crate::helm::failure::{Failure, Limit};
-use crate::helm::template::machine::Machine;
-use crate::helm::value::{Text, Value};
+use crate::RenderLimits;
+use crate::failure::{Failure, Limit};
+use crate::template::machine::Machine;
+use crate::value::{Text, Value};
 
 use Type::{Int, Text as Str};
 use matcher::{DFA, LARGEST, Matcher, USUAL};
@@ -149,7 +149,7 @@ fn search(
     machine.regex(pattern, subject).map_err(|inner| {
         if panics && inner.limit_hit().is_none() {
             let quoted = if pattern.contains(&b'`') {
-                crate::helm::value::convert::quote(pattern)
+                crate::value::convert::quote(pattern)
             } else {
                 format!("`{}`", pattern.lossy())
             };

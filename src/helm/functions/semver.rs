@@ -4,9 +4,9 @@ use std::cmp::Ordering;
 use std::fmt;
 
 use super::{Function, Outcome, Type, text, value};
-use crate::helm::failure::Failure;
-use crate::helm::template::machine::Machine;
-use crate::helm::value::{Object, Value};
+use crate::failure::Failure;
+use crate::template::machine::Machine;
+use crate::value::{Object, Value};
 
 use Type::{Text as Str, Version as VersionType};
 

@@ -3,10 +3,10 @@
 #![expect(clippy::unnecessary_wraps, reason = "every function of the tables has one signature")]
 
 use super::{Function, Outcome, Type, int, strval, text, value};
-use crate::helm::failure::{Failure, Limit};
-use crate::helm::template::format;
-use crate::helm::template::machine::Machine;
-use crate::helm::value::{Text, Value, convert};
+use crate::failure::{Failure, Limit};
+use crate::template::format;
+use crate::template::machine::Machine;
+use crate::value::{Text, Value, convert};
 
 use Type::{Any, Int, Text as Str};
 

@@ -1,6 +1,6 @@
 //! TOML in the layout of Helm's library: plain values first, tables sorted and indented.
 
-use crate::helm::value::{Object, Text, Value, convert};
+use crate::value::{Object, Text, Value, convert};
 
 mod cursor;
 mod document;

@@ -127,11 +127,11 @@ fn next(todo: &Mutex<Receiver<Batch>>) -> Option<Batch> {
 mod tests {
     use std::fmt::Write as _;
 
-    use crate::helm::Compat;
-    use crate::helm::notices::Notices;
-    use crate::helm::output::{Reading, Rendered, Writer};
-    use crate::helm::render::RenderError;
-    use crate::helm::strict::Strictness;
+    use crate::Compat;
+    use crate::notices::Notices;
+    use crate::output::{Reading, Rendered, Writer};
+    use crate::render::RenderError;
+    use crate::strict::Strictness;
 
     type Files = Vec<(String, String)>;
 

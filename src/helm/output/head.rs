@@ -3,10 +3,10 @@
 use serde_json::Value as Json;
 
 use super::Hook;
-use crate::helm::Compat;
-use crate::helm::chart::decode::lookup;
-use crate::helm::chart::decode::{self, Misfit, Spot};
-use crate::helm::yaml::{self, YamlLimits};
+use crate::Compat;
+use crate::chart::decode::lookup;
+use crate::chart::decode::{self, Misfit, Spot};
+use crate::yaml::{self, YamlLimits};
 use part::Part;
 
 mod part;

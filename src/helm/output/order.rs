@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use foldhash::HashMap;
 
 use super::Document;
-use crate::helm::Compat;
+use crate::Compat;
 
 /// Helm's install order by kind.
 const INSTALL_ORDER: [&str; 38] = [

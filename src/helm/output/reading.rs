@@ -4,9 +4,9 @@ use serde_json::Value as Json;
 
 use super::head::Head;
 use super::split::Splitter;
-use crate::helm::Compat;
-use crate::helm::render::{Excerpt, Explanation, RenderError, RenderFault};
-use crate::helm::yaml::{self, YamlLimits};
+use crate::Compat;
+use crate::render::{Excerpt, Explanation, RenderError, RenderFault};
+use crate::yaml::{self, YamlLimits};
 
 /// How what templates made is read.
 pub(crate) struct Reading {

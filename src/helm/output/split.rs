@@ -2,8 +2,8 @@
 
 use memchr::memmem::Finder;
 
-use crate::helm::Compat;
-use crate::helm::functions::trim_space as trim;
+use crate::Compat;
+use crate::functions::trim_space as trim;
 
 /// Cuts texts at `---`, as one version of Helm does.
 pub(super) struct Splitter {

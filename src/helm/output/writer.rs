@@ -8,13 +8,13 @@ use super::beside::Files;
 use super::order::sort_by_kind;
 use super::reading::{File, Read, Reading};
 use super::{Document, Rendered};
-use crate::helm::failure::Limit;
-use crate::helm::functions::trim_space as trim;
-use crate::helm::notices::Notices;
-use crate::helm::render::{RenderError, RenderFault};
-use crate::helm::strict::{Finding, Strictness, repeated_in_output};
-use crate::helm::template::machine::Machine;
-use crate::helm::value::{convert, lossy};
+use crate::failure::Limit;
+use crate::functions::trim_space as trim;
+use crate::notices::Notices;
+use crate::render::{RenderError, RenderFault};
+use crate::strict::{Finding, Strictness, repeated_in_output};
+use crate::template::machine::Machine;
+use crate::value::{convert, lossy};
 
 /// Collects files and makes documents of them.
 pub(crate) struct Writer {

@@ -4,9 +4,9 @@
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
 
-use crate::helm::dependencies::Instance;
-use crate::helm::failure::{Absence, Absent, Step, Trail};
-use crate::helm::value::{Map, Value};
+use crate::dependencies::Instance;
+use crate::failure::{Absence, Absent, Step, Trail};
+use crate::value::{Map, Value};
 
 /// Lines shown before the one that is wrong.
 const BEFORE: usize = 3;
@@ -205,7 +205,7 @@ impl UnfitValue {
         }
         let value = match &current {
             Some(Value::Map(_) | Value::List(_)) | None => None,
-            Some(value) => Some(crate::helm::schema::to_json(value).to_string()),
+            Some(value) => Some(crate::schema::to_json(value).to_string()),
         };
         Self { path: parts.join("."), value }
     }

@@ -3,12 +3,12 @@
 use std::fmt;
 
 use super::explanation::Explanation;
-use crate::helm::chance::Chance;
-use crate::helm::failure::Limit;
-use crate::helm::lookup::{Lookup, Lookups};
-use crate::helm::output::Rendered;
-use crate::helm::strict::Strictness;
-use crate::helm::values::Values;
+use crate::chance::Chance;
+use crate::failure::Limit;
+use crate::lookup::{Lookup, Lookups};
+use crate::output::Rendered;
+use crate::strict::Strictness;
+use crate::values::Values;
 
 /// Which part of an umbrella is rendered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

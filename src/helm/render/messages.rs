@@ -1,6 +1,6 @@
 //! How Helm words the failure of a template.
 
-use crate::helm::failure::Failure;
+use crate::failure::Failure;
 
 /// Helm 3 prints Go's chain, unless the message was marked.
 pub(super) fn message_v3(failure: &Failure) -> String {
@@ -9,7 +9,7 @@ pub(super) fn message_v3(failure: &Failure) -> String {
 
 /// `required` and `fail` show their message alone, with the outermost place.
 fn marked(message: &str) -> Option<String> {
-    let (start_mark, end_mark) = crate::helm::functions::MARKS;
+    let (start_mark, end_mark) = crate::functions::MARKS;
     let mut tokens = message.splitn(3, ": ");
     let (_, location, rest) = (tokens.next()?, tokens.next()?, tokens.next()?);
     let start = rest.find(start_mark)? + start_mark.len();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::json::Json;
 use super::url::{Url, escape_segment, unescape};
-use crate::helm::value::convert::quote;
+use crate::value::convert::quote;
 
 /// A place in a document.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -9,8 +9,8 @@ use super::json::{Json, Kind};
 use super::misfit::{Message, Misfit, single_quoted};
 use super::node::{Node, NodeId, NumberRules, TextRules};
 use super::number::{Decimal, grouped, shown};
-use crate::helm::stack::on_large_stack;
-use crate::helm::value::convert::quote;
+use crate::stack::on_large_stack;
+use crate::value::convert::quote;
 
 mod combination;
 mod list;

@@ -14,8 +14,8 @@ use super::node::{
     Additional, Combination, Dependency, ListRules, Node, NodeId, NumberRules, ObjectRules, TextRules,
 };
 use super::number::Decimal;
-use crate::helm::functions::regexes::LazyRegex;
-use crate::helm::value::convert::quote;
+use crate::functions::regexes::LazyRegex;
+use crate::value::convert::quote;
 
 /// A schema and those that it leads to.
 #[derive(Debug)]

@@ -12,8 +12,8 @@ use super::evident;
 use super::json::Json;
 use super::metaschema;
 use super::url::{Url, unescape};
-use crate::helm::Compat;
-use crate::helm::value::convert::quote;
+use crate::Compat;
+use crate::value::convert::quote;
 
 /// Why there is no schema to check values against.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 
 use super::draft::Draft;
 use super::json::{Json, Kind};
-use crate::helm::functions::regexes::LazyRegex;
+use crate::functions::regexes::LazyRegex;
 
 /// So many values of a list are compared with each other.
 const FEW: usize = 100;
@@ -141,8 +141,8 @@ mod tests {
 
     use super::super::metaschema;
     use super::{Draft, is_schema};
-    use crate::helm::Compat;
-    use crate::helm::functions::json::Wording;
+    use crate::Compat;
+    use crate::functions::json::Wording;
 
     /// Values that keywords may have, or may not.
     fn values() -> impl Strategy<Value = Json> {

@@ -1,8 +1,8 @@
 //! The formats that a text may be asked to have, with the complaints of Helm's library.
 
 use super::url::{Url, unescape};
-use crate::helm::functions::regexes::LazyRegex;
-use crate::helm::value::convert::quote_with;
+use crate::functions::regexes::LazyRegex;
+use crate::value::convert::quote_with;
 
 pub(super) mod internet;
 mod moment;
@@ -72,7 +72,7 @@ fn integer(text: &str) -> Result<i64, String> {
             Err(_) => "value out of range",
         }
     };
-    Err(format!("strconv.Atoi: parsing {}: {problem}", crate::helm::value::convert::quote(text.as_bytes())))
+    Err(format!("strconv.Atoi: parsing {}: {problem}", crate::value::convert::quote(text.as_bytes())))
 }
 
 fn json_pointer(text: &str) -> Check {

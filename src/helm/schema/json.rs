@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::number::Number;
-use crate::helm::functions::json::{Build, Wording, whole};
-use crate::helm::value::{Text, Value, convert};
+use crate::functions::json::{Build, Wording, whole};
+use crate::value::{Text, Value, convert};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Json {

@@ -12,8 +12,8 @@ use super::draft::Draft;
 use super::json::Json;
 use super::misfit::single_quoted;
 use super::node::NodeId;
-use crate::helm::Compat;
-use crate::helm::functions::json::Wording;
+use crate::Compat;
+use crate::functions::json::Wording;
 
 /// The documents by their paths at json-schema.org; see the folder's README.
 const TEXTS: &[u8] = include_bytes!("data/metaschemas.json.gz");

@@ -1,6 +1,6 @@
 //! What does not fit, and how Helm's schema library prints it.
 
-use crate::helm::value::convert;
+use crate::value::convert;
 
 /// What does not fit, as a tree.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use super::draft::Draft;
 use super::format::Format;
 use super::json::{Json, Kind};
 use super::number::Decimal;
-use crate::helm::functions::regexes::LazyRegex;
+use crate::functions::regexes::LazyRegex;
 
 /// The number of a node among those of its schema.
 pub(super) type NodeId = usize;

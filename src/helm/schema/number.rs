@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use num_bigint::BigUint;
 
-use crate::helm::value::convert::shortest_digits;
+use crate::value::convert::shortest_digits;
 
 /// A number as it is written.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,8 +1,8 @@
 //! Helm's messages about schemas and values.
 
 use super::{Schema, Unfit};
-use crate::helm::Compat;
-use crate::helm::value::{Map, Text, Value};
+use crate::Compat;
+use crate::value::{Map, Text, Value};
 
 fn check(schema: &str, values: &Value) -> Result<(), Unfit> {
     Schema::new(Text::from(schema)).check(values, Compat::V4_3)

@@ -2,7 +2,7 @@
 //! written. The messages are Go's.
 
 use super::format::internet;
-use crate::helm::value::convert::quote;
+use crate::value::convert::quote;
 
 /// A URL in its parts; without a fragment.
 #[derive(Clone, Debug, Default)]

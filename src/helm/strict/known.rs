@@ -4,9 +4,9 @@
 use serde_json::Value as Json;
 
 use super::tree_has;
-use crate::helm::dependencies::Instance;
-use crate::helm::schema;
-use crate::helm::value::Text;
+use crate::dependencies::Instance;
+use crate::schema;
+use crate::value::Text;
 
 /// The chart that a path of values belongs to, and the path in its own values.
 pub(super) fn owner<'i, 'p>(top: &'i Instance, path: &'p [Text]) -> (&'i Instance, &'p [Text]) {

@@ -4,9 +4,9 @@
 use rustc_hash::FxHashSet;
 
 use super::known::owner;
-use crate::helm::dependencies::Instance;
-use crate::helm::template::node::{Branch, Node, Operand, OperandKind, Pipe};
-use crate::helm::value::Text;
+use crate::dependencies::Instance;
+use crate::template::node::{Branch, Node, Operand, OperandKind, Pipe};
+use crate::value::Text;
 
 /// A key with the name before it in a chain of fields, if there is one.
 type Pair = (Option<Text>, Text);

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::helm::failure::{Absent, Place};
-use crate::helm::value::{Map, Text, Value};
+use crate::failure::{Absent, Place};
+use crate::value::{Map, Text, Value};
 
 /// How many maps are followed.
 const MAPS: usize = 200_000;

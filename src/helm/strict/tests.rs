@@ -1,7 +1,7 @@
 //! Findings of small charts.
 
 use super::{Strictness, chart_file_findings, repeated_keys};
-use crate::helm::{Chart, Engine, RenderInput, Values};
+use crate::{Chart, Engine, RenderInput, Values};
 
 fn findings(files: &[(&str, &str)], values: &str) -> Vec<String> {
     let chart = ("Chart.yaml", "apiVersion: v2\nname: shop\nversion: 1.0.0\n");

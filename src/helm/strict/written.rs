@@ -2,9 +2,9 @@
 //! ones `Chart.yaml` has.
 
 use super::{Finding, FindingKind};
-use crate::helm::value::Text;
-use crate::helm::values::Tree;
-use crate::helm::yaml::{Reader, SeenKey, YamlLimits};
+use crate::value::Text;
+use crate::values::Tree;
+use crate::yaml::{Reader, SeenKey, YamlLimits};
 
 /// What Helm reads of `Chart.yaml`.
 const CHART_KEYS: [&str; 17] = [

@@ -5,10 +5,10 @@ use super::Template;
 use super::format::print_value;
 use super::machine::Machine;
 use super::node::{Branch, Call, Command, Node, Number, Operand, OperandKind, Pipe, Position};
-use crate::helm::Compat;
-use crate::helm::failure::{Failure, Link, Place, Step, Trail};
-use crate::helm::functions::Type;
-use crate::helm::value::{Object, Text, Value};
+use crate::Compat;
+use crate::failure::{Failure, Link, Place, Step, Trail};
+use crate::functions::Type;
+use crate::value::{Object, Text, Value};
 
 mod absence;
 mod call;
@@ -92,7 +92,7 @@ impl<'t> Frame<'t, '_, '_> {
                 node.position()
             }
             At::Call(call) => {
-                context = format!("{{{{template {}", crate::helm::value::convert::quote(&call.name));
+                context = format!("{{{{template {}", crate::value::convert::quote(&call.name));
                 if let Some(pipe) = &call.pipe {
                     context.push(' ');
                     pipe.print(&mut context);
@@ -136,7 +136,7 @@ impl<'t> Frame<'t, '_, '_> {
         };
         let (line, column) = self.template.source.place(offset);
         let source = self.template.source.name.lossy();
-        let quoted = crate::helm::value::convert::quote(&self.template.name);
+        let quoted = crate::value::convert::quote(&self.template.name);
         let place = Place { template: source.clone().into_owned(), line, column };
         let mut trail: Box<Trail> =
             inner.as_mut().map(|inner| std::mem::take(&mut inner.trail)).unwrap_or_default();
@@ -250,7 +250,7 @@ impl<'t> Frame<'t, '_, '_> {
 
     fn call_template(&mut self, dot: &Slot, call: &'t Call) -> Run<()> {
         let Some(template) = self.machine.scope.find(&call.name).cloned() else {
-            let quoted = crate::helm::value::convert::quote(&call.name);
+            let quoted = crate::value::convert::quote(&call.name);
             return self.fail(format!("template {quoted} not defined"));
         };
         let data = match &call.pipe {

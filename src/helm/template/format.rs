@@ -1,6 +1,6 @@
 //! Go's fmt: `print`, `println`, `printf` and how values look in a template's output.
 
-use crate::helm::value::{Object, Text, Value, convert};
+use crate::value::{Object, Text, Value, convert};
 
 /// What a value looks like when a template prints it.
 pub(crate) fn print_value(out: &mut Vec<u8>, value: &Value, compat_v3: bool) {
@@ -349,7 +349,7 @@ fn can_be_raw(text: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::sprintf;
-    use crate::helm::value::{Map, Value};
+    use crate::value::{Map, Value};
 
     #[test]
     fn verbs_as_in_go() {

@@ -493,7 +493,7 @@ impl<'a> Lexer<'a> {
         let whole = self.scan_number();
         let bad = |lexer: &Self| {
             let text = lexer.input.get(lexer.start..lexer.position).unwrap_or(&[]);
-            format!("bad number syntax: {}", crate::helm::value::convert::quote(text))
+            format!("bad number syntax: {}", crate::value::convert::quote(text))
         };
         if !whole {
             return Err(bad(self));
@@ -562,9 +562,5 @@ fn has_left_trim(rest: &[u8]) -> bool {
 /// Go's `%#U`.
 fn unicode(character: char) -> String {
     let code = format!("U+{:04X}", u32::from(character));
-    if crate::helm::value::printable::is_printable(character) {
-        format!("{code} '{character}'")
-    } else {
-        code
-    }
+    if crate::value::printable::is_printable(character) { format!("{code} '{character}'") } else { code }
 }

@@ -9,15 +9,15 @@ use foldhash::HashMap;
 use super::exec::Variable;
 use super::memo::{Holder, Memo, Recall};
 use super::{Template, parser};
-use crate::helm::Compat;
-use crate::helm::capabilities::CapabilitiesSeen;
-use crate::helm::chance::Draws;
-use crate::helm::failure::{Failure, Limit};
-use crate::helm::functions;
-use crate::helm::limits::{RenderLimits, TimeLimit};
-use crate::helm::lookup::{Lookup, Lookups};
-use crate::helm::strict::Reads;
-use crate::helm::value::{Map, Text, Value};
+use crate::Compat;
+use crate::capabilities::CapabilitiesSeen;
+use crate::chance::Draws;
+use crate::failure::{Failure, Limit};
+use crate::functions;
+use crate::limits::{RenderLimits, TimeLimit};
+use crate::lookup::{Lookup, Lookups};
+use crate::strict::Reads;
+use crate::value::{Map, Text, Value};
 
 type Run<T> = Result<T, Failure>;
 
@@ -166,7 +166,7 @@ impl Machine<'_> {
     /// Runs a named template into a string, unless what it makes is known.
     pub(crate) fn include(&mut self, name: &Text, data: Value) -> Run<Text> {
         let Some(template) = self.scope.find(name).cloned() else {
-            let quoted = crate::helm::value::convert::quote(name);
+            let quoted = crate::value::convert::quote(name);
             return Err(Failure::new(format!(
                 "template: no template {quoted} associated with template \"gotpl\""
             )));

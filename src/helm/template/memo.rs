@@ -13,8 +13,8 @@ use foldhash::{HashMap, HashSet};
 
 use super::Template;
 use super::machine::{Machine, RECURSION};
-use crate::helm::failure::Failure;
-use crate::helm::value::{Map, MapKind, Text, Value};
+use crate::failure::Failure;
+use crate::value::{Map, MapKind, Text, Value};
 use uses::Uses;
 
 type Run<T> = Result<T, Failure>;
@@ -335,7 +335,7 @@ impl Machine<'_> {
 mod tests {
     use std::sync::Arc;
 
-    use crate::helm::{Chart, Engine, RenderInput, RenderLimits};
+    use crate::{Chart, Engine, RenderInput, RenderLimits};
 
     const HELPERS: &str = r#"
 {{- define "long" }}{{ range until 100 }}{{ $.Values.a }}{{ end }}{{ end }}

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use super::Source;
 use super::words::Path;
-use crate::helm::functions::Function;
-use crate::helm::value::{Text, convert, lossy};
+use crate::functions::Function;
+use crate::value::{Text, convert, lossy};
 
 /// A byte offset: of statements in the source, of all else in its action.
 pub(crate) type Position = u32;

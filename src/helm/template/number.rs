@@ -1,8 +1,8 @@
 //! Numeric and quoted constants of templates, read as Go reads them. Pure functions.
 
 use super::node::Number;
-use crate::helm::value::{Text, convert};
-use crate::helm::yaml::resolve::{Resolved, parse_integer};
+use crate::value::{Text, convert};
+use crate::yaml::resolve::{Resolved, parse_integer};
 
 /// What most constants are.
 fn short_decimal(text: &str) -> Option<u32> {

@@ -7,7 +7,7 @@ use super::node::{Command, Node, Operand, OperandKind, Pipe, Position};
 use super::repeats::{Opening, PARENTHESES, Repeat, Written};
 use super::words::Words;
 use super::{Parsed, Source, Template, number};
-use crate::helm::value::{Text, convert};
+use crate::value::{Text, convert};
 
 /// How deep blocks and parentheses may nest.
 const DEPTH: usize = 200;
@@ -54,12 +54,7 @@ fn taken<T>(stack: &mut Vec<T>, from: usize) -> Box<[T]> {
 }
 
 /// Parses one file; the version of Helm decides which functions exist.
-pub(crate) fn parse(
-    name: &Text,
-    text: &Text,
-    compat: crate::helm::Compat,
-    words: &mut Words,
-) -> Parse<Parsed> {
+pub(crate) fn parse(name: &Text, text: &Text, compat: crate::Compat, words: &mut Words) -> Parse<Parsed> {
     let source = Arc::new(Source { name: name.clone(), text: text.clone() });
     let mut stacks = std::mem::take(&mut words.stacks);
     let variables = vec![words.name(b"$")];
@@ -134,7 +129,7 @@ struct Parser<'a> {
     /// Where the action begins that an error may stand in.
     action: Option<Position>,
     depth: usize,
-    compat: crate::helm::Compat,
+    compat: crate::Compat,
     /// The statements of the lists that are being read, the innermost last.
     nodes: Vec<Node>,
     /// The arguments of the commands that are being read, the innermost last.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Source;
 use super::known::{Hash, Known};
 use super::node::{Pipe, Position};
-use crate::helm::value::Text;
+use crate::value::Text;
 
 /// Longer actions are not remembered: they hardly come again.
 const LONGEST: usize = 256;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::known::Known;
 use super::parser::Stacks;
 use super::repeats::Repeats;
-use crate::helm::value::Text;
+use crate::value::Text;
 
 /// How many names, and chains of them, a chart has for sure.
 const NAMES: usize = 112;

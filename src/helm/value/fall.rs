@@ -38,7 +38,7 @@ pub(super) fn fall(fallen: Fallen) {
 
 #[cfg(test)]
 mod tests {
-    use crate::helm::value::{Map, Value};
+    use crate::value::{Map, Value};
 
     #[test]
     fn the_deepest_values_fall_on_a_small_stack() {

@@ -5,8 +5,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::{Text, Value};
-use crate::helm::functions::dates::Moment;
-use crate::helm::functions::semver::Version;
+use crate::functions::dates::Moment;
+use crate::functions::semver::Version;
 
 /// A chart's extra files: paths to bytes, sorted by path.
 pub(crate) type FileTable = Arc<[(Text, Text)]>;
@@ -136,7 +136,7 @@ impl Object {
             Self::Version(version) => Some(Text::from(version.to_string())),
             Self::Time(moment) => Some(Text::from(moment.to_string())),
             Self::Duration(nanoseconds) => {
-                Some(Text::from(crate::helm::functions::dates::duration_text(*nanoseconds)))
+                Some(Text::from(crate::functions::dates::duration_text(*nanoseconds)))
             }
             Self::Files(_) | Self::VersionSet(_) | Self::Complex(..) | Self::NilSlice(_) => None,
         }

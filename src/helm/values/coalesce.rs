@@ -5,11 +5,11 @@
 
 use std::fmt;
 
-use crate::helm::Compat;
-use crate::helm::dependencies::Instance;
-use crate::helm::notices::Notices;
-use crate::helm::template::format;
-use crate::helm::value::{Map, Text, Value, convert, lossy};
+use crate::Compat;
+use crate::dependencies::Instance;
+use crate::notices::Notices;
+use crate::template::format;
+use crate::value::{Map, Text, Value, convert, lossy};
 
 const GLOBAL: &[u8] = b"global";
 

@@ -2,9 +2,9 @@
 //! messages. One reader for all kinds; only the reading of a value differs.
 
 use super::{Tree, TreeMap, Values};
-use crate::helm::Compat;
-use crate::helm::functions::json::{self, Wording};
-use crate::helm::value::{Text, Value, convert};
+use crate::Compat;
+use crate::functions::json::{self, Wording};
+use crate::value::{Text, Value, convert};
 
 /// How the values of an expression are typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,11 +35,11 @@ impl Values {
     /// changed in place, lists included.
     ///
     /// ```
-    /// use moorline::helm::{SetKind, Values};
+    /// use moorline_helm::{SetKind, Values};
     ///
     /// let values = Values::default().set("a.b=1,c={x,y},d[1]=z", SetKind::Typed)?;
     /// assert_eq!(values.to_json(), serde_json::json!({"a": {"b": 1}, "c": ["x", "y"], "d": [null, "z"]}));
-    /// # Ok::<(), moorline::helm::SetError>(())
+    /// # Ok::<(), moorline_helm::SetError>(())
     /// ```
     pub fn set(self, expression: &str, kind: SetKind) -> Result<Self, SetError> {
         self.set_as(expression, kind, Compat::default())
@@ -353,7 +353,7 @@ impl Parser<'_> {
         loop {
             match self.next() {
                 None | Some(',') => return true,
-                Some(other) if !crate::helm::functions::is_space(other) => {
+                Some(other) if !crate::functions::is_space(other) => {
                     self.back(other);
                     return false;
                 }

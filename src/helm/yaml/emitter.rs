@@ -1,7 +1,7 @@
 //! Writes values in go-yaml's style: sorted keys, lists not indented under their key, folding at
 //! 80 columns, the least quoting that reads back the same. Writes to memory only.
 
-use crate::helm::value::{Text, Value, convert};
+use crate::value::{Text, Value, convert};
 use analysis::{Analysis, analyze, is_changed_by_json, number_text, sort_naturally};
 use scalars::binary;
 
@@ -206,7 +206,7 @@ impl Emitter {
             Value::Bytes(bytes) => self.string(convert::base64_standard(bytes).as_bytes(), place),
             Value::Map(map) => map.read(|entries| {
                 if entries.len() == 0 {
-                    if map.kind() == crate::helm::value::MapKind::Nil {
+                    if map.kind() == crate::value::MapKind::Nil {
                         return self.plain_text(b"null", place);
                     }
                     return self.write_flow(b"{}");
@@ -229,7 +229,7 @@ impl Emitter {
             // As in JSON: Helm's only empty map of strings is a nil one.
             Value::TextMap(pairs) if pairs.is_empty() => self.plain_text(b"null", place),
             Value::TextMap(pairs) => {
-                let map = crate::helm::value::Map::from_pairs(
+                let map = crate::value::Map::from_pairs(
                     pairs.iter().map(|(key, text)| (key.clone(), Value::Text(text.clone()))),
                 );
                 self.value_node(&Value::Map(map), place, depth);
@@ -325,8 +325,8 @@ mod tests {
     use serde_json::json;
 
     use super::Emitter;
-    use crate::helm::value::{Text, Value};
-    use crate::helm::yaml::to_string;
+    use crate::value::{Text, Value};
+    use crate::yaml::to_string;
 
     #[test]
     fn behind_a_mark_at_the_start_everything_is_escaped() {

@@ -8,7 +8,7 @@ use foldhash::HashMap;
 
 use super::scanner::{Kind, Mark, Scanner, Token};
 use super::{Keep, YamlError, YamlLimits};
-use crate::helm::value::Text;
+use crate::value::Text;
 
 mod build;
 mod keys;

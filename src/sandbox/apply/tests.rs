@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::sandbox::patch;
-use crate::sandbox::schema::FieldValidation;
+use crate::patch;
+use crate::schema::FieldValidation;
 
 fn now() -> Timestamp {
     Timestamp::UNIX_EPOCH

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::set::{Element, Set, key_text};
-use crate::sandbox::schema::decode::check_length;
-use crate::sandbox::schema::types::{Arena, Field, ListKind, Shape};
+use crate::schema::decode::check_length;
+use crate::schema::types::{Arena, Field, ListKind, Shape};
 
 /// What differs between two objects.
 #[derive(Debug, Default)]

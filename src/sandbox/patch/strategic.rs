@@ -3,8 +3,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::sandbox::schema::decode::check_length;
-use crate::sandbox::schema::types::{Arena, Shape};
+use crate::schema::decode::check_length;
+use crate::schema::types::{Arena, Shape};
 
 const DIRECTIVE: &str = "$patch";
 const RETAIN_KEYS: &str = "$retainKeys";

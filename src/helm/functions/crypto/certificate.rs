@@ -9,12 +9,12 @@ use num_bigint::BigUint;
 use super::Entropy;
 use super::der::{bits, identifier, integer, pem, read, read_pem, sequence, tagged, whole};
 use super::key::RsaKey;
-use crate::helm::chance::{Drawn, Made};
-use crate::helm::failure::Failure;
-use crate::helm::functions::{Outcome, dates, int, text, value};
-use crate::helm::template::machine::Machine;
-use crate::helm::value::object::Record;
-use crate::helm::value::{Object, Text, Value};
+use crate::chance::{Drawn, Made};
+use crate::failure::Failure;
+use crate::functions::{Outcome, dates, int, text, value};
+use crate::template::machine::Machine;
+use crate::value::object::Record;
+use crate::value::{Object, Text, Value};
 
 const KEY_BITS: u64 = 2048;
 const SHA256_WITH_RSA: [u8; 9] = [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x0B];
@@ -197,7 +197,7 @@ fn addresses(list: &Value) -> Result<Vec<Vec<u8>>, Failure> {
     let mut out = Vec::new();
     for item in list.items().unwrap_or_default() {
         let Some(text) = item.as_text() else {
-            let shown = crate::helm::template::format::display(&item, false);
+            let shown = crate::template::format::display(&item, false);
             let shown = String::from_utf8_lossy(&shown).into_owned();
             return Err(Failure::new(format!("error parsing ip: {shown} is not a string")));
         };
@@ -216,7 +216,7 @@ fn names(list: &Value) -> Result<Vec<String>, Failure> {
         .iter()
         .map(|item| {
             item.as_text().map(|text| text.lossy().into_owned()).ok_or_else(|| {
-                let shown = crate::helm::template::format::display(item, false);
+                let shown = crate::template::format::display(item, false);
                 let shown = String::from_utf8_lossy(&shown).into_owned();
                 Failure::new(format!("error processing alternate dns name: {shown} is not a string"))
             })

@@ -260,7 +260,7 @@ fn curve_pem(secret: &p256::SecretKey) -> String {
 mod tests {
     use super::super::der::{read, read_pem};
     use super::{BigUint, RsaKey, curve_pem};
-    use crate::helm::functions::Entropy;
+    use crate::functions::Entropy;
 
     #[test]
     fn signatures_verify_and_keys_read_back() {

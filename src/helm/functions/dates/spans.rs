@@ -1,6 +1,6 @@
 //! Durations in nanoseconds: Go's text form and its parser. Pure functions.
 
-use crate::helm::value::{Object, Value, convert};
+use crate::value::{Object, Value, convert};
 
 use super::SECOND;
 

@@ -156,7 +156,7 @@ pub(super) fn sha1(bytes: &[u8]) -> [u8; 20] {
 #[cfg(test)]
 mod tests {
     use super::{adler32, base32_decode, base32_encode, base64_lenient, sha1};
-    use crate::helm::functions::encoding::hex;
+    use crate::functions::encoding::hex;
 
     #[test]
     fn known_answers() {

@@ -1,8 +1,8 @@
 //! Reads JSON as Go's encoding/json does, with its complaints. What is made of it is the caller's.
 
-use crate::helm::Compat;
-use crate::helm::value::printable::is_printable;
-use crate::helm::value::{Text, convert};
+use crate::Compat;
+use crate::value::printable::is_printable;
+use crate::value::{Text, convert};
 
 /// Makes values of what is read.
 pub(crate) trait Build {
@@ -80,7 +80,7 @@ impl<B: Build> Reader<'_, B> {
         let character = char::from(byte).to_string();
         let shown = match self.wording {
             Wording::Go1_27 => {
-                let (_, width) = crate::helm::functions::strings::decode_rune(rest);
+                let (_, width) = crate::functions::strings::decode_rune(rest);
                 convert::quote_with(rest.get(..width).unwrap_or(rest), '\'', false)
             }
             Wording::Go1_24 => convert::quote_with(character.as_bytes(), '\'', false),

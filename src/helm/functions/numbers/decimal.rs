@@ -6,7 +6,7 @@
     reason = "short strings; writing in place would give a result to ignore"
 )]
 
-use crate::helm::value::convert;
+use crate::value::convert;
 
 /// A decimal number: sign, digits, and how many of them are decimals.
 #[derive(Clone, Debug, PartialEq)]

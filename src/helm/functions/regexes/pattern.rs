@@ -3,7 +3,7 @@
 
 use regex::Regex;
 
-use crate::helm::functions::strings::decode_rune;
+use crate::functions::strings::decode_rune;
 
 mod class;
 mod tree;

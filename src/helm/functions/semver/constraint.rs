@@ -3,8 +3,8 @@
 use std::cmp::Ordering;
 
 use super::Version;
-use crate::helm::Compat;
-use crate::helm::value::convert;
+use crate::Compat;
+use crate::value::convert;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Operator {

@@ -1,7 +1,7 @@
 //! The characters of a TOML text and the values in it that are one word: strings, numbers, dates,
 //! with the complaints of Helm's library. What they mean together is for [`super::document`].
 
-use crate::helm::value::convert::{quote, quote_with};
+use crate::value::convert::{quote, quote_with};
 
 /// What is wrong, and in which line.
 #[derive(Debug)]
@@ -84,7 +84,7 @@ impl<'t> Cursor<'t> {
         if first == b'\n' {
             self.line += 1;
         }
-        let (character, width) = crate::helm::functions::strings::decode_rune(rest);
+        let (character, width) = crate::functions::strings::decode_rune(rest);
         if character == '\u{FFFD}' && width == 1 {
             return Err(self.here(format!("invalid UTF-8 byte: 0x{first:02x}")));
         }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::cursor::{Cursor, Found, Kind, Mistake, Word, is_blank, is_line_end, shown};
 use super::words;
-use crate::helm::value::convert::quote;
-use crate::helm::value::{Map, Text, Value};
+use crate::value::convert::quote;
+use crate::value::{Map, Text, Value};
 
 pub(super) type Table = BTreeMap<String, Entry>;
 

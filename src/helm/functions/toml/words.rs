@@ -1,9 +1,9 @@
 //! What the words of a TOML text mean: strings without their escapes, numbers, dates and times.
 
 use super::cursor::{Found, Kind, Mistake, Word};
-use crate::helm::functions::dates;
-use crate::helm::value::convert::quote;
-use crate::helm::value::{Object, Value};
+use crate::functions::dates;
+use crate::value::convert::quote;
+use crate::value::{Object, Value};
 
 fn wrong<T>(word: &Word, message: String) -> Found<T> {
     Err(Mistake { line: word.line, message })

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::helm::chart::decode::named;
-use crate::helm::value::{Text, lossy};
-use crate::helm::yaml::{Build, Number};
+use crate::chart::decode::named;
+use crate::value::{Text, lossy};
+use crate::yaml::{Build, Number};
 
 /// A value of a head.
 #[derive(Clone)]

@@ -1,8 +1,8 @@
 //! `not`, `allOf`, `anyOf`, `oneOf` and `if`.
 
 use super::{Checker, Task};
-use crate::helm::schema::node::Combination;
-use crate::helm::schema::number::grouped;
+use crate::schema::node::Combination;
+use crate::schema::number::grouped;
 
 impl<'c, 'j> Checker<'c, 'j> {
     pub(super) fn combination(&mut self, task: &mut Task<'c, 'j, '_>) {

@@ -1,10 +1,10 @@
 //! The keywords of lists.
 
 use super::{Checker, Task, Token};
-use crate::helm::schema::draft::Draft;
-use crate::helm::schema::json::Json;
-use crate::helm::schema::node::{Additional, ListRules};
-use crate::helm::schema::number::grouped;
+use crate::schema::draft::Draft;
+use crate::schema::json::Json;
+use crate::schema::node::{Additional, ListRules};
+use crate::schema::number::grouped;
 
 /// Lists longer than this are sorted before twins are sought.
 const COMPARED: usize = 20;

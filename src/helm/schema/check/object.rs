@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{Checker, Task, Token};
-use crate::helm::schema::draft::Draft;
-use crate::helm::schema::json::Json;
-use crate::helm::schema::misfit::{Message, Misfit, listed, single_quoted};
-use crate::helm::schema::node::{Additional, Dependency, ObjectRules};
+use crate::schema::draft::Draft;
+use crate::schema::json::Json;
+use crate::schema::misfit::{Message, Misfit, listed, single_quoted};
+use crate::schema::node::{Additional, Dependency, ObjectRules};
 
 type Pairs = BTreeMap<String, Json>;
 

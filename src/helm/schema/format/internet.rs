@@ -1,7 +1,7 @@
 //! Addresses of the internet: IP addresses as Go's net/netip reads them, host names, e-mail.
 
 use super::{Check, integer, no, quoted};
-use crate::helm::value::convert::quote;
+use crate::value::convert::quote;
 
 pub(super) fn version_4(text: &str) -> Check {
     let groups: Vec<&str> = text.split('.').collect();

@@ -1,7 +1,7 @@
 //! Dates, times, durations and periods.
 
 use super::{Check, integer, no, quoted};
-use crate::helm::functions::dates;
+use crate::functions::dates;
 
 pub(super) fn duration(text: &str) -> Check {
     const UNITS: [&str; 2] = ["YMD", "HMS"];

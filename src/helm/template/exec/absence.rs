@@ -2,10 +2,10 @@
 //! matters. Evaluates nothing but fields and variables.
 
 use super::{Frame, Slot};
-use crate::helm::failure::{Absence, Absent, Failure};
-use crate::helm::functions::Function;
-use crate::helm::template::node::{Command, Operand, OperandKind};
-use crate::helm::value::{Text, Value};
+use crate::failure::{Absence, Absent, Failure};
+use crate::functions::Function;
+use crate::template::node::{Command, Operand, OperandKind};
+use crate::value::{Text, Value};
 
 impl<'t> Frame<'t, '_, '_> {
     /// A failure on the way along fields, with the field that is not there.

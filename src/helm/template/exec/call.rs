@@ -1,11 +1,11 @@
 //! Calls of functions and methods: arity, Go's type check of arguments, short circuits.
 
 use super::{At, Frame, Run, Slot};
-use crate::helm::failure::Failure;
-use crate::helm::functions::{Function, Special, Type};
-use crate::helm::strict::is_guard;
-use crate::helm::template::node::{Number, Operand, OperandKind};
-use crate::helm::value::Value;
+use crate::failure::Failure;
+use crate::functions::{Function, Special, Type};
+use crate::strict::is_guard;
+use crate::template::node::{Number, Operand, OperandKind};
+use crate::value::Value;
 
 impl<'t> Frame<'t, '_, '_> {
     pub(super) fn call(

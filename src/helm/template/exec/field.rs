@@ -1,10 +1,10 @@
 //! Fields and methods along a chain of names, by Go's rules.
 
 use super::{At, Frame, Run, Slot};
-use crate::helm::capabilities::is_capabilities;
-use crate::helm::functions;
-use crate::helm::template::node::Operand;
-use crate::helm::value::{Object, Text, Value};
+use crate::capabilities::is_capabilities;
+use crate::functions;
+use crate::template::node::Operand;
+use crate::value::{Object, Text, Value};
 
 impl<'t> Frame<'t, '_, '_> {
     pub(super) fn fields(
@@ -50,7 +50,7 @@ impl<'t> Frame<'t, '_, '_> {
             }
             Value::Nil => Ok(Slot::plain(Value::Nil)),
             Value::Map(map) => {
-                if map.kind() == crate::helm::value::MapKind::Values
+                if map.kind() == crate::value::MapKind::Values
                     && let Some(method) = functions::values_method(name)
                 {
                     return self.call(

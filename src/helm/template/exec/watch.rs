@@ -1,11 +1,11 @@
 //! Notes what is read of the values and what is missing there, if a render is asked for that.
 
 use super::{Frame, Run, Slot};
-use crate::helm::failure::{Absent, Place};
-use crate::helm::functions::Function;
-use crate::helm::strict::is_guard;
-use crate::helm::template::node::{Command, Operand, OperandKind, Pipe, Position};
-use crate::helm::value::Value;
+use crate::failure::{Absent, Place};
+use crate::functions::Function;
+use crate::strict::is_guard;
+use crate::template::node::{Command, Operand, OperandKind, Pipe, Position};
+use crate::value::Value;
 
 /// Whether what comes out of a pipeline's first command goes through a function that may be given nothing.
 pub(super) fn has_later_guard(pipe: &Pipe) -> bool {

@@ -1,7 +1,7 @@
 //! Numbers with verbs and flags, as Go's fmt and strconv write them.
 
 use super::Printer;
-use crate::helm::value::{Value, convert, printable};
+use crate::value::{Value, convert, printable};
 
 impl Printer<'_> {
     pub(super) fn integer(&mut self, value: &Value, magnitude: u64, negative: bool, verb: char) {

@@ -1,7 +1,7 @@
 //! `printf`: reads the format and hands each verb with its flags to the printer.
 
 use super::{Flags, Printer};
-use crate::helm::value::{Object, Value};
+use crate::value::{Object, Value};
 
 /// The largest width and precision that Go accepts.
 const WIDEST: usize = 1_000_000;

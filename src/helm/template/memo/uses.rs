@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::helm::functions::values_method;
-use crate::helm::template::Template;
-use crate::helm::template::machine::Scope;
-use crate::helm::template::node::{Call, Command, Node, Operand, OperandKind, Pipe};
-use crate::helm::value::Text;
+use crate::functions::values_method;
+use crate::template::Template;
+use crate::template::machine::Scope;
+use crate::template::node::{Call, Command, Node, Operand, OperandKind, Pipe};
+use crate::value::Text;
 
 /// More than so many templates or names are not followed: the whole dot counts as read.
 const MOST: usize = 48;

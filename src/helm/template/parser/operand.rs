@@ -5,8 +5,8 @@ use super::super::node::{Command, Number, Operand, OperandKind};
 use super::super::number;
 use super::super::words::Path;
 use super::{Parse, Parser, taken};
-use crate::helm::functions;
-use crate::helm::value::{Text, convert, lossy};
+use crate::functions;
+use crate::value::{Text, convert, lossy};
 
 impl Parser<'_> {
     /// A command, from its first token on.

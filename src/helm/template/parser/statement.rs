@@ -6,7 +6,7 @@ use super::super::lexer::{Kind, Token};
 use super::super::node::{Branch, Call, Node, Pipe, Position};
 use super::super::repeats::{Opening, PARENTHESES, Repeat};
 use super::{Ending, Parse, Parser, Statement};
-use crate::helm::value::Text;
+use crate::value::Text;
 
 impl Parser<'_> {
     pub(super) fn text_or_action(&mut self) -> Parse<Statement> {

@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 
-use crate::helm::Compat;
-use crate::helm::template::{Words, parse};
-use crate::helm::value::Text;
+use crate::Compat;
+use crate::template::{Words, parse};
+use crate::value::Text;
 
 /// What comes of two files, of which the second may repeat the first; all that is known of it.
 fn parsed(files: [&str; 2], words: &mut Words) -> String {

@@ -1,6 +1,6 @@
 //! Which styles can hold a string, how numbers look, in which order keys stand.
 
-use crate::helm::value::{Text, convert};
+use crate::value::{Text, convert};
 
 /// What a string allows.
 #[expect(clippy::struct_excessive_bools, reason = "the findings of libyaml")]

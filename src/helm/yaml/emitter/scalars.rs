@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::Emitter;
 use super::analysis::{Analysis, break_width, character_width, is_printable, last_character};
-use crate::helm::yaml::resolve::needs_quotes;
+use crate::yaml::resolve::needs_quotes;
 
 impl Emitter {
     pub(super) fn write_text(&mut self, text: &[u8], analysis: &Analysis, key: bool) {

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::super::read_by_grammar;
 use super::*;
-use crate::helm::values::Tree;
+use crate::values::Tree;
 
 const PIECES: &[&str] = &[
     "\n",

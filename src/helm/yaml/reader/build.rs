@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::helm::value::{Map, Text, Value, convert, lossy};
-use crate::helm::values::{Tree, TreeMap};
+use crate::value::{Map, Text, Value, convert, lossy};
+use crate::values::{Tree, TreeMap};
 
 /// A number as YAML has it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -332,7 +332,7 @@ impl Build for Checked {
 #[cfg(test)]
 mod tests {
     use super::Build;
-    use crate::helm::value::{Map, Value};
+    use crate::value::{Map, Value};
 
     #[test]
     fn keys_that_are_maps_are_shown_with_what_they_hold() {

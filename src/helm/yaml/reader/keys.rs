@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use super::scalar::{Key, described_key, key_error, plain_error, plain_key, scalar};
 use super::{Anchors, Build, Mark, Phase, Properties, Read, Reader, SeenKey};
-use crate::helm::value::Text;
-use crate::helm::yaml::YamlError;
-use crate::helm::yaml::scanner::Kind;
+use crate::value::Text;
+use crate::yaml::YamlError;
+use crate::yaml::scanner::Kind;
 
 impl<'a> Reader<'a> {
     /// Reads a key, and notes that what follows stands below it.

@@ -8,7 +8,7 @@ use super::super::YamlError;
 use super::super::resolve::{Resolved, is_timestamp, resolve};
 use super::super::scanner::Mark;
 use super::{Build, Number, Read};
-use crate::helm::value::{Text, convert};
+use crate::value::{Text, convert};
 
 /// The key of a pair.
 pub(in super::super) enum Key {
@@ -181,7 +181,7 @@ mod tests {
 
     use super::super::super::YamlLimits;
     use super::super::Reader;
-    use crate::helm::values::Tree;
+    use crate::values::Tree;
 
     /// As helm 4.3.1 and 3.19.0 read these values; yq writes merge keys with their tag.
     #[test]

@@ -1,7 +1,7 @@
 //! Where tokens start.
 
 use super::{Kind, Scanner};
-use crate::helm::yaml::YamlLimits;
+use crate::yaml::YamlLimits;
 
 #[test]
 fn columns_count_characters_on_lines_of_any_length() {

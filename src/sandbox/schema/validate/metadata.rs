@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::names;
 use super::{Findings, at, entries, items, text};
-use crate::sandbox::schema::ResourceType;
+use crate::schema::ResourceType;
 
 /// The size that all annotations together may have.
 const ANNOTATIONS_LIMIT: usize = 256 * 1024;

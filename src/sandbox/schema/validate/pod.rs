@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::names;
 use super::volumes;
 use super::{Findings, at, entries, has, items, number, text};
-use crate::sandbox::schema::quantity::Quantity;
+use crate::schema::quantity::Quantity;
 
 /// The resources of containers that need no domain.
 const STANDARD_RESOURCES: [&str; 3] = ["cpu", "memory", "ephemeral-storage"];

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::names;
 use super::selector;
 use super::{Findings, at, entries, has, items, number, text};
-use crate::sandbox::schema::quantity::Quantity;
+use crate::schema::quantity::Quantity;
 
 pub(super) fn quota(spec: &Value, found: &mut Findings) {
     const COUNTED: [&str; 10] = [

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::names;
 use super::{Findings, at, entries, has, items, text};
-use crate::sandbox::schema::quantity::Quantity;
+use crate::schema::quantity::Quantity;
 
 /// What a ConfigMap or a Secret may hold at most.
 const SIZE_LIMIT: usize = 1024 * 1024;

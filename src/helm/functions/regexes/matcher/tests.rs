@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{LARGEST, Matcher, SEEN, SHORT, long, short};
-use crate::helm::functions::regexes::pattern;
+use crate::functions::regexes::pattern;
 
 fn pieces() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![

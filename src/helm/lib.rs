@@ -6,7 +6,7 @@
 //! entropy and answers to `lookup` are arguments.
 //!
 //! ```
-//! use moorline::helm::{Chart, Engine, RenderInput, Values};
+//! use moorline_helm::{Chart, Engine, RenderInput, Values};
 //!
 //! let files: Vec<(String, std::sync::Arc<[u8]>)> = vec![
 //!     ("Chart.yaml".to_owned(), b"apiVersion: v2\nname: shop\nversion: 1.0.0\n"[..].into()),
@@ -33,7 +33,7 @@ mod chart;
 mod dependencies;
 mod engine;
 mod failure;
-pub(crate) mod functions;
+mod functions;
 mod limits;
 mod lookup;
 mod notices;
@@ -44,7 +44,7 @@ mod schema;
 mod stack;
 mod strict;
 mod template;
-pub(crate) mod value;
+mod value;
 mod values;
 mod yaml;
 
