@@ -12,8 +12,8 @@ use super::output::{Failure, remark};
 use super::session::{Session, runtime};
 use crate::desired::parse_duration;
 use crate::model::error::chain;
-use crate::model::status::Board;
 use crate::reconciler::{Outcome, RunMode};
+use crate::report::status::Board;
 use crate::settings::{CommonArguments, environments};
 use crate::telemetry::{self, BoxMakeWriter, LogFormat, wants_colours};
 

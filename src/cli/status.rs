@@ -9,7 +9,7 @@ use super::session::{Session, environment, insist_known, runtime};
 use crate::model::drift::SyncStatus;
 use crate::model::facts::Version;
 use crate::model::health::HealthStatus;
-use crate::model::status::ApplicationStatus;
+use crate::report::status::ApplicationStatus;
 use crate::settings::CommonArguments;
 
 /// Exit codes: 0 shown · 1 a repository or the cluster could not be used.

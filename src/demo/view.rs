@@ -4,7 +4,7 @@
 use crate::model::drift::SyncStatus;
 use crate::model::facts::Version;
 use crate::model::health::HealthStatus;
-use crate::model::status::{ApplicationStatus, Board};
+use crate::report::status::{ApplicationStatus, Board};
 
 /// How wide the bar is.
 const BAR: usize = 30;

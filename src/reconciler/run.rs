@@ -31,7 +31,7 @@ use crate::model::hold::{HoldClass, HoldReason};
 use crate::model::name::{ApplicationId, InstanceName};
 use crate::model::record::Record;
 use crate::model::resource::ResourceId;
-use crate::model::status::{ApplicationStatus, Board};
+use crate::report::status::{ApplicationStatus, Board};
 use crate::sync::{Progress, SyncPlan};
 
 /// So many applications are worked on at once.

@@ -10,7 +10,8 @@ use crate::model::hold::{Hold, HoldReason};
 use crate::model::inventory::{Head, Suspension};
 use crate::model::live::LiveRecord;
 use crate::model::resource::ResourceId;
-use crate::model::status::{ApplicationStatus, HoldStatus, ResourceStatus};
+use crate::report::hold::HoldStatus;
+use crate::report::status::{ApplicationStatus, ResourceStatus};
 use crate::sync::{ResourceState, SyncPlan, Wanted};
 
 /// Since when each reason of an application holds.

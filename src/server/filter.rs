@@ -2,7 +2,7 @@
 
 use crate::model::drift::SyncStatus;
 use crate::model::health::HealthStatus;
-use crate::model::status::ApplicationStatus;
+use crate::report::status::ApplicationStatus;
 
 /// The longest text searched for.
 const TEXT_LIMIT: usize = 100;

@@ -12,7 +12,7 @@ use maud::{DOCTYPE, Markup, html};
 
 use super::filter::Filter;
 use super::{Shared, assets, probes};
-use crate::model::status::Board;
+use crate::report::status::Board;
 
 /// The first page: services × environments.
 pub(super) async fn matrix(State(shared): State<Shared>, uri: Uri) -> Response {

@@ -15,16 +15,29 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("diff", &["model", "health"]),
     ("sync", &["model", "diff", "health"]),
     ("ledger", &["model"]),
-    ("telemetry", &["model"]),
+    ("report", &["model"]),
+    ("telemetry", &["model", "report"]),
     ("adapters", &["model", "telemetry"]),
     (
         "reconciler",
-        &["model", "desired", "helm", "render", "diff", "health", "sync", "ledger", "adapters", "telemetry"],
+        &[
+            "model",
+            "desired",
+            "helm",
+            "render",
+            "diff",
+            "health",
+            "sync",
+            "ledger",
+            "report",
+            "adapters",
+            "telemetry",
+        ],
     ),
     ("sandbox", &[]),
-    ("server", &["model", "telemetry"]),
+    ("server", &["model", "report", "telemetry"]),
     ("settings", &["model", "adapters"]),
-    ("demo", &["model"]),
+    ("demo", &["model", "report"]),
     (
         "cli",
         &[
@@ -34,6 +47,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "helm",
             "diff",
             "sync",
+            "report",
             "adapters",
             "reconciler",
             "server",
@@ -45,7 +59,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
 ];
 
-const PURE: &[&str] = &["model", "helm", "desired", "render", "health", "diff", "sync", "ledger"];
+const PURE: &[&str] = &["model", "helm", "desired", "render", "health", "diff", "sync", "ledger", "report"];
 
 /// What pure code may not contain, and why.
 const FORBIDDEN: &[(&str, &str)] = &[

@@ -9,7 +9,8 @@ use crate::model::facts::Version;
 use crate::model::health::HealthStatus;
 use crate::model::hold::HoldClass;
 use crate::model::inventory::Suspension;
-use crate::model::status::{ApplicationStatus, Board, HoldStatus, ResourceStatus};
+use crate::report::hold::HoldStatus;
+use crate::report::status::{ApplicationStatus, Board, ResourceStatus};
 
 /// Draws the page; `siblings` are the same service in every environment, this one included.
 pub(super) fn draw(

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use super::words::{self, Mark};
 use crate::model::hold::HoldClass;
-use crate::model::status::{ApplicationStatus, Board};
+use crate::report::status::{ApplicationStatus, Board};
 use crate::server::filter::{self, Filter};
 
 /// Draws the page.

@@ -8,7 +8,7 @@ use crate::model::drift::SyncStatus;
 use crate::model::facts::Version;
 use crate::model::health::HealthStatus;
 use crate::model::hold::HoldClass;
-use crate::model::status::{ApplicationStatus, Board};
+use crate::report::status::{ApplicationStatus, Board};
 
 /// What stays as it is in a segment of an address.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');

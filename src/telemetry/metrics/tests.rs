@@ -6,7 +6,8 @@ use super::*;
 use crate::model::drift::SyncStatus;
 use crate::model::health::HealthStatus;
 use crate::model::hold::HoldClass;
-use crate::model::status::{ApplicationStatus, HoldStatus};
+use crate::report::hold::HoldStatus;
+use crate::report::status::ApplicationStatus;
 
 fn application(
     service: &str,

@@ -1,0 +1,9 @@
+//! What people and programs are shown, said once for the command line, the dashboard, the demo and the API: values
+//! that serialize, and the words for them. Pure, and of no medium: it knows neither HTML nor terminals; those who show
+//! a value lay it out and paint it.
+//!
+//! - [`status`] is an application at a moment, and the board of all of them;
+//! - [`hold`] is what is not done, and why.
+
+pub mod hold;
+pub mod status;
