@@ -3,7 +3,12 @@
 //! a value lay it out and paint it.
 //!
 //! - [`status`] is an application at a moment, and the board of all of them;
-//! - [`hold`] is what is not done, and why.
+//! - [`plan`] is what is to be done for an application, [`step`] by step;
+//! - [`hold`] is what is not done, and why;
+//! - [`object`] is the identity of an object.
 
 pub mod hold;
+pub mod object;
+pub mod plan;
 pub mod status;
+pub mod step;

@@ -1,9 +1,9 @@
-//! A hold as a value and in words. What each reason says is [`message`](crate::model::hold::HoldReason::message).
+//! A hold as a value and in words. What each reason says is [`HoldReason::message`].
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::model::hold::{Hold, HoldClass};
+use crate::model::hold::{Hold, HoldClass, HoldReason};
 
 /// One hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -14,17 +14,50 @@ pub struct HoldStatus {
     pub class: HoldClass,
     /// The sentence.
     pub message: String,
-    /// Since when.
-    pub since: Timestamp,
+    /// Since when; absent in a plan that was made only to be looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+}
+
+impl From<&HoldReason> for HoldStatus {
+    fn from(reason: &HoldReason) -> Self {
+        Self { reason: reason.name(), class: reason.class(), message: reason.message(), since: None }
+    }
 }
 
 impl From<&Hold> for HoldStatus {
     fn from(hold: &Hold) -> Self {
-        Self {
-            reason: hold.reason.name(),
-            class: hold.reason.class(),
-            message: hold.reason.message(),
-            since: hold.since,
+        Self { since: Some(hold.since), ..Self::from(&hold.reason) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_hold_says_why_and_whether_it_ends_by_itself() {
+        let waiting = HoldReason::ApiUnavailable { message: "timed out".to_owned() };
+        let fault = HoldReason::Blocked { diagnosis: "pod web-1: OOMKilled".to_owned() };
+        let since = "2026-05-04T10:00:00Z";
+        let dated = Hold { reason: fault.clone(), since: since.parse().unwrap() };
+        for (hold, expected) in [
+            (
+                HoldStatus::from(&waiting),
+                json!({"reason": "ApiUnavailable", "class": "waiting", "message": waiting.message()}),
+            ),
+            (
+                HoldStatus::from(&fault),
+                json!({"reason": "Blocked", "class": "fault", "message": fault.message()}),
+            ),
+            (
+                HoldStatus::from(&dated),
+                json!({"reason": "Blocked", "class": "fault", "message": fault.message(), "since": since}),
+            ),
+        ] {
+            assert_eq!(serde_json::to_value(hold).unwrap(), expected);
         }
     }
 }

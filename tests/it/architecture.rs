@@ -15,7 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("diff", &["model", "health"]),
     ("sync", &["model", "diff", "health"]),
     ("ledger", &["model"]),
-    ("report", &["model"]),
+    ("report", &["model", "sync"]),
     ("telemetry", &["model", "report"]),
     ("adapters", &["model", "telemetry"]),
     (

@@ -97,7 +97,10 @@ fn holds(holds: &[HoldStatus], now: Option<Timestamp>) -> Markup {
                 };
                 article class={ "hold " (style) } {
                     h2 { span.mark aria-hidden="true" {} (hold.reason) }
-                    p.muted { (words) ", for " (words::lasting(hold.since, now)) }
+                    p.muted {
+                        (words)
+                        @if let Some(since) = hold.since { ", for " (words::lasting(since, now)) }
+                    }
                     p.sentence { (words::prose(&hold.message)) }
                 }
             }
