@@ -5,10 +5,19 @@
 //! - [`status`] is an application at a moment, and the board of all of them;
 //! - [`plan`] is what is to be done for an application, [`step`] by step;
 //! - [`hold`] is what is not done, and why;
-//! - [`object`] is the identity of an object.
+//! - [`version`] is what is wanted and deployed, in few letters;
+//! - [`mark`] sums an application up in one sign, [`oddities`] in few words;
+//! - [`object`] is the identity of an object, [`words`] are numbers, times and revisions.
 
 pub mod hold;
+pub mod mark;
 pub mod object;
+pub mod oddities;
 pub mod plan;
 pub mod status;
 pub mod step;
+pub mod version;
+pub mod words;
+
+#[cfg(test)]
+mod tests;

@@ -127,10 +127,7 @@ fn conclude(outcome: &Outcome, mode: RunMode) -> ExitCode {
     }
     for application in &outcome.board.applications {
         for hold in &application.holds {
-            remark(&format!(
-                "{}/{}: {}: {}",
-                application.environment, application.service, hold.reason, hold.message
-            ));
+            remark(&format!("{}/{}: {}", application.environment, application.service, hold.line()));
         }
     }
     if outcome.needs_attention() { ExitCode::from(3) } else { ExitCode::SUCCESS }

@@ -31,6 +31,21 @@ impl From<&Hold> for HoldStatus {
     }
 }
 
+impl HoldStatus {
+    /// Reason, class and sentence in one line.
+    pub fn line(&self) -> String {
+        format!("{} ({}): {}", self.reason, self.class.as_str(), self.message)
+    }
+}
+
+/// What a class means for the reader.
+pub fn outlook(class: HoldClass) -> &'static str {
+    match class {
+        HoldClass::Waiting => "ends by itself",
+        HoldClass::Fault => "needs a person",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
