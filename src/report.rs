@@ -2,7 +2,7 @@
 //! that serialize, and the words for them. Pure, and of no medium: it knows neither HTML nor terminals; those who show
 //! a value lay it out and paint it.
 //!
-//! - [`status`] is an application at a moment, and the board of all of them;
+//! - [`status`] is an application at a moment, and the board of all of them; [`view`] puts it together;
 //! - [`plan`] is what is to be done for an application, [`step`] by step;
 //! - [`hold`] is what is not done, and why;
 //! - [`version`] is what is wanted and deployed, in few letters;
@@ -17,6 +17,7 @@ pub mod plan;
 pub mod status;
 pub mod step;
 pub mod version;
+pub mod view;
 pub mod words;
 
 #[cfg(test)]

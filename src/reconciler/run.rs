@@ -16,12 +16,12 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::cluster::ClusterState;
+use super::holds::HoldTimes;
 use super::inventory::PackedSet;
 use super::observe::{Observer, Reading};
 use super::record::Recorder;
 use super::refresh::{Claims, Target};
 use super::tick::TickResult;
-use super::view::HoldTimes;
 use super::{Event, Options};
 use crate::adapters::World;
 use crate::adapters::bell::LocalBell;
