@@ -76,7 +76,7 @@ pub enum StepDetail {
     SwitchHead {
         /// The number of the rollout.
         rollout: u64,
-        /// Objects that are no longer wanted and wait for a person's word.
+        /// Objects that stay owned although they are no longer wanted.
         leaving: Vec<ObjectReference>,
     },
     /// Blocks the wanted version.
