@@ -76,6 +76,8 @@ const FORBIDDEN: &[(&str, &str)] = &[
     ("::now()", "time is an argument"),
     ("tracing::", "pure code does not log"),
     ("println!", "libraries do not print"),
+    ("maud", "pages are drawn by the server"),
+    ("\\u{1b}", "terminals are painted by the command line"),
 ];
 
 /// Names that say nothing of what is inside.

@@ -68,7 +68,7 @@ fn board() -> Board {
             reason: "Blocked",
             class: HoldClass::Fault,
             message: "this version failed and is not tried again: pod web-1: ImagePullBackOff".to_owned(),
-            since: "2026-05-04T10:00:00Z".parse().ok(),
+            since: Some("2026-05-04T10:00:00Z".parse().unwrap()),
         }],
         ..application("prod", "web")
     };
@@ -423,7 +423,7 @@ fn hostile_board(text: &str) -> Board {
         reason: "Blocked",
         class: HoldClass::Fault,
         message: text.to_owned(),
-        since: "2026-05-04T10:00:00Z".parse().ok(),
+        since: Some("2026-05-04T10:00:00Z".parse().unwrap()),
     }];
     for version in [&mut one.wanted, &mut one.deployed] {
         let version = version.as_mut().unwrap();

@@ -74,7 +74,12 @@ fn application(environment: &str, service: &str) -> ApplicationStatus {
 }
 
 fn hold(reason: &'static str, class: HoldClass, message: &str) -> HoldStatus {
-    HoldStatus { reason, class, message: message.to_owned(), since: "2026-05-04T08:48:00Z".parse().ok() }
+    HoldStatus {
+        reason,
+        class,
+        message: message.to_owned(),
+        since: Some("2026-05-04T08:48:00Z".parse().unwrap()),
+    }
 }
 
 fn blocked(one: &mut ApplicationStatus) {

@@ -19,7 +19,7 @@ fn application(
         reason,
         class: HoldClass::Fault,
         message: "words of somebody else\"} 1\n".to_owned(),
-        since: "2026-01-02T03:04:05Z".parse().ok(),
+        since: Some("2026-01-02T03:04:05Z".parse().unwrap()),
     };
     ApplicationStatus {
         environment: "dev".to_owned(),
