@@ -137,12 +137,9 @@ fn line(entry: &Entry) -> String {
         RecordOutcome::Deployed => record.deployed.as_ref(),
         RecordOutcome::Blocked | RecordOutcome::Removed => record.wanted.as_ref(),
     };
-    let what = version.map(|version| match version.commit {
-        Some(commit) => format!(" {}", commit.short()),
-        None => format!(" at config {}", version.config.short()),
-    });
+    let what = version.map(|version| format!(" {}", version.label())).unwrap_or_default();
     let (application, rollout) = (&entry.application, record.rollout);
-    format!("{application}: {}{} (rollout {rollout})", record.outcome.as_str(), what.unwrap_or_default())
+    format!("{application}: {}{what} (rollout {rollout})", record.outcome.as_str())
 }
 
 fn write(instance: &InstanceName, entry: &Entry) -> String {

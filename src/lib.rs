@@ -13,6 +13,7 @@
 //!                                                 │                         │
 //!                                                 └────────► sync ◄─────────┘
 //!                                                             │ one plan: steps, and holds with reasons
+//!                                                             ├──► report ──► command line, dashboard, JSON
 //!                                                             ▼
 //!                                            reconciler: act ──► record ──► ledger (state repository)
 //! ```
@@ -39,7 +40,8 @@
 //! time. For each application a tick looks up its live records ([`reconciler::live`]), [`sync::plan()`] decides, and
 //! [`reconciler::act`] carries the plan out up to the first wait: the rendered set is written to the cluster (the
 //! intent), objects are applied wave by wave, and when all are healthy the head is switched. The record goes to the
-//! state repository by a queue of its own ([`reconciler::record`], [`ledger`]).
+//! state repository by a queue of its own ([`reconciler::record`], [`ledger`]). What people are shown of all this is
+//! put into words and values once ([`report`]): for the command line, the dashboard and programs.
 
 // Pure, in the order of the pipeline.
 pub mod model;
@@ -55,6 +57,8 @@ pub mod health;
 pub mod sync;
 
 pub mod ledger;
+
+pub mod report;
 
 // Shells: the only places that await.
 pub mod adapters;

@@ -18,4 +18,3 @@ pub mod policy;
 pub mod record;
 pub mod resource;
 pub mod source;
-pub mod status;

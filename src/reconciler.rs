@@ -8,6 +8,7 @@ pub mod act;
 pub mod cluster;
 pub mod commands;
 pub mod diagnose;
+pub mod holds;
 pub mod inventory;
 pub mod live;
 pub mod observe;
@@ -17,7 +18,6 @@ pub mod record;
 mod refresh;
 mod run;
 mod tick;
-pub mod view;
 
 use crate::model::name::{ApplicationId, EnvironmentName, NamespaceName};
 use crate::model::source::RepositoryUrl;

@@ -21,7 +21,7 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::model::status::Board;
+use crate::report::status::Board;
 use crate::telemetry::Metrics;
 
 /// What requests are answered from.

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use super::output::Failure;
+use super::output::{Failure, in_colour};
 use super::run::stop_signal;
 use super::sandbox::write_kubeconfig;
 use super::session::{Session, runtime};
@@ -20,8 +20,8 @@ use crate::demo::screen::Screen;
 use crate::demo::shop::Shop;
 use crate::demo::tries::{text, tries};
 use crate::demo::view::{self, Frame};
-use crate::model::status::Board;
 use crate::reconciler::{Outcome, RunMode};
+use crate::report::status::Board;
 use crate::sandbox::cluster::Cluster;
 use crate::sandbox::controllers::Pace;
 use crate::sandbox::front::{Served, serve};
@@ -164,7 +164,8 @@ impl Viewer<'_> {
             if green && self.exit {
                 return;
             }
-            self.screen.show(view::text(&now, &self.frame()));
+            let paint = |line: &str, mark| in_colour(line, mark, self.colours);
+            self.screen.show(view::text(&now, &self.frame(), paint));
             tokio::time::sleep(FRAME).await;
         }
     }
@@ -172,15 +173,15 @@ impl Viewer<'_> {
     fn frame(&self) -> Frame {
         let width = terminal_size::terminal_size().map_or(120, |(width, _)| usize::from(width.0));
         let footer = format!("dashboard {} · Ctrl-C ends it and leaves nothing behind", self.url);
-        Frame { width, colours: self.colours, healed: self.metrics.healed_in_all(), footer }
+        Frame { width, healed: self.metrics.healed_in_all(), footer }
     }
 
     /// Says how far it came and what to try.
     fn tell(&self, board: &Board) {
         let width = usize::MAX;
-        let frame = Frame { width, colours: false, healed: 0, footer: String::new() };
+        let frame = Frame { width, healed: 0, footer: String::new() };
         if !self.screen.is_terminal() {
-            self.screen.print(view::text(board, &frame).trim_end());
+            self.screen.print(view::text(board, &frame, |line, _| line.to_owned()).trim_end());
         }
         let program =
             std::env::current_exe().map_or_else(|_| "moorline".to_owned(), |path| path.display().to_string());

@@ -15,6 +15,7 @@ use crate::model::manifest::Manifest;
 use crate::model::resource::ResourceId;
 use crate::reconciler::ApplicationDetail;
 use crate::reconciler::inventory::PackedSet;
+use crate::report::hold::HoldStatus;
 use crate::settings::CommonArguments;
 
 /// Exit codes: 0 same · 1 differs · 2 an error. KUBECTL_EXTERNAL_DIFF names a program to compare with.
@@ -61,7 +62,7 @@ fn compare(common: &CommonArguments, arguments: &DiffArguments) -> Result<ExitCo
         });
         for plan in relevant {
             for hold in &plan.holds {
-                remark(&format!("{}: {}: {}", plan.application, hold.name(), hold.message()));
+                remark(&format!("{}: {}", plan.application, HoldStatus::from(hold).line()));
                 if matches!(
                     hold,
                     crate::model::hold::HoldReason::RenderFailed { .. }

@@ -4,6 +4,7 @@ use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use crate::model::error::{Classified, ErrorClass, chain};
+use crate::report::mark::Mark;
 
 /// Why a command ended without doing its work.
 #[derive(Debug)]
@@ -111,6 +112,17 @@ pub(super) fn error_colours() -> bool {
 /// A text in a colour (an SGR code), if colours are shown.
 pub(super) fn paint(text: &str, code: &str, colours: bool) -> String {
     if colours { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+}
+
+/// A line in the colour of a mark, if colours are shown.
+pub(super) fn in_colour(line: &str, mark: Mark, colours: bool) -> String {
+    let code = match mark {
+        Mark::Bad => "31",
+        Mark::Busy | Mark::Unclear => "33",
+        Mark::Resting => "2",
+        Mark::Fine => "32",
+    };
+    paint(line, code, colours)
 }
 
 /// Rows as a table with a heading; columns are as wide as their widest cell.

@@ -12,8 +12,8 @@ use super::output::{Failure, remark};
 use super::session::{Session, runtime};
 use crate::desired::parse_duration;
 use crate::model::error::chain;
-use crate::model::status::Board;
 use crate::reconciler::{Outcome, RunMode};
+use crate::report::status::Board;
 use crate::settings::{CommonArguments, environments};
 use crate::telemetry::{self, BoxMakeWriter, LogFormat, wants_colours};
 
@@ -127,10 +127,7 @@ fn conclude(outcome: &Outcome, mode: RunMode) -> ExitCode {
     }
     for application in &outcome.board.applications {
         for hold in &application.holds {
-            remark(&format!(
-                "{}/{}: {}: {}",
-                application.environment, application.service, hold.reason, hold.message
-            ));
+            remark(&format!("{}/{}: {}", application.environment, application.service, hold.line()));
         }
     }
     if outcome.needs_attention() { ExitCode::from(3) } else { ExitCode::SUCCESS }

@@ -4,12 +4,11 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
-use super::output::{Failure, colours, paint, print, remark, table};
+use super::output::{Failure, colours, in_colour, print, remark, table};
 use super::session::{Session, environment, insist_known, runtime};
-use crate::model::drift::SyncStatus;
-use crate::model::facts::Version;
-use crate::model::health::HealthStatus;
-use crate::model::status::ApplicationStatus;
+use crate::report::mark::Mark;
+use crate::report::status::ApplicationStatus;
+use crate::report::version;
 use crate::settings::CommonArguments;
 
 /// Exit codes: 0 shown · 1 a repository or the cluster could not be used.
@@ -66,13 +65,13 @@ fn text(applications: &[&ApplicationStatus], wide: bool) -> String {
             one.service.clone(),
             one.sync.as_str().to_owned(),
             one.health.as_str().to_owned(),
-            if one.never_promoted { "never promoted".to_owned() } else { version(one.wanted.as_ref()) },
-            version(one.deployed.as_ref()),
+            version::wanted(one),
+            version::cell(one.deployed.as_ref()),
         ];
         if wide {
             let shown = one.deployed.as_ref().or(one.wanted.as_ref());
             row.push(one.namespace.clone());
-            row.push(version(one.blocked.as_ref()));
+            row.push(version::cell(one.blocked.as_ref()));
             row.push(shown.and_then(|version| version.chart.clone()).unwrap_or_else(|| "-".to_owned()));
             row.push(shown.and_then(|version| version.image.clone()).unwrap_or_else(|| "-".to_owned()));
         }
@@ -84,9 +83,9 @@ fn text(applications: &[&ApplicationStatus], wide: bool) -> String {
     let mut text = String::new();
     text.push_str(&format!("{}\n", lines.remove(0)));
     for (line, application) in lines.iter().zip(applications) {
-        text.push_str(&format!("{}\n", paint(line, colour(application), colours)));
+        text.push_str(&format!("{}\n", in_colour(line, Mark::of(application), colours)));
         for hold in &application.holds {
-            text.push_str(&format!("  {} ({}): {}\n", hold.reason, hold.class.as_str(), hold.message));
+            text.push_str(&format!("  {}\n", hold.line()));
         }
         if let Some(suspended) = &application.suspended {
             text.push_str(&format!("  suspended: {}\n", suspended.reason));
@@ -114,22 +113,4 @@ fn text(applications: &[&ApplicationStatus], wide: bool) -> String {
         }
     }
     text
-}
-
-fn version(version: Option<&Version>) -> String {
-    match version {
-        None => "-".to_owned(),
-        Some(version) => match version.commit {
-            Some(commit) => commit.short(),
-            None => format!("config {}", version.config.short()),
-        },
-    }
-}
-
-fn colour(application: &ApplicationStatus) -> &'static str {
-    match (application.sync, application.health) {
-        (_, HealthStatus::Degraded) => "31",
-        (SyncStatus::Synced, HealthStatus::Healthy) if application.holds.is_empty() => "32",
-        _ => "33",
-    }
 }

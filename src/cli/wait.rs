@@ -10,7 +10,7 @@ use super::session::{Session, environment, runtime};
 use crate::desired::parse_duration;
 use crate::model::drift::SyncStatus;
 use crate::model::health::HealthStatus;
-use crate::model::status::ApplicationStatus;
+use crate::report::status::ApplicationStatus;
 use crate::settings::CommonArguments;
 
 /// How often it looks.

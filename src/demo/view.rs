@@ -2,9 +2,9 @@
 //! sync is.
 
 use crate::model::drift::SyncStatus;
-use crate::model::facts::Version;
-use crate::model::health::HealthStatus;
-use crate::model::status::{ApplicationStatus, Board};
+use crate::report::mark::Mark;
+use crate::report::status::Board;
+use crate::report::version;
 
 /// How wide the bar is.
 const BAR: usize = 30;
@@ -14,8 +14,6 @@ const BAR: usize = 30;
 pub struct Frame {
     /// How many columns there are.
     pub width: usize,
-    /// Whether colours are shown.
-    pub colours: bool,
     /// How many objects were healed.
     pub healed: u64,
     /// The last line: where the dashboard is, how to end.
@@ -24,18 +22,13 @@ pub struct Frame {
 
 /// Whether everything is deployed and healthy.
 pub fn is_green(board: &Board) -> bool {
-    board.ready && !board.applications.is_empty() && board.applications.iter().all(is_settled)
+    board.ready
+        && !board.applications.is_empty()
+        && board.applications.iter().all(|one| Mark::of(one).is_settled())
 }
 
-fn is_settled(application: &ApplicationStatus) -> bool {
-    application.never_promoted
-        || (application.sync == SyncStatus::Synced
-            && application.health == HealthStatus::Healthy
-            && application.holds.is_empty())
-}
-
-/// The text: lines of at most `width` columns.
-pub fn text(board: &Board, frame: &Frame) -> String {
+/// The text: lines of at most `width` columns; those of applications are painted by who knows the terminal.
+pub fn text(board: &Board, frame: &Frame, paint: impl Fn(&str, Mark) -> String) -> String {
     let mut lines = vec![row(["ENVIRONMENT", "SERVICE", "WANTED", "DEPLOYED", "SYNC", "HEALTH"])];
     let mut drifting = 0;
     for one in &board.applications {
@@ -43,16 +36,16 @@ pub fn text(board: &Board, frame: &Frame) -> String {
         let line = row([
             &one.environment,
             &one.service,
-            &version(one.wanted.as_ref()),
-            &version(one.deployed.as_ref()),
+            &version::wanted(one),
+            &version::cell(one.deployed.as_ref()),
             one.sync.as_str(),
             one.health.as_str(),
         ]);
-        lines.push(paint(cut(&line, frame.width), colour(one), frame.colours));
-        let holds = one.holds.iter().map(|hold| format!("  {}: {}", hold.reason, hold.message));
+        lines.push(paint(&cut(&line, frame.width), Mark::of(one)));
+        let holds = one.holds.iter().map(|hold| format!("  {}", hold.line()));
         lines.extend(holds.map(|hold| cut(&hold, frame.width)));
     }
-    let settled = board.applications.iter().filter(|one| is_settled(one)).count();
+    let settled = board.applications.iter().filter(|one| Mark::of(one).is_settled()).count();
     lines.push(cut(&progress(settled, board.applications.len(), drifting, frame.healed), frame.width));
     lines.push(cut(&frame.footer, frame.width));
     lines.join("\n")
@@ -69,28 +62,6 @@ fn row(cells: [&str; 6]) -> String {
     format!("{environment:<12} {service:<12} {wanted:<16} {deployed:<16} {sync:<10} {health}")
 }
 
-fn version(version: Option<&Version>) -> String {
-    match version {
-        None => "-".to_owned(),
-        Some(version) => match version.commit {
-            Some(commit) => commit.short(),
-            None => format!("config {}", version.config.short()),
-        },
-    }
-}
-
-fn colour(application: &ApplicationStatus) -> &'static str {
-    match (is_settled(application), application.health) {
-        (true, _) => "32",
-        (false, HealthStatus::Degraded) => "31",
-        (false, _) => "33",
-    }
-}
-
-fn paint(text: String, code: &str, colours: bool) -> String {
-    if colours { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text }
-}
-
 /// Control characters of messages would move the cursor.
 fn cut(text: &str, width: usize) -> String {
     text.chars().map(|char| if char.is_control() { ' ' } else { char }).take(width.max(20)).collect()
@@ -104,7 +75,8 @@ mod tests {
     fn an_empty_board_is_no_success() {
         let board = Board { ready: true, ..Board::default() };
         assert!(!is_green(&board));
-        let text = text(&board, &Frame { width: 80, footer: "bye".to_owned(), ..Frame::default() });
+        let frame = Frame { width: 80, footer: "bye".to_owned(), ..Frame::default() };
+        let text = text(&board, &frame, |line, _| line.to_owned());
         assert!(text.contains("0 of 0 deployed") && text.ends_with("bye"), "{text}");
     }
 

@@ -22,6 +22,22 @@ pub struct Version {
     pub digest: Digest,
 }
 
+impl Version {
+    /// What people call it: its commit, else its chart, else the revision of the config repository.
+    pub fn label(&self) -> String {
+        match (&self.commit, &self.chart) {
+            (Some(commit), _) => commit.short(),
+            (None, Some(chart)) => chart.clone(),
+            (None, None) => self.config_label(),
+        }
+    }
+
+    /// The revision of the config repository, as people are shown it.
+    pub fn config_label(&self) -> String {
+        format!("config {}", self.config.short())
+    }
+}
+
 /// What failed and must not return by itself.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Blocked {
@@ -32,4 +48,25 @@ pub struct Blocked {
     pub diagnosis: String,
     /// Since when.
     pub since: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_called_by_what_tells_it_best() {
+        let commit: CommitSha = "0123456789abcdef0123456789abcdef01234567".parse().unwrap();
+        let config = "89abcdef0123456789abcdef0123456789abcdef".parse().unwrap();
+        let chart = || Some("web-1.2.3".to_owned());
+        for (commit, chart, label) in [
+            (Some(commit), chart(), "01234567"),
+            (Some(commit), None, "01234567"),
+            (None, chart(), "web-1.2.3"),
+            (None, None, "config 89abcdef"),
+        ] {
+            let version = Version { commit, chart, image: None, config, digest: Digest::of(b"set") };
+            assert_eq!(version.label(), label);
+        }
+    }
 }

@@ -16,12 +16,12 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::cluster::ClusterState;
+use super::holds::HoldTimes;
 use super::inventory::PackedSet;
 use super::observe::{Observer, Reading};
 use super::record::Recorder;
 use super::refresh::{Claims, Target};
 use super::tick::TickResult;
-use super::view::HoldTimes;
 use super::{Event, Options};
 use crate::adapters::World;
 use crate::adapters::bell::LocalBell;
@@ -31,7 +31,7 @@ use crate::model::hold::{HoldClass, HoldReason};
 use crate::model::name::{ApplicationId, InstanceName};
 use crate::model::record::Record;
 use crate::model::resource::ResourceId;
-use crate::model::status::{ApplicationStatus, Board};
+use crate::report::status::{ApplicationStatus, Board};
 use crate::sync::{Progress, SyncPlan};
 
 /// So many applications are worked on at once.

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::Shared;
 use super::filter::Filter;
-use crate::model::status::ApplicationStatus;
+use crate::report::status::ApplicationStatus;
 
 /// An answer that is no data.
 #[derive(Serialize)]

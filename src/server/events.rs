@@ -13,7 +13,7 @@ use futures::stream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::{Shared, api};
-use crate::model::status::Board;
+use crate::report::status::Board;
 
 /// How many pages may listen at once.
 const VIEWERS: usize = 128;

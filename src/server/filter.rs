@@ -1,8 +1,7 @@
 //! Which applications a reader wants to see: from the query of an address, and back into one.
 
-use crate::model::drift::SyncStatus;
-use crate::model::health::HealthStatus;
-use crate::model::status::ApplicationStatus;
+use crate::report::oddities::is_problem;
+use crate::report::status::ApplicationStatus;
 
 /// The longest text searched for.
 const TEXT_LIMIT: usize = 100;
@@ -81,17 +80,6 @@ impl Filter {
             && (application.service.contains(&text) || application.namespace.contains(&text))
             && (!self.problems || is_problem(application))
     }
-}
-
-/// Whether an application is not as it should be. Suspended and never promoted are wanted by somebody.
-pub(super) fn is_problem(application: &ApplicationStatus) -> bool {
-    let rests = application.suspended.is_some() || application.never_promoted;
-    !application.holds.is_empty()
-        || matches!(
-            application.health,
-            HealthStatus::Degraded | HealthStatus::Missing | HealthStatus::Unknown if !rests
-        )
-        || (application.sync != SyncStatus::Synced && !rests)
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The pages: what every one of them shares. They work without the script, which only draws them anew.
 
 mod application;
+mod markup;
 mod matrix;
-mod words;
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
@@ -12,7 +12,8 @@ use maud::{DOCTYPE, Markup, html};
 
 use super::filter::Filter;
 use super::{Shared, assets, probes};
-use crate::model::status::Board;
+use crate::report::status::Board;
+use crate::report::words;
 
 /// The first page: services × environments.
 pub(super) async fn matrix(State(shared): State<Shared>, uri: Uri) -> Response {
@@ -34,7 +35,7 @@ pub(super) async fn application(
     match same_service.clone().find(|one| one.environment == environment) {
         Some(found) => {
             let title = format!("{service} in {environment}");
-            let siblings: Vec<_> = words::in_order(&board, same_service);
+            let siblings: Vec<_> = markup::in_order(&board, same_service);
             page(&board, Some(&title), StatusCode::OK, &application::draw(&board, found, &siblings))
         }
         None => missing(&board, "There is no such application."),
@@ -54,7 +55,7 @@ pub(super) fn missing(board: &Board, sentence: &str) -> Response {
 
 fn page(board: &Board, title: Option<&str>, status: StatusCode, content: &Markup) -> Response {
     let instance = if board.instance.is_empty() { "moorline" } else { &board.instance };
-    let markup = html! {
+    let page = html! {
         (DOCTYPE)
         html lang="en" {
             head {
@@ -79,7 +80,7 @@ fn page(board: &Board, title: Option<&str>, status: StatusCode, content: &Markup
         }
     };
     let kind = [(header::CONTENT_TYPE, "text/html; charset=utf-8")];
-    (status, kind, markup.into_string()).into_response()
+    (status, kind, page.into_string()).into_response()
 }
 
 fn bar(board: &Board, instance: &str) -> Markup {
@@ -94,7 +95,7 @@ fn bar(board: &Board, instance: &str) -> Markup {
                     div { dt { "config" } dd { code title=(config) { (words::short(config)) } } }
                 }
                 @if let Some(time) = board.time {
-                    div { dt { "as of" } dd { (words::moment(time)) } }
+                    div { dt { "as of" } dd { (markup::moment(time)) } }
                 }
             }
         }

@@ -5,7 +5,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
 use super::Shared;
-use crate::model::status::Board;
+use crate::report::status::Board;
 
 /// The process answers.
 pub(super) async fn healthz() -> &'static str {

@@ -10,7 +10,7 @@ use prometheus::{
 
 use crate::model::name::EnvironmentName;
 use crate::model::record::RecordOutcome;
-use crate::model::status::Board;
+use crate::report::status::Board;
 
 /// Upper bounds of the buckets of a reconcile, in seconds: from one that finds nothing to do to a slow cluster.
 const RECONCILE_BUCKETS: &[f64] =

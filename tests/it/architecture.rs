@@ -15,16 +15,29 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("diff", &["model", "health"]),
     ("sync", &["model", "diff", "health"]),
     ("ledger", &["model"]),
-    ("telemetry", &["model"]),
+    ("report", &["model", "sync"]),
+    ("telemetry", &["model", "report"]),
     ("adapters", &["model", "telemetry"]),
     (
         "reconciler",
-        &["model", "desired", "helm", "render", "diff", "health", "sync", "ledger", "adapters", "telemetry"],
+        &[
+            "model",
+            "desired",
+            "helm",
+            "render",
+            "diff",
+            "health",
+            "sync",
+            "ledger",
+            "report",
+            "adapters",
+            "telemetry",
+        ],
     ),
     ("sandbox", &[]),
-    ("server", &["model", "telemetry"]),
+    ("server", &["model", "report", "telemetry"]),
     ("settings", &["model", "adapters"]),
-    ("demo", &["model"]),
+    ("demo", &["model", "report"]),
     (
         "cli",
         &[
@@ -34,6 +47,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "helm",
             "diff",
             "sync",
+            "report",
             "adapters",
             "reconciler",
             "server",
@@ -48,7 +62,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 /// Modules that are packages of their own, in the folder of their name: what they may name, their manifests say.
 const PACKAGES: &[&str] = &["helm", "sandbox"];
 
-const PURE: &[&str] = &["model", "helm", "desired", "render", "health", "diff", "sync", "ledger"];
+const PURE: &[&str] = &["model", "helm", "desired", "render", "health", "diff", "sync", "ledger", "report"];
 
 /// What pure code may not contain, and why.
 const FORBIDDEN: &[(&str, &str)] = &[
@@ -65,6 +79,8 @@ const FORBIDDEN: &[(&str, &str)] = &[
     ("::now()", "time is an argument"),
     ("tracing::", "pure code does not log"),
     ("println!", "libraries do not print"),
+    ("maud", "pages are drawn by the server"),
+    ("\\u{1b}", "terminals are painted by the command line"),
 ];
 
 /// Names that say nothing of what is inside.

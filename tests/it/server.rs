@@ -8,7 +8,8 @@ use moorline::model::facts::Version;
 use moorline::model::health::HealthStatus;
 use moorline::model::hold::HoldClass;
 use moorline::model::inventory::Suspension;
-use moorline::model::status::{ApplicationStatus, Board, HoldStatus, ResourceStatus};
+use moorline::report::hold::HoldStatus;
+use moorline::report::status::{ApplicationStatus, Board, ResourceStatus};
 use moorline::server;
 use moorline::telemetry::Metrics;
 use proptest::prelude::*;
@@ -67,7 +68,7 @@ fn board() -> Board {
             reason: "Blocked",
             class: HoldClass::Fault,
             message: "this version failed and is not tried again: pod web-1: ImagePullBackOff".to_owned(),
-            since: "2026-05-04T10:00:00Z".parse().unwrap(),
+            since: Some("2026-05-04T10:00:00Z".parse().unwrap()),
         }],
         ..application("prod", "web")
     };
@@ -422,7 +423,7 @@ fn hostile_board(text: &str) -> Board {
         reason: "Blocked",
         class: HoldClass::Fault,
         message: text.to_owned(),
-        since: "2026-05-04T10:00:00Z".parse().unwrap(),
+        since: Some("2026-05-04T10:00:00Z".parse().unwrap()),
     }];
     for version in [&mut one.wanted, &mut one.deployed] {
         let version = version.as_mut().unwrap();

@@ -14,7 +14,8 @@ use moorline::model::facts::Version;
 use moorline::model::health::HealthStatus;
 use moorline::model::hold::HoldClass;
 use moorline::model::inventory::Suspension;
-use moorline::model::status::{ApplicationStatus, Board, HoldStatus, ResourceStatus};
+use moorline::report::hold::HoldStatus;
+use moorline::report::status::{ApplicationStatus, Board, ResourceStatus};
 use moorline::server;
 use moorline::telemetry::Metrics;
 use serde_json::{Value, json};
@@ -73,7 +74,12 @@ fn application(environment: &str, service: &str) -> ApplicationStatus {
 }
 
 fn hold(reason: &'static str, class: HoldClass, message: &str) -> HoldStatus {
-    HoldStatus { reason, class, message: message.to_owned(), since: "2026-05-04T08:48:00Z".parse().unwrap() }
+    HoldStatus {
+        reason,
+        class,
+        message: message.to_owned(),
+        since: Some("2026-05-04T08:48:00Z".parse().unwrap()),
+    }
 }
 
 fn blocked(one: &mut ApplicationStatus) {

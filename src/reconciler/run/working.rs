@@ -7,10 +7,10 @@ use crate::model::hold::HoldReason;
 use crate::model::inventory::Suspension;
 use crate::model::name::ApplicationId;
 use crate::model::resource::GroupKind;
-use crate::model::status::ApplicationStatus;
 use crate::reconciler::onlooker::{self, Sight};
 use crate::reconciler::tick::{Tick, TickResult, behind};
-use crate::reconciler::view::View;
+use crate::report::status::ApplicationStatus;
+use crate::report::view::View;
 use crate::sync::{SyncPlan, Wanted};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -279,7 +279,7 @@ fn say(id: &ApplicationId, application: &mut Application, status: &ApplicationSt
         return;
     }
     let holds: Vec<&str> = status.holds.iter().map(|hold| hold.message.as_str()).collect();
-    let wanted = status.wanted.as_ref().map(describe).unwrap_or_default();
+    let wanted = status.wanted.as_ref().map(Version::label).unwrap_or_default();
     let line = format!("{} {} {} {}", status.sync.as_str(), status.health.as_str(), wanted, holds.join("; "));
     if application.said.as_ref() == Some(&line) && result.writes == 0 {
         return;
@@ -291,13 +291,6 @@ fn say(id: &ApplicationId, application: &mut Application, status: &ApplicationSt
     } else {
         let holds = holds.join("; ");
         tracing::warn!(application.name = %id, sync, health, wanted, api.writes = result.writes, "{id} is held: {holds}");
-    }
-}
-
-fn describe(version: &Version) -> String {
-    match version.commit {
-        Some(commit) => commit.short(),
-        None => format!("config {}", version.config.short()),
     }
 }
 

@@ -3,13 +3,15 @@
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use super::words::{self, Mark};
+use super::markup;
 use crate::model::drift::{ExtraField, FieldChange, SyncStatus};
 use crate::model::facts::Version;
 use crate::model::health::HealthStatus;
-use crate::model::hold::HoldClass;
 use crate::model::inventory::Suspension;
-use crate::model::status::{ApplicationStatus, Board, HoldStatus, ResourceStatus};
+use crate::report::hold::{HoldStatus, outlook};
+use crate::report::mark::Mark;
+use crate::report::status::{ApplicationStatus, Board, ResourceStatus};
+use crate::report::words;
 
 /// Draws the page; `siblings` are the same service in every environment, this one included.
 pub(super) fn draw(
@@ -34,7 +36,7 @@ pub(super) fn draw(
                 p.note { "Never promoted: this environment follows no branch, and versions.yaml has no pin for it. Nothing is deployed." }
             }
             @if !application.holds.is_empty() { (holds(&application.holds, board.time)) }
-            @for notice in &application.notices { p.note { (words::prose(notice)) } }
+            @for notice in &application.notices { p.note { (markup::prose(notice)) } }
         }
         (facts(application))
         (objects(application))
@@ -64,10 +66,10 @@ fn others(application: &ApplicationStatus, siblings: &[&ApplicationStatus]) -> M
         nav.chips.siblings id="siblings" aria-label="The same service elsewhere" {
             @for sibling in siblings {
                 @let here = sibling.environment == application.environment;
-                a class=(Mark::of(sibling).as_str()) href=(words::address(sibling)) aria-current=[here.then_some("page")] {
+                a class=(Mark::of(sibling).as_str()) href=(markup::address(sibling)) aria-current=[here.then_some("page")] {
                     span.mark aria-hidden="true" {}
                     bdi { (sibling.environment) } " "
-                    @if let Some(version) = sibling.deployed.as_ref() { code { (words::label(version)) } }
+                    @if let Some(version) = sibling.deployed.as_ref() { code { (version.label()) } }
                 }
             }
         }
@@ -79,7 +81,7 @@ fn suspended(suspension: &Suspension, now: Option<Timestamp>) -> Markup {
         p.note {
             strong { "Suspended" }
             @if let Some(actor) = &suspension.actor { " by " bdi { (actor) } }
-            @if let Some(until) = suspension.until { " until " (words::moment(until)) }
+            @if let Some(until) = suspension.until { " until " (markup::moment(until)) }
             ": " (suspension.reason)
             @if now.zip(suspension.until).is_some_and(|(now, until)| until <= now) { " (over)" }
         }
@@ -90,14 +92,13 @@ fn holds(holds: &[HoldStatus], now: Option<Timestamp>) -> Markup {
     html! {
         section.holds aria-label="Holds" {
             @for hold in holds {
-                @let (style, words) = match hold.class {
-                    HoldClass::Fault => ("bad", "needs a person"),
-                    HoldClass::Waiting => ("busy", "ends by itself"),
-                };
-                article class={ "hold " (style) } {
+                article class={ "hold " (Mark::of_hold(hold.class).as_str()) } {
                     h2 { span.mark aria-hidden="true" {} (hold.reason) }
-                    p.muted { (words) ", for " (words::lasting(hold.since, now)) }
-                    p.sentence { (words::prose(&hold.message)) }
+                    p.muted {
+                        (outlook(hold.class))
+                        @if let Some(since) = hold.since { ", for " (markup::lasting(since, now)) }
+                    }
+                    p.sentence { (markup::prose(&hold.message)) }
                 }
             }
         }
@@ -163,7 +164,7 @@ fn fact(version: &Version, deployed: Option<&Version>) -> Markup {
 
 fn objects(application: &ApplicationStatus) -> Markup {
     let mut objects: Vec<&ResourceStatus> = application.resources.iter().collect();
-    objects.sort_by_key(|object| Mark::of_parts(object.sync, object.health));
+    objects.sort_by_key(|object| Mark::of_object(object.sync, object.health));
     html! {
         section id="objects" {
             h2 { "Objects " span.muted { (objects.len()) } }
@@ -186,7 +187,7 @@ fn objects(application: &ApplicationStatus) -> Markup {
 }
 
 fn row(object: &ResourceStatus, namespace: &str, number: usize) -> Markup {
-    let mark = Mark::of_parts(object.sync, object.health);
+    let mark = Mark::of_object(object.sync, object.health);
     html! {
         tr class=(mark.as_str()) {
             th scope="row" {
@@ -197,8 +198,8 @@ fn row(object: &ResourceStatus, namespace: &str, number: usize) -> Markup {
                     " " span.muted { "in " bdi { (object.namespace) } }
                 }
             }
-            td class=(Mark::of_parts(object.sync, HealthStatus::Healthy).as_str()) { (object.sync.as_str()) }
-            td class=(Mark::of_parts(SyncStatus::Synced, object.health).as_str()) { (object.health.as_str()) }
+            td class=(Mark::of_object(object.sync, HealthStatus::Healthy).as_str()) { (object.sync.as_str()) }
+            td class=(Mark::of_object(SyncStatus::Synced, object.health).as_str()) { (object.health.as_str()) }
             td.say {
                 @if !object.message.is_empty() { p.sentence { (object.message) } }
                 @if !object.changes.is_empty() { (changes(&object.changes, number)) }

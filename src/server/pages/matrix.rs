@@ -4,10 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, html};
 
-use super::words::{self, Mark};
+use super::markup;
+use crate::model::facts::Version;
 use crate::model::hold::HoldClass;
-use crate::model::status::{ApplicationStatus, Board};
-use crate::server::filter::{self, Filter};
+use crate::report::mark::Mark;
+use crate::report::oddities::{extras, is_problem, oddities};
+use crate::report::status::{ApplicationStatus, Board};
+use crate::report::version;
+use crate::report::words;
+use crate::server::filter::Filter;
 
 /// Draws the page.
 pub(super) fn draw(board: &Board, filter: &Filter) -> Markup {
@@ -42,7 +47,7 @@ fn summary(board: &Board, filter: &Filter) -> Markup {
         let has = |one: &&ApplicationStatus| one.holds.iter().any(|hold| hold.class == class);
         board.applications.iter().filter(has).count()
     };
-    let problems = board.applications.iter().filter(|one| filter::is_problem(one)).count();
+    let problems = board.applications.iter().filter(|one| is_problem(one)).count();
     let (faults, waiting) = (held(HoldClass::Fault), held(HoldClass::Waiting));
     let all = filter.with_problems(false).address();
     let only = filter.with_problems(true).address();
@@ -144,11 +149,11 @@ fn table(environments: &[&str], filter: &Filter, shown: &[&ApplicationStatus]) -
 
 fn cell(application: &ApplicationStatus) -> Markup {
     let mark = Mark::of(application);
-    let oddities = words::oddities(application);
-    let extras = words::extras(application);
+    let oddities = oddities(application);
+    let extras = extras(application);
     html! {
         td class=(mark.as_str()) {
-            a href=(words::address(application)) data-environment=(application.environment) {
+            a href=(markup::address(application)) data-environment=(application.environment) {
                 span.line {
                     span.mark aria-hidden="true" {}
                     (version(application))
@@ -168,15 +173,12 @@ fn cell(application: &ApplicationStatus) -> Markup {
 
 /// What runs, and what is to come where that differs.
 fn version(application: &ApplicationStatus) -> Markup {
-    let deployed = application.deployed.as_ref().map(words::label);
-    // Another revision that renders to the same set is nothing to come.
-    let digest = application.deployed.as_ref().map(|version| version.digest);
-    let coming = application.wanted.as_ref().filter(|wanted| Some(wanted.digest) != digest);
-    let wanted = coming.map(words::label);
+    let deployed = application.deployed.as_ref().map(Version::label);
+    let coming = version::coming(application);
     html! {
-        @match (&deployed, &wanted) {
-            (Some(deployed), Some(wanted)) => {
-                code { (deployed) } span.arrow aria-label="to become" { "→" } code.next { (wanted) }
+        @match (&deployed, &coming) {
+            (Some(deployed), Some(coming)) => {
+                code { (deployed) } span.arrow aria-label="to become" { "→" } code.next { (coming) }
             },
             (Some(label), _) => code { (label) },
             (None, Some(label)) => { span.arrow aria-label="to become" { "→" } code.next { (label) } },
@@ -188,14 +190,8 @@ fn version(application: &ApplicationStatus) -> Markup {
 fn legend() -> Markup {
     html! {
         ul.legend aria-label="Legend" {
-            @for (mark, words) in [
-                (Mark::Fine, "synced and healthy"),
-                (Mark::Busy, "on its way or waiting"),
-                (Mark::Bad, "needs a person"),
-                (Mark::Resting, "suspended or never promoted"),
-                (Mark::Unclear, "cannot be told"),
-            ] {
-                li class=(mark.as_str()) { span.mark aria-hidden="true" {} (words) }
+            @for mark in [Mark::Fine, Mark::Busy, Mark::Bad, Mark::Resting, Mark::Unclear] {
+                li class=(mark.as_str()) { span.mark aria-hidden="true" {} (mark.meaning()) }
             }
             li { span.extra { "+1" } "field set by others" }
         }

@@ -6,7 +6,8 @@ use super::*;
 use crate::model::drift::SyncStatus;
 use crate::model::health::HealthStatus;
 use crate::model::hold::HoldClass;
-use crate::model::status::{ApplicationStatus, HoldStatus};
+use crate::report::hold::HoldStatus;
+use crate::report::status::ApplicationStatus;
 
 fn application(
     service: &str,
@@ -18,7 +19,7 @@ fn application(
         reason,
         class: HoldClass::Fault,
         message: "words of somebody else\"} 1\n".to_owned(),
-        since: "2026-01-02T03:04:05Z".parse().unwrap(),
+        since: Some("2026-01-02T03:04:05Z".parse().unwrap()),
     };
     ApplicationStatus {
         environment: "dev".to_owned(),

@@ -7,8 +7,8 @@ use std::time::Duration;
 use moorline::adapters::World;
 use moorline::adapters::memory::MemoryWorld;
 use moorline::model::source::{FileTree, RepositoryUrl};
-use moorline::model::status::{ApplicationStatus, Board};
 use moorline::reconciler::{Options, Outcome, RunMode, run};
+use moorline::report::status::{ApplicationStatus, Board};
 use serde_json::Value;
 use tokio::sync::watch;
 

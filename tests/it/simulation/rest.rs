@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use moorline::adapters::clock::Clock as _;
 use moorline::model::drift::SyncStatus;
-use moorline::model::status::Board;
+use moorline::report::status::Board;
 use serde_json::Value;
 
 use super::cluster::{head, locked, look};

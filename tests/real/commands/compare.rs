@@ -78,7 +78,12 @@ fn diff_shows_that_a_secret_changed_and_never_its_value() {
         |sign: char| changed.stdout().lines().any(|line| line.starts_with(sign) && line.contains("user:"));
     assert!(!user('-') && !user('+'), "an equal value has an equal fingerprint: {}", changed.all());
     outputs.push(changed);
-    outputs.push(shop.run(&["plan", "dev", "api", "-o", "json"]));
+    let plan = shop.run(&["plan", "dev", "api", "-o", "json"]);
+    let plans: serde_json::Value = serde_json::from_str(plan.stdout()).unwrap();
+    let steps = plans[0]["steps"].as_array().unwrap();
+    let mut applied = steps.iter().filter(|step| step["step"] == "apply");
+    assert!(applied.any(|step| step["objects"][0]["kind"] == "Secret"), "{}", plan.all());
+    outputs.push(plan);
     outputs.push(shop.run(&["status", "dev", "api", "-o", "json"]));
     outputs.push(once(&shop));
     for output in &outputs {

@@ -1,14 +1,14 @@
-//! What people and programs are shown of an application: the JSON of `moorline status`, of the API and of the
-//! dashboard. Names and shapes are a contract.
+//! An application at a moment: the JSON of `moorline status`, of the API and of the dashboard. Names and shapes are a
+//! contract (docs/json-api.md).
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::drift::{ExtraField, FieldChange, SyncStatus};
-use super::facts::Version;
-use super::health::HealthStatus;
-use super::hold::{Hold, HoldClass};
-use super::inventory::Suspension;
+use super::hold::HoldStatus;
+use crate::model::drift::{ExtraField, FieldChange, SyncStatus};
+use crate::model::facts::Version;
+use crate::model::health::HealthStatus;
+use crate::model::inventory::Suspension;
 
 /// One application.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -43,19 +43,6 @@ pub struct ApplicationStatus {
     pub notices: Vec<String>,
 }
 
-/// One hold.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct HoldStatus {
-    /// The name of the reason.
-    pub reason: &'static str,
-    /// Whether it ends by itself.
-    pub class: HoldClass,
-    /// The sentence.
-    pub message: String,
-    /// Since when.
-    pub since: Timestamp,
-}
-
 /// One object.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ResourceStatus {
@@ -78,17 +65,6 @@ pub struct ResourceStatus {
     /// What is not as it should be, while that lasts: drift that is not healed, or what a wanted version brings.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<FieldChange>,
-}
-
-impl From<&Hold> for HoldStatus {
-    fn from(hold: &Hold) -> Self {
-        Self {
-            reason: hold.reason.name(),
-            class: hold.reason.class(),
-            message: hold.reason.message(),
-            since: hold.since,
-        }
-    }
 }
 
 /// A moment of everything: what the dashboard and the API read.
