@@ -11,7 +11,10 @@ pub mod credentials;
 pub mod git;
 pub mod kube;
 pub mod memory;
+pub mod panics;
 pub mod sources;
+pub mod tasks;
+pub mod workers;
 
 use std::sync::Arc;
 
@@ -32,6 +35,8 @@ pub struct World {
     pub clock: Arc<dyn clock::Clock>,
     /// Entropy for keys.
     pub entropy: Arc<dyn clock::Entropy>,
+    /// Where work is done that takes the processor.
+    pub workers: workers::Workers,
     /// What is counted.
     pub metrics: Arc<Metrics>,
 }

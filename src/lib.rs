@@ -25,23 +25,32 @@
 //!
 //! # What must hold
 //!
-//! - Only `reconciler/act` writes to a cluster, and it makes no choice that is not in the plan.
-//! - A tick depends on what it observes, on nothing that the process remembers: after `kill -9` all state comes back
-//!   from Git, the cluster and the state repository (`tests/it/reconciler/kill.rs`).
-//! - A step that is not taken has a reason, a variant of [`model::hold::HoldReason`].
+//! - Every write goes through [`cluster::writer::Writer`], which asks the lease first; objects of applications are written
+//!   by `reconciler/act` alone (`tests/it/architecture.rs`).
+//! - The loop ([`reconciler`]) awaits nothing but its events: whoever is slow, silent or broken concerns only those who
+//!   need him (`tests/it/reconciler/silence.rs`).
+//! - After `kill -9` everything comes back from Git, the cluster and the state repository
+//!   (`tests/it/reconciler/kill.rs`). Deletes after a failed rollout and the time of a rollout still hang on what the
+//!   process remembers: after a restart, what it created stays, and its time begins anew.
+//! - One daemon of an instance writes to a cluster, and a second changes nothing
+//!   (`a_second_daemon_watches_and_takes_over` in `tests/it/reconciler/silence.rs`, and the simulation).
+//! - A step that is not taken has a reason, a variant of [`model::hold::HoldReason`] (`tests/it/simulation`).
 //! - Nothing is deleted that is not in the inventory, nor because something could not be read
 //!   (`tests/it/reconciler/absence.rs`).
-//! - No value of a Secret is printed, logged or recorded; keyed fingerprints are.
+//! - No value of a Secret is printed, logged or recorded; keyed fingerprints are
+//!   (`no_value_of_a_secret_leaves_the_secrets` in `tests/it/reconciler/rollout.rs`).
 //!
 //! # A walk: a commit reaches the cluster
 //!
-//! [`reconciler::run`] asks the config repository for its head ([`reconciler::observe`]); the files become
-//! applications ([`desired`]), each is rendered ([`render`], charts by [`helm`]) unless its inputs are those of last
-//! time. For each application a tick looks up its live records ([`reconciler::live`]), [`sync::plan()`] decides, and
-//! [`reconciler::act`] carries the plan out up to the first wait: the rendered set is written to the cluster (the
-//! intent), objects are applied wave by wave, and when all are healthy the head is switched. The record goes to the
-//! state repository by a queue of its own ([`reconciler::record`], [`ledger`]). What people are shown of all this is
-//! put into words and values once ([`report`]): for the command line, the dashboard and programs.
+//! A task of its own asks the config repository for its head ([`source`]) and rings. The reader, another task, turns what
+//! repositories published last into what every application wants ([`reconciler::observe`]): the files become applications
+//! ([`desired`]), each is rendered ([`render`], charts by [`helm`]) unless its inputs are those of last time. The loop
+//! ([`reconciler`]) joins that with the heads of the clusters ([`cluster`]) and puts into its queue what changed. For each
+//! application a tick looks up its live records ([`cluster::live`]), [`sync::plan()`] decides, and [`reconciler::act`]
+//! carries the plan out up to the first wait: the rendered set is written to the cluster (the intent, [`inventory`]),
+//! objects are applied wave by wave, and when all are healthy the head is switched. The record goes to the state
+//! repository by a queue of its own ([`reconciler::record`], [`ledger`]); what people are shown is put into words by
+//! [`report`].
 
 // Pure, in the order of the pipeline.
 pub mod model;
@@ -56,15 +65,21 @@ pub mod health;
 
 pub mod sync;
 
+pub mod inventory;
 pub mod ledger;
 
 pub mod report;
 
 // Shells: the only places that await.
 pub mod adapters;
+pub mod source;
+
+pub mod cluster;
+
 pub mod reconciler;
-pub use moorline_sandbox as sandbox;
+
 pub mod server;
+pub use moorline_sandbox as sandbox;
 
 // The process.
 pub mod cli;

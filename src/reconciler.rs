@@ -1,50 +1,58 @@
-//! The loop: observe → decide → act → record, for one application at a time and many side by side.
+//! The loop: it owns all state and awaits nothing but events. For each application: observe → plan → act → fold.
 //!
-//! A tick takes no input: polls, watches, webhooks and commands only ring the bell, and a restart needs no path of
-//! its own. What the process remembers ([`crate::sync::Progress`], the index of live objects, rendered sets) saves
-//! work and nothing else.
+//! What the process remembers ([`crate::sync::Progress`], the index of live objects, rendered sets) saves work; what
+//! has to outlive it is in the cluster or in Git, so that a restart needs no path of its own. Reading Git, rendering,
+//! clusters and the state repository have tasks of their own, which tell of what they find as events; who does not
+//! answer is waited for by nobody else (RULES §13).
 
 pub mod act;
-pub mod cluster;
-pub mod commands;
 pub mod diagnose;
 pub mod holds;
-pub mod inventory;
-pub mod live;
 pub mod observe;
 pub mod onlooker;
-mod rebuild;
+pub mod queue;
+mod reader;
 pub mod record;
 mod refresh;
 mod run;
 mod tick;
 
-use crate::model::name::{ApplicationId, EnvironmentName, NamespaceName};
-use crate::model::source::RepositoryUrl;
+use std::collections::BTreeMap;
 use std::time::Duration;
+
+use crate::adapters::sources::SourceError;
+use crate::cluster::ClusterEvent;
+use crate::model::name::{ApplicationId, EnvironmentName, InstanceName, NamespaceName};
+use crate::model::record::Record;
+use crate::model::source::RepositoryUrl;
+use reader::Read;
+use tick::TickResult;
 
 pub use run::{ApplicationDetail, Outcome, RunMode, run};
 
-/// Everything that can wake the reconciler.
-#[derive(Debug)]
-pub enum Event {
-    /// Objects of an application changed.
-    Live(ApplicationId),
-    /// A kind was listed, or its watch failed.
-    Listed {
-        /// Whether our rights do not suffice to watch it in all of the cluster.
-        refused: bool,
-    },
-    /// A commands object changed.
-    Commands,
-    /// A repository on this machine changed, or a webhook says so.
+/// Everything that can wake the loop.
+pub(crate) enum Event {
+    /// A cluster tells something.
+    Cluster(Option<String>, ClusterEvent),
+    /// Something new can be read of repositories or charts.
     Sources,
+    /// A repository on this machine changed.
+    LocalChange(RepositoryUrl),
+    /// A reading of Git ended; or it broke off, with the place.
+    Read(Box<Result<Read, String>>),
+    /// The instance whose heads came from the config repository, looked for because that cannot be read.
+    Instance(Option<InstanceName>),
+    /// The state repository was read.
+    Records(Result<BTreeMap<ApplicationId, Record>, SourceError>),
     /// Records were written to the state repository, or could not be.
     Recorded,
+    /// The work on an application ended; or it broke off, with the place.
+    Worked(ApplicationId, Result<Box<TickResult>, String>),
 }
 
 /// What the reconciler is told at its start.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct Options {
     /// The config repository.
     pub config: RepositoryUrl,
@@ -64,6 +72,8 @@ pub struct Options {
     pub random: bool,
     /// Keep Helm's own documents of every render.
     pub as_helm: bool,
+    /// Whether a lease in each cluster says which daemon writes there.
+    pub leader_election: bool,
 }
 
 impl Options {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use moorline::adapters::memory::MemoryWorld;
 use moorline::model::source::FileTree;
-use moorline::reconciler::observe::{Desired, Observer};
+use moorline::reconciler::observe::{ClusterViews, Desired, Observer};
 
 use crate::passes::{config, options};
 use crate::{milliseconds, timed};
@@ -112,7 +112,8 @@ fn pass(world: &MemoryWorld, observer: &mut Observer, applications: usize) -> (D
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let before = world.metrics.rendered_in_all();
     let (reading, ()) = timed(|| runtime.block_on(observer.read_config(None)).unwrap());
-    let (rendering, result) = timed(|| runtime.block_on(observer.read(None, &BTreeMap::new(), &|_| None)));
+    let (rendering, result) =
+        timed(|| runtime.block_on(observer.read(None, &BTreeMap::new(), &ClusterViews::default())));
     let rendered = result.desired.values().filter(|one| matches!(one, Desired::Rendered(_))).count();
     assert_eq!(rendered, applications);
     (reading, rendering, world.metrics.rendered_in_all() - before)

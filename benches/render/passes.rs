@@ -60,6 +60,7 @@ pub(crate) fn options() -> Options {
         revision: None,
         random: false,
         as_helm: false,
+        leader_election: true,
     }
 }
 

@@ -1,4 +1,5 @@
-//! A Kubernetes cluster: reading, watching and writing. Only `reconciler/act.rs` receives a [`ClusterWrite`].
+//! A Kubernetes cluster: reading, watching and writing. Only `cluster/` receives a [`ClusterWrite`], and hands on a
+//! writer that asks the lease first.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,6 +84,12 @@ pub enum ClusterError {
         /// The version, or `any version`.
         version: String,
     },
+    /// Another daemon of this instance writes to the cluster.
+    #[error("another moorline writes to this cluster: {holder}")]
+    NotLeader {
+        /// Its name.
+        holder: String,
+    },
     /// An answer that cannot be understood.
     #[error("the API server's answer cannot be understood: {message}")]
     Garbled {
@@ -95,7 +102,7 @@ impl Classified for ClusterError {
     fn class(&self) -> ErrorClass {
         match self {
             Self::Unavailable { .. } | Self::Quota { .. } | Self::Garbled { .. } => ErrorClass::Transient,
-            Self::Conflict { .. } | Self::Changed { .. } => ErrorClass::Conflict,
+            Self::Conflict { .. } | Self::Changed { .. } | Self::NotLeader { .. } => ErrorClass::Conflict,
             Self::Unconfigured { .. }
             | Self::Forbidden { .. }
             | Self::Rejected { .. }
@@ -132,6 +139,9 @@ pub struct ClusterIdentity {
 /// Reading a cluster.
 #[async_trait]
 pub trait ClusterRead: Send + Sync {
+    /// Whether it answers: one small request that needs the whole API server, its store included.
+    async fn probe(&self) -> Result<(), ClusterError>;
+
     /// Who it is.
     async fn identity(&self) -> Result<ClusterIdentity, ClusterError>;
 

@@ -62,13 +62,16 @@ impl KubeClusters {
 impl Clusters for KubeClusters {
     async fn connect(&self, context: Option<&str>) -> Result<Arc<dyn ClusterWrite>, ClusterError> {
         let key = context.map(str::to_owned);
-        let mut connected = self.connected.lock().await;
-        if let Some(cluster) = connected.get(&key) {
+        if let Some(cluster) = self.connected.lock().await.get(&key) {
             return Ok(cluster.clone());
         }
-        let cluster = Arc::new(KubeCluster::connect(self.config(context).await?, self.metrics.clone())?);
-        connected.insert(key, cluster.clone());
-        Ok(cluster)
+        // A program for credentials may take its time: nobody who wants another context waits for it.
+        let (config, metrics) = (self.config(context).await?, self.metrics.clone());
+        let connecting = tokio::task::spawn_blocking(move || KubeCluster::connect(config, metrics));
+        let unconfigured =
+            |error: tokio::task::JoinError| ClusterError::Unconfigured { message: error.to_string() };
+        let cluster = Arc::new(connecting.await.map_err(unconfigured)??);
+        Ok(self.connected.lock().await.entry(key).or_insert(cluster).clone())
     }
 }
 

@@ -8,13 +8,14 @@ mod cluster;
 mod mishap;
 mod repositories;
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::World;
 use super::clock::{Clock, Entropy};
+use super::workers::Workers;
 use crate::model::digest::HashKey;
 use crate::telemetry::Metrics;
 
@@ -36,6 +37,8 @@ pub struct MemoryWorld {
     pub state: Arc<MemoryState>,
     /// The clock.
     pub clock: Arc<MemoryClock>,
+    /// What keys are made of.
+    pub entropy: Arc<CountingEntropy>,
     /// What goes wrong, and when.
     pub mishaps: Arc<Mishaps>,
     /// What is counted.
@@ -53,6 +56,7 @@ impl Default for MemoryWorld {
             state: Arc::new(MemoryState::new(mishaps.clone())),
             clock: Arc::new(MemoryClock::default()),
             mishaps,
+            entropy: Arc::default(),
             metrics: Arc::new(Metrics::new().expect("the names of metrics are distinct, as a test shows")),
         }
     }
@@ -67,7 +71,8 @@ impl MemoryWorld {
             clusters: Arc::new(cluster::OneCluster(self.cluster.clone())),
             state: Some(self.state.clone()),
             clock: self.clock.clone(),
-            entropy: Arc::new(FixedEntropy),
+            entropy: self.entropy.clone(),
+            workers: Workers::in_place(),
             metrics: self.metrics.clone(),
         }
     }
@@ -103,10 +108,14 @@ impl Clock for MemoryClock {
     }
 }
 
-struct FixedEntropy;
+/// Keys that are the same in every play, and no two of which are the same in one.
+#[derive(Default)]
+pub struct CountingEntropy(AtomicU32);
 
-impl Entropy for FixedEntropy {
+impl Entropy for CountingEntropy {
     fn key(&self) -> Result<HashKey, std::io::Error> {
-        Ok(HashKey::new([42; 32]))
+        let mut bytes = [42; 32];
+        bytes[..4].copy_from_slice(&self.0.fetch_add(1, Ordering::SeqCst).to_le_bytes());
+        Ok(HashKey::new(bytes))
     }
 }

@@ -8,7 +8,7 @@ use crate::model::error::{Classified, ErrorClass};
 use crate::model::source::{CommitSha, FileTree, References, RepositoryPath, RepositoryUrl};
 
 /// Why a repository could not be read or written.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SourceError {
     /// The remote did not answer, or answered with a passing error.
@@ -69,6 +69,12 @@ pub enum SourceError {
         /// How often it was tried.
         attempts: u32,
     },
+    /// Reading it broke off by a fault of moorline.
+    #[error("a fault of moorline while it was read: {place}")]
+    Panicked {
+        /// Where, in moorline's source.
+        place: String,
+    },
 }
 
 impl Classified for SourceError {
@@ -79,6 +85,7 @@ impl Classified for SourceError {
                 ErrorClass::Config
             }
             Self::PushRaced { .. } => ErrorClass::Conflict,
+            Self::Panicked { .. } => ErrorClass::Bug,
         }
     }
 

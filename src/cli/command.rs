@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 use super::output::{Failure, print};
 use super::session::{Session, environment, runtime, unknown};
 use crate::adapters::cluster::ClusterWrite;
+use crate::cluster::commands::{self, Verb};
+use crate::cluster::store;
 use crate::desired::parse_duration;
 use crate::model::digest::Digest;
 use crate::model::error::chain;
 use crate::model::name::{ApplicationId, EnvironmentName, InstanceName, ServiceName};
-use crate::reconciler::commands::{self, Verb};
-use crate::reconciler::inventory;
 use crate::reconciler::observe::Observer;
 use crate::settings::CommonArguments;
 
@@ -180,7 +180,7 @@ impl Asker {
             return Ok(());
         }
         let namespace = &self.session.settings.own_namespace;
-        let Ok(inventory) = inventory::read_heads(cluster, namespace, &self.instance).await else {
+        let Ok(inventory) = store::read_heads(cluster, namespace, &self.instance).await else {
             return Ok(());
         };
         let here = inventory.heads.keys().filter(|id| id.environment == self.environment);
@@ -199,7 +199,7 @@ impl Asker {
             let cluster = self.session.world.clusters.connect(self.context.as_deref()).await;
             let cluster = cluster.map_err(|error| Failure::of(&error))?;
             let read =
-                inventory::read_heads(&*cluster, &self.session.settings.own_namespace, &self.instance).await;
+                store::read_heads(&*cluster, &self.session.settings.own_namespace, &self.instance).await;
             let heads = read.map_err(|error| Failure::new(chain(&error)))?.heads;
             let head = heads.get(&application).map(|stored| &stored.head);
             Ok(head.and_then(|head| head.blocked.as_ref()).map(|blocked| blocked.version.digest))

@@ -10,11 +10,11 @@ use super::output::{Failure, colours, paint, print, remark};
 use super::session::{Session, environment, insist_known, runtime};
 use crate::adapters::cluster::{ApplyOptions, ClusterError, ClusterWrite};
 use crate::diff::{changed_fields, extra_fields, redacted};
+use crate::inventory::PackedSet;
 use crate::model::error::chain;
 use crate::model::manifest::Manifest;
 use crate::model::resource::ResourceId;
 use crate::reconciler::ApplicationDetail;
-use crate::reconciler::inventory::PackedSet;
 use crate::report::hold::HoldStatus;
 use crate::settings::CommonArguments;
 

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::output::{Failure, print, remark};
 use super::session::{Session, environment, runtime};
 use crate::adapters::cluster::ClusterRead;
+use crate::cluster::store;
 use crate::diff::LookedUp;
 use crate::helm::Remembered;
 use crate::model::digest::HashKey;
@@ -17,8 +18,7 @@ use crate::model::error::chain;
 use crate::model::hold::HoldReason;
 use crate::model::manifest::RenderedSet;
 use crate::model::name::{ApplicationId, InstanceName};
-use crate::reconciler::inventory;
-use crate::reconciler::observe::{ClusterView, Desired, Observer, Reading};
+use crate::reconciler::observe::{ClusterView, ClusterViews, Desired, Observer, Reading};
 use crate::settings::CommonArguments;
 
 /// Exit codes: 0 rendered · 1 an application does not render, or a repository could not be used.
@@ -80,7 +80,7 @@ async fn read(session: &Session, arguments: &RenderArguments) -> Result<(Observe
     if configuration.as_ref().is_some_and(|configuration| !configuration.environments.contains_key(&name)) {
         return Err(Failure::new(format!("there is no environment {name}")));
     }
-    let mut view = None;
+    let mut views = ClusterViews::default();
     if session.settings.kubeconfig.is_some() || session.settings.context.is_some() {
         let context = configuration.as_ref().and_then(|one| one.environments.get(&name)?.cluster.clone());
         let cluster = session.world.clusters.connect(context.as_deref()).await;
@@ -89,9 +89,9 @@ async fn read(session: &Session, arguments: &RenderArguments) -> Result<(Observe
         let version = cluster.identity().await.map_err(|error| Failure::new(chain(&error)))?.version;
         let instance = configuration.as_ref().map(|configuration| &configuration.instance);
         let (key, drawn) = drawn_before(&*cluster, session, instance).await;
-        view = Some(ClusterView { kinds, version, key, cluster, drawn });
+        views.connected.insert(context, ClusterView { kinds, version, key, cluster, drawn });
     }
-    let reading = observer.read(None, &BTreeMap::new(), &|_| view.clone()).await;
+    let reading = observer.read(None, &BTreeMap::new(), &views).await;
     Ok((observer, reading))
 }
 
@@ -104,8 +104,8 @@ async fn drawn_before(
     let namespace = &session.settings.own_namespace;
     let nothing = (HashKey::new([0; 32]), None);
     let Some(instance) = instance else { return nothing };
-    let Ok(Some(key)) = inventory::read_key(cluster, namespace, instance).await else { return nothing };
-    match inventory::read_all(cluster, namespace, instance).await {
+    let Ok(Some(key)) = store::read_key(cluster, namespace, instance).await else { return nothing };
+    match store::read_all(cluster, namespace, instance).await {
         Ok(kept) => (key, Some(Arc::new(kept.drawn()))),
         Err(_) => nothing,
     }

@@ -33,6 +33,10 @@ pub(super) struct RunArguments {
     /// Decide and write nothing
     #[arg(long)]
     dry_run: bool,
+    /// Whether a Lease in each cluster says which of several daemons writes there; without it, one alone may run
+    #[arg(long, env = "MOORLINE_LEADER_ELECTION", value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set,
+        num_args = 0..=1, default_missing_value = "true")]
+    leader_election: bool,
     /// Where the dashboard listens; `off` for nowhere [default: 127.0.0.1:8080, if it is free]
     #[arg(long, value_name = "ADDRESS", env = "MOORLINE_LISTEN")]
     listen: Option<String>,
@@ -62,6 +66,7 @@ pub(super) fn run(common: &CommonArguments, arguments: RunArguments) -> Result<E
     runtime.block_on(session.insist_on(&names))?;
     let mut options = session.options(names, arguments.dry_run)?;
     options.poll = poll;
+    options.leader_election = arguments.leader_election;
     if session.settings.state.is_none() && !arguments.dry_run {
         remark("warning: no state repository (--state): what is deployed is not recorded");
     }

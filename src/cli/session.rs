@@ -9,6 +9,7 @@ use crate::adapters::charts::{CAPACITY, ChartRepositories, ChartSettings};
 use crate::adapters::clock::{SystemClock, SystemEntropy};
 use crate::adapters::git::{Git, GitSettings, Limits};
 use crate::adapters::kube::KubeClusters;
+use crate::adapters::workers::Workers;
 use crate::desired::nearest;
 use crate::model::error::chain;
 use crate::model::name::EnvironmentName;
@@ -54,6 +55,7 @@ impl Session {
             state,
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
+            workers: Workers::new(),
             metrics: metrics.clone(),
         };
         Ok(Self { settings, world })
@@ -99,6 +101,7 @@ impl Session {
             revision: None,
             random: false,
             as_helm: false,
+            leader_election: true,
         })
     }
 

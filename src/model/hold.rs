@@ -65,6 +65,23 @@ pub enum HoldReason {
         /// What to do.
         hint: Option<String>,
     },
+    /// Its render takes long and goes on.
+    Rendering,
+    /// A piece of moorline's own work on it broke off.
+    Bug {
+        /// Where, in moorline's source, and the words of the panic.
+        place: String,
+    },
+    /// Another daemon of this instance writes to the cluster.
+    Standby {
+        /// Its name.
+        holder: String,
+    },
+    /// A newer moorline wrote the inventory.
+    WrittenByNewer {
+        /// What, and in which format.
+        message: String,
+    },
     /// A hook that would run before the sync.
     HookUnsupported {
         /// The hook object.
@@ -231,6 +248,10 @@ impl HoldReason {
             Self::ChartUnavailable { .. } => "ChartUnavailable",
             Self::RevisionMissing { .. } => "RevisionMissing",
             Self::RenderFailed { .. } => "RenderFailed",
+            Self::Rendering => "Rendering",
+            Self::Bug { .. } => "Bug",
+            Self::Standby { .. } => "Standby",
+            Self::WrittenByNewer { .. } => "WrittenByNewer",
             Self::HookUnsupported { .. } => "HookUnsupported",
             Self::ClusterUnknown { .. } => "ClusterUnknown",
             Self::OtherCluster { .. } => "OtherCluster",
@@ -266,6 +287,8 @@ impl HoldReason {
             | Self::Retrying { .. }
             | Self::Contested { .. }
             | Self::Terminating { .. }
+            | Self::Rendering
+            | Self::Standby { .. }
             | Self::StateUnavailable { .. } => HoldClass::Waiting,
             _ => HoldClass::Fault,
         }
@@ -289,6 +312,16 @@ impl HoldReason {
                 format!("{repository} has no {revision}; what is deployed is kept until it is back")
             }
             Self::RenderFailed { message, hint } => with_hint(message, hint.as_deref()),
+            Self::Rendering => "it is still being rendered; what is deployed is kept".to_owned(),
+            Self::Bug { place } => format!(
+                "a fault of moorline stopped the work on it ({place}); what is deployed is kept; please report this line"
+            ),
+            Self::Standby { holder } => {
+                format!("another moorline of this instance writes to this cluster: {holder}")
+            }
+            Self::WrittenByNewer { message } => {
+                format!("{message}; it is left alone: run the newer moorline, or delete what it wrote")
+            }
             Self::HookUnsupported { object } => format!(
                 "{object} is a hook that runs before the sync, which moorline cannot run yet; set sync.hooks: skip to leave it out"
             ),

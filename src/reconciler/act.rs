@@ -1,4 +1,4 @@
-//! The only code that holds a cluster writer. Carries a plan out, step by step, and makes no choice that is not
+//! Carries a plan out, step by step, and makes no choice that is not
 //! in the plan; what the API server answers goes into the progress, for the next plan to judge.
 
 mod answer;
@@ -11,10 +11,11 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use self::answer::sort;
-use super::cluster::namespace_id;
-use super::inventory::PackedSet;
-use super::live::LiveIndex;
-use crate::adapters::cluster::{ClusterError, ClusterWrite};
+use crate::adapters::cluster::{ClusterError, ClusterRead};
+use crate::cluster::live::LiveIndex;
+use crate::cluster::state::namespace_id;
+use crate::cluster::writer::Writer;
+use crate::inventory::PackedSet;
 use crate::model::inventory::{StoredHead, StoredSet};
 use crate::model::manifest::{INSTANCE_LABEL, RenderedSet};
 use crate::model::name::{ApplicationId, InstanceName, NamespaceName};
@@ -25,7 +26,7 @@ use crate::sync::{Failure, Progress, Step, SyncPlan, Wanted, WantedVersion};
 /// What an execution may use and change: everything of one application.
 pub struct Execution<'a> {
     /// The writer.
-    pub cluster: &'a dyn ClusterWrite,
+    pub writer: &'a Writer,
     /// Live objects; answers are noted at once.
     pub live: &'a LiveIndex,
     /// moorline's own namespace.
@@ -60,8 +61,8 @@ pub struct Execution<'a> {
     pub writes: usize,
     /// Objects that were brought back.
     pub heals: Vec<ResourceId>,
-    /// Whether another daemon of this instance was found at work: the inventory is to be read again.
-    pub rivalled: bool,
+    /// Whether the inventory was found changed: it is to be read again.
+    pub outdated: bool,
     /// The even time, for waiting.
     pub now: Timestamp,
     /// The time on the machine's clock, for records.
@@ -77,6 +78,10 @@ enum Stop {
 }
 
 impl Execution<'_> {
+    fn reader(&self) -> &dyn ClusterRead {
+        self.writer.reader()
+    }
+
     /// Carries the plan out up to the first wait or failure. True if anything was written.
     pub async fn carry_out(&mut self, plan: &SyncPlan) -> bool {
         let before = self.writes;
@@ -133,7 +138,7 @@ impl Execution<'_> {
         labels.insert(INSTANCE_LABEL.to_owned(), self.instance.to_string());
         let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace.as_str(), "labels": labels}});
         self.writes += 1;
-        match self.cluster.put(&object).await {
+        match self.writer.put(&object).await {
             Ok(_) | Err(ClusterError::Changed { .. }) => Ok(()),
             Err(error) => Err(self.fail(Some(namespace_id(namespace)), &error)),
         }

@@ -10,8 +10,6 @@ mod shelf;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use futures::StreamExt as _;
-
 pub use rendering::{ClusterView, ClusterViews, PackedRendering};
 
 use super::Options;
@@ -22,17 +20,17 @@ use crate::desired::{Application, CodeRevision, ConfigRepository, Origin};
 use crate::diff::LookedUp;
 use crate::helm::Pulse;
 use crate::model::digest::Digest;
+use crate::model::error::{Classified as _, ErrorClass};
 use crate::model::fault::Fault;
 use crate::model::hold::HoldReason;
 use crate::model::name::{ApplicationId, EnvironmentName, ServiceName};
 use crate::model::source::{CommitSha, FileTree, References, RepositoryPath, RepositoryUrl};
 use crate::render::WantedCode;
+use crate::source::Ring;
 use listing::list_environment;
 use rendering::{Prepared, Renderer, Setting};
 use shelf::Shelf;
 
-/// So many repositories are asked at once.
-const PARALLEL: usize = 16;
 /// Charts may bring the need for other charts so many times over.
 const CHART_ROUNDS: usize = 4;
 
@@ -101,22 +99,34 @@ pub struct Observer {
     references: HashMap<RepositoryUrl, Result<References, Arc<SourceError>>>,
     trees: HashMap<TreeKey, (CommitSha, FileTree)>,
     paths: HashMap<ApplicationId, (CommitSha, Digest)>,
+    /// Environments that follow a revision of their own, as last read, with the main revision of that time.
+    revisions: HashMap<EnvironmentName, (CommitSha, Arc<ConfigState>)>,
     renderer: Renderer,
     shelf: Shelf,
 }
 
 impl Observer {
-    /// Nothing read yet.
+    /// Nothing read yet. Renders are waited for, however long they take.
     pub fn new(world: World, options: Options) -> Self {
+        Self::with(world, options, None)
+    }
+
+    /// The same for one that waits for no render that takes long, and rings when it can be read.
+    pub fn hurried(world: World, options: Options, ring: Ring) -> Self {
+        Self::with(world, options, Some(ring))
+    }
+
+    fn with(world: World, options: Options, ring: Option<Ring>) -> Self {
         Self {
-            shelf: Shelf::new(world.charts.clone(), world.clock.clone()),
+            shelf: Shelf::new(world.charts.clone(), world.clock.clone(), world.workers.clone()),
+            renderer: Renderer::new(world.workers.clone(), ring),
             world,
             options,
             config: None,
             references: HashMap::new(),
             trees: HashMap::new(),
             paths: HashMap::new(),
-            renderer: Renderer::default(),
+            revisions: HashMap::new(),
         }
     }
 
@@ -125,14 +135,19 @@ impl Observer {
         self.config.as_deref()
     }
 
-    /// Every repository that was asked for its references.
-    pub fn repositories(&self) -> impl Iterator<Item = &RepositoryUrl> {
-        self.references.keys()
+    /// The same, to be kept.
+    pub fn state(&self) -> Option<Arc<ConfigState>> {
+        self.config.clone()
     }
 
     /// What the chart of an application looked up from Secrets: never to be shown.
     pub fn looked_up(&self, application: &ApplicationId) -> LookedUp {
         self.renderer.looked_up(application)
+    }
+
+    /// The same of every application whose chart did so.
+    pub fn all_looked_up(&self) -> BTreeMap<ApplicationId, LookedUp> {
+        self.renderer.all_looked_up()
     }
 
     /// All faults of the config repository as last read.
@@ -150,7 +165,7 @@ impl Observer {
         if let Some(config) = self.config.clone().filter(|config| config.commit == commit) {
             // The same files may mean other charts than before.
             if self.shelf.bring(&config.repository.needs()).await {
-                let repository = Arc::new(self.meaning_of(&config.tree).await);
+                let repository = Arc::new(self.meaning_of(&config.tree).await?);
                 self.config = Some(Arc::new(ConfigState { commit, tree: config.tree.clone(), repository }));
             }
             return Ok(());
@@ -162,22 +177,28 @@ impl Observer {
             .tree(&url, reference.as_deref(), commit, &RepositoryPath::default(), previous)
             .await
             .map_err(|error| source_hold(&url, &error))?;
-        let repository = Arc::new(self.meaning_of(&tree).await);
+        let repository = Arc::new(self.meaning_of(&tree).await?);
         self.config = Some(Arc::new(ConfigState { commit, tree, repository }));
         Ok(())
     }
 
     /// Reads a config repository with the charts that its umbrellas depend on.
-    async fn meaning_of(&mut self, tree: &FileTree) -> ConfigRepository {
-        let mut repository = ConfigRepository::read_with(tree, self.shelf.supply());
+    async fn meaning_of(&mut self, tree: &FileTree) -> Result<ConfigRepository, HoldReason> {
+        let mut repository = self.parse(tree).await?;
         // What a chart says of its values may switch others on, which then are needed too.
         for _ in 0..CHART_ROUNDS {
             if !self.shelf.bring(&repository.needs()).await {
                 break;
             }
-            repository = ConfigRepository::read_with(tree, self.shelf.supply());
+            repository = self.parse(tree).await?;
         }
-        repository
+        Ok(repository)
+    }
+
+    async fn parse(&self, tree: &FileTree) -> Result<ConfigRepository, HoldReason> {
+        let (tree, supply) = (tree.clone(), self.shelf.supply().clone());
+        let read = self.world.workers.finish(move || ConfigRepository::read_with(&tree, &supply)).await;
+        read.map_err(|place| HoldReason::Bug { place })
     }
 
     fn config_commit(
@@ -212,10 +233,7 @@ impl Observer {
             let answer = sources.references(&url).await.map_err(Arc::new);
             (url, answer)
         };
-        let answers: Vec<_> = futures::stream::iter(repositories.into_iter().map(ask))
-            .buffer_unordered(PARALLEL)
-            .collect()
-            .await;
+        let answers = futures::future::join_all(repositories.into_iter().map(ask)).await;
         self.references.extend(answers);
     }
 
@@ -225,7 +243,7 @@ impl Observer {
         &mut self,
         failure: Option<HoldReason>,
         deployed: &BTreeMap<ApplicationId, CommitSha>,
-        views: &ClusterViews<'_>,
+        views: &ClusterViews,
     ) -> Reading {
         let mut reading = Reading::default();
         if let Some(hold) = failure {
@@ -245,7 +263,7 @@ impl Observer {
         &mut self,
         config: &Arc<ConfigState>,
         deployed: &BTreeMap<ApplicationId, CommitSha>,
-        views: &ClusterViews<'_>,
+        views: &ClusterViews,
         reading: &mut Reading,
     ) {
         let repository = &config.repository;
@@ -276,6 +294,10 @@ impl Observer {
         let mut prepared = Vec::new();
         for (application, config) in all {
             let id = application.id.clone();
+            if !views.has(application.cluster.as_ref()) {
+                reading.desired.insert(id, Desired::Held(Vec::new()));
+                continue;
+            }
             match self.prepare(application, &config, deployed.get(&id).copied()).await {
                 Ok(Some(one)) => prepared.push(one),
                 Ok(None) => {
@@ -296,34 +318,29 @@ impl Observer {
     }
 
     /// Renders every application whose inputs changed.
-    async fn render_changed(
-        &mut self,
-        prepared: Vec<Prepared>,
-        views: &ClusterViews<'_>,
-        reading: &mut Reading,
-    ) {
+    async fn render_changed(&mut self, prepared: Vec<Prepared>, views: &ClusterViews, reading: &mut Reading) {
         let Some(config) = &self.config else { return };
         let Some(configuration) = &config.repository.configuration else { return };
         let pulse = Pulse::default();
         let beaten = pulse.clone();
-        let _beating = Beating::start(move || beaten.beat());
-        let setting = Setting {
-            instance: &configuration.instance,
-            options: &self.options,
-            views,
-            metrics: &self.world.metrics,
-            pulse: pulse.clone(),
-            entropy: &*self.world.entropy,
+        let setting = Arc::new(Setting {
+            instance: configuration.instance.clone(),
+            options: self.options.clone(),
+            views: views.clone(),
+            metrics: self.world.metrics.clone(),
+            pulse,
+            _beating: Beating::start(move || beaten.beat()),
+            entropy: self.world.entropy.clone(),
             now: self.world.clock.now().as_second(),
-        };
+        });
         let rendered = self.renderer.render(prepared, &mut self.shelf, &setting).await;
         self.shelf.tidy();
         for (one, inputs, result) in rendered {
             let id = one.application.id.clone();
             let desired = match result {
                 Ok(rendered) => Desired::Rendered(Box::new(RenderedVersion {
-                    application: one.application,
-                    code: one.code,
+                    application: one.application.clone(),
+                    code: one.code.clone(),
                     config: one.config,
                     inputs,
                     rendered,
@@ -357,6 +374,13 @@ impl Observer {
         if commit == config.commit {
             return Ok(config.clone());
         }
+        if let Some((main, known)) = self.revisions.get(name)
+            && *main == config.commit
+            && known.commit == commit
+            && !self.shelf.bring(&known.repository.needs()).await
+        {
+            return Ok(known.clone());
+        }
         let root = RepositoryPath::default();
         let tree =
             self.world.sources.tree(url, reference.as_deref(), commit, &root, Some(&config.tree)).await;
@@ -365,8 +389,10 @@ impl Observer {
         if let Some(file) = config.tree.get("moorline.yaml") {
             tree.insert("moorline.yaml".to_owned(), file.clone());
         }
-        let repository = Arc::new(self.meaning_of(&tree).await);
-        Ok(Arc::new(ConfigState { commit, tree, repository }))
+        let repository = Arc::new(self.meaning_of(&tree).await?);
+        let state = Arc::new(ConfigState { commit, tree, repository });
+        self.revisions.insert(name.clone(), (config.commit, state.clone()));
+        Ok(state)
     }
 
     /// Finds the commit and files of an application; nothing if it was never promoted.
@@ -450,9 +476,18 @@ impl Observer {
         let mut known = self.paths.get(&application.id).copied();
         if known.is_none()
             && let Some(commit) = deployed
-            && let Ok(digest) = digest_at(commit, reference).await
         {
-            known = Some((commit, digest));
+            match digest_at(commit, reference).await {
+                Ok(digest) => {
+                    known = Some((commit, digest));
+                    self.paths.insert(application.id.clone(), (commit, digest));
+                }
+                // A commit that is gone tells nothing; one that did not come yet must not be taken for another.
+                Err(error) if error.class() == ErrorClass::Transient => {
+                    return Err(source_hold(&code.repository, &error));
+                }
+                Err(_) => {}
+            }
         }
         if known.is_some_and(|(commit, _)| commit == head) {
             return Ok(head);

@@ -10,15 +10,6 @@ use crate::model::manifest::RenderedSet;
 use crate::model::resource::{GroupKind, ResourceId};
 use crate::sync::WantedSet;
 
-/// How much of the inventory our rights show.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sight {
-    /// Heads, sets and the key.
-    Whole,
-    /// Heads alone.
-    HeadsOnly,
-}
-
 /// What people are told about it.
 pub(super) const NOTICE: &str =
     "compared field by field: the Secrets of moorline's own namespace may not be read with these rights";

@@ -39,7 +39,11 @@ impl Drop for Recorder {
 
 impl Recorder {
     /// Starts the writer.
-    pub fn start(world: &World, instance: InstanceName, events: UnboundedSender<Event>) -> Option<Self> {
+    pub(super) fn start(
+        world: &World,
+        instance: InstanceName,
+        events: UnboundedSender<Event>,
+    ) -> Option<Self> {
         let store = world.state.clone()?;
         let (sender, receiver) = unbounded_channel();
         let (failed, failure) = watch::channel(None);

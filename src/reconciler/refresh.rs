@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::cluster::ClusterState;
-use super::inventory::PackedSet;
 use super::observe::{Desired, Reading, RenderedVersion};
+use crate::cluster::state::ClusterState;
+use crate::inventory::PackedSet;
 use crate::model::facts::Version;
 use crate::model::hold::HoldReason;
 use crate::model::inventory::Head;

@@ -1,11 +1,11 @@
-//! The daemon's loop: one task that owns all state, ticks that run beside it, and one list of everything that
-//! can wake it.
+//! The daemon's loop: one task that owns all state, and one list of everything that can wake it.
 
-mod observing;
+mod clusters;
+mod git;
 mod showing;
 mod working;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,17 +15,19 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::cluster::ClusterState;
 use super::holds::HoldTimes;
-use super::inventory::PackedSet;
-use super::observe::{Observer, Reading};
+use super::observe::{ConfigState, Reading};
+use super::queue::{Queue, Urgency};
+use super::reader::Reader;
 use super::record::Recorder;
 use super::refresh::{Claims, Target};
-use super::tick::TickResult;
 use super::{Event, Options};
 use crate::adapters::World;
 use crate::adapters::bell::LocalBell;
+use crate::adapters::tasks::Tasks;
+use crate::cluster::state::ClusterState;
 use crate::diff::LookedUp;
+use crate::inventory::PackedSet;
 use crate::model::digest::HashKey;
 use crate::model::hold::{HoldClass, HoldReason};
 use crate::model::name::{ApplicationId, InstanceName};
@@ -34,15 +36,17 @@ use crate::model::resource::ResourceId;
 use crate::report::status::{ApplicationStatus, Board};
 use crate::sync::{Progress, SyncPlan};
 
-/// So many applications are worked on at once.
-const PARALLEL_TICKS: usize = 32;
 /// A pass that waits for an API that does not come back ends after this.
 const PATIENCE: Duration = Duration::from_mins(2);
+/// A pass waits so long for another daemon's lease: that of one that was killed runs out meanwhile.
+const LEASE_PATIENCE: Duration = Duration::from_secs(20);
 /// While applications are worked on, the whole is looked at this often: to show it, and for what is late. Each look
 /// costs as much as there are applications, so it cannot follow every event.
 const LOOK: Duration = Duration::from_millis(100);
-/// The longest time that running ticks get to end after a signal.
+/// The longest time that running work gets to end after a signal.
 const GRACE: Duration = Duration::from_secs(8);
+/// So many events are taken before others get their turn.
+const EVENTS: usize = 1000;
 
 /// How long it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,8 +118,19 @@ struct Application {
     moving: bool,
     said: Option<String>,
     wake: Option<Timestamp>,
-    /// When another daemon of this instance was found at work, until Git was read again.
-    rivalled: Option<Timestamp>,
+    /// Where work on it broke off last, until what it wants changes.
+    broke: Option<String>,
+}
+
+/// What goes on beside the loop, one of each at a time; its end is an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Errand {
+    /// Git is read.
+    Reading,
+    /// The name of the instance is looked for in heads.
+    FindInstance,
+    /// The state repository is read.
+    ReadRecords,
 }
 
 /// Runs until `shutdown`, or until nothing moves.
@@ -136,31 +151,47 @@ struct Reconciler {
     world: World,
     options: Arc<Options>,
     mode: RunMode,
-    observer: Observer,
+    /// The name of this daemon, in leases.
+    identity: String,
+    reader: Reader,
+    /// What is under way beside the loop.
+    under_way: BTreeSet<Errand>,
+    /// Whether a reading is wanted, after the one that goes on if one does.
+    reading_wanted: bool,
+    /// Counts the readings: what each changes has lanes of its own in the queue.
+    readings: u64,
+    reading: Reading,
+    config: Option<Arc<ConfigState>>,
+    looked_up: BTreeMap<ApplicationId, LookedUp>,
     instance: Option<InstanceName>,
+    /// Connections that are being made.
+    connecting: BTreeMap<Option<String>, Tasks>,
     clusters: BTreeMap<Option<String>, ClusterState>,
     unconnected: BTreeMap<Option<String>, HoldReason>,
-    reading: Reading,
     applications: BTreeMap<ApplicationId, Application>,
     claims: BTreeMap<Option<String>, Claims>,
-    dirty: BTreeSet<ApplicationId>,
-    busy: HashSet<ApplicationId>,
-    /// A watch of a whole cluster was refused since watches were last started.
+    queue: Queue,
+    /// Applications that are worked on, with their clusters.
+    busy: HashMap<ApplicationId, Option<String>>,
+    /// Watches of a whole cluster were refused since watches were last started.
     refused: bool,
-    ticks: JoinSet<TickResult>,
-    bells: JoinSet<()>,
+    work: JoinSet<()>,
+    errands: JoinSet<()>,
     local: Option<LocalBell>,
     recorder: Option<Recorder>,
     recorded: Option<BTreeMap<ApplicationId, u64>>,
+    /// Why the state repository could not be read.
+    records_failure: Option<String>,
     /// Records of applications that had no head when the state repository was read.
     lost: BTreeMap<ApplicationId, Record>,
-    /// Applications without a head for which the cluster could not be searched.
-    unsearched: BTreeMap<ApplicationId, HoldReason>,
+    /// Applications without a head that are looked for in their clusters, or could not be.
+    unsearched: BTreeMap<ApplicationId, Option<HoldReason>>,
     events: UnboundedSender<Event>,
     board: watch::Sender<Arc<Board>>,
-    next_poll: Timestamp,
+    next_look_around: Timestamp,
     next_look: Timestamp,
     failing_since: Option<Timestamp>,
+    standing_by_since: Option<Timestamp>,
     writes: usize,
 }
 
@@ -172,47 +203,53 @@ impl Reconciler {
         board: watch::Sender<Arc<Board>>,
         events: UnboundedSender<Event>,
     ) -> Self {
-        let next_poll = world.clock.steady();
+        let now = world.clock.steady();
+        let reader = Reader::start(&world, &options, mode == RunMode::Forever, events.clone());
         Self {
-            observer: Observer::new(world.clone(), options.clone()),
+            identity: clusters::identity(&world),
             options: Arc::new(options),
             world,
             mode,
+            reader,
+            under_way: BTreeSet::new(),
+            reading_wanted: true,
+            readings: 0,
+            reading: Reading::default(),
+            config: None,
+            looked_up: BTreeMap::new(),
             instance: None,
+            connecting: BTreeMap::new(),
             clusters: BTreeMap::new(),
             unconnected: BTreeMap::new(),
-            reading: Reading::default(),
             applications: BTreeMap::new(),
             claims: BTreeMap::new(),
-            dirty: BTreeSet::new(),
-            busy: HashSet::new(),
+            queue: Queue::default(),
+            busy: HashMap::new(),
             refused: false,
-            ticks: JoinSet::new(),
-            bells: JoinSet::new(),
+            work: JoinSet::new(),
+            errands: JoinSet::new(),
             local: None,
             recorder: None,
             recorded: None,
+            records_failure: None,
             lost: BTreeMap::new(),
             unsearched: BTreeMap::new(),
             events,
             board,
-            next_poll,
-            next_look: next_poll,
+            next_look_around: now,
+            next_look: now,
             failing_since: None,
+            standing_by_since: None,
             writes: 0,
         }
     }
 
     async fn work(&mut self, mut events: UnboundedReceiver<Event>, shutdown: impl Future<Output = ()>) {
         tokio::pin!(shutdown);
+        self.read_records();
         loop {
-            if self.world.clock.steady() >= self.next_poll && self.busy.is_empty() {
-                tokio::select! {
-                    biased;
-                    () = self.refresh() => {}
-                    () = &mut shutdown => return self.finish().await,
-                }
-            }
+            self.look_around();
+            self.read_git();
             if std::mem::take(&mut self.refused) {
                 self.watch_kinds();
             }
@@ -220,32 +257,36 @@ impl Reconciler {
             if self.is_settled() || self.world.clock.steady() >= self.next_look {
                 self.publish();
                 if self.mode == RunMode::Once && self.is_done() {
-                    return;
+                    return self.release().await;
                 }
                 self.next_look = self.world.clock.steady().checked_add(LOOK).unwrap_or(Timestamp::MAX);
             }
             let pause = self.pause();
             tokio::select! {
                 biased;
-                () = &mut shutdown => return self.finish().await,
+                () = &mut shutdown => return self.finish(events).await,
                 Some(event) = events.recv() => {
                     self.take(event);
-                    while let Ok(event) = events.try_recv() {
+                    for _ in 0..EVENTS {
+                        let Ok(event) = events.try_recv() else { break };
                         self.take(event);
                     }
                 }
-                Some(result) = self.ticks.join_next(), if !self.ticks.is_empty() => self.end_tick(result),
                 () = tokio::time::sleep(pause) => self.wake_late(),
             }
         }
     }
 
-    /// Lets running ticks end their step and records reach the state repository.
-    async fn finish(&mut self) {
-        tracing::info!(ticks.running = self.ticks.len(), "Stopping: finishing what is in hand");
+    /// Lets running work end its step and records reach the state repository, then lets go of the leases.
+    async fn finish(&mut self, mut events: UnboundedReceiver<Event>) {
+        tracing::info!(work.running = self.busy.len(), "Stopping: finishing what is in hand");
         let rest = async {
-            while let Some(result) = self.ticks.join_next().await {
-                self.end_tick(result);
+            while !self.busy.is_empty() {
+                match events.recv().await {
+                    Some(Event::Worked(id, result)) => self.end_work(&id, result),
+                    Some(_) => {}
+                    None => return,
+                }
             }
             while self
                 .recorder
@@ -258,29 +299,47 @@ impl Reconciler {
         if tokio::time::timeout(GRACE, rest).await.is_err() {
             tracing::warn!("Some work did not end in time; the next start takes it up again");
         }
+        self.release().await;
         self.publish();
+    }
+
+    async fn release(&self) {
+        let leases = self.clusters.values().map(|state| state.writer.lease().release());
+        futures::future::join_all(leases).await;
     }
 
     fn take(&mut self, event: Event) {
         match event {
-            Event::Live(application) => {
-                self.dirty.insert(application);
-            }
-            Event::Listed { refused } => {
-                self.dirty.extend(self.applications.keys().cloned());
-                self.refused |= refused;
-            }
-            Event::Commands | Event::Sources => self.next_poll = self.world.clock.steady(),
+            Event::Cluster(context, event) => self.take_cluster(context, event),
+            Event::Sources => self.reading_wanted = true,
+            Event::LocalChange(repository) => self.reader.wake(Some(&repository)),
+            Event::Read(read) => self.take_read(*read),
+            Event::Instance(found) => self.take_instance(found),
+            Event::Records(records) => self.take_records(records),
             Event::Recorded => {}
+            Event::Worked(id, result) => self.end_work(&id, result),
+        }
+    }
+
+    /// Puts an application into the queue.
+    fn enqueue(&mut self, id: &ApplicationId, urgency: Urgency) {
+        if let Some(application) = self.applications.get(id) {
+            self.queue.push(&application.context, id, urgency);
+        }
+    }
+
+    fn enqueue_all(&mut self, context: &Option<String>) {
+        for (id, application) in self.applications.iter().filter(|(_, one)| one.context == *context) {
+            self.queue.push(&application.context, id, Urgency::Change(self.readings));
         }
     }
 
     /// Whether no application is worked on or about to be.
     fn is_settled(&self) -> bool {
-        self.busy.is_empty() && self.dirty.is_empty()
+        self.busy.is_empty() && self.queue.is_empty()
     }
 
-    /// How long to sleep if nothing happens: until the next poll or the next try of an application.
+    /// How long to sleep if nothing happens: until the next look around or the next try of an application.
     fn pause(&self) -> Duration {
         if !self.is_settled() {
             return LOOK;
@@ -289,9 +348,9 @@ impl Reconciler {
         let wakes = self
             .applications
             .iter()
-            .filter(|(id, _)| !self.busy.contains(*id))
+            .filter(|(id, _)| !self.busy.contains_key(*id))
             .filter_map(|(_, one)| one.wake);
-        let next = wakes.chain([self.next_poll]).min().unwrap_or(now);
+        let next = wakes.chain([self.next_look_around]).min().unwrap_or(now);
         let wait = Duration::try_from(next.duration_since(now)).unwrap_or(Duration::ZERO);
         let wait = if self.mode == RunMode::Once { wait.min(Duration::from_millis(500)) } else { wait };
         wait.max(Duration::from_millis(1))
@@ -305,29 +364,70 @@ impl Reconciler {
             if let Some(application) = self.applications.get_mut(&id) {
                 application.wake = None;
             }
-            self.dirty.insert(id);
+            self.enqueue(&id, Urgency::Change(0));
+        }
+    }
+
+    /// Every poll period: a reading, a fresh look at what no watch shows, and another try for what did not come to rest.
+    fn look_around(&mut self) {
+        let now = self.world.clock.steady();
+        if now < self.next_look_around {
+            return;
+        }
+        self.reading_wanted = true;
+        self.next_look_around = now.checked_add(self.options.poll).unwrap_or(Timestamp::MAX);
+        self.read_records();
+        self.look_around_clusters();
+        if self.config.is_none() && self.instance.is_none() && self.readings > 0 {
+            self.find_instance();
         }
     }
 
     fn is_done(&mut self) -> bool {
         let now = self.world.clock.steady();
-        let busy = !self.is_settled();
+        let busy = !self.is_settled() || self.reading_wanted || self.is_preparing();
         // What a person has to mend is not waited for.
         let open = |plan: &SyncPlan| !plan.informed && !has_fault(plan);
         let unknown = self.applications.values().any(|one| one.plan.as_ref().is_some_and(open));
         let moving = self.applications.values().any(|one| one.moving);
         let recording = self.recorder.as_ref().is_some_and(|recorder| recorder.waiting() > 0);
+        let standing_by = self.stands_by(now);
         let failing = self.recorder.as_ref().is_some_and(|recorder| recorder.failure().is_some())
             || self.applications.values().any(|one| one.progress.failure.is_some())
             || unknown;
         if !failing {
             self.failing_since = None;
         }
-        if !(busy || moving || recording || unknown) {
+        if !(busy || moving || recording || unknown || standing_by) {
             return true;
         }
         let since = *self.failing_since.get_or_insert(now);
         failing && Duration::try_from(now.duration_since(since)).unwrap_or_default() > PATIENCE
+    }
+
+    /// Whether something is on its way that applications wait for.
+    fn is_preparing(&self) -> bool {
+        let first_try =
+            |context: &Option<String>| !self.unconnected.contains_key(context) && self.instance.is_some();
+        self.reader.is_waiting()
+            || self.clusters.keys().any(|context| self.is_rendering(context))
+            || !self.under_way.is_empty()
+            || self.connecting.keys().any(first_try)
+            || self.clusters.values().any(|state| !state.making.is_empty())
+            || self.unsearched.values().any(Option::is_none)
+    }
+
+    /// Whether a pass waits for another daemon's lease, and not for too long yet.
+    fn stands_by(&mut self, now: Timestamp) -> bool {
+        let standby = |hold: &HoldReason| matches!(hold, HoldReason::Standby { .. });
+        let waits = self.clusters.values().any(|state| state.writer.lease().is_awaited() && !state.leads)
+            || self.unconnected.values().any(standby);
+        if !waits {
+            self.standing_by_since = None;
+            return false;
+        }
+        let since = *self.standing_by_since.get_or_insert(now);
+        Duration::try_from(now.duration_since(since)).unwrap_or_default() < LEASE_PATIENCE
     }
 }
 

@@ -1,21 +1,23 @@
 //! One tick of one application: observe what is live, decide, act, until nothing more can be done now.
 
-mod rival;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 
 use super::Options;
 use super::act::Execution;
-use super::cluster::{FirstContact, namespace_id};
-use super::inventory::PackedSet;
-use super::live::{LiveIndex, Place};
-use super::onlooker::{self, Comparison, Sight};
+use super::onlooker::{self, Comparison};
 use crate::adapters::clock::Clock;
-use crate::adapters::cluster::{ClusterError, ClusterWrite};
+use crate::adapters::cluster::{ClusterError, ClusterRead};
+use crate::cluster::contact::FirstContact;
+use crate::cluster::live::{LiveIndex, Place};
+use crate::cluster::state::{Sight, namespace_id};
+use crate::cluster::store;
+use crate::cluster::writer::Writer;
 use crate::diff::{self, LookedUp, Scope, as_stored, redacted};
+use crate::inventory::{PackedSet, is_begun};
 use crate::model::drift::{FieldChange, ObjectDrift};
 use crate::model::hold::HoldReason;
 use crate::model::inventory::{StoredHead, StoredSet, Suspension};
@@ -25,17 +27,33 @@ use crate::model::manifest::RenderedSet;
 use crate::model::name::{ApplicationId, InstanceName, NamespaceName};
 use crate::model::record::Record;
 use crate::model::resource::{GroupKind, ResourceId};
-use crate::sync::{Confirmations, Facts, Progress, ResourceState, SyncPlan, Wanted, plan, scaled_by};
-pub(super) use rival::behind;
+use crate::sync::{
+    Confirmations, Facts, Failure, FailureKind, Progress, ResourceState, SyncPlan, Wanted, plan, scaled_by,
+};
 
 /// A tick acts at most so many times: each time something was written, so this is a backstop against a fault
 /// of ours, not a limit that work meets.
 const ROUNDS: usize = 200;
+/// How long after the inventory was found changed for the second time the next try comes.
+const AGAIN: Duration = Duration::from_secs(10);
+
+/// How we stand with the cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// This daemon writes.
+    Leads,
+    /// Another daemon does, or nobody asked for the lease yet.
+    Follows,
+    /// The cluster does not answer, and why that is thought.
+    Silent(Arc<str>),
+}
 
 /// What one tick works on: a copy of everything about one application.
 pub(super) struct Tick {
     pub(super) application: ApplicationId,
-    pub(super) cluster: Arc<dyn ClusterWrite>,
+    pub(super) cluster: Arc<dyn ClusterRead>,
+    pub(super) writer: Writer,
+    pub(super) standing: Standing,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) live: LiveIndex,
     pub(super) kinds: Arc<KindTable>,
@@ -59,13 +77,12 @@ pub(super) struct Tick {
     pub(super) heals: Vec<ResourceId>,
     pub(super) sight: Sight,
     pub(super) looked_up: LookedUp,
-    /// Whether Git has to be asked before anything is begun.
-    pub(super) behind: bool,
+    /// Whether it is known what every other application of the cluster asks for.
+    pub(super) claims_complete: bool,
 }
 
 /// What a tick found and did.
-pub(super) struct TickResult {
-    pub(super) application: ApplicationId,
+pub(crate) struct TickResult {
     pub(super) plan: SyncPlan,
     pub(super) live: BTreeMap<ResourceId, LiveRecord>,
     pub(super) changes: BTreeMap<ResourceId, Vec<FieldChange>>,
@@ -77,7 +94,6 @@ pub(super) struct TickResult {
     pub(super) namespace_exists: bool,
     pub(super) writes: usize,
     pub(super) heals: Vec<ResourceId>,
-    pub(super) behind: bool,
     pub(super) duration: std::time::Duration,
 }
 
@@ -88,8 +104,8 @@ enum Acted {
     Wrote,
     /// Nothing was, or something failed.
     Nothing,
-    /// Another daemon of this instance is at work: the inventory is not as we knew it.
-    MetARival,
+    /// The inventory is not as we knew it: an answer was lost, or another daemon had the lease meanwhile.
+    Outdated,
 }
 
 /// The live side of an application at one moment.
@@ -115,7 +131,7 @@ impl Tick {
     async fn work(mut self) -> TickResult {
         let mut rendered = None;
         let (mut sets, mut records, mut writes) = (Vec::new(), Vec::new(), 0);
-        let (mut round, mut reread, mut met) = (0, false, false);
+        let (mut round, mut reread) = (0, false);
         if self.progress.head_in_doubt {
             self.reread(&mut sets).await;
         }
@@ -130,29 +146,24 @@ impl Tick {
                 plan = self.decide(&seen);
             }
             round += 1;
-            let idle = plan.steps.is_empty() || plan.is_waiting() || self.options.dry_run || round > ROUNDS;
+            self.stand_by(&mut plan);
+            let idle = plan.steps.is_empty()
+                || plan.is_waiting()
+                || self.options.dry_run
+                || self.standing != Standing::Leads
+                || round > ROUNDS;
             if idle {
                 return self.result(plan, seen, (sets, records, writes));
-            }
-            if !reread && self.smells_of_a_rival(&plan, &seen) {
-                reread = true;
-                if self.reread(&mut sets).await {
-                    continue;
-                }
-                if !self.progress.may_try(self.clock.steady()) {
-                    let plan = self.decide(&seen);
-                    return self.result(plan, seen, (sets, records, writes));
-                }
             }
             // Bodies are unpacked once, and only by a tick that has something to do.
             let bodies = rendered.get_or_insert_with(|| self.unpack_wanted());
             let bodies = bodies.as_ref();
             let acted = self.act(&plan, bodies, &mut sets, &mut records, &mut writes).await;
-            if acted == Acted::MetARival {
+            if acted == Acted::Outdated {
                 self.reread(&mut sets).await;
-                if std::mem::replace(&mut met, true) {
+                if std::mem::replace(&mut reread, true) {
                     // What was read did not help: it may be older than what stands there.
-                    self.wait_for_the_other();
+                    self.try_later();
                     let plan = self.decide(&seen);
                     return self.result(plan, seen, (sets, records, writes));
                 }
@@ -163,6 +174,72 @@ impl Tick {
                 return self.result(plan, seen, (sets, records, writes));
             }
         }
+    }
+
+    /// What is to be done is another daemon's business while that one has the lease.
+    fn stand_by(&self, plan: &mut SyncPlan) {
+        if self.standing == Standing::Leads || self.options.dry_run || plan.steps.is_empty() {
+            return;
+        }
+        let holder = match self.writer.lease().check() {
+            Err(ClusterError::NotLeader { holder }) => holder,
+            Err(error @ (ClusterError::Forbidden { .. } | ClusterError::Rejected { .. })) => {
+                plan.holds.push(cluster_hold(&error));
+                return;
+            }
+            _ => "it is not known yet which".to_owned(),
+        };
+        plan.holds.push(HoldReason::Standby { holder });
+    }
+
+    /// Reads the inventory of the application again, after a write that met another version than the one we knew.
+    async fn reread(&mut self, sets: &mut Vec<PackedSet>) {
+        let (namespace, instance) = (&self.options.own_namespace, &self.instance);
+        let read = store::read_one(&*self.cluster, namespace, instance, &self.application).await;
+        let Ok(kept) = read else { return };
+        if self.is_outdated(kept.head.as_ref()) {
+            return;
+        }
+        if std::mem::take(&mut self.progress.head_in_doubt) {
+            self.progress.clear_failure();
+        }
+        let version = |head: &Option<StoredHead>| head.as_ref().map(|stored| stored.resource_version.clone());
+        // A head that is gone is known here, and written again.
+        if let (None, Some(ours)) = (&kept.head, &mut self.head) {
+            ours.resource_version.clear();
+        }
+        if kept.head.is_some() && version(&kept.head) != version(&self.head) {
+            self.head = kept.head;
+            self.progress.end();
+        }
+        let head = self.head.as_ref().map(|stored| &stored.head);
+        let deployed = head.and_then(|head| head.deployed.as_ref()).map(|version| version.digest);
+        self.intent =
+            kept.sets.iter().map(|(stored, _)| stored).find(|stored| is_begun(stored, head)).cloned();
+        for (_, packed) in kept.sets.into_iter().filter(|(_, packed)| Some(packed.digest) == deployed) {
+            self.deployed = Some(packed.clone());
+            sets.push(packed);
+        }
+        for (id, object) in self.head.iter().flat_map(|stored| &stored.head.objects) {
+            self.live.expect(id, object.projection);
+        }
+    }
+
+    /// Whether a head that was read is older than the one that we know, and not to be believed.
+    fn is_outdated(&mut self, read: Option<&StoredHead>) -> bool {
+        let outdated = self.head.as_ref().zip(read).is_some_and(|(known, read)| known.is_newer_than(read));
+        if !outdated {
+            self.progress.is_up_to_date();
+        }
+        outdated && !self.progress.is_set_back(self.clock.steady())
+    }
+
+    fn try_later(&mut self) {
+        let now = self.clock.steady();
+        let until = now.checked_add(AGAIN).unwrap_or(now);
+        let message = "its inventory changed under our hands".to_owned();
+        let kind = FailureKind::Held(HoldReason::Retrying { message: message.clone(), until });
+        self.progress.fail(Failure { kind, object: None, message }, Some(AGAIN), now);
     }
 
     /// Whether what failed is no longer to be done: a write whose answer was lost has arrived, or nobody asks for it.
@@ -176,7 +253,6 @@ impl Tick {
         let changes = self.changes(&plan, &mut seen);
         TickResult {
             changes,
-            application: self.application,
             plan,
             live: seen.live,
             head: self.head,
@@ -187,7 +263,6 @@ impl Tick {
             namespace_exists: seen.namespace_exists,
             writes: done.2,
             heals: self.heals,
-            behind: self.behind,
             duration: std::time::Duration::ZERO,
         }
     }
@@ -267,6 +342,7 @@ impl Tick {
             scaled: &seen.scaled,
             unreadable: &seen.unreadable,
             wanted_elsewhere: &self.wanted_elsewhere,
+            claims_complete: self.claims_complete,
             kinds: &self.kinds,
             cluster: &self.identity,
             namespace_exists: seen.namespace_exists,
@@ -281,6 +357,11 @@ impl Tick {
     /// Looks up the live records of everything that the head, the intent or the wanted set names.
     async fn observe(&self) -> Seen {
         let mut seen = Seen { complete: true, holds: self.observed.clone(), ..Seen::default() };
+        if let Standing::Silent(why) = &self.standing {
+            seen.complete = false;
+            seen.holds.push(HoldReason::ApiUnavailable { message: why.to_string() });
+            return seen;
+        }
         let mut ids: BTreeSet<&ResourceId> = BTreeSet::new();
         ids.extend(self.head.iter().flat_map(|head| head.head.objects.keys()));
         ids.extend(self.intent.iter().flat_map(|intent| &intent.objects));
@@ -424,7 +505,7 @@ impl Tick {
         writes: &mut usize,
     ) -> Acted {
         let mut execution = Execution {
-            cluster: &*self.cluster,
+            writer: &self.writer,
             live: &self.live,
             namespace: &self.options.own_namespace,
             instance: &self.instance,
@@ -442,14 +523,14 @@ impl Tick {
             records: Vec::new(),
             writes: 0,
             heals: Vec::new(),
-            rivalled: false,
+            outdated: false,
             now: self.clock.steady(),
             time: self.clock.now(),
         };
         let wrote = execution.carry_out(plan).await;
         *writes += execution.writes;
         self.heals.extend(execution.heals);
-        let rivalled = execution.rivalled;
+        let outdated = execution.outdated;
         self.head = execution.head;
         self.intent = execution.intent;
         self.progress = execution.progress;
@@ -462,8 +543,8 @@ impl Tick {
             self.deployed = Some(packed.clone());
         }
         records.extend(execution.records);
-        match (rivalled, wrote && self.progress.failure.is_none()) {
-            (true, _) => Acted::MetARival,
+        match (outdated, wrote && self.progress.failure.is_none()) {
+            (true, _) => Acted::Outdated,
             (false, true) => Acted::Wrote,
             (false, false) => Acted::Nothing,
         }
@@ -474,6 +555,7 @@ impl Tick {
 pub(super) fn cluster_hold(error: &ClusterError) -> HoldReason {
     match error {
         ClusterError::Forbidden { message } => HoldReason::Forbidden { message: message.clone() },
+        ClusterError::NotLeader { holder } => HoldReason::Standby { holder: holder.clone() },
         other => HoldReason::ApiUnavailable { message: other.to_string() },
     }
 }

@@ -167,6 +167,9 @@ pub struct Facts<'a> {
     pub unreadable: &'a BTreeSet<GroupKind>,
     /// Objects that other applications of this instance want.
     pub wanted_elsewhere: &'a BTreeMap<ResourceId, ApplicationId>,
+    /// Whether it is known what every other application of the cluster asks for: before that, nothing is pruned that one
+    /// of them may take over.
+    pub claims_complete: bool,
     /// What the cluster serves.
     pub kinds: &'a KindTable,
     /// The uid of kube-system.

@@ -104,8 +104,6 @@ pub struct Progress {
     heals: BTreeMap<ResourceId, Heals>,
     /// Whether the answer to a write of the head was lost: it may have been carried out.
     pub head_in_doubt: bool,
-    /// Another daemon's rollout, and since when it is left alone.
-    rival: Option<(u64, Digest, Timestamp)>,
     /// Since when an older head is read than the one that we know.
     outdated_since: Option<Timestamp>,
 }
@@ -134,17 +132,6 @@ impl Progress {
         self.rollout = None;
         self.healed.clear();
         self.clear_failure();
-    }
-
-    /// Notes that another daemon's rollout is left alone; gives since when it is.
-    pub fn stand_back(&mut self, rollout: u64, digest: Digest, now: Timestamp) -> Timestamp {
-        match self.rival {
-            Some((number, set, since)) if number == rollout && set == digest => since,
-            _ => {
-                self.rival = Some((rollout, digest, now));
-                now
-            }
-        }
     }
 
     /// Notes that an older head was read than the one that we know. Once is a stale read; whether it has been so for

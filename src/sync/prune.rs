@@ -42,6 +42,10 @@ pub(super) fn prune(facts: &Facts<'_>, wanted: Option<&WantedSet>) -> Pruning {
     if candidates.is_empty() {
         return pruning;
     }
+    if !facts.claims_complete {
+        pruning.stop = Some(HoldReason::Rendering);
+        return pruning;
+    }
     if !policy.prune {
         pruning.leaving.clone_from(&candidates);
         pruning.holds.push(HoldReason::PruneDisabled { objects: candidates });

@@ -136,6 +136,7 @@ pub struct Metrics {
     objects: IntGauge,
     watches: IntGauge,
     records_waiting: IntGauge,
+    task_restarts: IntCounterVec,
 }
 
 impl Metrics {
@@ -199,6 +200,11 @@ impl Metrics {
             watches: new.gauge("moorline_watches", "Open watches.")?,
             records_waiting: new
                 .gauge("moorline_records_waiting", "Records that are not in the state repository yet.")?,
+            task_restarts: new.counters(
+                "moorline_task_restarts_total",
+                "Tasks that ended though they run for ever, and were started again.",
+                &["task"],
+            )?,
             whole: Mutex::new(()),
             registry,
         })
@@ -272,6 +278,11 @@ impl Metrics {
     /// Says how many watches are open.
     pub fn set_watches(&self, number: usize) {
         self.watches.set(gauge_value(number));
+    }
+
+    /// Counts a task that was started again.
+    pub fn task_restarted(&self, task: &'static str) {
+        self.task_restarts.with_label_values(&[task]).inc();
     }
 
     /// Says how many records wait.

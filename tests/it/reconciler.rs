@@ -10,4 +10,5 @@ mod lost;
 mod proportion;
 mod rights;
 mod rollout;
+mod silence;
 mod support;

@@ -10,7 +10,7 @@ use kube::api::{ApiResource, DynamicObject};
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Client};
 use serde_json::{Value, json};
-use tokio::sync::RwLock;
+use tokio::sync::{Mutex, RwLock};
 
 use super::discovery;
 use super::errors::sort;
@@ -31,7 +31,8 @@ pub(super) struct KubeCluster {
     client: Client,
     /// For messages about a server that cannot be reached.
     address: Arc<str>,
-    kinds: RwLock<Option<Arc<KindTable>>>,
+    kinds: Arc<RwLock<Option<Arc<KindTable>>>>,
+    discovering: Mutex<()>,
     metrics: Arc<Metrics>,
 }
 
@@ -47,7 +48,13 @@ impl KubeCluster {
 
     /// Over a client that is there already.
     pub(super) fn over(client: Client, address: &str, metrics: Arc<Metrics>) -> Self {
-        Self { client, address: address.into(), kinds: RwLock::default(), metrics }
+        Self {
+            client,
+            address: address.into(),
+            kinds: Arc::default(),
+            discovering: Mutex::default(),
+            metrics,
+        }
     }
 
     async fn send(&self, request: Request<Vec<u8>>) -> Result<(u16, String), ClusterError> {
@@ -178,6 +185,11 @@ fn identity_of(object: &Value) -> Result<(ResourceId, ApiVersion), ClusterError>
 
 #[async_trait]
 impl ClusterRead for KubeCluster {
+    async fn probe(&self) -> Result<(), ClusterError> {
+        let probe = request("GET", "/api/v1/namespaces/kube-system", "", Vec::new())?;
+        self.send(probe).await.map(drop)
+    }
+
     async fn identity(&self) -> Result<ClusterIdentity, ClusterError> {
         let namespace = request("GET", "/api/v1/namespaces/kube-system", "", Vec::new())?;
         let namespace = match self.send_json(namespace).await {
@@ -194,8 +206,9 @@ impl ClusterRead for KubeCluster {
         if !refresh && let Some(table) = self.kinds.read().await.clone() {
             return Ok(table);
         }
-        let mut kinds = self.kinds.write().await;
-        if !refresh && let Some(table) = kinds.clone() {
+        // One question at a time; who only wants to know what is known does not wait for it.
+        let _asking = self.discovering.lock().await;
+        if !refresh && let Some(table) = self.kinds.read().await.clone() {
             return Ok(table);
         }
         let mut table = KindTable::default();
@@ -206,7 +219,7 @@ impl ClusterRead for KubeCluster {
             discovery::read(&self.send(request).await?.1, &mut table)?;
         }
         let table = Arc::new(table);
-        *kinds = Some(table.clone());
+        *self.kinds.write().await = Some(table.clone());
         Ok(table)
     }
 
@@ -260,39 +273,29 @@ impl ClusterRead for KubeCluster {
         namespace: Option<&str>,
         selector: &str,
     ) -> BoxStream<'static, WatchEvent> {
-        let (client, kind, selector) = (self.client.clone(), kind.clone(), selector.to_owned());
-        let namespace = namespace.map(str::to_owned);
-        let known = self.kinds.try_read().ok().and_then(|kinds| kinds.clone());
-        let info = known.and_then(|table| table.get(&kind).cloned());
-        let Some(info) = info else {
-            let error = ClusterError::KindUnknown { kind, version: "any version".to_owned() };
-            return stream::iter([WatchEvent::Failed(error)]).boxed();
+        let place = WatchPlace {
+            client: self.client.clone(),
+            kind: kind.clone(),
+            version: version.map(|one| one.version.clone()),
+            namespace: namespace.map(str::to_owned),
+            selector: selector.to_owned(),
+            metrics: self.metrics.clone(),
+            address: self.address.clone(),
         };
-        let version = version.map(|one| one.version.clone()).filter(|one| info.versions.contains(one));
-        let version = version.or_else(|| info.versions.first().cloned()).unwrap_or_else(|| "v1".into());
-        let version = ApiVersion { group: kind.group.clone(), version };
-        let resource = ApiResource {
-            group: kind.group.to_string(),
-            version: version.version.to_string(),
-            api_version: version.to_string(),
-            kind: kind.kind.to_string(),
-            plural: info.plural.to_string(),
-        };
-        let api: Api<DynamicObject> = match namespace {
-            Some(namespace) => Api::namespaced_with(client, &namespace, &resource),
-            None => Api::all_with(client, &resource),
-        };
-        let (metrics, address) = (self.metrics.clone(), self.address.clone());
-        let patience = Patience::of(api.resource_url());
-        watcher(api, watcher::Config::default().labels(&selector))
-            .backoff(patience)
-            .map(move |event| {
-                if matches!(event, Ok(watcher::Event::Init)) {
-                    metrics.asked_api(ApiVerb::Watch, ApiResult::Ok);
+        // What is served may be asked for anew at this very moment: that is awaited, in the stream.
+        let kinds = self.kinds.clone();
+        let stream = async move {
+            let known = kinds.read().await.clone();
+            match known.and_then(|table| table.get(&place.kind).cloned()) {
+                Some(info) => place.stream(&info),
+                None => {
+                    let version = "any version".to_owned();
+                    let error = ClusterError::KindUnknown { kind: place.kind, version };
+                    stream::iter([WatchEvent::Failed(error)]).boxed()
                 }
-                translate(event, &kind, &version, &address)
-            })
-            .boxed()
+            }
+        };
+        stream::once(stream).flatten().boxed()
     }
 
     async fn logs(
@@ -310,6 +313,47 @@ impl ClusterRead for KubeCluster {
             encoded(container)
         );
         Ok(self.send(request("GET", &url, "", Vec::new())?).await?.1)
+    }
+}
+
+/// What is watched, and by whom.
+struct WatchPlace {
+    client: Client,
+    kind: GroupKind,
+    version: Option<Arc<str>>,
+    namespace: Option<String>,
+    selector: String,
+    metrics: Arc<Metrics>,
+    address: Arc<str>,
+}
+
+impl WatchPlace {
+    fn stream(self, info: &KindInfo) -> BoxStream<'static, WatchEvent> {
+        let Self { client, kind, version, namespace, selector, metrics, address } = self;
+        let version = version.filter(|one| info.versions.contains(one));
+        let version = version.or_else(|| info.versions.first().cloned()).unwrap_or_else(|| "v1".into());
+        let version = ApiVersion { group: kind.group.clone(), version };
+        let resource = ApiResource {
+            group: kind.group.to_string(),
+            version: version.version.to_string(),
+            api_version: version.to_string(),
+            kind: kind.kind.to_string(),
+            plural: info.plural.to_string(),
+        };
+        let api: Api<DynamicObject> = match namespace {
+            Some(namespace) => Api::namespaced_with(client, &namespace, &resource),
+            None => Api::all_with(client, &resource),
+        };
+        let patience = Patience::of(api.resource_url());
+        watcher(api, watcher::Config::default().labels(&selector))
+            .backoff(patience)
+            .map(move |event| {
+                if matches!(event, Ok(watcher::Event::Init)) {
+                    metrics.asked_api(ApiVerb::Watch, ApiResult::Ok);
+                }
+                translate(event, &kind, &version, &address)
+            })
+            .boxed()
     }
 }
 

@@ -30,6 +30,7 @@ const KINDS: &[(&str, &str, &str, &str, bool)] = &[
     ("apps", "v1", "Deployment", "deployments", true),
     ("apps", "v1", "StatefulSet", "statefulsets", true),
     ("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", true),
+    ("coordination.k8s.io", "v1", "Lease", "leases", true),
     ("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", false),
     ("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", false),
 ];
@@ -135,7 +136,9 @@ impl MemoryCluster {
 
     /// Every write that was carried out, as `verb object`, oldest first.
     pub fn writes(&self) -> Vec<String> {
-        self.lock().writes.clone()
+        let writes = self.lock().writes.clone();
+        // The lease is renewed all the time.
+        writes.into_iter().filter(|write| !write.contains(" Lease.")).collect()
     }
 
     /// Every object that was deleted through the API, oldest first.
@@ -340,6 +343,13 @@ fn identity(object: &Value) -> Result<ResourceId, ClusterError> {
 
 #[async_trait]
 impl ClusterRead for MemoryCluster {
+    async fn probe(&self) -> Result<(), ClusterError> {
+        if self.lock().available {
+            return Ok(());
+        }
+        Err(ClusterError::Unavailable { message: "connection refused".to_owned(), retry_after: None })
+    }
+
     async fn identity(&self) -> Result<ClusterIdentity, ClusterError> {
         self.call("identity", |_| {
             Ok(ClusterIdentity { uid: "memory".to_owned(), version: "v1.37.0".to_owned() })

@@ -5,11 +5,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::adapters::cluster::{ClusterError, FieldOwner};
+use crate::cluster::live::LiveIndex;
 use crate::diff;
 use crate::model::digest::KeyedHash;
 use crate::model::hold::HoldReason;
 use crate::model::resource::ResourceId;
-use crate::reconciler::live::LiveIndex;
 use crate::sync::{FailureKind, ReplicasRule};
 
 /// What becomes of an error (RULES §5).
@@ -17,6 +17,9 @@ pub(super) fn sort(error: &ClusterError, object: Option<&ResourceId>) -> (Failur
     let kind = match error {
         ClusterError::Unavailable { retry_after, .. } => return (FailureKind::Unavailable, *retry_after),
         ClusterError::Garbled { .. } | ClusterError::Unconfigured { .. } => FailureKind::Unavailable,
+        ClusterError::NotLeader { holder } => {
+            FailureKind::Held(HoldReason::Standby { holder: holder.clone() })
+        }
         ClusterError::Forbidden { message } => {
             FailureKind::Held(HoldReason::Forbidden { message: message.clone() })
         }

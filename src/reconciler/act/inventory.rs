@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use super::{Execution, Stop};
 use crate::adapters::cluster::ClusterError;
+use crate::cluster::state::restore_home;
+use crate::cluster::store::{self, SetPlace};
 use crate::model::digest::KeyedHash;
 use crate::model::facts::Blocked;
 use crate::model::inventory::{HEAD_FORMAT, Head, HeadObject, PENDING_RECORDS, Slot, StoredHead, StoredSet};
 use crate::model::name::ApplicationId;
 use crate::model::record::{Record, RecordOutcome};
 use crate::model::resource::ResourceId;
-use crate::reconciler::cluster::restore_home;
 use crate::reconciler::diagnose;
-use crate::reconciler::inventory::{self, SetPlace};
 use crate::sync::WantedVersion;
 
 impl Execution<'_> {
@@ -42,15 +42,15 @@ impl Execution<'_> {
         let known = self.intent.clone();
         let place = SetPlace { namespace, instance, stored: &stored, known: known.as_ref() };
         self.writes += 1;
-        let mut answer = inventory::write_set(self.cluster, &place, &packed).await;
+        let mut answer = store::write_set(self.writer, &place, &packed).await;
         if let Err(ClusterError::Missing { .. }) = answer {
             self.restore_home().await?;
-            answer = inventory::write_set(self.cluster, &place, &packed).await;
+            answer = store::write_set(self.writer, &place, &packed).await;
         }
         match answer {
             Ok(()) => {}
             Err(ClusterError::Changed { .. }) => {
-                self.rivalled = true;
+                self.outdated = true;
                 return Err(Stop::Failed);
             }
             Err(error) => return Err(self.fail(None, &error)),
@@ -177,7 +177,7 @@ impl Execution<'_> {
         suspects: &[ResourceId],
     ) -> Result<(), Stop> {
         let wanted = self.wanted_version()?;
-        let details = diagnose::diagnose(self.cluster, suspects, self.time).await;
+        let details = diagnose::diagnose(self.reader(), suspects, self.time).await;
         let diagnosis =
             if details.is_empty() { diagnosis.to_owned() } else { format!("{diagnosis}: {details}") };
         let blocked = Blocked { version: wanted.version.clone(), diagnosis, since: self.time };
@@ -239,7 +239,7 @@ impl Execution<'_> {
 
     pub(super) async fn remove_head(&mut self, application: &ApplicationId) -> Result<(), Stop> {
         self.writes += 1;
-        match inventory::remove(self.cluster, self.namespace, self.instance, application).await {
+        match store::remove(self.writer, self.namespace, self.instance, application).await {
             Ok(()) => {
                 self.head = None;
                 self.intent = None;
@@ -269,15 +269,14 @@ impl Execution<'_> {
             self.restore_set(application, &head).await?;
         }
         self.writes += 1;
-        let (cluster, namespace) = (self.cluster, self.namespace);
-        let mut answer =
-            inventory::write_head(cluster, namespace, application, &head, version.as_deref()).await;
+        let (writer, namespace) = (self.writer, self.namespace);
+        let mut answer = store::write_head(writer, namespace, application, &head, version.as_deref()).await;
         if let Err(ClusterError::Missing { .. }) = answer {
             // Somebody deleted it, or the whole namespace; what it said is known here.
             self.restore_home().await?;
             self.restore_set(application, &head).await?;
             self.writes += 1;
-            answer = inventory::write_head(cluster, namespace, application, &head, None).await;
+            answer = store::write_head(writer, namespace, application, &head, None).await;
         }
         match answer {
             Ok(resource_version) => {
@@ -286,7 +285,7 @@ impl Execution<'_> {
             }
             Err(ClusterError::Changed { .. }) => {
                 // Another process, or our own write whose answer was lost: read it again before deciding anew.
-                self.rivalled = true;
+                self.outdated = true;
                 Err(Stop::Failed)
             }
             Err(error) => {
@@ -311,7 +310,7 @@ impl Execution<'_> {
         let (namespace, instance) = (self.namespace, self.instance);
         let place = SetPlace { namespace, instance, stored: &stored, known: None };
         self.writes += 1;
-        match inventory::write_set(self.cluster, &place, &packed).await {
+        match store::write_set(self.writer, &place, &packed).await {
             // What stands there is of this rollout or newer: it was not lost.
             Ok(()) | Err(ClusterError::Changed { .. }) => Ok(()),
             Err(error) => Err(self.fail(None, &error)),
@@ -321,7 +320,7 @@ impl Execution<'_> {
     /// Our own namespace with the key, if somebody deleted them.
     async fn restore_home(&mut self) -> Result<(), Stop> {
         let key = self.live.key().clone();
-        match restore_home(self.cluster, self.namespace, self.instance, key).await {
+        match restore_home(self.writer, self.namespace, self.instance, key).await {
             Ok(()) => Ok(()),
             Err(error) => Err(self.fail(None, &error)),
         }

@@ -7,12 +7,13 @@ use serde_json::{Value, json};
 
 use super::answer::{names_field, signature, with_replicas};
 use super::{Execution, Stop};
-use crate::adapters::cluster::{Applied, ApplyOptions, ClusterError, ClusterWrite, FieldOwner};
+use crate::adapters::cluster::{Applied, ApplyOptions, ClusterError, FieldOwner};
+use crate::cluster::live::LiveIndex;
+use crate::cluster::writer::Writer;
 use crate::diff;
 use crate::model::hold::HoldReason;
 use crate::model::manifest::RenderedSet;
 use crate::model::resource::ResourceId;
-use crate::reconciler::live::LiveIndex;
 use crate::sync::{AppliedObject, ApplyObject, ApplyReason, DeleteObject, Failure, FailureKind, Wanted};
 
 /// So many objects of one step are applied at once.
@@ -25,10 +26,10 @@ impl Execution<'_> {
         };
         self.begin();
         let options = ApplyOptions { force: true, dry_run: true };
-        let cluster = self.cluster;
+        let writer = self.writer;
         let mut calls = Vec::new();
         for manifest in objects.iter().filter_map(|id| rendered.get(id)) {
-            let call = async move { (manifest.id.clone(), cluster.apply(&manifest.object, options).await) };
+            let call = async move { (manifest.id.clone(), writer.apply(&manifest.object, options).await) };
             calls.push(call.boxed());
         }
         let answers: Vec<_> = futures::stream::iter(calls).buffered(PARALLEL).collect().await;
@@ -57,7 +58,7 @@ impl Execution<'_> {
             self.begin();
         }
         let deployed = self.deployed_set(objects)?;
-        let (cluster, live) = (self.cluster, self.live);
+        let (writer, live) = (self.writer, self.live);
         let before = deployed.as_ref();
         let mut calls = Vec::new();
         for object in objects {
@@ -68,7 +69,7 @@ impl Execution<'_> {
             let sent = with_replicas(&manifest.object, object.replicas);
             let last = self.last_applied(&object.id, before, &manifest.object);
             let call = async move {
-                let answer = apply_one(cluster, object, &sent, &last).await;
+                let answer = apply_one(writer, object, &sent, &last).await;
                 (object, manifest, answer)
             };
             calls.push(call.boxed());
@@ -175,7 +176,7 @@ impl Execution<'_> {
             let removals = fields.iter().map(|field| json!({"op": "remove", "path": field}));
             let patch: Vec<Value> = std::iter::once(version).chain(removals).collect();
             self.writes += 1;
-            match self.cluster.patch(id, None, &Value::Array(patch)).await {
+            match self.writer.patch(id, None, &Value::Array(patch)).await {
                 Ok(object) => {
                     self.live.learn(&object);
                 }
@@ -188,7 +189,7 @@ impl Execution<'_> {
     pub(super) async fn delete_all(&mut self, objects: &[DeleteObject]) -> Result<(), Stop> {
         for object in objects {
             self.writes += 1;
-            match self.cluster.delete(&object.id, None, &object.uid).await {
+            match self.writer.delete(&object.id, None, &object.uid).await {
                 // Of an object that took its name since, or of a kind that is gone, nothing is ours to delete.
                 Ok(_) | Err(ClusterError::Changed { .. } | ClusterError::KindUnknown { .. }) => {}
                 Err(error) => return Err(self.fail(Some(object.id.clone()), &error)),
@@ -199,41 +200,41 @@ impl Execution<'_> {
 }
 
 async fn apply_one(
-    cluster: &dyn ClusterWrite,
+    writer: &Writer,
     object: &ApplyObject,
     manifest: &Value,
     last: &[Arc<Value>],
 ) -> Result<Applied, ClusterError> {
     if object.adopt {
-        adopt(cluster, &object.id, manifest).await?;
+        adopt(writer, &object.id, manifest).await?;
     }
     let options = ApplyOptions { force: object.force, dry_run: false };
-    match cluster.apply(manifest, options).await {
+    match writer.apply(manifest, options).await {
         Err(ClusterError::Conflict { owners, message }) => {
             let ours = |owner: &FieldOwner| last.iter().any(|object| names_field(object, owner));
             if !owners.iter().all(ours) {
                 return Err(ClusterError::Conflict { owners, message });
             }
             // Somebody took fields that we had applied: take them back, but only from the object as it is now.
-            let live = cluster.get(&object.id, None).await?;
+            let live = writer.reader().get(&object.id, None).await?;
             let mut manifest = manifest.clone();
             if let Some(version) = live.as_ref().and_then(|live| live.pointer("/metadata/resourceVersion")) {
                 manifest["metadata"]["resourceVersion"] = version.clone();
             }
-            cluster.apply(&manifest, ApplyOptions { force: true, dry_run: false }).await
+            writer.apply(&manifest, ApplyOptions { force: true, dry_run: false }).await
         }
         other => other,
     }
 }
 
 /// Takes over the fields of `kubectl apply`, with the one write that it needs.
-async fn adopt(cluster: &dyn ClusterWrite, id: &ResourceId, manifest: &Value) -> Result<(), ClusterError> {
-    let Some(live) = cluster.get(id, None).await? else {
+async fn adopt(writer: &Writer, id: &ResourceId, manifest: &Value) -> Result<(), ClusterError> {
+    let Some(live) = writer.reader().get(id, None).await? else {
         return Ok(());
     };
     let version = manifest.get("apiVersion").and_then(Value::as_str).unwrap_or("");
     if let Some(adoption) = diff::adoption(&live, version) {
-        cluster.patch(id, None, &adoption.patch).await?;
+        writer.patch(id, None, &adoption.patch).await?;
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ pub(super) fn chance(
     application: &Application,
     view: Option<&ClusterView>,
     last: Option<&Remembered>,
-    setting: &Setting<'_>,
+    setting: &Setting,
 ) -> (Chance, [u8; 32]) {
     if setting.options.random || (view.is_some() && application.random == Random::Fresh) {
         // Where there is no entropy, nothing else of the daemon works either: keys are made of it.

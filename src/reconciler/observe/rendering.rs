@@ -6,15 +6,18 @@ use std::sync::Arc;
 
 use futures::StreamExt as _;
 use rayon::prelude::*;
+use tokio::task::JoinHandle;
 
 use super::answering::{answer, endless, too_much, unanswered};
 use super::chance::chance;
 use super::shelf::Shelf;
-use crate::adapters::clock::Entropy;
+use crate::adapters::clock::{Beating, Entropy};
 use crate::adapters::cluster::ClusterRead;
+use crate::adapters::workers::{self, Workers};
 use crate::desired::{Application, ConfigRepository, Origin, Supply};
 use crate::diff::LookedUp;
 use crate::helm::{Chance, Lookup, Pulse, Remembered, TimeLimit};
+use crate::inventory::PackedSet;
 use crate::model::chart::ChartNeed;
 use crate::model::digest::{Digest, HashKey};
 use crate::model::hold::HoldReason;
@@ -22,8 +25,8 @@ use crate::model::kinds::KindTable;
 use crate::model::name::{ApplicationId, InstanceName, NamespaceName};
 use crate::model::source::{CommitSha, FileTree};
 use crate::reconciler::Options;
-use crate::reconciler::inventory::PackedSet;
 use crate::render::{self, Answers, Needs, Outcome, RenderInput, Rendered, Seen, WantedCode};
+use crate::source::Ring;
 use crate::sync::WantedSet;
 use crate::telemetry::Metrics;
 
@@ -35,6 +38,8 @@ const LONGEST: u64 = 300;
 const LOOKUPS: usize = 200;
 /// So many questions are asked at once.
 const PARALLEL: usize = 8;
+/// So many renders are begun at once; how many run, the workers say.
+const RENDERS: usize = 64;
 /// The answers of one application may take so many bytes.
 const ANSWER_BYTES: usize = 8 << 20;
 
@@ -86,8 +91,21 @@ pub struct ClusterView {
     pub drawn: Option<Arc<BTreeMap<ApplicationId, Arc<Remembered>>>>,
 }
 
-/// The view of the cluster behind a context; absent if there is none.
-pub type ClusterViews<'a> = dyn Fn(Option<&str>) -> Option<ClusterView> + Sync + 'a;
+/// The clusters that are known.
+#[derive(Clone, Default)]
+pub struct ClusterViews {
+    /// By context.
+    pub connected: BTreeMap<Option<String>, ClusterView>,
+    /// Whether what has no cluster waits for it; else it is rendered without one.
+    pub awaited: bool,
+}
+
+impl ClusterViews {
+    /// Whether an application of this context can be rendered.
+    pub(super) fn has(&self, context: Option<&String>) -> bool {
+        !self.awaited || self.connected.contains_key(&context.cloned())
+    }
+}
 
 /// An application with everything that rendering needs.
 pub(super) struct Prepared {
@@ -99,16 +117,17 @@ pub(super) struct Prepared {
 }
 
 /// What all applications of a reading share.
-pub(super) struct Setting<'a> {
-    pub(super) instance: &'a InstanceName,
-    pub(super) options: &'a Options,
-    pub(super) views: &'a ClusterViews<'a>,
+pub(super) struct Setting {
+    pub(super) instance: InstanceName,
+    pub(super) options: Options,
+    pub(super) views: ClusterViews,
     /// What is counted.
-    pub(super) metrics: &'a Metrics,
-    /// By which renders know how long they take.
+    pub(super) metrics: Arc<Metrics>,
+    /// By which renders know how long they take; it beats while this lives.
     pub(super) pulse: Pulse,
+    pub(super) _beating: Beating,
     /// For values that are drawn anew at every render.
-    pub(super) entropy: &'a dyn Entropy,
+    pub(super) entropy: Arc<dyn Entropy>,
     /// The time, in seconds since 1970.
     pub(super) now: i64,
 }
@@ -117,10 +136,30 @@ pub(super) struct Setting<'a> {
 pub(super) type Result = std::result::Result<Arc<PackedRendering>, HoldReason>;
 
 /// Renders, and remembers.
-#[derive(Default)]
 pub(super) struct Renderer {
-    memo: HashMap<ApplicationId, Memo>,
+    workers: Workers,
+    /// Rings when a render that took long has ended; absent where renders are waited for.
+    ring: Option<Ring>,
+    memo: HashMap<ApplicationId, Arc<Memo>>,
+    /// Renders that take long: they go on beside later readings.
+    long: HashMap<ApplicationId, LongRender>,
 }
+
+/// A render that takes long.
+struct LongRender {
+    /// The digest of its inputs; a reading with other inputs gives it up.
+    base: Digest,
+    end: JoinHandle<Stepped>,
+}
+
+impl Drop for LongRender {
+    fn drop(&mut self) {
+        self.end.abort();
+    }
+}
+
+/// An application after a round; or where its render broke off.
+type Stepped = std::result::Result<(Work, Step), String>;
 
 /// What is known of an application's last render.
 struct Memo {
@@ -143,7 +182,7 @@ struct Memo {
 
 /// An application on its way through the rounds.
 struct Work {
-    one: Prepared,
+    one: Arc<Prepared>,
     view: Option<ClusterView>,
     base: Digest,
     answers: Answers,
@@ -175,6 +214,17 @@ impl Made {
 }
 
 impl Renderer {
+    /// Nothing rendered yet.
+    pub(super) fn new(workers: Workers, ring: Option<Ring>) -> Self {
+        Self { workers, ring, memo: HashMap::new(), long: HashMap::new() }
+    }
+
+    /// Every application whose chart looked something up from Secrets, or drew it.
+    pub(super) fn all_looked_up(&self) -> BTreeMap<ApplicationId, LookedUp> {
+        let all = self.memo.keys().map(|id| (id.clone(), self.looked_up(id)));
+        all.filter(|(_, looked_up)| !looked_up.is_empty()).collect()
+    }
+
     /// What an application's chart looked up from Secrets, or drew.
     pub(super) fn looked_up(&self, application: &ApplicationId) -> LookedUp {
         let Some(memo) = self.memo.get(application) else { return LookedUp::default() };
@@ -183,62 +233,150 @@ impl Renderer {
         hidden
     }
 
-    /// Renders all of them; gives each with the digest of its inputs.
+    /// Renders all of them; gives each with the digest of its inputs. What takes long is held and goes on.
     pub(super) async fn render(
         &mut self,
         prepared: Vec<Prepared>,
         shelf: &mut Shelf,
-        setting: &Setting<'_>,
-    ) -> Vec<(Prepared, Digest, Result)> {
-        let new = |one: Prepared| {
-            let memo = self.memo.get(&one.application.id);
-            Work::new(one, setting, memo)
-        };
-        let mut work = prepared.into_par_iter().map(new).collect::<Vec<_>>();
+        setting: &Arc<Setting>,
+    ) -> Vec<(Arc<Prepared>, Digest, Result)> {
+        let mut work = self.begin(prepared, setting).await;
+        let known: BTreeSet<&ApplicationId> = work.iter().map(|work| &work.one.application.id).collect();
+        self.long.retain(|id, _| known.contains(id));
         self.take_charts(&mut work, shelf).await;
         let mut work = self.ask_again(work, setting).await;
         let mut results = Vec::with_capacity(work.len());
         for round in 0..=LOOKUP_ROUNDS {
-            let steps: Vec<(Work, Step)> = work
-                .into_par_iter()
-                .map(|work| {
-                    let step = work.step(setting, self.memo.get(&work.one.application.id));
-                    (work, step)
-                })
-                .collect();
+            let (steps, held) = self.round(work, setting).await;
+            results.extend(held);
             let mut asking = Vec::new();
             for (work, step) in steps {
                 match step {
-                    Step::Done(made) => results.push((work, made)),
+                    Step::Done(made) => results.push(self.keep(work, *made)),
                     Step::Asks(questions) if round < LOOKUP_ROUNDS => asking.push((work, questions)),
                     Step::Asks(_) => {
                         let made = Made::held(&work, endless());
-                        results.push((work, made));
+                        results.push(self.keep(work, *made));
                     }
                 }
             }
             let (asking, lacking) = supply_all(asking, shelf).await;
-            results.extend(lacking.into_iter().map(|(work, hold)| {
+            for (work, hold) in lacking {
                 let made = Made::held(&work, hold);
-                (work, made)
-            }));
-            let answered = answer_all(asking, setting.options).await;
-            let (answered, failed): (Vec<_>, Vec<_>) =
-                answered.into_iter().partition(|(_, hold)| hold.is_none());
-            results.extend(failed.into_iter().filter_map(|(work, hold)| {
-                let made = Made::held(&work, hold?);
-                Some((work, made))
-            }));
-            work = answered.into_iter().map(|(work, _)| work).collect();
+                results.push(self.keep(work, *made));
+            }
+            let mut again = Vec::new();
+            for (work, hold) in answer_all(asking, &setting.options).await {
+                match hold {
+                    None => again.push(work),
+                    Some(hold) => {
+                        let made = Made::held(&work, hold);
+                        results.push(self.keep(work, *made));
+                    }
+                }
+            }
+            work = again;
             if work.is_empty() {
                 break;
             }
         }
-        results.into_iter().map(|(work, made)| self.keep(work, *made)).collect()
+        results
     }
 
-    fn keep(&mut self, work: Work, made: Made) -> (Prepared, Digest, Result) {
+    /// The digests of all inputs, by all cores.
+    async fn begin(&self, prepared: Vec<Prepared>, setting: &Arc<Setting>) -> Vec<Work> {
+        let with_memo = |one: Prepared| {
+            let memo = self.memo.get(&one.application.id).cloned();
+            (Arc::new(one), memo)
+        };
+        let prepared: Vec<_> = prepared.into_iter().map(with_memo).collect();
+        let setting = setting.clone();
+        let begun = move || {
+            let new =
+                |(one, memo): (Arc<Prepared>, Option<Arc<Memo>>)| Work::new(one, &setting, memo.as_deref());
+            prepared.into_par_iter().map(new).collect::<Vec<_>>()
+        };
+        self.workers.finish(begun).await.unwrap_or_else(|place| {
+            tracing::error!(panic.place = %place, "Reading broke off");
+            Vec::new()
+        })
+    }
+
+    /// One step of each application, side by side; those that take long, or break off, are held.
+    async fn round(
+        &mut self,
+        work: Vec<Work>,
+        setting: &Arc<Setting>,
+    ) -> (Vec<(Work, Step)>, Vec<(Arc<Prepared>, Digest, Result)>) {
+        let (mut steps, mut held, mut new) = (Vec::new(), Vec::new(), Vec::new());
+        for work in work {
+            let (one, base) = (work.one.clone(), work.base);
+            match self.long_end(&one.application.id, base).await {
+                None => new.push(work),
+                Some(None) => held.push((one, base, Err(HoldReason::Rendering))),
+                Some(Some(Ok(step))) => steps.push(step),
+                Some(Some(Err(place))) => held.push((one, base, Err(HoldReason::Bug { place }))),
+            }
+        }
+        let step = |work: Work| {
+            let memo = self.memo.get(&work.one.application.id).cloned();
+            let (one, base, setting) = (work.one.clone(), work.base, setting.clone());
+            let workers = self.workers.clone();
+            async move {
+                let step = move || {
+                    let step = work.step(&setting, memo.as_deref());
+                    (work, step)
+                };
+                (one, base, workers.work(step).await)
+            }
+        };
+        let mut ended = futures::stream::iter(new.into_iter().map(step)).buffer_unordered(RENDERS);
+        let mut long = Vec::new();
+        while let Some((one, base, end)) = ended.next().await {
+            match end {
+                workers::Work::Done(Ok(step)) => steps.push(step),
+                workers::Work::Done(Err(place)) => held.push((one, base, Err(HoldReason::Bug { place }))),
+                workers::Work::Long(render) => long.push((one, base, render)),
+            }
+        }
+        drop(ended);
+        for (one, base, render) in long {
+            let Some(ring) = self.ring.clone() else {
+                match render.end().await {
+                    Ok(step) => steps.push(step),
+                    Err(place) => held.push((one, base, Err(HoldReason::Bug { place }))),
+                }
+                continue;
+            };
+            let end = tokio::spawn(async move {
+                let end = render.end().await;
+                ring();
+                end
+            });
+            self.long.insert(one.application.id.clone(), LongRender { base, end });
+            held.push((one, base, Err(HoldReason::Rendering)));
+        }
+        (steps, held)
+    }
+
+    /// The end of a render that takes long: nothing if there is none of these inputs, nothing inside while it goes on.
+    async fn long_end(&mut self, id: &ApplicationId, base: Digest) -> Option<Option<Stepped>> {
+        let long = self.long.get_mut(id)?;
+        if long.base != base {
+            self.long.remove(id);
+            return None;
+        }
+        if !long.end.is_finished() {
+            return Some(None);
+        }
+        let end = (&mut long.end).await.unwrap_or_else(|error| Err(error.to_string()));
+        self.long.remove(id);
+        Some(Some(end))
+    }
+
+    fn keep(&mut self, work: Work, made: Made) -> (Arc<Prepared>, Digest, Result) {
         let Work { one, base, answers, supply, .. } = work;
+        self.long.remove(&one.application.id);
         let Made { inputs, seen, drawn, mut kept, result } = made;
         if let (Err(_), Some(memo)) = (&result, self.memo.get(&one.application.id)) {
             // What does not render now may render again: what was drawn is not lost meanwhile.
@@ -246,8 +384,8 @@ impl Renderer {
         }
         let id = one.application.id.clone();
         let charts = supply.into_keys().collect();
-        self.memo
-            .insert(id, Memo { base, inputs, answers, charts, seen, drawn, kept, result: result.clone() });
+        let memo = Memo { base, inputs, answers, charts, seen, drawn, kept, result: result.clone() };
+        self.memo.insert(id, Arc::new(memo));
         (one, inputs, result)
     }
 
@@ -270,7 +408,7 @@ impl Renderer {
     }
 
     /// What a chart asked last time is asked again before it is rendered: the cluster may answer differently now.
-    async fn ask_again(&self, work: Vec<Work>, setting: &Setting<'_>) -> Vec<Work> {
+    async fn ask_again(&self, work: Vec<Work>, setting: &Setting) -> Vec<Work> {
         let (mut quiet, mut asking) = (Vec::with_capacity(work.len()), Vec::new());
         for work in work {
             let memo = self.memo.get(&work.one.application.id).filter(|memo| memo.base == work.base);
@@ -280,14 +418,14 @@ impl Renderer {
             }
         }
         // Where the cluster does not answer now, the render asks once more and reports it.
-        quiet.extend(answer_all(asking, setting.options).await.into_iter().map(|(work, _)| work));
+        quiet.extend(answer_all(asking, &setting.options).await.into_iter().map(|(work, _)| work));
         quiet
     }
 }
 
 impl Work {
-    fn new(one: Prepared, setting: &Setting<'_>, memo: Option<&Memo>) -> Self {
-        let view = (setting.views)(one.application.cluster.as_deref());
+    fn new(one: Arc<Prepared>, setting: &Setting, memo: Option<&Memo>) -> Self {
+        let view = setting.views.connected.get(&one.application.cluster).cloned();
         let (answers, supply) = (Answers::new(), Supply::new());
         let (chance, seed) = chance(&one.application, view.as_ref(), memo.map(|memo| &*memo.kept), setting);
         let mut work = Self { one, view, base: Digest::of(b""), answers, supply, chance, seed };
@@ -300,11 +438,11 @@ impl Work {
         work
     }
 
-    fn with_input<T>(&self, setting: &Setting<'_>, then: impl FnOnce(&RenderInput<'_>) -> T) -> T {
+    fn with_input<T>(&self, setting: &Setting, then: impl FnOnce(&RenderInput<'_>) -> T) -> T {
         let (one, view, nothing) = (&self.one, self.view.as_ref(), FileTree::default());
         let environment = one.source.environments.get(&one.application.id.environment);
         then(&RenderInput {
-            instance: setting.instance,
+            instance: &setting.instance,
             own_namespace: &setting.options.own_namespace,
             application: &one.application,
             umbrella: environment.and_then(|environment| environment.umbrella.as_ref()),
@@ -322,7 +460,7 @@ impl Work {
         })
     }
 
-    fn step(&self, setting: &Setting<'_>, memo: Option<&Memo>) -> Step {
+    fn step(&self, setting: &Setting, memo: Option<&Memo>) -> Step {
         self.with_input(setting, |input| {
             let inputs = input.digest();
             let known = match &self.chance {
@@ -375,7 +513,7 @@ impl Work {
         &self,
         rendered: &Rendered,
         input: &RenderInput<'_>,
-        setting: &Setting<'_>,
+        setting: &Setting,
         kept: Arc<Remembered>,
     ) -> Result {
         // Without a cluster nothing is compared with it: any key will do.

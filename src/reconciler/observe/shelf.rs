@@ -9,9 +9,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::adapters::charts::{ChartSourceError, Charts};
 use crate::adapters::clock::Clock;
+use crate::adapters::workers::Workers;
 use crate::desired::{Supplied, Supply};
 use crate::helm::{Chart, highest_version, is_exact_version};
 use crate::model::chart::{ChartArchive, ChartNeed};
+use crate::model::digest::Digest;
 use crate::model::error::{Classified as _, chain};
 use crate::model::hold::HoldReason;
 
@@ -36,6 +38,7 @@ enum Absent {
 /// What was fetched and why other things were not.
 pub(super) struct Shelf {
     charts: Arc<dyn Charts>,
+    workers: Workers,
     clock: Arc<dyn Clock>,
     supply: Supply,
     /// When the version of a range was chosen.
@@ -46,9 +49,10 @@ pub(super) struct Shelf {
 
 impl Shelf {
     /// An empty shelf.
-    pub(super) fn new(charts: Arc<dyn Charts>, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(charts: Arc<dyn Charts>, clock: Arc<dyn Clock>, workers: Workers) -> Self {
         Self {
             charts,
+            workers,
             clock,
             supply: Supply::new(),
             chosen: BTreeMap::new(),
@@ -74,9 +78,12 @@ impl Shelf {
         self.used.extend(needs.iter().cloned());
         let now = self.clock.steady();
         let due: Vec<ChartNeed> = needs.iter().filter(|need| self.is_due(need, now)).cloned().collect();
-        let charts = &self.charts;
+        let (charts, workers, parsed) = (&self.charts, &self.workers, &self.parsed());
         let fetch = |need: ChartNeed| async move {
-            let found = find(&**charts, &need).await;
+            let found = match find(&**charts, &need).await {
+                Ok(archive) => parse(workers, parsed, &need, archive).await,
+                Err(absent) => Err(absent),
+            };
             (need, found)
         };
         let found: Vec<_> =
@@ -96,25 +103,12 @@ impl Shelf {
         !is_exact_version(&need.version) && now.duration_since(chosen) >= RANGE
     }
 
-    fn put(&mut self, need: ChartNeed, found: Result<ChartArchive, Absent>, now: Timestamp) -> bool {
-        let supplied = found.and_then(|archive| {
-            if let Some(same) = self.supply.get(&need).filter(|same| same.digest == archive.digest) {
-                return Ok(same.clone());
-            }
-            // The same archive under another need is parsed once.
-            let known = self.supply.values().find(|other| other.digest == archive.digest);
-            let chart = match known {
-                Some(other) => other.chart.clone(),
-                None => {
-                    Chart::from_archive(&archive.bytes).map_err(|error| Absent::Broken(error.to_string()))?
-                }
-            };
-            let name = chart.name();
-            if name != need.address.name.as_str() {
-                return Err(Absent::Broken(format!("the archive holds the chart {name:?}")));
-            }
-            Ok(Supplied { chart, digest: archive.digest })
-        });
+    /// Charts that were parsed already, by the digests of their archives.
+    fn parsed(&self) -> BTreeMap<Digest, Supplied> {
+        self.supply.values().map(|supplied| (supplied.digest, supplied.clone())).collect()
+    }
+
+    fn put(&mut self, need: ChartNeed, supplied: Result<Supplied, Absent>, now: Timestamp) -> bool {
         match supplied {
             Ok(supplied) => {
                 self.chosen.insert(need.clone(), now);
@@ -165,6 +159,29 @@ impl Shelf {
         };
         HoldReason::ConfigFault { fault: format!("{place}: {message}"), hint }
     }
+}
+
+/// Reads an archive, unless it was read before under another need.
+async fn parse(
+    workers: &Workers,
+    parsed: &BTreeMap<Digest, Supplied>,
+    need: &ChartNeed,
+    archive: ChartArchive,
+) -> Result<Supplied, Absent> {
+    let digest = archive.digest;
+    let supplied = match parsed.get(&digest) {
+        Some(known) => known.clone(),
+        None => {
+            let read = move || Chart::from_archive(&archive.bytes).map_err(|error| error.to_string());
+            let chart = workers.finish(read).await.unwrap_or_else(Err).map_err(Absent::Broken)?;
+            Supplied { chart, digest }
+        }
+    };
+    let name = supplied.chart.name();
+    if name != need.address.name.as_str() {
+        return Err(Absent::Broken(format!("the archive holds the chart {name:?}")));
+    }
+    Ok(supplied)
 }
 
 /// Finds the archive for a need: without asking anybody where one version is named that was fetched before.

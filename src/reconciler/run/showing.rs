@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 impl Reconciler {
     pub(super) fn publish(&self) {
-        let configured = self.observer.config();
+        let configured = self.config.as_deref();
         let environments = configured
             .and_then(|config| config.repository.configuration.as_ref())
             .map(|configuration| configuration.environments.keys().map(ToString::to_string).collect())
@@ -43,7 +43,8 @@ impl Reconciler {
             failures.push(format!("{} records are not in the state repository: {why}", recorder.waiting()));
         }
         if self.recorded.is_none() {
-            failures.push("the state repository cannot be read".to_owned());
+            let why = self.records_failure.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+            failures.push(format!("the state repository cannot be read{why}"));
         }
         let unavailable =
             self.applications.values().flat_map(|one| one.plan.iter().flat_map(|plan| &plan.holds));
@@ -78,7 +79,7 @@ impl Reconciler {
             application: id.clone(),
             context: application.context.clone(),
             key: state.live.key().clone(),
-            looked_up: self.observer.looked_up(id),
+            looked_up: self.looked_up.get(id).cloned().unwrap_or_default(),
             set: set.filter(|_| !matches!(&*application.target.wanted, Wanted::Removed)),
             leaving: owned.filter(|id| !wanted.contains(id)).cloned().collect(),
         })

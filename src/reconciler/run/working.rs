@@ -1,44 +1,73 @@
-//! Ticks: handed out, run beside the loop, and their results taken back.
+//! Work on applications: handed out by the queue, done beside the loop, and its results taken back.
 
-use super::{Application, PARALLEL_TICKS, Reconciler, has_fault};
+use super::{Application, Reconciler, has_fault};
+use crate::adapters::panics;
+use crate::cluster::state::Sight;
 use crate::ledger::Entry;
 use crate::model::facts::Version;
 use crate::model::hold::HoldReason;
 use crate::model::inventory::Suspension;
 use crate::model::name::ApplicationId;
 use crate::model::resource::GroupKind;
-use crate::reconciler::onlooker::{self, Sight};
-use crate::reconciler::tick::{Tick, TickResult, behind};
+use crate::reconciler::Event;
+use crate::reconciler::onlooker;
+use crate::reconciler::queue::Urgency;
+use crate::reconciler::tick::{Standing, Tick, TickResult};
 use crate::report::status::ApplicationStatus;
 use crate::report::view::View;
 use crate::sync::{SyncPlan, Wanted};
 use jiff::Timestamp;
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+
+/// So many applications of one cluster are worked on at once.
+const OF_ONE_CLUSTER: usize = 32;
+/// So many more, for heals.
+const HEALS: usize = 16;
 
 impl Reconciler {
     pub(super) fn dispatch(&mut self) {
-        let ready: Vec<ApplicationId> = self
-            .dirty
-            .iter()
-            .filter(|id| !self.busy.contains(*id))
-            .take(PARALLEL_TICKS.saturating_sub(self.ticks.len()))
-            .cloned()
-            .collect();
-        for id in ready {
-            self.dirty.remove(&id);
-            if let Some(tick) = self.tick(&id) {
-                self.busy.insert(id);
-                self.ticks.spawn(tick.run());
+        let mut running: HashMap<Option<String>, usize> = HashMap::new();
+        for context in self.busy.values() {
+            *running.entry(context.clone()).or_default() += 1;
+        }
+        loop {
+            let busy = &self.busy;
+            let may = |context: &Option<String>, id: &ApplicationId, heals: bool| {
+                let most = OF_ONE_CLUSTER + if heals { HEALS } else { 0 };
+                running.get(context).copied().unwrap_or(0) < most && !busy.contains_key(id)
+            };
+            let Some((id, urgency)) = self.queue.pop(may) else { return };
+            let Some(application) = self.applications.get(&id) else { continue };
+            let context = application.context.clone();
+            if let Some(tick) = self.tick(&id, urgency) {
+                *running.entry(context.clone()).or_default() += 1;
+                self.busy.insert(id, context);
+                self.start_work(tick);
             } else if let Some(application) = self.applications.get_mut(&id) {
                 application.moving = false;
-                show_unconnected(&id, application, self.world.clock.steady());
+                show_without_work(&id, application, self.world.clock.steady());
             }
         }
     }
 
-    pub(super) fn tick(&self, id: &ApplicationId) -> Option<Tick> {
+    /// Works on an application beside the loop. What breaks off there is that application's trouble alone.
+    fn start_work(&mut self, tick: Tick) {
+        let (id, events) = (tick.application.clone(), self.events.clone());
+        self.work.spawn(async move {
+            let worked = panics::caught(Box::pin(tick.run())).await;
+            // Nobody listens any more when the loop has ended.
+            let _ = events.send(Event::Worked(id, worked.map(Box::new)));
+        });
+        while self.work.try_join_next().is_some() {}
+    }
+
+    /// All that the work on an application needs; nothing if its cluster is out of reach, or if it broke off before
+    /// and nothing has changed since.
+    pub(super) fn tick(&self, id: &ApplicationId, urgency: Urgency) -> Option<Tick> {
         let application = self.applications.get(id)?;
+        if application.broke.is_some() {
+            return None;
+        }
         let state = self.clusters.get(&application.context)?;
         let instance = self.instance.clone()?;
         let head = state.heads.get(id).cloned();
@@ -54,19 +83,22 @@ impl Reconciler {
         let elsewhere =
             claims.map(|claims| claims.elsewhere(id, named.chain(wanted_ids))).unwrap_or_default();
         let commands = state.commands.get(&id.environment);
-        let (wanted, packed) = match application.rivalled {
-            Some(at) => (Arc::new(Wanted::Held(vec![behind(at)])), None),
-            None => (wanted.clone(), application.target.packed.clone()),
-        };
         let deployed =
             head.as_ref().and_then(|head| head.head.deployed.as_ref()).map(|version| version.digest);
-        let namespace_known = match &*wanted {
+        let namespace_known = match &**wanted {
             Wanted::Version(wanted) => state.namespaces.contains(&wanted.namespace),
             _ => false,
         };
+        let urgent = urgency == Urgency::Heal;
         Some(Tick {
             application: id.clone(),
             cluster: state.cluster.clone(),
+            writer: if urgent { state.writer.urgent() } else { state.writer.clone() },
+            standing: match &state.silent {
+                Some(why) => Standing::Silent(why.clone()),
+                None if state.leads => Standing::Leads,
+                None => Standing::Follows,
+            },
             clock: self.world.clock.clone(),
             live: state.live.clone(),
             kinds: state.kinds.clone(),
@@ -74,13 +106,14 @@ impl Reconciler {
             identity: state.identity.uid.clone(),
             instance,
             options: self.options.clone(),
-            wanted,
-            packed,
+            wanted: wanted.clone(),
+            packed: application.target.packed.clone(),
             deployed: deployed.and_then(|digest| state.set(id, &digest).cloned()),
             head,
             intent,
             progress: application.progress.clone(),
             wanted_elsewhere: elsewhere,
+            claims_complete: !self.is_rendering(&application.context),
             suspension: self.suspension(id, application),
             confirmations: commands.map(|commands| commands.confirmations(id)).unwrap_or_default(),
             recorded_rollout: self.recorded.as_ref().map(|recorded| recorded.get(id).copied().unwrap_or(0)),
@@ -89,9 +122,15 @@ impl Reconciler {
             keeps_records: self.world.state.is_some(),
             heals: Vec::new(),
             sight: state.sight,
-            looked_up: self.observer.looked_up(id),
-            behind: false,
+            looked_up: self.looked_up.get(id).cloned().unwrap_or_default(),
         })
+    }
+
+    /// Whether an application of this cluster is still being rendered: what it will ask for is not known yet.
+    pub(super) fn is_rendering(&self, context: &Option<String>) -> bool {
+        let renders =
+            |wanted: &Wanted| matches!(wanted, Wanted::Held(holds) if holds.contains(&HoldReason::Rendering));
+        self.applications.values().any(|one| one.context == *context && renders(&one.target.wanted))
     }
 
     pub(super) fn suspension(&self, id: &ApplicationId, application: &Application) -> Option<Suspension> {
@@ -113,24 +152,15 @@ impl Reconciler {
         self.reading.failures.iter().filter(|_| !held).filter(config).cloned().collect()
     }
 
-    pub(super) fn end_tick(&mut self, result: Result<TickResult, tokio::task::JoinError>) {
+    pub(super) fn end_work(&mut self, id: &ApplicationId, result: Result<Box<TickResult>, String>) {
+        self.busy.remove(id);
         let result = match result {
-            Ok(result) => result,
-            Err(error) => {
-                // A panic is a bug of ours; the application is looked at again at the next poll.
-                tracing::error!(error = %error, "A tick ended abnormally");
-                self.busy.clear();
-                return;
-            }
+            Ok(result) => *result,
+            Err(place) => return self.broke_off(id, place),
         };
-        let id = result.application.clone();
-        self.busy.remove(&id);
         self.writes += result.writes;
-        self.count(&id, &result);
-        if result.behind {
-            self.ask_git(&id);
-        }
-        self.keep_result(&id, &result);
+        self.count(id, &result);
+        self.keep_result(id, &result);
         let recorder = self.recorder.as_ref();
         for record in &result.records {
             if let Some(recorder) = recorder {
@@ -140,17 +170,18 @@ impl Reconciler {
                 recorded.insert(id.clone(), record.rollout);
             }
         }
-        self.judge(&id, result);
+        self.judge(id, result);
     }
 
-    /// Another daemon was at work: Git is asked at once, and nothing begun for the application before.
-    fn ask_git(&mut self, id: &ApplicationId) {
+    /// A panic is a fault of ours: it is shown, and the application left alone until what it wants changes.
+    fn broke_off(&mut self, id: &ApplicationId, place: String) {
+        tracing::error!(application.name = %id, panic.place = %place, "The work on {id} broke off");
         let now = self.world.clock.steady();
         if let Some(application) = self.applications.get_mut(id) {
-            application.rivalled = Some(now);
+            application.broke = Some(place);
+            application.moving = false;
+            show_without_work(id, application, now);
         }
-        let soon = now.checked_add(std::time::Duration::from_secs(1)).unwrap_or(now);
-        self.next_poll = self.next_poll.min(soon);
     }
 
     pub(super) fn count(&self, id: &ApplicationId, result: &TickResult) {
@@ -229,8 +260,21 @@ impl Reconciler {
         application.status = Some(status);
         application.progress = result.progress;
         application.plan = Some(result.plan);
-        if result.writes > 0 {
+        let (wrote, lacks_lease) = (result.writes > 0, application.lacks_lease());
+        if wrote {
             self.learn_kinds(id);
+        }
+        if lacks_lease {
+            self.want_lease(id);
+        }
+    }
+
+    /// Somebody has something to write: the lease is asked for.
+    fn want_lease(&self, id: &ApplicationId) {
+        let context = self.applications.get(id).map(|application| &application.context);
+        let state = context.and_then(|context| self.clusters.get(context));
+        if let Some(state) = state.filter(|_| !self.options.dry_run) {
+            state.writer.lease().want();
         }
     }
 
@@ -254,6 +298,7 @@ impl Reconciler {
             return;
         };
         let cluster = state.cluster.clone();
+        // The answer is at hand where the rollout had it asked for anew.
         if let Some(kinds) = futures::FutureExt::now_or_never(cluster.kinds(false)).and_then(Result::ok) {
             state.kinds = kinds;
         }
@@ -294,14 +339,23 @@ fn say(id: &ApplicationId, application: &mut Application, status: &ApplicationSt
     }
 }
 
-/// What is shown of an application whose cluster is out of reach.
-fn show_unconnected(id: &ApplicationId, application: &mut Application, now: Timestamp) {
+impl Application {
+    /// Whether nothing but the lease is missing.
+    fn lacks_lease(&self) -> bool {
+        let standby = |hold: &HoldReason| matches!(hold, HoldReason::Standby { .. });
+        self.plan.as_ref().is_some_and(|plan| plan.holds.iter().any(standby))
+    }
+}
+
+/// What is shown of an application that is not worked on: its cluster is out of reach, or the work broke off.
+fn show_without_work(id: &ApplicationId, application: &mut Application, now: Timestamp) {
     use crate::model::drift::SyncStatus;
     use crate::model::health::HealthStatus;
-    let holds = match &*application.target.wanted {
+    let mut holds = match &*application.target.wanted {
         Wanted::Held(holds) => holds.clone(),
         _ => Vec::new(),
     };
+    holds.extend(application.broke.clone().map(|place| HoldReason::Bug { place }));
     let dated = application.times.date(&holds, now);
     let plan = SyncPlan {
         application: id.clone(),

@@ -59,6 +59,7 @@ fn everything_used() -> Metrics {
     metrics.asked_api(ApiVerb::Apply, ApiResult::of_status(409));
     metrics.asked_git(GitOperation::Fetch, RequestResult::Ok);
     metrics.set_objects(12);
+    metrics.task_restarted("watch");
     metrics.show(&board(vec![application(
         "web",
         SyncStatus::Synced,
@@ -89,6 +90,7 @@ fn a_scrape_reads_as_expected() {
         moorline_records_waiting 0
         moorline_renders_total{environment="dev"} 1
         moorline_rollouts_total{environment="dev",outcome="deployed"} 1
+        moorline_task_restarts_total{task="watch"} 1
         moorline_watches 0"#]]
     .assert_eq(&lines.join("\n"));
 }

@@ -43,7 +43,8 @@ async fn read(
     world.repositories.commit(&config_url(), "main", FileTree::from_contents(files.iter()));
     let before = world.metrics.rendered_in_all();
     observer.read_config(None).await.unwrap();
-    let reading = observer.read(None, &BTreeMap::new(), &|_| None).await;
+    let reading =
+        observer.read(None, &BTreeMap::new(), &moorline::reconciler::observe::ClusterViews::default()).await;
     (reading, world.metrics.rendered_in_all() - before)
 }
 

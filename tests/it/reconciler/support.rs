@@ -80,6 +80,7 @@ impl Shop {
             revision: None,
             random: false,
             as_helm: false,
+            leader_election: true,
         }
     }
 

@@ -34,12 +34,10 @@ pub(crate) struct Book {
     pub(crate) strangers: Vec<String>,
     /// When somebody last had a hand in an application.
     pub(crate) meddled: BTreeMap<(String, String), Timestamp>,
-    /// When a version of an application was last blocked.
-    pub(crate) blocked: BTreeMap<(String, String), Timestamp>,
-    /// Whether two daemons are at work.
-    pub(crate) rivalry: bool,
     /// The highest rollout that a head of an application ever had.
     pub(crate) rollouts: BTreeMap<(String, String), u64>,
+    /// How many calls were upkeep: of the lease, and probes.
+    pub(crate) upkeep: u64,
     /// The writes that the daemons made.
     pub(crate) writes: Vec<String>,
 }
@@ -117,10 +115,6 @@ impl Book {
         let is_new = after.rollout > *reached;
         *reached = after.rollout.max(*reached);
         let before = write.before.and_then(head_of);
-        let blocked = |head: &Head| head.blocked.as_ref().map(|blocked| blocked.version.clone());
-        if blocked(after) != before.as_ref().and_then(blocked) {
-            self.blocked.insert(key.clone(), write.now);
-        }
         let Some(deployed) = after.deployed.as_ref().filter(|_| is_new && !after.rebuilt) else { return };
         if before.and_then(|head| head.deployed).is_some_and(|before| before.digest == deployed.digest) {
             return;
@@ -168,12 +162,6 @@ impl Book {
         let versions: Vec<&Service> = self.history(service).filter(|one| one.value == value).collect();
         let one_version = versions.windows(2).all(|pair| pair[0] == pair[1]);
         let blocked = at(&blocked.version) == Some(value) && one_version;
-        // What one of two daemons has under way when the other blocks it, nobody can call back.
-        let key = (environment.to_owned(), service.to_owned());
-        let since = self.blocked.get(&key).map(|at| write.now.duration_since(*at));
-        if self.rivalry && since.is_some_and(|since| since.as_secs() < 5) {
-            return;
-        }
         if blocked && deployed != Some(value) && before != Some(value) {
             self.violation(format!("{} {}: value {value} is blocked", write.method, write.path));
         }

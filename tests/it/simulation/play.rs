@@ -134,6 +134,7 @@ impl Theatre {
             revision: None,
             random: false,
             as_helm: false,
+            leader_election: true,
         };
         let (sender, board) = watch::channel(Arc::default());
         let (stop, stopped) = oneshot::channel();
@@ -401,7 +402,6 @@ impl Theatre {
             let _ = daemon.task.await;
         }
         self.memory.mishaps.disarm();
-        locked(&self.book).rivalry = false;
         self.daemon = Some(self.start());
     }
 
@@ -413,7 +413,6 @@ impl Theatre {
     }
 
     async fn rival(&mut self, runs: bool) {
-        locked(&self.book).rivalry = runs;
         match (runs, self.rival.take()) {
             (true, None) => self.rival = Some(self.start()),
             (true, running) => self.rival = running,

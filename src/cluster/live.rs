@@ -4,15 +4,11 @@
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures::StreamExt as _;
 use jiff::Timestamp;
 use serde_json::Value;
-use tokio::sync::mpsc::UnboundedSender;
-use tokio::task::JoinSet;
 
-use super::Event;
 use crate::adapters::clock::Clock;
-use crate::adapters::cluster::{ClusterError, ClusterWrite, WatchEvent};
+use crate::adapters::cluster::{ClusterError, WatchEvent};
 use crate::diff;
 use crate::model::digest::HashKey;
 use crate::model::live::{LiveRecord, Projection, ResourceVersion};
@@ -33,7 +29,7 @@ pub struct Place {
 
 impl Place {
     /// The kind everywhere.
-    fn everywhere(kind: &GroupKind) -> Self {
+    pub fn everywhere(kind: &GroupKind) -> Self {
         Self { kind: kind.clone(), namespace: None }
     }
 
@@ -187,7 +183,7 @@ impl LiveIndex {
     }
 
     /// Takes an event of a watch. Returns the applications to look at again.
-    fn take(&self, place: &Place, event: WatchEvent) -> Vec<ApplicationId> {
+    pub(super) fn take(&self, place: &Place, event: WatchEvent) -> Vec<ApplicationId> {
         match event {
             WatchEvent::Started => {
                 let mut inner = self.lock();
@@ -271,67 +267,5 @@ impl LiveIndex {
     /// The time, as the index knows it.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
-    }
-}
-
-/// The watches of one cluster; they end with this value.
-pub struct Watches {
-    index: LiveIndex,
-    cluster: Arc<dyn ClusterWrite>,
-    selector: String,
-    running: HashSet<Place>,
-    tasks: JoinSet<()>,
-    events: UnboundedSender<Event>,
-}
-
-impl Watches {
-    /// No watch yet.
-    pub fn new(
-        index: LiveIndex,
-        cluster: Arc<dyn ClusterWrite>,
-        selector: String,
-        events: UnboundedSender<Event>,
-    ) -> Self {
-        Self { index, cluster, selector, running: HashSet::new(), tasks: JoinSet::new(), events }
-    }
-
-    /// Starts the watch of a place, unless it runs.
-    pub fn ensure(&mut self, place: Place, namespaced: bool) {
-        if !self.running.insert(place.clone()) {
-            return;
-        }
-        let mut stream = self.cluster.watch(&place.kind, None, place.namespace.as_deref(), &self.selector);
-        let (index, events) = (self.index.clone(), self.events.clone());
-        self.tasks.spawn(async move {
-            while let Some(event) = stream.next().await {
-                let listed = matches!(event, WatchEvent::Listed | WatchEvent::Failed(_));
-                let refused = namespaced
-                    && place.namespace.is_none()
-                    && matches!(event, WatchEvent::Failed(ClusterError::Forbidden { .. }));
-                let changed = index.take(&place, event);
-                for application in changed {
-                    if events.send(Event::Live(application)).is_err() {
-                        return;
-                    }
-                }
-                if listed && events.send(Event::Listed { refused }).is_err() {
-                    return;
-                }
-                // The namespaces are watched one by one instead.
-                if refused {
-                    return;
-                }
-            }
-        });
-    }
-
-    /// How many places are watched.
-    pub fn len(&self) -> usize {
-        self.running.len()
-    }
-
-    /// Whether nothing is watched.
-    pub fn is_empty(&self) -> bool {
-        self.running.is_empty()
     }
 }

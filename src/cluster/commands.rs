@@ -2,14 +2,18 @@
 //! nothing has to remember which were carried out.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
 
+use futures::StreamExt as _;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::inventory::ROLE_LABEL;
-use crate::adapters::cluster::{ClusterError, ClusterRead, ClusterWrite};
+use super::writer::Writer;
+use super::{ClusterEvent, Tell};
+use crate::adapters::cluster::{ClusterError, ClusterRead, ClusterWrite, WatchEvent};
+use crate::inventory::{Role, metadata};
 use crate::model::inventory::{Suspension, commands_name};
-use crate::model::manifest::INSTANCE_LABEL;
 use crate::model::name::{ApplicationId, EnvironmentName, InstanceName, NamespaceName};
 use crate::model::resource::{GroupKind, ResourceId};
 use crate::sync::Confirmations;
@@ -89,29 +93,78 @@ fn id(namespace: &NamespaceName, instance: &InstanceName, environment: &Environm
     }
 }
 
-/// Reads the commands of an environment.
-pub async fn read(
+/// The environment of a ConfigMap of commands.
+fn environment_of(name: &str, instance: &InstanceName) -> Option<EnvironmentName> {
+    let rest = name.strip_prefix(instance.as_str())?.strip_prefix('.')?;
+    rest.strip_suffix(".commands")?.parse().ok()
+}
+
+/// Reads the commands of all environments.
+pub async fn read_all(
     cluster: &dyn ClusterRead,
     namespace: &NamespaceName,
     instance: &InstanceName,
-    environment: &EnvironmentName,
-) -> Result<Option<Commands>, ClusterError> {
-    let object = cluster.get(&id(namespace, instance, environment), None).await?;
-    Ok(object.as_ref().map(Commands::read))
+) -> Result<BTreeMap<EnvironmentName, Commands>, ClusterError> {
+    let selector = Role::Commands.selector(instance);
+    let kind = GroupKind::new("", "ConfigMap");
+    let objects = cluster.list(&kind, None, Some(namespace.as_str()), Some(&selector)).await?;
+    let read = |object: &Value| {
+        let name = object.pointer("/metadata/name")?.as_str()?;
+        Some((environment_of(name, instance)?, Commands::read(object)))
+    };
+    Ok(objects.iter().filter_map(read).collect())
 }
 
-/// Makes the ConfigMap, unless it is there.
+/// Makes the ConfigMap of an environment, unless it is there; gives the commands in it.
 pub async fn make(
-    cluster: &dyn ClusterWrite,
+    writer: &Writer,
     namespace: &NamespaceName,
     instance: &InstanceName,
     environment: &EnvironmentName,
-) -> Result<(), ClusterError> {
-    let metadata = json!({"name": commands_name(instance, environment), "namespace": namespace.as_str(),
-        "labels": {INSTANCE_LABEL: instance.as_str(), ROLE_LABEL: "commands"}});
-    match cluster.put(&json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})).await {
-        Err(ClusterError::Changed { .. }) => Ok(()),
-        other => other.map(drop),
+) -> Result<Commands, ClusterError> {
+    let name = commands_name(instance, environment);
+    let metadata = metadata(name, namespace, instance, None, Role::Commands);
+    match writer.put(&json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})).await {
+        Ok(_) => Ok(Commands::default()),
+        Err(ClusterError::Changed { .. }) => {
+            let there = writer.reader().get(&id(namespace, instance, environment), None).await?;
+            Ok(there.as_ref().map(Commands::read).unwrap_or_default())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Follows the commands of all environments.
+#[derive(Clone)]
+pub(super) struct Follow {
+    pub(super) cluster: Arc<dyn ClusterRead>,
+    pub(super) namespace: NamespaceName,
+    pub(super) instance: InstanceName,
+    pub(super) tell: Tell,
+}
+
+impl Follow {
+    pub(super) async fn run(self) -> ControlFlow<()> {
+        let selector = Role::Commands.selector(&self.instance);
+        let kind = GroupKind::new("", "ConfigMap");
+        let mut objects = self.cluster.watch(&kind, None, Some(self.namespace.as_str()), &selector);
+        while let Some(event) = objects.next().await {
+            match event {
+                WatchEvent::Object(object) => {
+                    let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or("");
+                    self.told(name, Some(Commands::read(&object)));
+                }
+                WatchEvent::Gone(id) => self.told(&id.name, None),
+                WatchEvent::Started | WatchEvent::Listed | WatchEvent::Failed(_) => {}
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn told(&self, name: &str, commands: Option<Commands>) {
+        if let Some(environment) = environment_of(name, &self.instance) {
+            (self.tell)(ClusterEvent::Commands(environment, commands));
+        }
     }
 }
 
