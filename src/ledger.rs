@@ -96,8 +96,30 @@ pub fn read(text: &str) -> Option<RecordFile> {
     serde_yaml::from_str(text).ok()
 }
 
+/// The format in which records are written.
+const RECORD_FORMAT: u32 = 1;
+
+/// Whether a newer moorline wrote a record file: it is not understood here, and not written over (RULES §14).
+pub fn is_newer(text: &str) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Format {
+        version: u32,
+    }
+    serde_yaml::from_str::<Format>(text).is_ok_and(|format| format.version > RECORD_FORMAT)
+}
+
+/// The applications among these whose files a newer moorline wrote.
+pub fn written_by_newer<'e>(
+    entries: &'e [Entry],
+    current: &dyn Fn(&str) -> Option<String>,
+) -> Vec<&'e ApplicationId> {
+    let newer = |entry: &&Entry| current(&path_of(&entry.application)).is_some_and(|text| is_newer(&text));
+    entries.iter().filter(newer).map(|entry| &entry.application).collect()
+}
+
 /// One commit for all entries that the state repository does not have yet. `current` reads its newest files.
-/// An entry whose rollout number is not above its file's was written before.
+/// An entry whose rollout number is not above its file's was written before; a file that a newer moorline wrote stays as it
+/// is.
 pub fn commit(
     instance: &InstanceName,
     entries: &[Entry],
@@ -109,7 +131,11 @@ pub fn commit(
     for entry in entries {
         let path = path_of(&entry.application);
         let pending = edits.iter().find(|edit| edit.path == path).map(|edit| edit.content.clone());
-        let there = pending.or_else(|| current(&path)).and_then(|text| read(&text));
+        let text = pending.or_else(|| current(&path));
+        if text.as_deref().is_some_and(is_newer) {
+            continue;
+        }
+        let there = text.and_then(|text| read(&text));
         if there.is_some_and(|file| file.rollout >= entry.record.rollout) {
             continue;
         }
@@ -145,7 +171,7 @@ fn line(entry: &Entry) -> String {
 fn write(instance: &InstanceName, entry: &Entry) -> String {
     let record = &entry.record;
     let file = RecordFile {
-        version: 1,
+        version: RECORD_FORMAT,
         instance: instance.clone(),
         environment: entry.application.environment.clone(),
         service: entry.application.service.clone(),
@@ -224,5 +250,17 @@ mod tests {
         let later = commit(&instance, &[entry(3), entry(4), entry(5)], &|_| Some(text.clone())).unwrap();
         assert_eq!(later.edits.len(), 1);
         assert!(later.message.starts_with("record 2 rollouts"));
+    }
+
+    #[test]
+    fn what_a_newer_moorline_wrote_is_not_written_over() {
+        let instance: InstanceName = "shop".parse().unwrap();
+        let newer = |_: &str| Some("version: 2\nsomething: else\n".to_owned());
+        assert_eq!(commit(&instance, &[entry(3)], &newer), None);
+        let entries = [entry(3)];
+        assert_eq!(written_by_newer(&entries, &newer), [&entries[0].application]);
+        assert!(written_by_newer(&entries, &|_| None).is_empty());
+        // What is no record at all is replaced, as before.
+        assert!(commit(&instance, &[entry(3)], &|_| Some("{".to_owned())).is_some());
     }
 }

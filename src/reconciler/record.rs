@@ -109,6 +109,9 @@ impl Writer {
                 let bytes = files.get(path)?.content.bytes().ok()?;
                 String::from_utf8(bytes.to_vec()).ok()
             };
+            for application in ledger::written_by_newer(&entries, &current) {
+                tracing::warn!(application.name = %application, "A newer moorline wrote the record of {application} in the state repository: it is not written over, and this rollout is not recorded there");
+            }
             let commit = ledger::commit(&instance, &entries, &current)?;
             let edits = commit
                 .edits
