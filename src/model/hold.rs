@@ -74,8 +74,8 @@ pub enum HoldReason {
     },
     /// Another daemon of this instance writes to the cluster.
     Standby {
-        /// Its name.
-        holder: String,
+        /// Its name; absent while it is not known who holds the lease.
+        holder: Option<String>,
     },
     /// A newer moorline wrote the inventory.
     WrittenByNewer {
@@ -316,8 +316,11 @@ impl HoldReason {
             Self::Bug { place } => format!(
                 "a fault of moorline stopped the work on it ({place}); what is deployed is kept; please report this line"
             ),
-            Self::Standby { holder } => {
+            Self::Standby { holder: Some(holder) } => {
                 format!("another moorline of this instance writes to this cluster: {holder}")
+            }
+            Self::Standby { holder: None } => {
+                "this moorline does not hold the lease of the cluster yet; it asks for it".to_owned()
             }
             Self::WrittenByNewer { message } => {
                 format!("{message}; it is left alone: run the newer moorline, or delete what it wrote")

@@ -182,12 +182,12 @@ impl Tick {
             return;
         }
         let holder = match self.writer.lease().check() {
-            Err(ClusterError::NotLeader { holder }) => holder,
+            Err(ClusterError::NotLeader { holder }) => Some(holder),
             Err(error @ (ClusterError::Forbidden { .. } | ClusterError::Rejected { .. })) => {
                 plan.holds.push(cluster_hold(&error));
                 return;
             }
-            _ => "it is not known yet which".to_owned(),
+            _ => None,
         };
         plan.holds.push(HoldReason::Standby { holder });
     }
@@ -555,7 +555,7 @@ impl Tick {
 pub(super) fn cluster_hold(error: &ClusterError) -> HoldReason {
     match error {
         ClusterError::Forbidden { message } => HoldReason::Forbidden { message: message.clone() },
-        ClusterError::NotLeader { holder } => HoldReason::Standby { holder: holder.clone() },
+        ClusterError::NotLeader { holder } => HoldReason::Standby { holder: Some(holder.clone()) },
         other => HoldReason::ApiUnavailable { message: other.to_string() },
     }
 }

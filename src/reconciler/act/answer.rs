@@ -18,7 +18,7 @@ pub(super) fn sort(error: &ClusterError, object: Option<&ResourceId>) -> (Failur
         ClusterError::Unavailable { retry_after, .. } => return (FailureKind::Unavailable, *retry_after),
         ClusterError::Garbled { .. } | ClusterError::Unconfigured { .. } => FailureKind::Unavailable,
         ClusterError::NotLeader { holder } => {
-            FailureKind::Held(HoldReason::Standby { holder: holder.clone() })
+            FailureKind::Held(HoldReason::Standby { holder: Some(holder.clone()) })
         }
         ClusterError::Forbidden { message } => {
             FailureKind::Held(HoldReason::Forbidden { message: message.clone() })
