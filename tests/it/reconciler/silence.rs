@@ -23,7 +23,7 @@ use moorline::model::health::HealthStatus;
 use moorline::model::kinds::KindTable;
 use moorline::model::resource::{ApiVersion, GroupKind, ResourceId};
 use moorline::model::source::{CommitSha, FileTree, References, RepositoryPath, RepositoryUrl};
-use moorline::reconciler::{Options, RunMode, run};
+use moorline::reconciler::{RunMode, run};
 use moorline::report::status::{ApplicationStatus, Board};
 use moorline::sandbox::cluster::Cluster;
 use moorline::sandbox::controllers::Pace;
@@ -33,7 +33,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::support::{config_map, config_url, deployment};
+use super::support::{config_map, config_url, deployment, options};
 
 /// Something that can be frozen: calls wait until it thaws.
 #[derive(Clone)]
@@ -378,20 +378,8 @@ impl Shop {
     }
 
     async fn daemon<F: Future<Output = ()>>(&self, until: impl FnOnce(watch::Receiver<Arc<Board>>) -> F) {
-        let options = Options {
-            config: config_url(),
-            config_branch: None,
-            own_namespace: "moorline".parse().unwrap(),
-            environments: Vec::new(),
-            poll: Duration::from_secs(5),
-            dry_run: false,
-            revision: None,
-            random: false,
-            as_helm: false,
-            leader_election: true,
-        };
         let (sender, receiver) = watch::channel(Arc::default());
-        run(self.world(), options, RunMode::Forever, sender, until(receiver)).await;
+        run(self.world(), options(), RunMode::Forever, sender, until(receiver)).await;
     }
 }
 

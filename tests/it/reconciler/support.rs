@@ -31,6 +31,22 @@ pub(crate) fn config_map(name: &str, value: &str) -> String {
     format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata: {{value: \"{value}\"}}\n")
 }
 
+/// What a daemon of these tests is told.
+pub(crate) fn options() -> Options {
+    Options {
+        config: config_url(),
+        config_branch: None,
+        own_namespace: "moorline".parse().unwrap(),
+        environments: Vec::new(),
+        poll: Duration::from_secs(5),
+        dry_run: false,
+        revision: None,
+        random: false,
+        as_helm: false,
+        leader_election: true,
+    }
+}
+
 impl Shop {
     /// Services `web` and `api` in dev, `web` in prod; each a deployment and a config map.
     pub(crate) fn new() -> Self {
@@ -70,18 +86,7 @@ impl Shop {
 
     #[expect(clippy::unused_self, reason = "every shop has its options")]
     pub(crate) fn options(&self) -> Options {
-        Options {
-            config: config_url(),
-            config_branch: None,
-            own_namespace: "moorline".parse().unwrap(),
-            environments: Vec::new(),
-            poll: Duration::from_secs(5),
-            dry_run: false,
-            revision: None,
-            random: false,
-            as_helm: false,
-            leader_election: true,
-        }
+        options()
     }
 
     /// One pass until nothing moves.
