@@ -34,7 +34,8 @@ struct Waiting {
 /// The queue.
 #[derive(Default)]
 pub struct Queue {
-    heals: VecDeque<(Context, ApplicationId, u64)>,
+    /// Who stands here is served from here: nothing is more urgent.
+    heals: VecDeque<(Context, ApplicationId)>,
     lanes: BTreeMap<Lane, VecDeque<(ApplicationId, u64)>>,
     /// The lane that was served last.
     served: Option<Lane>,
@@ -58,7 +59,7 @@ impl Queue {
         let ticket = self.tickets;
         self.waiting.insert(application.clone(), Waiting { urgency, ticket });
         match urgency {
-            Urgency::Heal => self.heals.push_back((context.clone(), application.clone(), ticket)),
+            Urgency::Heal => self.heals.push_back((context.clone(), application.clone())),
             Urgency::Change(change) => {
                 let (context, environment) = (context.clone(), application.environment.clone());
                 let lane = self.lanes.entry(Lane { context, environment, change }).or_default();
@@ -75,9 +76,8 @@ impl Queue {
         let counts = |waiting: &HashMap<ApplicationId, Waiting>, id: &ApplicationId, ticket: u64| {
             waiting.get(id).is_some_and(|one| one.ticket == ticket)
         };
-        self.heals.retain(|(_, id, ticket)| counts(&self.waiting, id, *ticket));
-        if let Some(at) = self.heals.iter().position(|(context, id, _)| may(context, id, true)) {
-            let (_, id, _) = self.heals.remove(at)?;
+        if let Some(at) = self.heals.iter().position(|(context, id)| may(context, id, true)) {
+            let (_, id) = self.heals.remove(at)?;
             self.waiting.remove(&id);
             return Some((id, Urgency::Heal));
         }

@@ -166,20 +166,33 @@ fn moved_applications(reading: &Reading, heads: &Heads<'_>) -> BTreeSet<Applicat
 
 /// Which applications want each object.
 #[derive(Default)]
-pub(super) struct Claims(HashMap<ResourceId, Vec<ApplicationId>>);
+pub(super) struct Claims {
+    owners: HashMap<ResourceId, Vec<ApplicationId>>,
+    /// Whether an application is still being rendered: what it will ask for is not known yet.
+    incomplete: bool,
+}
 
 impl Claims {
     /// Reads the claims of all targets that belong to one cluster.
     pub(super) fn new<'a>(targets: impl Iterator<Item = (&'a ApplicationId, &'a Target)>) -> Self {
-        let mut claims: HashMap<ResourceId, Vec<ApplicationId>> = HashMap::new();
+        let mut claims = Self::default();
         for (application, target) in targets {
-            if let Wanted::Version(wanted) = &*target.wanted {
-                for object in &wanted.set.objects {
-                    claims.entry(object.id.clone()).or_default().push(application.clone());
+            match &*target.wanted {
+                Wanted::Version(wanted) => {
+                    for object in &wanted.set.objects {
+                        claims.owners.entry(object.id.clone()).or_default().push(application.clone());
+                    }
                 }
+                Wanted::Held(holds) => claims.incomplete |= holds.contains(&HoldReason::Rendering),
+                Wanted::NeverPromoted | Wanted::Removed => {}
             }
         }
-        Self(claims)
+        claims
+    }
+
+    /// Whether it is known what every application asks for.
+    pub(super) fn is_complete(&self) -> bool {
+        !self.incomplete
     }
 
     /// The objects of an application that others want too, with the first of those others.
@@ -188,7 +201,8 @@ impl Claims {
         application: &ApplicationId,
         ids: impl Iterator<Item = &'a ResourceId>,
     ) -> BTreeMap<ResourceId, ApplicationId> {
-        let other = |id: &ResourceId| self.0.get(id)?.iter().find(|owner| *owner != application).cloned();
+        let other =
+            |id: &ResourceId| self.owners.get(id)?.iter().find(|owner| *owner != application).cloned();
         ids.filter_map(|id| Some((id.clone(), other(id)?))).collect()
     }
 }

@@ -410,7 +410,7 @@ impl Reconciler {
         let first_try =
             |context: &Option<String>| !self.unconnected.contains_key(context) && self.instance.is_some();
         self.reader.is_waiting()
-            || self.clusters.keys().any(|context| self.is_rendering(context))
+            || !self.claims.values().all(Claims::is_complete)
             || !self.under_way.is_empty()
             || self.connecting.keys().any(first_try)
             || self.clusters.values().any(|state| !state.making.is_empty())

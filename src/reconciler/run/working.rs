@@ -12,6 +12,7 @@ use crate::model::resource::GroupKind;
 use crate::reconciler::Event;
 use crate::reconciler::onlooker;
 use crate::reconciler::queue::Urgency;
+use crate::reconciler::refresh::Claims;
 use crate::reconciler::tick::{Standing, Tick, TickResult};
 use crate::report::status::ApplicationStatus;
 use crate::report::view::View;
@@ -113,7 +114,7 @@ impl Reconciler {
             intent,
             progress: application.progress.clone(),
             wanted_elsewhere: elsewhere,
-            claims_complete: !self.is_rendering(&application.context),
+            claims_complete: claims.is_none_or(Claims::is_complete),
             suspension: self.suspension(id, application),
             confirmations: commands.map(|commands| commands.confirmations(id)).unwrap_or_default(),
             recorded_rollout: self.recorded.as_ref().map(|recorded| recorded.get(id).copied().unwrap_or(0)),
@@ -124,13 +125,6 @@ impl Reconciler {
             sight: state.sight,
             looked_up: self.looked_up.get(id).cloned().unwrap_or_default(),
         })
-    }
-
-    /// Whether an application of this cluster is still being rendered: what it will ask for is not known yet.
-    pub(super) fn is_rendering(&self, context: &Option<String>) -> bool {
-        let renders =
-            |wanted: &Wanted| matches!(wanted, Wanted::Held(holds) if holds.contains(&HoldReason::Rendering));
-        self.applications.values().any(|one| one.context == *context && renders(&one.target.wanted))
     }
 
     pub(super) fn suspension(&self, id: &ApplicationId, application: &Application) -> Option<Suspension> {
