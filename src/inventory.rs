@@ -14,7 +14,10 @@ use crate::model::name::{ApplicationId, InstanceName, NamespaceName};
 
 pub use head::{decode_head, encode_head};
 pub use key::{decode_key, encode_key, key_name};
-pub use set::{PARTS, PackedSet, Part, decode_part, decode_sets, encode_set, is_begun, newer_set};
+pub use set::{
+    PARTS, PENDING_KEY, PackedSet, Part, decode_part, decode_sets, encode_progress, encode_set, is_begun,
+    newer_set,
+};
 
 /// What an object of the inventory is.
 pub const ROLE_LABEL: &str = "moorline.dev/role";

@@ -91,6 +91,13 @@ pub fn path_of(application: &ApplicationId) -> String {
     format!("environments/{}/{}.yaml", application.environment, application.service)
 }
 
+/// The application whose record stands at a path.
+pub fn application_of(path: &str) -> Option<ApplicationId> {
+    let (environment, file) = path.strip_prefix("environments/")?.split_once('/')?;
+    let service = file.strip_suffix(".yaml")?;
+    Some(ApplicationId::new(environment.parse().ok()?, service.parse().ok()?))
+}
+
 /// Reads a record file; absent if it is not one.
 pub fn read(text: &str) -> Option<RecordFile> {
     serde_yaml::from_str(text).ok()

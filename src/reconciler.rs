@@ -17,13 +17,12 @@ mod refresh;
 mod run;
 mod tick;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::adapters::sources::SourceError;
 use crate::cluster::ClusterEvent;
 use crate::model::name::{ApplicationId, EnvironmentName, InstanceName, NamespaceName};
-use crate::model::record::Record;
 use crate::model::source::RepositoryUrl;
 use reader::Read;
 use tick::TickResult;
@@ -43,9 +42,12 @@ pub(crate) enum Event {
     /// The instance whose heads came from the config repository, looked for because that cannot be read.
     Instance(Option<InstanceName>),
     /// The state repository was read.
-    Records(Result<BTreeMap<ApplicationId, Record>, SourceError>),
+    Records(Result<record::LastRecords, SourceError>),
     /// Records were written to the state repository, or could not be.
-    Recorded,
+    Recorded {
+        /// Applications whose records a newer moorline wrote: theirs were not written.
+        newer: BTreeSet<ApplicationId>,
+    },
     /// The work on an application ended; or it broke off, with the place.
     Worked(ApplicationId, Result<Box<TickResult>, String>),
 }

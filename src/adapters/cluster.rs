@@ -8,18 +8,10 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use serde_json::Value;
 
+use crate::model::drift::FieldOwner;
 use crate::model::error::{Classified, ErrorClass};
 use crate::model::kinds::KindTable;
 use crate::model::resource::{ApiVersion, GroupKind, ResourceId};
-
-/// A field that somebody else owns.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FieldOwner {
-    /// The field, as the API server writes it.
-    pub field: String,
-    /// The manager.
-    pub manager: String,
-}
 
 /// Why a call to a cluster failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

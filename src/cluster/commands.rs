@@ -12,12 +12,15 @@ use serde_json::{Value, json};
 use super::writer::Writer;
 use super::{ClusterEvent, Tell};
 use crate::adapters::cluster::{ClusterError, ClusterRead, ClusterWrite, WatchEvent};
-use crate::inventory::{Role, metadata};
+use crate::inventory::{FORMAT_ANNOTATION, Role, Unreadable, metadata};
 use crate::model::inventory::{Suspension, commands_name};
+use crate::model::manifest::annotation;
 use crate::model::name::{ApplicationId, EnvironmentName, InstanceName, NamespaceName};
 use crate::model::resource::{GroupKind, ResourceId};
 use crate::sync::Confirmations;
 
+/// The format in which commands are left.
+const COMMANDS_FORMAT: u64 = 1;
 /// The key part that stands for a whole environment; no service can have this name.
 const WHOLE: &str = "_";
 
@@ -50,6 +53,7 @@ impl Verb {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Commands {
     keys: BTreeMap<String, Value>,
+    newer: Option<Unreadable>,
 }
 
 impl Commands {
@@ -60,7 +64,12 @@ impl Commands {
             let parsed = serde_json::from_str(value.as_str()?).ok()?;
             Some((key.clone(), parsed))
         };
-        Self { keys: data.into_iter().flatten().filter_map(parse).collect() }
+        Self { keys: data.into_iter().flatten().filter_map(parse).collect(), newer: newer(object) }
+    }
+
+    /// Why they cannot be understood, if a newer moorline made the ConfigMap: then nobody here knows what they forbid.
+    pub fn newer(&self) -> Option<&Unreadable> {
+        self.newer.as_ref()
     }
 
     fn get(&self, application: &ApplicationId, verb: Verb) -> impl Iterator<Item = &Value> {
@@ -83,6 +92,13 @@ impl Commands {
         };
         Confirmations { plans: digests(Verb::Confirm), unblocked: digests(Verb::Unblock) }
     }
+}
+
+fn newer(object: &Value) -> Option<Unreadable> {
+    let format = annotation(object, FORMAT_ANNOTATION)?.parse().ok()?;
+    let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or("?");
+    let object = format!("ConfigMap {name}");
+    (format > COMMANDS_FORMAT).then_some(Unreadable::Newer { object, format, known: COMMANDS_FORMAT })
 }
 
 fn id(namespace: &NamespaceName, instance: &InstanceName, environment: &EnvironmentName) -> ResourceId {
@@ -123,7 +139,8 @@ pub async fn make(
     environment: &EnvironmentName,
 ) -> Result<Commands, ClusterError> {
     let name = commands_name(instance, environment);
-    let metadata = metadata(name, namespace, instance, None, Role::Commands);
+    let mut metadata = metadata(name, namespace, instance, None, Role::Commands);
+    metadata["annotations"] = json!({FORMAT_ANNOTATION: COMMANDS_FORMAT.to_string()});
     match writer.put(&json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})).await {
         Ok(_) => Ok(Commands::default()),
         Err(ClusterError::Changed { .. }) => {
@@ -181,6 +198,9 @@ pub async fn leave(
     let there = cluster.get(&id, None).await?.ok_or_else(|| ClusterError::Missing {
         message: format!("{id}: the daemon makes it at its first pass over {}", place.2),
     })?;
+    if let Some(newer) = newer(&there) {
+        return Err(ClusterError::Rejected { message: newer.to_string() });
+    }
     let has_data = there.get("data").is_some_and(Value::is_object);
     let has_key = there.pointer(&format!("/data/{key}")).is_some();
     let patch = match value {

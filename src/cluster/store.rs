@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use futures::StreamExt as _;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::lease::Lease;
 use super::writer::Writer;
@@ -14,8 +14,8 @@ use super::{ClusterEvent, Tell};
 use crate::adapters::cluster::{ClusterError, ClusterRead, WatchEvent};
 use crate::helm::Remembered;
 use crate::inventory::{
-    PARTS, PackedSet, Role, Unreadable, decode_head, decode_key, decode_part, decode_sets, encode_head,
-    encode_key, encode_set, key_name, newer_set,
+    PARTS, PENDING_KEY, PackedSet, Role, Unreadable, decode_head, decode_key, decode_part, decode_sets,
+    encode_head, encode_key, encode_progress, encode_set, key_name, newer_set,
 };
 use crate::model::digest::HashKey;
 use crate::model::inventory::{Head, Slot, StoredHead, StoredSet, head_name, set_name};
@@ -144,36 +144,60 @@ pub struct SetPlace<'a> {
     pub namespace: &'a NamespaceName,
     /// The instance.
     pub instance: &'a InstanceName,
-    /// The application, slot, rollout, digest and objects.
-    pub stored: &'a StoredSet,
     /// A rollout that did not end, whose set may be replaced.
     pub known: Option<&'a StoredSet>,
 }
 
-/// Writes a set into its slot, part by part. What stood there before is replaced; parts left over are ignored
-/// when read, because they name another rollout.
+/// Writes a set into its slot, part by part; gives the resourceVersion of the first. What stood there before is
+/// replaced; parts left over are ignored when read, because they name another rollout.
 pub async fn write_set(
     writer: &Writer,
     place: &SetPlace<'_>,
+    stored: &StoredSet,
     packed: &PackedSet,
-) -> Result<(), ClusterError> {
-    for object in encode_set(place.namespace, place.instance, place.stored, packed) {
-        match writer.put(&object).await {
-            Err(ClusterError::Changed { .. }) => replace(writer, object, place).await?,
-            other => {
-                other?;
-            }
-        }
+) -> Result<String, ClusterError> {
+    let mut first = None;
+    for object in encode_set(place.namespace, place.instance, stored, packed) {
+        let written = match writer.put(&object).await {
+            Err(ClusterError::Changed { .. }) => replace(writer, object, stored, place).await?,
+            other => other?,
+        };
+        first.get_or_insert_with(|| version_of(&written));
     }
-    Ok(())
+    Ok(first.unwrap_or_default())
+}
+
+/// Notes beside the set of a rollout how far it has come, if nobody else wrote there meanwhile. Gives the new
+/// resourceVersion.
+pub async fn note_progress(
+    writer: &Writer,
+    namespace: &NamespaceName,
+    instance: &InstanceName,
+    stored: &StoredSet,
+) -> Result<String, ClusterError> {
+    let name = set_name(instance, &stored.application, stored.slot, 1);
+    let id = ResourceId { kind: secret(), namespace: Some(namespace.as_str().into()), name: name.into() };
+    let patch = json!([
+        {"op": "replace", "path": "/metadata/resourceVersion", "value": stored.resource_version},
+        {"op": "add", "path": format!("/data/{PENDING_KEY}"), "value": encode_progress(&stored.progress)},
+    ]);
+    writer.patch(&id, None, &patch).await.map(|object| version_of(&object))
+}
+
+fn version_of(object: &Value) -> String {
+    object.pointer("/metadata/resourceVersion").and_then(Value::as_str).unwrap_or("").to_owned()
 }
 
 /// Replaces what an older rollout left in the slot, or the unfinished one that we know of. Anything else of this
 /// number or a newer one is another daemon's, unless it is the same set: then our own answer was lost.
-async fn replace(writer: &Writer, mut object: Value, place: &SetPlace<'_>) -> Result<(), ClusterError> {
-    let stored = place.stored;
+async fn replace(
+    writer: &Writer,
+    mut object: Value,
+    stored: &StoredSet,
+    place: &SetPlace<'_>,
+) -> Result<Value, ClusterError> {
     let Some(id) = ResourceId::of(&object) else {
-        return Ok(());
+        return Ok(object);
     };
     let there = writer.reader().get(&id, None).await?;
     if let Some((_, newer)) = there.as_ref().and_then(newer_set) {
@@ -181,7 +205,7 @@ async fn replace(writer: &Writer, mut object: Value, place: &SetPlace<'_>) -> Re
     }
     if let Some(part) = there.as_ref().and_then(decode_part).filter(|part| part.rollout >= stored.rollout) {
         if part.digest == stored.digest && part.rollout == stored.rollout {
-            return Ok(());
+            return Ok(there.unwrap_or_default());
         }
         let known = |known: &StoredSet| known.rollout == part.rollout && known.digest == part.digest;
         if !place.known.is_some_and(known) {
@@ -192,7 +216,7 @@ async fn replace(writer: &Writer, mut object: Value, place: &SetPlace<'_>) -> Re
     if let Some(version) = there.as_ref().and_then(|there| there.pointer("/metadata/resourceVersion")) {
         object["metadata"]["resourceVersion"] = version.clone();
     }
-    writer.put(&object).await.map(drop)
+    writer.put(&object).await
 }
 
 /// What the cluster keeps for one application.

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::{FORMAT_ANNOTATION, Role, Unreadable, metadata};
 use crate::helm::Remembered;
 use crate::model::digest::Digest;
-use crate::model::inventory::{Head, Slot, StoredSet, set_name};
+use crate::model::inventory::{Head, PendingProgress, Slot, StoredSet, set_name};
 use crate::model::manifest::{APPLICATION_LABEL, Manifest, RenderedSet, annotation, label};
 use crate::model::name::{ApplicationId, InstanceName, NamespaceName};
 use crate::model::resource::ResourceId;
@@ -24,6 +24,10 @@ use crate::model::resource::ResourceId;
 const DRAWN_ANNOTATION: &str = "moorline.dev/drawn-bytes";
 /// The format in which sets are written.
 const SET_FORMAT: u64 = 1;
+/// The key of the first Secret that says how far the rollout has come.
+pub const PENDING_KEY: &str = "pending";
+/// The format in which it is written how far a rollout has come.
+const PENDING_FORMAT: u64 = 1;
 /// The type of the Secrets that hold sets.
 const SET_TYPE: &str = "moorline.dev/set";
 /// The most bytes of a set in one Secret, before base64 (RULES §3: under 900 KiB).
@@ -145,10 +149,27 @@ pub fn encode_set(
         if index == 0 {
             let ids = serde_json::to_vec(&stored.objects).unwrap_or_default();
             data["objects"] = json!(BASE64.encode(ids));
+            data[PENDING_KEY] = json!(encode_progress(&stored.progress));
         }
         json!({"apiVersion": "v1", "kind": "Secret", "type": SET_TYPE, "metadata": metadata, "data": data})
     };
     parts.iter().enumerate().map(encode).collect()
+}
+
+/// How far a rollout has come, as data of a Secret.
+pub fn encode_progress(progress: &PendingProgress) -> String {
+    let mut value = json!(progress);
+    value["format"] = json!(PENDING_FORMAT);
+    BASE64.encode(value.to_string())
+}
+
+/// Absent in sets that were written before rollouts noted how far they had come.
+fn decode_progress(object: &Value) -> Option<Value> {
+    serde_json::from_slice(&decoded(object, PENDING_KEY)?).ok()
+}
+
+fn decoded(object: &Value, key: &str) -> Option<Vec<u8>> {
+    BASE64.decode(object.get("data")?.get(key)?.as_str()?).ok()
 }
 
 /// One Secret of a set.
@@ -171,24 +192,29 @@ pub struct Part {
     pub objects: Vec<ResourceId>,
     /// How many bytes at the end of the set are values that charts drew.
     pub drawn: usize,
+    /// How far the rollout has come, in the first part.
+    pub progress: PendingProgress,
+    /// The resourceVersion of the Secret.
+    pub resource_version: String,
 }
 
 /// Whether a newer moorline wrote this part of a set: of which application, and in which format.
 pub fn newer_set(object: &Value) -> Option<(ApplicationId, Unreadable)> {
-    let format = annotation(object, FORMAT_ANNOTATION)?.parse().ok().filter(|format| *format > SET_FORMAT)?;
+    let set = annotation(object, FORMAT_ANNOTATION).and_then(|text| text.parse().ok());
+    let pending = decode_progress(object).and_then(|progress| progress.get("format")?.as_u64());
+    let newer = |format: Option<u64>, known: u64| Some((format.filter(|format| *format > known)?, known));
+    let (format, known) = newer(set, SET_FORMAT).or_else(|| newer(pending, PENDING_FORMAT))?;
     let application = label(object, APPLICATION_LABEL).and_then(ApplicationId::from_label)?;
     let object = format!("a Secret of the set of {application}");
-    Some((application, Unreadable::Newer { object, format, known: SET_FORMAT }))
+    Some((application, Unreadable::Newer { object, format, known }))
 }
 
 /// Reads one part; absent if it is none.
 pub fn decode_part(object: &Value) -> Option<Part> {
     let text = |key: &str| annotation(object, key);
     let (number, count) = text("moorline.dev/part")?.split_once('/')?;
-    let decoded = |key: &str| {
-        let data = object.get("data")?.get(key)?.as_str()?;
-        BASE64.decode(data).ok()
-    };
+    let version = object.pointer("/metadata/resourceVersion").and_then(Value::as_str).unwrap_or("");
+    let progress = decode_progress(object).and_then(|progress| serde_json::from_value(progress).ok());
     Some(Part {
         application: label(object, APPLICATION_LABEL).and_then(ApplicationId::from_label)?,
         slot: match text("moorline.dev/slot")? {
@@ -201,8 +227,12 @@ pub fn decode_part(object: &Value) -> Option<Part> {
         number: number.parse().ok()?,
         count: count.parse().ok()?,
         drawn: text(DRAWN_ANNOTATION).and_then(|text| text.parse().ok()).unwrap_or(0),
-        bytes: decoded("set").unwrap_or_default(),
-        objects: decoded("objects").and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default(),
+        bytes: decoded(object, "set").unwrap_or_default(),
+        objects: decoded(object, "objects")
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or_default(),
+        progress: progress.unwrap_or_default(),
+        resource_version: version.to_owned(),
     })
 }
 
@@ -231,6 +261,8 @@ pub fn decode_sets(secrets: &[Value]) -> Vec<(StoredSet, PackedSet)> {
             rollout,
             digest,
             objects: first.objects.clone(),
+            progress: first.progress.clone(),
+            resource_version: first.resource_version.clone(),
         };
         sets.push((stored, PackedSet::kept(digest, &bytes, first.drawn)));
     }
@@ -240,6 +272,7 @@ pub fn decode_sets(secrets: &[Value]) -> Vec<(StoredSet, PackedSet)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::inventory::Phase;
 
     fn set(size: usize) -> RenderedSet {
         // Text that hardly compresses, so that large sets need several parts.
@@ -255,6 +288,13 @@ mod tests {
             rollout: 7,
             digest: set.digest,
             objects: vec!["|ConfigMap||a".parse().unwrap()],
+            progress: PendingProgress {
+                phase: Phase::Sync,
+                wave: 3,
+                used_seconds: 90,
+                created: [("|ConfigMap||a".parse().unwrap(), "uid-1".to_owned())].into(),
+            },
+            resource_version: String::new(),
         }
     }
 
@@ -275,6 +315,20 @@ mod tests {
             assert_eq!(decoded[0].0, stored(&set));
             assert_eq!(decoded[0].1.unpack().unwrap(), set);
         }
+    }
+
+    #[test]
+    fn a_rollout_of_a_newer_moorline_is_not_taken_for_ours() {
+        let mut secret = encode(&set(1)).remove(0);
+        assert_eq!(newer_set(&secret), None);
+        let newer = json!({"format": 2, "phase": "Launch", "steps": []}).to_string();
+        secret["data"][PENDING_KEY] = json!(BASE64.encode(newer));
+        let (application, why) = newer_set(&secret).unwrap();
+        assert_eq!(application.to_string(), "dev/web");
+        assert!(matches!(why, Unreadable::Newer { format: 2, known: 1, .. }), "{why:?}");
+        // Sets that say nothing of it were written before there was anything to say.
+        secret["data"].as_object_mut().unwrap().shift_remove(PENDING_KEY);
+        assert_eq!(decode_part(&secret).unwrap().progress, PendingProgress::default());
     }
 
     #[test]

@@ -35,6 +35,15 @@ pub struct ExtraField {
     pub time: Option<String>,
 }
 
+/// A field that somebody else owns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldOwner {
+    /// The field, as the API server writes it: `.spec.template.spec.containers[name="web"].image`.
+    pub field: String,
+    /// The manager.
+    pub manager: String,
+}
+
 /// A field with two values: as it is, and as it should be.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct FieldChange {

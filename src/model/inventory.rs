@@ -120,6 +120,9 @@ pub struct Head {
     pub rebuilt: bool,
     /// What we own.
     pub objects: BTreeMap<ResourceId, HeadObject>,
+    /// What rollouts created that were blocked, with uids: a restore may delete these.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub created: BTreeMap<ResourceId, String>,
     /// Records that the state repository does not have yet, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pending: Vec<Record>,
@@ -162,6 +165,34 @@ pub struct StoredSet {
     pub digest: Digest,
     /// Which objects it names, with those of earlier attempts that may still be there.
     pub objects: Vec<ResourceId>,
+    /// How far the rollout has come.
+    pub progress: PendingProgress,
+    /// The resourceVersion of the first Secret, which holds `progress`; empty while there is none.
+    pub resource_version: String,
+}
+
+/// The part of a rollout that is under way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Phase {
+    /// The objects are applied, wave by wave.
+    #[default]
+    Sync,
+}
+
+/// How far a pending rollout has come: kept beside its set, so that another process goes on where this one ended
+/// (RULES §11).
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PendingProgress {
+    /// The phase.
+    pub phase: Phase,
+    /// The wave that was begun last.
+    pub wave: i32,
+    /// How much of the timeout was used when this was written, in whole seconds.
+    pub used_seconds: u64,
+    /// What this rollout and failed ones before it created, with uids: the objects that a restore may delete.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub created: BTreeMap<ResourceId, String>,
 }
 
 /// The name of the head's ConfigMap.

@@ -1,6 +1,6 @@
 //! Records on their way to the state repository: one queue, one writer, batches. The apply path never waits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -91,26 +91,32 @@ impl Writer {
                 let message = chain(&error);
                 tracing::warn!(records.waiting = self.waiting.load(Ordering::SeqCst), error = %message, "Failed to write records to the state repository");
                 self.failed.send_replace(Some(message));
-                let _ = self.events.send(Event::Recorded);
+                let _ = self.events.send(Event::Recorded { newer: BTreeSet::new() });
                 tokio::time::sleep(wait).await;
                 wait = wait.saturating_mul(2).min(BACKOFF.1);
             }
             self.failed.send_replace(None);
             self.waiting.fetch_sub(batch.len(), Ordering::SeqCst);
             batch.clear();
-            let _ = self.events.send(Event::Recorded);
+            let _ = self.events.send(Event::Recorded { newer: BTreeSet::new() });
         }
     }
 
     async fn write(&self, batch: &[Entry]) -> Result<(), SourceError> {
         let (entries, instance, time) = (batch.to_vec(), self.instance.clone(), self.clock.now().as_second());
+        let events = self.events.clone();
         let prepare = move |files: &crate::model::source::FileTree| {
             let current = |path: &str| {
                 let bytes = files.get(path)?.content.bytes().ok()?;
                 String::from_utf8(bytes.to_vec()).ok()
             };
-            for application in ledger::written_by_newer(&entries, &current) {
+            let newer: BTreeSet<ApplicationId> =
+                ledger::written_by_newer(&entries, &current).into_iter().cloned().collect();
+            for application in &newer {
                 tracing::warn!(application.name = %application, "A newer moorline wrote the record of {application} in the state repository: it is not written over, and this rollout is not recorded there");
+            }
+            if !newer.is_empty() {
+                let _ = events.send(Event::Recorded { newer });
             }
             let commit = ledger::commit(&instance, &entries, &current)?;
             let edits = commit
@@ -131,18 +137,30 @@ impl Writer {
     }
 }
 
-/// The last record of every application in the state repository.
-pub async fn last_records(store: &dyn StateStore) -> Result<BTreeMap<ApplicationId, Record>, SourceError> {
+/// What the state repository says of every application.
+#[derive(Clone, Debug, Default)]
+pub struct LastRecords {
+    /// The last record of each.
+    pub records: BTreeMap<ApplicationId, Record>,
+    /// Those whose records a newer moorline wrote.
+    pub newer: BTreeSet<ApplicationId>,
+}
+
+/// Reads the last record of every application in the state repository.
+pub async fn last_records(store: &dyn StateStore) -> Result<LastRecords, SourceError> {
     let files = store.files().await?;
-    let mut records = BTreeMap::new();
-    for (_, file) in files.below("environments") {
+    let mut last = LastRecords::default();
+    for (path, file) in files.below("environments") {
         let text = file.content.bytes().ok().and_then(|bytes| std::str::from_utf8(bytes).ok());
-        if let Some(file) = text.and_then(ledger::read) {
+        let Some(text) = text else { continue };
+        if ledger::is_newer(text) {
+            last.newer.extend(ledger::application_of(&format!("environments/{path}")));
+        } else if let Some(file) = ledger::read(text) {
             let application = ApplicationId::new(file.environment.clone(), file.service.clone());
-            records.insert(application, file.into_record());
+            last.records.insert(application, file.into_record());
         }
     }
-    Ok(records)
+    Ok(last)
 }
 
 fn plural(records: usize) -> String {

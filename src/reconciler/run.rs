@@ -2,6 +2,7 @@
 
 mod clusters;
 mod git;
+mod observing;
 mod showing;
 mod working;
 
@@ -180,6 +181,8 @@ struct Reconciler {
     local: Option<LocalBell>,
     recorder: Option<Recorder>,
     recorded: Option<BTreeMap<ApplicationId, u64>>,
+    /// Applications whose records a newer moorline wrote.
+    newer_records: BTreeSet<ApplicationId>,
     /// Why the state repository could not be read.
     records_failure: Option<String>,
     /// Records of applications that had no head when the state repository was read.
@@ -231,6 +234,7 @@ impl Reconciler {
             local: None,
             recorder: None,
             recorded: None,
+            newer_records: BTreeSet::new(),
             records_failure: None,
             lost: BTreeMap::new(),
             unsearched: BTreeMap::new(),
@@ -316,7 +320,7 @@ impl Reconciler {
             Event::Read(read) => self.take_read(*read),
             Event::Instance(found) => self.take_instance(found),
             Event::Records(records) => self.take_records(records),
-            Event::Recorded => {}
+            Event::Recorded { newer } => self.newer_records.extend(newer),
             Event::Worked(id, result) => self.end_work(&id, result),
         }
     }

@@ -78,7 +78,7 @@ mod tests {
     use crate::model::hold::HoldReason;
     use crate::model::inventory::Slot;
     use crate::model::name::ApplicationId;
-    use crate::sync::{ApplyObject, ApplyReason, DeleteObject, ReplicasRule, Step};
+    use crate::sync::{ApplyObject, ApplyReason, DeleteObject, Force, ReplicasRule, Step};
 
     fn empty() -> SyncPlan {
         SyncPlan {
@@ -98,7 +98,7 @@ mod tests {
 
     fn apply(id: &str, replicas: ReplicasRule) -> ApplyObject {
         let id = id.parse().unwrap();
-        ApplyObject { id, reason: ApplyReason::Rollout, force: false, adopt: true, replicas }
+        ApplyObject { id, reason: ApplyReason::Rollout, force: Force::Never, adopt: true, replicas }
     }
 
     /// A first wave of a rollout, with something to delete and something held.

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::object::{ObjectReference, references};
 use crate::model::resource::ResourceId;
-use crate::sync::{ApplyObject, ApplyReason, DeleteObject, ReplicasRule, Step};
+use crate::sync::{ApplyObject, ApplyReason, DeleteObject, Force, ReplicasRule, Step};
 
 /// A step with its sentences.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -42,6 +42,11 @@ pub enum StepDetail {
         rollout: u64,
         /// Objects of earlier attempts that may still be there.
         carried: Vec<ObjectReference>,
+    },
+    /// Notes in the cluster how far the rollout has come.
+    NoteProgress {
+        /// The wave that begins, or goes on.
+        wave: i32,
     },
     /// Tries changes without writing.
     DryRun {
@@ -175,6 +180,7 @@ impl From<&Step> for StepDetail {
             Step::WriteSet { rollout, carried, .. } => {
                 Self::WriteSet { rollout: *rollout, carried: references(carried) }
             }
+            Step::NoteProgress { wave, .. } => Self::NoteProgress { wave: *wave },
             Step::DryRun { objects } => Self::DryRun { objects: references(objects) },
             Step::Apply { wave, objects } => Self::Apply { wave: *wave, objects: each(objects) },
             Step::AwaitHealth { wave, waiting } => Self::AwaitHealth { wave: *wave, waiting: each(waiting) },
@@ -210,7 +216,13 @@ impl From<&ApplyObject> for AppliedObject {
             ReplicasRule::LeftOut => Some(Replicas::LeftOut),
         };
         let object = ObjectReference::from(&apply.id);
-        Self { object, reason: apply.reason, force: apply.force, adopt: apply.adopt, replicas }
+        Self {
+            object,
+            reason: apply.reason,
+            force: apply.force != Force::Never,
+            adopt: apply.adopt,
+            replicas,
+        }
     }
 }
 
@@ -237,6 +249,7 @@ fn sentences(step: &Step) -> Vec<String> {
     match step {
         Step::CreateNamespace { namespace, .. } => vec![format!("create namespace {namespace}")],
         Step::WriteSet { rollout, .. } => vec![format!("write the rendered set of rollout {rollout}")],
+        Step::NoteProgress { wave, .. } => vec![format!("note that wave {wave} is under way")],
         Step::DryRun { objects } => vec![format!("try {} changes without writing", objects.len())],
         Step::Apply { wave, objects } => objects.iter().map(|object| apply(*wave, object)).collect(),
         Step::AwaitHealth { wave, .. } => vec![format!("wait for the health of wave {wave}")],

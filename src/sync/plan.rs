@@ -5,17 +5,19 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::facts::{Facts, Wanted, WantedVersion};
+use super::failure::Fate;
 use super::heal::heal;
-use super::progress::{FailureKind, later};
+use super::observation::Observation;
+use super::progress::later;
 use super::prune::prune;
 use super::rollout::{self, rollout};
 use super::status::{ResourceState, health_status, resources, sync_status};
+use super::wanted::{Wanted, WantedVersion};
 use crate::model::digest::{Digest, DigestBuilder};
 use crate::model::drift::SyncStatus;
 use crate::model::health::HealthStatus;
 use crate::model::hold::HoldReason;
-use crate::model::inventory::Slot;
+use crate::model::inventory::{Head, Phase, Slot};
 use crate::model::name::{ApplicationId, NamespaceName};
 use crate::model::policy::{Extras, OnFailure};
 use crate::model::resource::ResourceId;
@@ -40,11 +42,22 @@ pub struct ApplyObject {
     /// Why.
     pub reason: ApplyReason,
     /// Whether fields are taken from other managers.
-    pub force: bool,
+    pub force: Force,
     /// Whether fields of `kubectl apply` are taken over first.
     pub adopt: bool,
     /// What becomes of its replicas.
     pub replicas: ReplicasRule,
+}
+
+/// Whether fields are taken from other managers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Force {
+    /// No: what others own is a conflict.
+    Never,
+    /// Yes.
+    Always,
+    /// Yes, but only if the object is still of this resourceVersion: those fields were ours.
+    FromVersion(String),
 }
 
 /// What becomes of `/spec/replicas` (RULES §4).
@@ -60,9 +73,9 @@ pub enum ReplicasRule {
 
 impl ReplicasRule {
     /// The rule for an object, as it is now.
-    pub(super) fn of(facts: &Facts<'_>, id: &ResourceId) -> Self {
-        let replicas = facts.live.get(id).and_then(|live| live.replicas);
-        match replicas.filter(|_| facts.scaled.contains(id)) {
+    pub(super) fn of(observation: &Observation, id: &ResourceId) -> Self {
+        let replicas = observation.live.get(id).and_then(|live| live.replicas);
+        match replicas.filter(|_| observation.live.scaled.contains(id)) {
             None => Self::AsWritten,
             Some(replicas) if replicas.others => Self::LeftOut,
             Some(replicas) => Self::Live(replicas.wanted),
@@ -97,6 +110,13 @@ pub enum Step {
         rollout: u64,
         /// Objects of earlier attempts that may still be there.
         carried: Vec<ResourceId>,
+    },
+    /// Notes in the cluster how far the rollout has come.
+    NoteProgress {
+        /// The phase.
+        phase: Phase,
+        /// The wave that begins, or goes on.
+        wave: i32,
     },
     /// Tries all changes without writing.
     DryRun {
@@ -200,101 +220,108 @@ impl SyncPlan {
     }
 }
 
-/// Decides. Pure: equal facts give equal plans.
-pub fn plan(facts: &Facts<'_>) -> SyncPlan {
-    let mut holds: Vec<HoldReason> = facts.observed.to_vec();
-    if let Wanted::Held(reasons) = facts.wanted {
+/// Decides. Pure: equal observation give equal plans.
+pub fn plan(observation: &Observation) -> SyncPlan {
+    let mut holds: Vec<HoldReason> = observation.holds.clone();
+    if let Wanted::Held(reasons) = &*observation.wanted {
         holds.extend(reasons.iter().cloned());
     }
-    let resources = resources(facts);
+    if let Some(message) = &observation.commands.written_by_newer {
+        holds.push(HoldReason::WrittenByNewer { message: message.clone() });
+    }
+    let resources = resources(observation);
     let mut plan = SyncPlan {
-        application: facts.application.clone(),
+        application: observation.application.clone(),
         steps: Vec::new(),
         holds,
-        sync: sync_status(facts, &resources),
-        health: health_status(facts, &resources),
+        sync: sync_status(observation, &resources),
+        health: health_status(observation, &resources),
         resources,
         wake: None,
-        informed: facts.live_complete,
+        informed: observation.live.complete,
     };
-    if facts.live_complete && facts.suspension.is_none() && is_same_cluster(facts, &mut plan) {
-        decide(facts, &mut plan);
+    if may_decide(observation) && is_same_cluster(observation, &mut plan) {
+        decide(observation, &mut plan);
     } else {
-        show_block(facts, &mut plan);
+        show_block(observation, &mut plan);
     }
-    show_failure(facts, &mut plan);
+    show_failure(observation, &mut plan);
     plan
 }
 
+/// Whether enough is known to decide, and nobody said that nothing may be written.
+fn may_decide(observation: &Observation) -> bool {
+    let commands = &observation.commands;
+    observation.live.complete && commands.suspension.is_none() && commands.written_by_newer.is_none()
+}
+
 /// A context that leads to another cluster than before is a trap, not a move.
-fn is_same_cluster(facts: &Facts<'_>, plan: &mut SyncPlan) -> bool {
+fn is_same_cluster(observation: &Observation, plan: &mut SyncPlan) -> bool {
+    let here = &observation.cluster.uid;
     // Who may not read the identity only looks.
-    let other =
-        |head: &&crate::model::inventory::Head| head.cluster != facts.cluster && !facts.cluster.is_empty();
-    let Some(head) = facts.head.filter(other) else {
+    let other = |head: &&Head| head.cluster != *here && !here.is_empty();
+    let Some(head) = observation.head().filter(other) else {
         return true;
     };
     let mut builder = DigestBuilder::default();
-    builder.add(facts.application.to_string().as_bytes());
-    builder.add(head.cluster.as_bytes()).add(facts.cluster.as_bytes());
+    builder.add(observation.application.to_string().as_bytes());
+    builder.add(head.cluster.as_bytes()).add(here.as_bytes());
     let digest = builder.finish();
-    if facts.confirmations.plans.contains(&digest) {
+    if observation.commands.confirmations.plans.contains(&digest) {
         return true;
     }
-    let (was, is) = (head.cluster.clone(), facts.cluster.to_owned());
+    let (was, is) = (head.cluster.clone(), here.clone());
     plan.holds.push(HoldReason::OtherCluster { was, is, plan: digest });
     false
 }
 
-fn decide(facts: &Facts<'_>, plan: &mut SyncPlan) {
-    let deployed = |digest: Digest| facts.head.is_some_and(|head| head.has_deployed(digest));
-    match facts.wanted {
-        Wanted::Version(wanted) if deployed(wanted.version.digest) => steady(facts, Some(wanted), plan),
-        Wanted::Version(wanted) => match blocked(facts) {
-            Some(digest) if digest == wanted.version.digest => stay_blocked(facts, wanted, plan),
-            _ => rollout(facts, wanted, plan),
-        },
-        Wanted::Held(_) | Wanted::NeverPromoted => steady(facts, None, plan),
-        Wanted::Removed => remove(facts, plan),
+fn decide(observation: &Observation, plan: &mut SyncPlan) {
+    let deployed = |digest: Digest| observation.head().is_some_and(|head| head.has_deployed(digest));
+    match &*observation.wanted {
+        Wanted::Version(wanted) if deployed(wanted.version.digest) => {
+            steady(observation, Some(wanted), plan);
+        }
+        Wanted::Version(wanted) if observation.blocked() == Some(wanted.version.digest) => {
+            stay_blocked(observation, wanted, plan);
+        }
+        Wanted::Version(wanted) => rollout(observation, wanted, plan),
+        Wanted::Held(_) | Wanted::NeverPromoted => steady(observation, None, plan),
+        Wanted::Removed => remove(observation, plan),
     }
-}
-
-fn blocked(facts: &Facts<'_>) -> Option<Digest> {
-    facts.head.and_then(|head| head.blocked.as_ref()).map(|blocked| blocked.version.digest)
 }
 
 /// What is wanted is deployed, or nobody can tell what is wanted: keep what is deployed.
-fn steady(facts: &Facts<'_>, wanted: Option<&WantedVersion>, plan: &mut SyncPlan) {
-    if wanted.is_some() && blocked(facts).is_some() {
+fn steady(observation: &Observation, wanted: Option<&WantedVersion>, plan: &mut SyncPlan) {
+    if wanted.is_some() && observation.blocked().is_some() {
         // Wanted left the blocked version: a later commit may bring it back.
         plan.steps.push(Step::Unblock);
     }
-    heal_if_allowed(facts, ApplyReason::Heal, plan);
-    if facts.policy().extras == Extras::Remove && facts.progress.may_try(facts.now) {
-        let objects = super::heal::unwanted_extras(facts);
+    heal_if_allowed(observation, ApplyReason::Heal, plan);
+    if observation.policy().extras == Extras::Remove && observation.progress.may_try(observation.now) {
+        let objects = super::heal::unwanted_extras(observation);
         if !objects.is_empty() {
             plan.steps.push(Step::RemoveExtras { objects });
         }
     }
     if let Some(wanted) = wanted {
-        prune_leaving(facts, wanted, plan);
+        prune_leaving(observation, wanted, plan);
     }
-    show_block(facts, plan);
+    show_block(observation, plan);
 }
 
-fn heal_if_allowed(facts: &Facts<'_>, reason: ApplyReason, plan: &mut SyncPlan) {
-    if facts.policy().self_heal && facts.progress.may_try(facts.now) {
-        plan.steps.extend(heal(facts, reason, &mut plan.holds));
+fn heal_if_allowed(observation: &Observation, reason: ApplyReason, plan: &mut SyncPlan) {
+    if observation.policy().self_heal && observation.progress.may_try(observation.now) {
+        plan.steps.extend(heal(observation, reason, &mut plan.holds));
     }
 }
 
 /// Objects that wait in the inventory for a person's word.
-fn prune_leaving(facts: &Facts<'_>, wanted: &WantedVersion, plan: &mut SyncPlan) {
-    let Some(head) = facts.head else { return };
+fn prune_leaving(observation: &Observation, wanted: &WantedVersion, plan: &mut SyncPlan) {
+    let Some(head) = observation.head() else { return };
     if !head.objects.values().any(|object| object.leaving) {
         return;
     }
-    let pruning = prune(facts, Some(&wanted.set));
+    let pruning = prune(observation, Some(&wanted.set));
     let deleted: Vec<ResourceId> = pruning.deletes.iter().map(|delete| delete.id.clone()).collect();
     if !pruning.deletes.is_empty() {
         plan.steps.push(Step::Delete { objects: pruning.deletes });
@@ -311,35 +338,35 @@ fn prune_leaving(facts: &Facts<'_>, wanted: &WantedVersion, plan: &mut SyncPlan)
 }
 
 /// A blocked version is not tried again; what was deployed before is kept or restored.
-fn stay_blocked(facts: &Facts<'_>, wanted: &WantedVersion, plan: &mut SyncPlan) {
-    if facts.confirmations.unblocked.contains(&wanted.version.digest) {
+fn stay_blocked(observation: &Observation, wanted: &WantedVersion, plan: &mut SyncPlan) {
+    if observation.commands.confirmations.unblocked.contains(&wanted.version.digest) {
         plan.steps.push(Step::Unblock);
         return;
     }
-    show_block(facts, plan);
+    show_block(observation, plan);
     let restore = wanted.policy.on_failure == OnFailure::Restore;
-    let deployed = facts.head.is_some_and(|head| head.deployed.is_some());
+    let deployed = observation.has_deployed();
     if restore && deployed {
-        heal_if_allowed(facts, ApplyReason::Restore, plan);
-        let created = rollout::created_by(facts, wanted);
+        heal_if_allowed(observation, ApplyReason::Restore, plan);
+        let created = rollout::created_by(observation, wanted);
         if wanted.policy.prune && !created.is_empty() {
             plan.steps.push(Step::Delete { objects: created });
         }
-    } else if !deployed && rollout::turned_healthy(facts, wanted) {
-        let rollout = rollout::number(facts);
+    } else if !deployed && rollout::turned_healthy(observation, wanted) {
+        let rollout = rollout::number(observation);
         plan.steps.push(Step::SwitchHead { rollout, leaving: Vec::new() });
     }
     plan.sync = SyncStatus::OutOfSync;
 }
 
 /// The application left Git: prune all that it owns, then forget it.
-fn remove(facts: &Facts<'_>, plan: &mut SyncPlan) {
-    let Some(head) = facts.head else { return };
+fn remove(observation: &Observation, plan: &mut SyncPlan) {
+    let Some(head) = observation.head() else { return };
     if head.objects.is_empty() && head.deployed.is_none() && head.blocked.is_none() {
         plan.steps.push(Step::RemoveHead);
         return;
     }
-    let pruning = prune(facts, None);
+    let pruning = prune(observation, None);
     if !pruning.deletes.is_empty() {
         plan.steps.push(Step::Delete { objects: pruning.deletes });
     }
@@ -350,18 +377,18 @@ fn remove(facts: &Facts<'_>, plan: &mut SyncPlan) {
         plan.steps.push(Step::NoteRemoved { rollout: head.rollout + 1, leaving: pruning.leaving });
         return;
     }
-    let gone = |id: &&ResourceId| !pruning.leaving.contains(id) && !facts.live.contains_key(id);
+    let gone = |id: &&ResourceId| !pruning.leaving.contains(id) && !observation.live.contains(id);
     let objects: Vec<ResourceId> = head.objects.keys().filter(gone).cloned().collect();
     if !objects.is_empty() {
         plan.steps.push(Step::Forget { objects });
     }
 }
 
-fn show_block(facts: &Facts<'_>, plan: &mut SyncPlan) {
-    let Some(blocked) = facts.head.and_then(|head| head.blocked.as_ref()) else {
+fn show_block(observation: &Observation, plan: &mut SyncPlan) {
+    let Some(blocked) = observation.head().and_then(|head| head.blocked.as_ref()) else {
         return;
     };
-    let is_wanted = match facts.wanted {
+    let is_wanted = match &*observation.wanted {
         Wanted::Version(wanted) => wanted.version.digest == blocked.version.digest,
         _ => true,
     };
@@ -371,9 +398,9 @@ fn show_block(facts: &Facts<'_>, plan: &mut SyncPlan) {
 }
 
 /// The last failure is a hold until something succeeds.
-fn show_failure(facts: &Facts<'_>, plan: &mut SyncPlan) {
-    let progress = facts.progress;
-    plan.wake = progress.retry_at.filter(|at| *at > facts.now);
+fn show_failure(observation: &Observation, plan: &mut SyncPlan) {
+    let progress = &observation.progress;
+    plan.wake = progress.retry_at.filter(|at| *at > observation.now);
     let contests = plan.holds.iter().filter_map(|hold| match hold {
         HoldReason::Contested { until, .. } => Some(*until),
         _ => None,
@@ -382,21 +409,19 @@ fn show_failure(facts: &Facts<'_>, plan: &mut SyncPlan) {
     if let Some(rollout) = &progress.rollout
         && plan.steps.iter().any(|step| matches!(step, Step::AwaitHealth { .. }))
     {
-        let deadline = later(rollout.started, facts.policy().timeout);
-        plan.wake = plan.wake.into_iter().chain([deadline]).min();
+        let timeout = observation.policy().timeout;
+        let deadline = later(rollout.started, timeout);
+        let note = rollout::next_note(observation, timeout).filter(|at| *at > observation.now);
+        plan.wake = plan.wake.into_iter().chain(note).chain([deadline]).min();
     }
     let Some(failure) = &progress.failure else { return };
-    let message = match &failure.object {
-        Some(object) => format!("{object}: {}", failure.message),
-        None => failure.message.clone(),
-    };
-    match &failure.kind {
-        FailureKind::Unavailable => plan.holds.push(HoldReason::ApiUnavailable { message }),
-        FailureKind::Held(reason) => plan.holds.push(reason.clone()),
-        FailureKind::UntilTimeout => {
-            let until = progress.retry_at.unwrap_or(facts.now);
-            plan.holds.push(HoldReason::Retrying { message, until });
+    match failure.fate() {
+        Fate::Wait => plan.holds.push(HoldReason::ApiUnavailable { message: failure.words() }),
+        Fate::Hold(reason) => plan.holds.push(reason),
+        Fate::Retry | Fate::RetryUntilTimeout => {
+            let until = progress.retry_at.unwrap_or(observation.now);
+            plan.holds.push(HoldReason::Retrying { message: failure.words(), until });
         }
-        FailureKind::Final => {}
+        Fate::TakeBack | Fate::Block => {}
     }
 }

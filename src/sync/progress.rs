@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::facts::Wanted;
+use super::failure::{Failure, Fate};
+use super::wanted::Wanted;
 use crate::model::digest::{Digest, KeyedHash};
-use crate::model::hold::HoldReason;
+use crate::model::inventory::StoredSet;
 use crate::model::live::Projection;
 use crate::model::resource::ResourceId;
 
@@ -39,29 +40,8 @@ pub struct AppliedObject {
     pub created: bool,
 }
 
-/// Why a step failed.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Failure {
-    /// What becomes of it.
-    pub kind: FailureKind,
-    /// At which object, if at one.
-    pub object: Option<ResourceId>,
-    /// The words of the API server.
-    pub message: String,
-}
-
-/// What becomes of a failed step.
-#[derive(Clone, Debug, PartialEq)]
-pub enum FailureKind {
-    /// Tried again; the rollout's clock stands still meanwhile.
-    Unavailable,
-    /// Tried again until the timeout, then blocked.
-    UntilTimeout,
-    /// Blocked at once.
-    Final,
-    /// Held with this reason and tried again.
-    Held(HoldReason),
-}
+/// Which field somebody changed, who, and to which value: tells edits from a contest.
+pub type Signature = (String, String, KeyedHash);
 
 /// The running rollout.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,7 +50,7 @@ pub struct RolloutProgress {
     pub digest: Digest,
     /// Its number.
     pub number: u64,
-    /// When it began; moved on while the API was unavailable.
+    /// When it began, as if it had run without a break since; moved on while the API was unavailable.
     pub started: Timestamp,
     /// What was applied, also by rollouts before this one that did not end.
     pub applied: BTreeMap<ResourceId, AppliedObject>,
@@ -78,12 +58,19 @@ pub struct RolloutProgress {
     pub rehearsed: bool,
 }
 
+impl RolloutProgress {
+    /// How much of its time it has used.
+    pub fn used(&self, now: Timestamp) -> Duration {
+        Duration::try_from(now.duration_since(self.started)).unwrap_or_default()
+    }
+}
+
 /// One object's history of heals.
 #[derive(Clone, Debug, PartialEq)]
 struct Heals {
     last: Timestamp,
     count: u32,
-    signature: Option<(String, String, KeyedHash)>,
+    signature: Option<Signature>,
     pauses: usize,
     until: Option<Timestamp>,
 }
@@ -109,13 +96,16 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Begins a rollout, unless this one runs already. What an unfinished one applied stands there all the same, and
-    /// what is equal in this one is not applied again.
-    pub fn begin(&mut self, digest: Digest, number: u64, now: Timestamp) {
-        if self.rollout.as_ref().is_none_or(|rollout| rollout.digest != digest) {
+    /// Begins a rollout, or goes on with one that another process began, unless this one runs already. What an
+    /// unfinished one applied stands there all the same, and what is equal in this one is not applied again.
+    pub fn begin(&mut self, pending: &StoredSet, now: Timestamp) {
+        if self.rollout.as_ref().is_none_or(|rollout| rollout.digest != pending.digest) {
             self.clear_failure();
             let applied = self.rollout.take().map(|unfinished| unfinished.applied).unwrap_or_default();
-            self.rollout = Some(RolloutProgress { digest, number, started: now, applied, rehearsed: false });
+            let used = Duration::from_secs(pending.progress.used_seconds);
+            let started = now.checked_sub(used).unwrap_or(now);
+            let (digest, number) = (pending.digest, pending.rollout);
+            self.rollout = Some(RolloutProgress { digest, number, started, applied, rehearsed: false });
         }
     }
 
@@ -146,11 +136,17 @@ impl Progress {
     }
 
     /// Notes a failure and when to try again. Waiting for the API does not use up the rollout's time.
-    pub fn fail(&mut self, failure: Failure, retry_after: Option<Duration>, now: Timestamp) {
+    pub(super) fn fail(&mut self, failure: Failure, now: Timestamp) {
+        let fate = failure.fate();
+        if fate == Fate::TakeBack {
+            self.retry_at = None;
+            self.failure = Some(failure);
+            return;
+        }
         let doubled = BACKOFF.0.saturating_mul(1 << self.attempts.min(16)).min(BACKOFF.1);
-        let wait = retry_after.unwrap_or(doubled).min(BACKOFF.1);
+        let wait = failure.retry_after.unwrap_or(doubled).min(BACKOFF.1);
         self.attempts = self.attempts.saturating_add(1);
-        if failure.kind == FailureKind::Unavailable
+        if fate == Fate::Wait
             && let Some(rollout) = &mut self.rollout
         {
             rollout.started = later(rollout.started, wait);
@@ -166,6 +162,11 @@ impl Progress {
         self.retry_at = None;
     }
 
+    /// Whether more can be tried at once: nothing failed, or fields are to be taken back.
+    pub fn goes_on(&self) -> bool {
+        self.failure.as_ref().is_none_or(|failure| failure.fate() == Fate::TakeBack)
+    }
+
     /// Whether a step may be tried now.
     pub fn may_try(&self, now: Timestamp) -> bool {
         self.retry_at.is_none_or(|at| at <= now)
@@ -173,12 +174,7 @@ impl Progress {
 
     /// Notes a heal. The same manager with the same value on the same field soon after our last heal counts
     /// towards a contest; anything else is an edit and starts anew.
-    pub fn note_heal(
-        &mut self,
-        id: &ResourceId,
-        signature: Option<(String, String, KeyedHash)>,
-        now: Timestamp,
-    ) {
+    pub fn note_heal(&mut self, id: &ResourceId, signature: Option<Signature>, now: Timestamp) {
         let entry = self.heals.entry(id.clone()).or_insert_with(|| Heals {
             last: now,
             count: 0,
@@ -218,8 +214,11 @@ pub(super) fn later(time: Timestamp, duration: Duration) -> Timestamp {
 
 #[cfg(test)]
 mod tests {
+    use super::super::failure::FailureCause;
     use super::*;
     use crate::model::digest::HashKey;
+    use crate::model::inventory::{PendingProgress, Slot};
+    use crate::model::name::ApplicationId;
     use serde_json::json;
 
     fn at(seconds: i64) -> Timestamp {
@@ -228,6 +227,30 @@ mod tests {
 
     fn id() -> ResourceId {
         "|ConfigMap|a|b".parse().unwrap()
+    }
+
+    fn pending(used_seconds: u64) -> StoredSet {
+        StoredSet {
+            application: ApplicationId::from_label("dev.web").unwrap(),
+            slot: Slot::A,
+            rollout: 1,
+            digest: Digest::of(b"a"),
+            objects: Vec::new(),
+            progress: PendingProgress { used_seconds, ..PendingProgress::default() },
+            resource_version: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_rollout_goes_on_with_the_time_that_another_process_used() {
+        let mut progress = Progress::default();
+        progress.begin(&pending(90), at(1000));
+        let rollout = progress.rollout.as_ref().unwrap();
+        assert_eq!(rollout.used(at(1000)), Duration::from_secs(90));
+        assert_eq!(rollout.used(at(1010)), Duration::from_secs(100));
+        // It runs already: what the cluster keeps is older.
+        progress.begin(&pending(90), at(2000));
+        assert_eq!(progress.rollout.as_ref().unwrap().used(at(1010)), Duration::from_secs(100));
     }
 
     fn signature(value: &str) -> Option<(String, String, KeyedHash)> {
@@ -273,15 +296,15 @@ mod tests {
     #[test]
     fn failures_back_off_and_unavailability_stops_the_clock() {
         let mut progress = Progress::default();
-        progress.begin(Digest::of(b"a"), 1, at(0));
-        let failure = |kind| Failure { kind, object: None, message: String::new() };
-        progress.fail(failure(FailureKind::UntilTimeout), None, at(10));
+        progress.begin(&pending(0), at(0));
+        let failure = |cause| Failure { cause, object: None, message: String::new(), retry_after: None };
+        progress.fail(failure(FailureCause::Quota), at(10));
         assert_eq!(progress.retry_at, Some(at(11)));
-        progress.fail(failure(FailureKind::Unavailable), None, at(11));
+        progress.fail(failure(FailureCause::Unavailable), at(11));
         assert_eq!(progress.retry_at, Some(at(13)));
         assert_eq!(progress.rollout.as_ref().unwrap().started, at(2));
         for _ in 0..40 {
-            progress.fail(failure(FailureKind::UntilTimeout), None, at(20));
+            progress.fail(failure(FailureCause::Quota), at(20));
         }
         assert_eq!(progress.retry_at, Some(at(320)));
         progress.clear_failure();

@@ -1,7 +1,8 @@
 //! Deleting what left Git, under guards: absence is not intent (RULES §6).
 
-use super::facts::{Facts, WantedSet};
+use super::observation::Observation;
 use super::plan::DeleteObject;
+use super::wanted::WantedSet;
 use crate::model::digest::{Digest, DigestBuilder};
 use crate::model::hold::HoldReason;
 use crate::model::inventory::HeadObject;
@@ -35,14 +36,14 @@ pub(super) struct Pruning {
 }
 
 /// Decides about everything that the inventory or an unfinished rollout names and the wanted set does not.
-pub(super) fn prune(facts: &Facts<'_>, wanted: Option<&WantedSet>) -> Pruning {
-    let policy = facts.policy();
-    let candidates = candidates(facts, wanted);
+pub(super) fn prune(observation: &Observation, wanted: Option<&WantedSet>) -> Pruning {
+    let policy = observation.policy();
+    let candidates = candidates(observation, wanted);
     let mut pruning = Pruning::default();
     if candidates.is_empty() {
         return pruning;
     }
-    if !facts.claims_complete {
+    if !observation.others.all_known {
         pruning.stop = Some(HoldReason::Rendering);
         return pruning;
     }
@@ -51,12 +52,12 @@ pub(super) fn prune(facts: &Facts<'_>, wanted: Option<&WantedSet>) -> Pruning {
         pruning.holds.push(HoldReason::PruneDisabled { objects: candidates });
         return pruning;
     }
-    let digest = plan_digest(facts, wanted.map(|set| set.digest), &candidates);
-    if facts.confirmations.plans.contains(&digest) {
-        pruning.deletes = deletes(facts, &candidates);
+    let digest = plan_digest(observation, wanted.map(|set| set.digest), &candidates);
+    if observation.commands.confirmations.plans.contains(&digest) {
+        pruning.deletes = deletes(observation, &candidates);
         return pruning;
     }
-    if facts.head.is_some_and(|head| head.rebuilt) {
+    if observation.head().is_some_and(|head| head.rebuilt) {
         pruning.leaving.clone_from(&candidates);
         // A complete sync makes the inventory whole, and the next look prunes; without one a person decides.
         if wanted.is_none() {
@@ -65,56 +66,59 @@ pub(super) fn prune(facts: &Facts<'_>, wanted: Option<&WantedSet>) -> Pruning {
         }
         return pruning;
     }
-    if let Some(why) = wanted.and_then(|wanted| shrinks(facts, wanted, &candidates)) {
+    if let Some(why) = wanted.and_then(|wanted| shrinks(observation, wanted, &candidates)) {
         pruning.stop = Some(HoldReason::PruneGuard { why, objects: candidates, plan: digest });
         return pruning;
     }
     let (guarded, free): (Vec<_>, Vec<_>) =
-        candidates.into_iter().partition(|id| is_guarded(facts, &policy.prune_kinds, id));
+        candidates.into_iter().partition(|id| is_guarded(observation, &policy.prune_kinds, id));
     if !guarded.is_empty() {
-        let plan = plan_digest(facts, wanted.map(|set| set.digest), &guarded);
-        if facts.confirmations.plans.contains(&plan) {
-            pruning.deletes = deletes(facts, &guarded);
+        let plan = plan_digest(observation, wanted.map(|set| set.digest), &guarded);
+        if observation.commands.confirmations.plans.contains(&plan) {
+            pruning.deletes = deletes(observation, &guarded);
         } else {
             pruning.leaving.clone_from(&guarded);
             let why = "these kinds are never deleted without confirmation".to_owned();
             pruning.holds.push(HoldReason::PruneGuard { why, objects: guarded, plan });
         }
     }
-    pruning.deletes.extend(deletes(facts, &free));
+    pruning.deletes.extend(deletes(observation, &free));
     pruning
 }
 
 /// Objects of the inventory and of unfinished rollouts that are no longer wanted and still there. Those that an
 /// annotation keeps are let go of without being deleted.
-fn candidates(facts: &Facts<'_>, wanted: Option<&WantedSet>) -> Vec<ResourceId> {
+fn candidates(observation: &Observation, wanted: Option<&WantedSet>) -> Vec<ResourceId> {
     let gone = |id: &ResourceId| wanted.is_none_or(|set| set.get(id).is_none());
-    let inventory = facts.head.iter().flat_map(|head| &head.objects);
+    let inventory = observation.head().into_iter().flat_map(|head| &head.objects);
     let mut ids: Vec<ResourceId> =
         inventory.filter(|(id, object)| gone(id) && !object.keep).map(|(id, _)| id.clone()).collect();
     let own_label = |id: &ResourceId| {
-        facts.live.get(id).is_some_and(|live| live.application.as_ref() == Some(facts.application))
+        observation
+            .live
+            .get(id)
+            .is_some_and(|live| live.application.as_ref() == Some(&observation.application))
     };
-    for id in facts.intent.iter().flat_map(|intent| &intent.objects) {
-        let known = facts.head.is_some_and(|head| head.objects.contains_key(id));
+    for id in observation.remnants() {
+        let known = observation.head().is_some_and(|head| head.objects.contains_key(id));
         if gone(id) && !known && own_label(id) && !ids.contains(id) {
             ids.push(id.clone());
         }
     }
     // An object that another application wants, or took over by its label, is handed over.
     ids.retain(|id| {
-        let owned = facts.live.get(id).is_some_and(|live| {
-            live.instance.as_deref().is_none_or(|instance| instance == facts.instance)
-                && live.application.as_ref().is_none_or(|owner| owner == facts.application)
+        let owned = observation.live.get(id).is_some_and(|live| {
+            live.instance.as_deref().is_none_or(|instance| instance == observation.instance.as_str())
+                && live.application.as_ref().is_none_or(|owner| *owner == observation.application)
         });
-        owned && !facts.wanted_elsewhere.contains_key(id)
+        owned && !observation.others.wanted.contains_key(id)
     });
     ids
 }
 
-fn shrinks(facts: &Facts<'_>, wanted: &WantedSet, candidates: &[ResourceId]) -> Option<String> {
+fn shrinks(observation: &Observation, wanted: &WantedSet, candidates: &[ResourceId]) -> Option<String> {
     // What left Git before and waits for a person is no loss of this commit.
-    let owned = facts.head.iter().flat_map(|head| &head.objects);
+    let owned = observation.head().into_iter().flat_map(|head| &head.objects);
     let owned: Vec<&ResourceId> = owned.filter(|(_, object)| !object.leaving).map(|(id, _)| id).collect();
     let lost = candidates.iter().filter(|id| owned.contains(id)).count();
     if owned.is_empty() || lost == 0 {
@@ -135,17 +139,17 @@ fn shrinks(facts: &Facts<'_>, wanted: &WantedSet, candidates: &[ResourceId]) -> 
     None
 }
 
-fn is_guarded(facts: &Facts<'_>, prune_kinds: &[String], id: &ResourceId) -> bool {
+fn is_guarded(observation: &Observation, prune_kinds: &[String], id: &ResourceId) -> bool {
     let listed = prune_kinds.iter().any(|kind| *kind == *id.kind.kind);
-    let object: Option<&HeadObject> = facts.head.and_then(|head| head.objects.get(id));
+    let object: Option<&HeadObject> = observation.head().and_then(|head| head.objects.get(id));
     object.is_none_or(|object| object.protected) && !listed
 }
 
-fn deletes(facts: &Facts<'_>, ids: &[ResourceId]) -> Vec<DeleteObject> {
+fn deletes(observation: &Observation, ids: &[ResourceId]) -> Vec<DeleteObject> {
     let mut deletes: Vec<DeleteObject> = ids
         .iter()
         .filter_map(|id| {
-            let live = facts.live.get(id).filter(|live| live.terminating.is_none())?;
+            let live = observation.live.get(id).filter(|live| live.terminating.is_none())?;
             Some(DeleteObject { id: id.clone(), uid: live.uid.to_string() })
         })
         .collect();
@@ -156,14 +160,14 @@ fn deletes(facts: &Facts<'_>, ids: &[ResourceId]) -> Vec<DeleteObject> {
 }
 
 /// What a person confirms: the wanted digest and the objects with their uids, no times.
-pub(super) fn plan_digest(facts: &Facts<'_>, wanted: Option<Digest>, ids: &[ResourceId]) -> Digest {
+pub(super) fn plan_digest(observation: &Observation, wanted: Option<Digest>, ids: &[ResourceId]) -> Digest {
     let mut builder = DigestBuilder::default();
-    builder.add(facts.application.to_string().as_bytes());
+    builder.add(observation.application.to_string().as_bytes());
     builder.add(wanted.map(|digest| digest.hex()).unwrap_or_default().as_bytes());
     let mut ids: Vec<&ResourceId> = ids.iter().collect();
     ids.sort();
     for id in ids {
-        let uid = facts.live.get(id).map(|live| live.uid.to_string()).unwrap_or_default();
+        let uid = observation.live.get(id).map(|live| live.uid.to_string()).unwrap_or_default();
         builder.add(id.to_string().as_bytes()).add(uid.as_bytes());
     }
     builder.finish()

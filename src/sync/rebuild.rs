@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::facts::is_protected;
+use super::wanted::is_protected;
 use crate::model::digest::KeyedHash;
 use crate::model::inventory::{HEAD_FORMAT, Head, HeadObject, StoredSet};
 use crate::model::live::{LiveRecord, Projection};
@@ -90,6 +90,7 @@ pub fn rebuild(remains: Remains<'_>) -> Option<Head> {
         cluster: remains.cluster.to_owned(),
         rebuilt: true,
         objects: remains.found.into_iter().map(|object| (object.id, object.entry)).collect(),
+        created: BTreeMap::new(),
         pending: Vec::new(),
     })
 }

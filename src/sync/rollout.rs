@@ -1,41 +1,51 @@
 //! A rollout: the intent first, then wave by wave, each to health, then prune, then the head.
 
-use super::facts::{Facts, WantedObject, WantedVersion};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::failure::{Failure, Fate};
 use super::heal::terminating;
-use super::plan::{ApplyObject, ApplyReason, DeleteObject, ReplicasRule, Step, SyncPlan};
-use super::progress::{FailureKind, later};
+use super::observation::{Observation, Recorded};
+use super::plan::{ApplyObject, ApplyReason, DeleteObject, Force, ReplicasRule, Step, SyncPlan};
+use super::progress::later;
 use super::prune::{Pruning, prune};
+use super::wanted::{WantedObject, WantedVersion};
 use crate::model::digest::{Digest, DigestBuilder};
 use crate::model::health::HealthStatus;
 use crate::model::hold::HoldReason;
-use crate::model::inventory::Slot;
+use crate::model::inventory::{Phase, Slot};
 use crate::model::live::LiveRecord;
 use crate::model::resource::ResourceId;
 
+/// So often in the time of a rollout that waits is it noted in the cluster how much of it is used.
+const NOTES: u32 = 4;
+
 /// Plans the rollout of a wanted version.
-pub(super) fn rollout(facts: &Facts<'_>, wanted: &WantedVersion, plan: &mut SyncPlan) {
-    let pruning = prune(facts, Some(&wanted.set));
-    let obstacles = obstacles(facts, wanted, &pruning);
+pub(super) fn rollout(observation: &Observation, wanted: &WantedVersion, plan: &mut SyncPlan) {
+    let pruning = prune(observation, Some(&wanted.set));
+    let obstacles = obstacles(observation, wanted, &pruning);
     if !obstacles.is_empty() {
         plan.holds.extend(obstacles);
         // What is deployed is kept while the new version is held.
-        if facts.policy().self_heal && facts.progress.may_try(facts.now) {
-            plan.steps.extend(super::heal::heal(facts, ApplyReason::Heal, &mut plan.holds));
+        if observation.policy().self_heal && observation.progress.may_try(observation.now) {
+            plan.steps.extend(super::heal::heal(observation, ApplyReason::Heal, &mut plan.holds));
         }
         return;
     }
-    if let Some(block) = failed(facts, wanted) {
+    if let Some(block) = failed(observation, wanted) {
         plan.steps.push(block);
         return;
     }
-    if !facts.progress.may_try(facts.now) {
+    if !observation.progress.may_try(observation.now) {
         return;
     }
-    prepare(facts, wanted, plan);
-    let unhealthy = waves(facts, wanted, plan);
+    prepare(observation, wanted, plan);
+    let unhealthy = waves(observation, wanted, plan);
     if !unhealthy.is_empty()
         && !plan.steps.iter().any(|step| matches!(step, Step::Apply { .. }))
-        && let Some(block) = hopeless(facts, wanted, &unhealthy)
+        && let Some(block) = hopeless(observation, wanted, &unhealthy)
     {
         plan.steps = vec![block];
         return;
@@ -44,25 +54,32 @@ pub(super) fn rollout(facts: &Facts<'_>, wanted: &WantedVersion, plan: &mut Sync
     if !pruning.deletes.is_empty() {
         plan.steps.push(Step::Delete { objects: pruning.deletes });
     }
-    plan.steps.push(Step::SwitchHead { rollout: number(facts), leaving: pruning.leaving });
+    plan.steps.push(Step::SwitchHead { rollout: number(observation), leaving: pruning.leaving });
 }
 
 /// The number of the next rollout, above the head's, the intent's and the state repository's.
-pub(super) fn number(facts: &Facts<'_>) -> u64 {
-    let head = facts.head.map_or(0, |head| head.rollout);
-    let recorded = if facts.head.is_none() { facts.recorded_rollout.unwrap_or(0) } else { 0 };
-    head.max(recorded) + 1
+pub(super) fn number(observation: &Observation) -> u64 {
+    match (observation.head(), &observation.recorded) {
+        (Some(head), _) => head.rollout + 1,
+        (None, Recorded::Rollout(recorded)) => recorded + 1,
+        (None, Recorded::Unknown | Recorded::WrittenByNewer(_)) => 1,
+    }
 }
 
 /// What forbids the rollout before anything is written.
-fn obstacles(facts: &Facts<'_>, wanted: &WantedVersion, pruning: &Pruning) -> Vec<HoldReason> {
+fn obstacles(observation: &Observation, wanted: &WantedVersion, pruning: &Pruning) -> Vec<HoldReason> {
     let mut holds = Vec::new();
     holds.extend(pruning.stop.clone());
-    holds.extend(moves(facts, wanted));
-    if facts.head.is_none() && facts.recorded_rollout.is_none() {
-        holds.push(HoldReason::StateUnavailable {
-            message: "the number of its last rollout stands there".to_owned(),
-        });
+    holds.extend(moves(observation, wanted));
+    match &observation.recorded {
+        Recorded::Unknown if observation.head().is_none() => {
+            let message = "the number of its last rollout stands there".to_owned();
+            holds.push(HoldReason::StateUnavailable { message });
+        }
+        Recorded::WrittenByNewer(message) => {
+            holds.push(HoldReason::WrittenByNewer { message: message.clone() });
+        }
+        Recorded::Unknown | Recorded::Rollout(_) => {}
     }
     let defined: Vec<_> = wanted
         .set
@@ -71,15 +88,15 @@ fn obstacles(facts: &Facts<'_>, wanted: &WantedVersion, pruning: &Pruning) -> Ve
         .filter(|object| object.id.kind.is("apiextensions.k8s.io", "CustomResourceDefinition"))
         .collect();
     for object in &wanted.set.objects {
-        let served = facts.kinds.serves(&object.id.kind, &object.api_version);
+        let served = observation.cluster.kinds.serves(&object.id.kind, &object.api_version);
         // A definition in the same set may bring the kind: its plural.group name tells the group.
         let group = format!(".{}", object.id.kind.group);
         if !served && !defined.iter().any(|definition| definition.id.name.ends_with(&group)) {
             let api_version = object.api_version.to_string();
             holds.push(HoldReason::KindUnknown { object: object.id.clone(), api_version });
         }
-        if let Some(live) = facts.live.get(&object.id) {
-            holds.extend(foreign(facts, wanted, &object.id, live));
+        if let Some(live) = observation.live.get(&object.id) {
+            holds.extend(foreign(observation, wanted, &object.id, live));
         }
     }
     holds
@@ -87,32 +104,35 @@ fn obstacles(facts: &Facts<'_>, wanted: &WantedVersion, pruning: &Pruning) -> Ve
 
 /// Who else lays claim to a live object.
 fn foreign(
-    facts: &Facts<'_>,
+    observation: &Observation,
     wanted: &WantedVersion,
     id: &ResourceId,
     live: &LiveRecord,
 ) -> Option<HoldReason> {
-    if let Some(instance) = live.instance.as_deref().filter(|instance| *instance != facts.instance) {
+    if let Some(instance) =
+        live.instance.as_deref().filter(|instance| *instance != observation.instance.as_str())
+    {
         return Some(HoldReason::OtherInstance { object: id.clone(), instance: instance.to_owned() });
     }
-    let other = facts.wanted_elsewhere.get(id);
-    if let Some(owner) = live.application.as_ref().filter(|owner| *owner != facts.application)
+    let other = observation.others.wanted.get(id);
+    if let Some(owner) = live.application.as_ref().filter(|owner| *owner != &observation.application)
         && other == Some(owner)
     {
         return Some(HoldReason::OtherApplication { object: id.clone(), application: owner.to_string() });
     }
     // Nobody has it yet and two want it: the first by name gets it, so that both decide alike.
-    if let Some(owner) = other.filter(|owner| live.application.is_none() && *owner < facts.application) {
+    if let Some(owner) = other.filter(|owner| live.application.is_none() && *owner < &observation.application)
+    {
         return Some(HoldReason::OtherApplication { object: id.clone(), application: owner.to_string() });
     }
-    let ours = live.application.as_ref() == Some(facts.application) && live.projection.is_some();
+    let ours = live.application.as_ref() == Some(&observation.application) && live.projection.is_some();
     let tool = live.tool.filter(|_| !wanted.adopt && !ours)?;
     Some(HoldReason::OtherTool { object: id.clone(), tool })
 }
 
 /// A new namespace or release of an application with data, or of several applications at once.
-fn moves(facts: &Facts<'_>, wanted: &WantedVersion) -> Option<HoldReason> {
-    let head = facts.head.filter(|head| head.deployed.is_some() || head.rebuilt)?;
+fn moves(observation: &Observation, wanted: &WantedVersion) -> Option<HoldReason> {
+    let head = observation.head().filter(|head| head.deployed.is_some() || head.rebuilt)?;
     // Objects do not tell under which release they were rendered.
     let release = if head.rebuilt { &wanted.release } else { &head.release };
     let from = format!("{}/{release}", head.namespace);
@@ -125,39 +145,42 @@ fn moves(facts: &Facts<'_>, wanted: &WantedVersion) -> Option<HoldReason> {
         return None;
     }
     let mut builder = DigestBuilder::default();
-    builder.add(facts.application.to_string().as_bytes()).add(from.as_bytes()).add(to.as_bytes());
+    builder.add(observation.application.to_string().as_bytes()).add(from.as_bytes()).add(to.as_bytes());
     let plan = builder.finish();
-    (!facts.confirmations.plans.contains(&plan)).then_some(HoldReason::Moves { from, to, plan })
+    (!observation.commands.confirmations.plans.contains(&plan)).then_some(HoldReason::Moves {
+        from,
+        to,
+        plan,
+    })
 }
 
 /// A failure that ends the rollout: rejected for good, or tried until the timeout.
-fn failed(facts: &Facts<'_>, wanted: &WantedVersion) -> Option<Step> {
-    let failure = facts.progress.failure.as_ref()?;
-    let ends = match failure.kind {
-        FailureKind::Final => true,
-        FailureKind::UntilTimeout => is_late(facts, wanted),
-        FailureKind::Unavailable | FailureKind::Held(_) => false,
+fn failed(observation: &Observation, wanted: &WantedVersion) -> Option<Step> {
+    let failure = observation.progress.failure.as_ref()?;
+    let ends = match failure.fate() {
+        Fate::Block => true,
+        Fate::RetryUntilTimeout => is_late(observation, wanted),
+        Fate::TakeBack | Fate::Wait | Fate::Retry | Fate::Hold(_) => false,
     };
-    let place = failure.object.as_ref().map(|object| format!("{object}: ")).unwrap_or_default();
     ends.then(|| Step::Block {
-        rollout: number(facts),
-        diagnosis: format!("{place}{}", failure.message),
+        rollout: number(observation),
+        diagnosis: failure.words(),
         suspects: Vec::new(),
     })
 }
 
-fn is_late(facts: &Facts<'_>, wanted: &WantedVersion) -> bool {
-    let started = facts.progress.rollout.as_ref().map(|rollout| rollout.started);
-    started.is_some_and(|started| later(started, wanted.policy.timeout) <= facts.now)
+fn is_late(observation: &Observation, wanted: &WantedVersion) -> bool {
+    let started = observation.progress.rollout.as_ref().map(|rollout| rollout.started);
+    started.is_some_and(|started| later(started, wanted.policy.timeout) <= observation.now)
 }
 
 /// Whether the running rollout of this process is this one.
-fn is_running(facts: &Facts<'_>, digest: Digest) -> bool {
-    facts.progress.rollout.as_ref().is_some_and(|rollout| rollout.digest == digest)
+fn is_running(observation: &Observation, digest: Digest) -> bool {
+    observation.progress.rollout.as_ref().is_some_and(|rollout| rollout.digest == digest)
 }
 
 /// The namespace, the intent and the dry run.
-fn prepare(facts: &Facts<'_>, wanted: &WantedVersion, plan: &mut SyncPlan) {
+fn prepare(observation: &Observation, wanted: &WantedVersion, plan: &mut SyncPlan) {
     let set = &wanted.set;
     let renders_namespace = set
         .objects
@@ -165,62 +188,76 @@ fn prepare(facts: &Facts<'_>, wanted: &WantedVersion, plan: &mut SyncPlan) {
         .any(|object| object.id.kind.is("", "Namespace") && *object.id.name == *wanted.namespace.as_str());
     let needs_namespace =
         set.objects.iter().any(|object| object.id.namespace.as_deref() == Some(wanted.namespace.as_str()));
-    if needs_namespace && !facts.namespace_exists && !renders_namespace {
+    if needs_namespace && !observation.live.namespace_exists && !renders_namespace {
         plan.steps.push(Step::CreateNamespace {
             namespace: wanted.namespace.clone(),
             labels: wanted.namespace_labels.clone(),
         });
     }
-    let written =
-        facts.intent.is_some_and(|intent| intent.digest == set.digest && intent.rollout == number(facts));
+    let written = observation
+        .pending
+        .as_ref()
+        .is_some_and(|intent| intent.digest == set.digest && intent.rollout == number(observation));
     if !written {
-        let slot = facts.head.and_then(|head| head.slot).map_or(Slot::A, Slot::other);
-        plan.steps.push(Step::WriteSet { slot, rollout: number(facts), carried: carried(facts, wanted) });
+        let slot = observation.head().and_then(|head| head.slot).map_or(Slot::A, Slot::other);
+        plan.steps.push(Step::WriteSet {
+            slot,
+            rollout: number(observation),
+            carried: carried(observation, wanted),
+        });
     }
-    let changes: Vec<ResourceId> =
-        set.objects.iter().filter(|object| !is_done(facts, object)).map(|object| object.id.clone()).collect();
-    let rehearsed = facts.progress.rollout.as_ref().is_some_and(|rollout| rollout.rehearsed);
-    let deployed = facts.head.is_some_and(|head| head.deployed.is_some());
+    let changes: Vec<ResourceId> = set
+        .objects
+        .iter()
+        .filter(|object| !is_done(observation, object))
+        .map(|object| object.id.clone())
+        .collect();
+    let rehearsed = observation.progress.rollout.as_ref().is_some_and(|rollout| rollout.rehearsed);
+    let deployed = observation.has_deployed();
     if deployed
         && changes.len() > 1
-        && !(rehearsed && is_running(facts, set.digest))
-        && facts.namespace_exists
+        && !(rehearsed && is_running(observation, set.digest))
+        && observation.live.namespace_exists
     {
         plan.steps.push(Step::DryRun { objects: changes });
     }
 }
 
-/// Objects that earlier attempts named and that may be there: they must not be forgotten.
-fn carried(facts: &Facts<'_>, wanted: &WantedVersion) -> Vec<ResourceId> {
-    let known = |id: &ResourceId| facts.head.is_some_and(|head| head.objects.contains_key(id));
-    let named = facts.intent.iter().flat_map(|intent| &intent.objects);
-    let left = named.filter(|id| wanted.set.get(id).is_none() && !known(id) && facts.live.contains_key(*id));
-    left.cloned().collect()
+/// Objects that earlier attempts brought and that may be there: they must not be forgotten.
+fn carried(observation: &Observation, wanted: &WantedVersion) -> Vec<ResourceId> {
+    let known = |id: &ResourceId| observation.head().is_some_and(|head| head.objects.contains_key(id));
+    let left = |id: &&ResourceId| wanted.set.get(id).is_none() && !known(id) && observation.live.contains(id);
+    let left: BTreeSet<&ResourceId> = observation.remnants().filter(left).collect();
+    left.into_iter().cloned().collect()
 }
 
 /// Whether an object stands as wanted: applied by this rollout, or unchanged since the last.
-fn is_done(facts: &Facts<'_>, object: &WantedObject) -> bool {
-    let Some(live) = facts.live.get(&object.id).filter(|live| live.terminating.is_none()) else {
+fn is_done(observation: &Observation, object: &WantedObject) -> bool {
+    let Some(live) = observation.live.get(&object.id).filter(|live| live.terminating.is_none()) else {
         return false;
     };
     let Some(projection) = live.projection else {
         return false;
     };
-    let scaled = facts.scaled.contains(&object.id);
-    let running = facts.progress.rollout.as_ref();
+    let scaled = observation.live.scaled.contains(&object.id);
+    let running = observation.progress.rollout.as_ref();
     let applied = running.and_then(|rollout| rollout.applied.get(&object.id));
     if let Some(applied) = applied.filter(|applied| applied.desired == object.desired) {
         return *live.uid == *applied.uid && applied.projection.is_same_as(&projection, scaled);
     }
-    let deployed = facts.head.and_then(|head| head.objects.get(&object.id));
+    let deployed = observation.head().and_then(|head| head.objects.get(&object.id));
     deployed.is_some_and(|deployed| {
-        let expected = facts.progress.healed.get(&object.id).unwrap_or(&deployed.projection);
+        let expected = observation.progress.healed.get(&object.id).unwrap_or(&deployed.projection);
         deployed.desired == object.desired && expected.is_same_as(&projection, scaled)
     })
 }
 
 /// Applies and waits, wave by wave. Returns the first objects that are not healthy yet.
-fn waves(facts: &Facts<'_>, wanted: &WantedVersion, plan: &mut SyncPlan) -> Vec<(ResourceId, String)> {
+fn waves(
+    observation: &Observation,
+    wanted: &WantedVersion,
+    plan: &mut SyncPlan,
+) -> Vec<(ResourceId, String)> {
     let objects = &wanted.set.objects;
     let mut first_unhealthy = Vec::new();
     let mut start = 0;
@@ -230,14 +267,17 @@ fn waves(facts: &Facts<'_>, wanted: &WantedVersion, plan: &mut SyncPlan) -> Vec<
         let end = start + objects[start..].iter().take_while(|object| same(object)).count();
         let group = &objects[start..end];
         let mut applies = Vec::new();
-        for object in group.iter().filter(|object| !is_done(facts, object)) {
-            if facts.live.get(&object.id).is_some_and(|live| live.terminating.is_some()) {
-                plan.holds.push(terminating(facts, &object.id));
+        for object in group.iter().filter(|object| !is_done(observation, object)) {
+            if observation.live.get(&object.id).is_some_and(|live| live.terminating.is_some()) {
+                plan.holds.push(terminating(observation, &object.id));
             }
-            applies.push(apply_step(facts, object));
+            applies.push(apply_step(observation, object));
         }
         let applied_here = !applies.is_empty();
         if applied_here {
+            if is_new_wave(observation, head.wave) && !plan.steps.iter().any(is_note) {
+                plan.steps.push(Step::NoteProgress { phase: Phase::Sync, wave: head.wave });
+            }
             plan.steps.push(Step::Apply { wave: head.wave, objects: applies });
         }
         let ends_wave = objects.get(end).is_none_or(|next| next.wave != head.wave);
@@ -246,10 +286,13 @@ fn waves(facts: &Facts<'_>, wanted: &WantedVersion, plan: &mut SyncPlan) -> Vec<
             let wave_start =
                 objects[..end].iter().position(|object| object.wave == head.wave).unwrap_or(start);
             let pending = plan.steps.iter().any(|step| matches!(step, Step::Apply { .. }));
-            let waiting = unhealthy(facts, &objects[wave_start..end]);
+            let waiting = unhealthy(observation, &objects[wave_start..end]);
             if pending || !waiting.is_empty() {
                 if !pending && first_unhealthy.is_empty() {
                     first_unhealthy.clone_from(&waiting);
+                    if is_note_due(observation, wanted) {
+                        plan.steps.push(Step::NoteProgress { phase: Phase::Sync, wave: head.wave });
+                    }
                 }
                 plan.steps.push(Step::AwaitHealth { wave: head.wave, waiting });
             }
@@ -259,22 +302,54 @@ fn waves(facts: &Facts<'_>, wanted: &WantedVersion, plan: &mut SyncPlan) -> Vec<
     first_unhealthy
 }
 
-fn apply_step(facts: &Facts<'_>, object: &WantedObject) -> ApplyObject {
-    let live = facts.live.get(&object.id);
+fn is_note(step: &Step) -> bool {
+    matches!(step, Step::NoteProgress { .. })
+}
+
+/// Whether a wave begins that the cluster does not know of. The first one is noted with the set.
+fn is_new_wave(observation: &Observation, wave: i32) -> bool {
+    let running = observation.under_way().filter(|pending| is_running(observation, pending.digest));
+    running.is_some_and(|pending| pending.progress.wave < wave)
+}
+
+/// Whether the cluster has to know more of the rollout: how much of its time is used, or what it created beside a
+/// deployed version. Without one there is nothing to restore.
+fn is_note_due(observation: &Observation, wanted: &WantedVersion) -> bool {
+    let Some(pending) = observation.under_way() else { return false };
+    let late = next_note(observation, wanted.policy.timeout).is_some_and(|at| at <= observation.now);
+    late || observation.has_deployed() && observation.created() != pending.progress.created
+}
+
+/// When it is to be noted next how much of its time the rollout has used: each quarter of it, so that a restart gives
+/// back no more than that.
+pub(super) fn next_note(observation: &Observation, timeout: Duration) -> Option<Timestamp> {
+    let (rollout, pending) = (observation.progress.rollout.as_ref()?, observation.under_way()?);
+    let noted = Duration::from_secs(pending.progress.used_seconds);
+    Some(later(rollout.started, noted + (timeout / NOTES).max(Duration::from_secs(1))))
+}
+
+fn apply_step(observation: &Observation, object: &WantedObject) -> ApplyObject {
+    let live = observation.live.get(&object.id);
     let adopt = live.is_some_and(|live| live.adoptable);
+    // Fields that were ours are taken back, but only from the object as it was when the conflict was found.
+    let taken = observation.progress.failure.as_ref().and_then(Failure::take_back);
+    let force = match taken {
+        Some((id, version)) if *id == object.id => Force::FromVersion(version.to_owned()),
+        _ => Force::Never,
+    };
     ApplyObject {
         id: object.id.clone(),
         reason: ApplyReason::Rollout,
-        force: false,
+        force,
         adopt,
-        replicas: ReplicasRule::of(facts, &object.id),
+        replicas: ReplicasRule::of(observation, &object.id),
     }
 }
 
 /// Objects that stand but are not healthy.
-fn unhealthy(facts: &Facts<'_>, objects: &[WantedObject]) -> Vec<(ResourceId, String)> {
+fn unhealthy(observation: &Observation, objects: &[WantedObject]) -> Vec<(ResourceId, String)> {
     let bad = |object: &WantedObject| {
-        let health = &facts.live.get(&object.id)?.health;
+        let health = &observation.live.get(&object.id)?.health;
         let well = matches!(health.status, HealthStatus::Healthy | HealthStatus::Suspended);
         (!well).then(|| (object.id.clone(), health.message.clone()))
     };
@@ -282,9 +357,13 @@ fn unhealthy(facts: &Facts<'_>, objects: &[WantedObject]) -> Vec<(ResourceId, St
 }
 
 /// A block, if an object failed for good or the time is up.
-fn hopeless(facts: &Facts<'_>, wanted: &WantedVersion, unhealthy: &[(ResourceId, String)]) -> Option<Step> {
-    let is_final = |id: &ResourceId| facts.live.get(id).is_some_and(|live| live.health.is_final);
-    let late = is_late(facts, wanted);
+fn hopeless(
+    observation: &Observation,
+    wanted: &WantedVersion,
+    unhealthy: &[(ResourceId, String)],
+) -> Option<Step> {
+    let is_final = |id: &ResourceId| observation.live.get(id).is_some_and(|live| live.health.is_final);
+    let late = is_late(observation, wanted);
     let failed: Vec<_> = unhealthy.iter().filter(|(id, _)| is_final(id)).collect();
     if failed.is_empty() && !late {
         return None;
@@ -297,41 +376,30 @@ fn hopeless(facts: &Facts<'_>, wanted: &WantedVersion, unhealthy: &[(ResourceId,
         String::new()
     };
     Some(Step::Block {
-        rollout: number(facts),
+        rollout: number(observation),
         diagnosis: format!("{}{suffix}", words.join("; ")),
         suspects: blamed.iter().map(|(id, _)| id.clone()).collect(),
     })
 }
 
-/// Objects that this process created for a version that failed: they go when the old version is restored. In
-/// doubt (after a restart) they stay.
-pub(super) fn created_by(facts: &Facts<'_>, wanted: &WantedVersion) -> Vec<DeleteObject> {
-    let Some(rollout) = facts.progress.rollout.as_ref().filter(|one| one.digest == wanted.version.digest)
-    else {
-        return Vec::new();
+/// Objects that a version which failed created: they go when the old version is restored. In doubt they stay.
+pub(super) fn created_by(observation: &Observation, wanted: &WantedVersion) -> Vec<DeleteObject> {
+    let Some(head) = observation.head() else { return Vec::new() };
+    let left_over = |object: &WantedObject| {
+        let uid = head.created.get(&object.id)?;
+        let live = observation.live.get(&object.id)?;
+        let same = *live.uid == **uid && live.terminating.is_none();
+        let free = !object.protected && !object.keep && !head.objects.contains_key(&object.id);
+        (same && free).then(|| DeleteObject { id: object.id.clone(), uid: uid.clone() })
     };
-    let deployed = |id: &ResourceId| facts.head.is_some_and(|head| head.objects.contains_key(id));
-    let mut deletes: Vec<DeleteObject> = Vec::new();
-    for object in wanted.set.objects.iter().rev() {
-        let Some(applied) = rollout.applied.get(&object.id) else {
-            continue;
-        };
-        let Some(live) = facts.live.get(&object.id) else {
-            continue;
-        };
-        let same = live.uid.as_ref() == applied.uid && live.terminating.is_none();
-        if applied.created && same && !object.protected && !object.keep && !deployed(&object.id) {
-            deletes.push(DeleteObject { id: object.id.clone(), uid: applied.uid.clone() });
-        }
-    }
-    deletes
+    wanted.set.objects.iter().rev().filter_map(left_over).collect()
 }
 
 /// Whether a blocked first version became healthy after all.
-pub(super) fn turned_healthy(facts: &Facts<'_>, wanted: &WantedVersion) -> bool {
+pub(super) fn turned_healthy(observation: &Observation, wanted: &WantedVersion) -> bool {
     let well = |object: &WantedObject| {
-        facts.live.get(&object.id).is_some_and(|live| live.health.status == HealthStatus::Healthy)
-            && is_done(facts, object)
+        observation.live.get(&object.id).is_some_and(|live| live.health.status == HealthStatus::Healthy)
+            && is_done(observation, object)
     };
     !wanted.set.objects.is_empty() && wanted.set.objects.iter().all(well)
 }

@@ -1,6 +1,7 @@
 //! What people are shown of an application: each object's difference and health, and the two roll-ups.
 
-use super::facts::{Facts, Wanted};
+use super::observation::Observation;
+use super::wanted::Wanted;
 use crate::model::drift::{ObjectDrift, ResourceDrift, SyncStatus};
 use crate::model::health::{Health, HealthStatus};
 use crate::model::inventory::HeadObject;
@@ -17,11 +18,11 @@ pub struct ResourceState {
 }
 
 /// The difference of an object that the head names.
-pub(super) fn deployed_drift(facts: &Facts<'_>, id: &ResourceId, object: &HeadObject) -> ObjectDrift {
-    let scaled = facts.scaled.contains(id);
-    let expected = facts.progress.healed.get(id).unwrap_or(&object.projection);
-    match facts.live.get(id) {
-        None if facts.unreadable.contains(&id.kind) => ObjectDrift::Unreadable,
+pub(super) fn deployed_drift(observation: &Observation, id: &ResourceId, object: &HeadObject) -> ObjectDrift {
+    let scaled = observation.live.scaled.contains(id);
+    let expected = observation.progress.healed.get(id).unwrap_or(&object.projection);
+    match observation.live.get(id) {
+        None if observation.live.unreadable.contains(&id.kind) => ObjectDrift::Unreadable,
         None => ObjectDrift::Missing,
         Some(live) if live.terminating.is_some() => ObjectDrift::Terminating,
         Some(live) if live.projection.is_some_and(|live| live.is_same_as(expected, scaled)) => {
@@ -32,19 +33,19 @@ pub(super) fn deployed_drift(facts: &Facts<'_>, id: &ResourceId, object: &HeadOb
 }
 
 /// The difference of every object that matters now.
-pub(super) fn resources(facts: &Facts<'_>) -> Vec<ResourceState> {
+pub(super) fn resources(observation: &Observation) -> Vec<ResourceState> {
     let mut states = Vec::new();
-    for (id, object) in facts.head.iter().flat_map(|head| &head.objects) {
-        states.push(state(facts, id.clone(), deployed_drift(facts, id, object)));
+    for (id, object) in observation.head().into_iter().flat_map(|head| &head.objects) {
+        states.push(state(observation, id.clone(), deployed_drift(observation, id, object)));
     }
-    let blocked = facts.head.and_then(|head| head.blocked.as_ref()).map(|blocked| blocked.version.digest);
-    let deployed = facts.head.is_some_and(|head| head.deployed.is_some());
-    if let Wanted::Version(wanted) = facts.wanted
+    let blocked = observation.blocked();
+    let deployed = observation.has_deployed();
+    if let Wanted::Version(wanted) = &*observation.wanted
         // What is blocked does not come, so what runs instead is all there is to show.
         && !(deployed && blocked == Some(wanted.version.digest))
     {
         for object in &wanted.set.objects {
-            let deployed = facts.head.and_then(|head| head.objects.get(&object.id));
+            let deployed = observation.head().and_then(|head| head.objects.get(&object.id));
             match deployed {
                 Some(deployed) if deployed.desired == object.desired => {}
                 Some(_) => {
@@ -52,16 +53,16 @@ pub(super) fn resources(facts: &Facts<'_>) -> Vec<ResourceState> {
                         state.drift.drift = ObjectDrift::Pending;
                     }
                 }
-                None => states.push(state(facts, object.id.clone(), ObjectDrift::Pending)),
+                None => states.push(state(observation, object.id.clone(), ObjectDrift::Pending)),
             }
         }
     }
     states
 }
 
-fn state(facts: &Facts<'_>, id: ResourceId, drift: ObjectDrift) -> ResourceState {
-    let unreadable = facts.unreadable.contains(&id.kind);
-    let health = facts.live.get(&id).map_or_else(
+fn state(observation: &Observation, id: ResourceId, drift: ObjectDrift) -> ResourceState {
+    let unreadable = observation.live.unreadable.contains(&id.kind);
+    let health = observation.live.get(&id).map_or_else(
         || {
             if unreadable {
                 Health::new(HealthStatus::Unknown, "may not be read with these rights")
@@ -75,12 +76,12 @@ fn state(facts: &Facts<'_>, id: ResourceId, drift: ObjectDrift) -> ResourceState
 }
 
 /// Synced: what is wanted is deployed, and every object is as we applied it.
-pub(super) fn sync_status(facts: &Facts<'_>, resources: &[ResourceState]) -> SyncStatus {
-    if !facts.live_complete {
+pub(super) fn sync_status(observation: &Observation, resources: &[ResourceState]) -> SyncStatus {
+    if !observation.live.complete {
         return SyncStatus::Unknown;
     }
-    let deployed = facts.head.and_then(|head| head.deployed.as_ref());
-    let wanted = match facts.wanted {
+    let deployed = observation.head().and_then(|head| head.deployed.as_ref());
+    let wanted = match &*observation.wanted {
         Wanted::Version(wanted) => Some(wanted.version.digest),
         Wanted::Held(_) | Wanted::NeverPromoted if deployed.is_none() => return SyncStatus::Unknown,
         Wanted::Held(_) | Wanted::NeverPromoted => return SyncStatus::Unknown,
@@ -97,18 +98,18 @@ pub(super) fn sync_status(facts: &Facts<'_>, resources: &[ResourceState]) -> Syn
 }
 
 /// The worst health of what is deployed; while a first rollout runs, of what it applies.
-pub(super) fn health_status(facts: &Facts<'_>, resources: &[ResourceState]) -> HealthStatus {
-    if !facts.live_complete {
+pub(super) fn health_status(observation: &Observation, resources: &[ResourceState]) -> HealthStatus {
+    if !observation.live.complete {
         return HealthStatus::Unknown;
     }
-    let deployed = facts.head.is_some_and(|head| head.deployed.is_some());
+    let deployed = observation.has_deployed();
     if resources.is_empty() {
         return if deployed { HealthStatus::Healthy } else { HealthStatus::Missing };
     }
     // What a rollout has not brought there yet is on its way, not missing.
-    let known = resources.iter().filter(|state| !facts.unreadable.contains(&state.drift.id.kind));
+    let known = resources.iter().filter(|state| !observation.live.unreadable.contains(&state.drift.id.kind));
     let shown = known.map(|state| match (&state.drift.drift, state.health.status) {
-        (ObjectDrift::Pending, HealthStatus::Missing) if deployed || facts.progress.rollout.is_some() => {
+        (ObjectDrift::Pending, HealthStatus::Missing) if deployed || observation.under_way().is_some() => {
             HealthStatus::Progressing
         }
         (_, status) => status,

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use kube::core::Status;
 
-use crate::adapters::cluster::{ClusterError, FieldOwner};
+use crate::adapters::cluster::ClusterError;
+use crate::model::drift::FieldOwner;
 use crate::model::error::chain;
 
 /// The longest message that we keep.

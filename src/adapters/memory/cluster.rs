@@ -12,9 +12,9 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use super::Mishaps;
 use super::apply::{leaves, of_fields, remove, set, shown, to_fields};
 use crate::adapters::cluster::{
-    Applied, ApplyOptions, ClusterError, ClusterIdentity, ClusterRead, ClusterWrite, Clusters, FieldOwner,
-    WatchEvent,
+    Applied, ApplyOptions, ClusterError, ClusterIdentity, ClusterRead, ClusterWrite, Clusters, WatchEvent,
 };
+use crate::model::drift::FieldOwner;
 use crate::model::kinds::KindTable;
 use crate::model::resource::{ApiVersion, GroupKind, ResourceId};
 

@@ -1,43 +1,31 @@
-//! What is sent and what an answer means, without sending anything.
+//! What is sent and what an answer says, without sending anything.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::adapters::cluster::{ClusterError, FieldOwner};
+use crate::adapters::cluster::ClusterError;
 use crate::cluster::live::LiveIndex;
 use crate::diff;
-use crate::model::digest::KeyedHash;
-use crate::model::hold::HoldReason;
-use crate::model::resource::ResourceId;
-use crate::sync::{FailureKind, ReplicasRule};
+use crate::model::drift::FieldOwner;
+use crate::sync::{FailureCause, ReplicasRule, Signature};
 
-/// What becomes of an error (RULES §5).
-pub(super) fn sort(error: &ClusterError, object: Option<&ResourceId>) -> (FailureKind, Option<Duration>) {
-    let kind = match error {
-        ClusterError::Unavailable { retry_after, .. } => return (FailureKind::Unavailable, *retry_after),
-        ClusterError::Garbled { .. } | ClusterError::Unconfigured { .. } => FailureKind::Unavailable,
-        ClusterError::NotLeader { holder } => {
-            FailureKind::Held(HoldReason::Standby { holder: Some(holder.clone()) })
+/// What an error says, and how long it asks us to wait.
+pub(super) fn cause(error: &ClusterError) -> (FailureCause, Option<Duration>) {
+    let cause = match error {
+        ClusterError::Unavailable { retry_after, .. } => return (FailureCause::Unavailable, *retry_after),
+        ClusterError::Garbled { .. } | ClusterError::Unconfigured { .. } => FailureCause::Unavailable,
+        ClusterError::NotLeader { holder } => FailureCause::Standby { holder: holder.clone() },
+        ClusterError::Forbidden { .. } => FailureCause::Forbidden,
+        ClusterError::Quota { .. } => FailureCause::Quota,
+        ClusterError::Changed { .. } => FailureCause::Changed,
+        ClusterError::Missing { .. } | ClusterError::KindUnknown { .. } => FailureCause::Missing,
+        ClusterError::Rejected { .. } => FailureCause::Rejected,
+        ClusterError::Conflict { owners, .. } => {
+            FailureCause::Conflict { owners: owners.clone(), taken: false, version: None }
         }
-        ClusterError::Forbidden { message } => {
-            FailureKind::Held(HoldReason::Forbidden { message: message.clone() })
-        }
-        ClusterError::Quota { .. }
-        | ClusterError::Changed { .. }
-        | ClusterError::Missing { .. }
-        | ClusterError::KindUnknown { .. } => FailureKind::UntilTimeout,
-        ClusterError::Rejected { .. } => FailureKind::Final,
-        ClusterError::Conflict { owners, .. } => match (object, owners.first()) {
-            (Some(object), Some(owner)) => FailureKind::Held(HoldReason::FieldConflict {
-                object: object.clone(),
-                field: owner.field.clone(),
-                manager: owner.manager.clone(),
-            }),
-            _ => FailureKind::UntilTimeout,
-        },
     };
-    (kind, None)
+    (cause, None)
 }
 
 /// The manifest with its replicas as the plan says.
@@ -79,11 +67,7 @@ pub(super) fn names_field(manifest: &Value, owner: &FieldOwner) -> bool {
 }
 
 /// Which field was changed, by whom, to which value: tells edits from a contest.
-pub(super) fn signature(
-    manifest: &Value,
-    live: &Value,
-    index: &LiveIndex,
-) -> Option<(String, String, KeyedHash)> {
+pub(super) fn signature(manifest: &Value, live: &Value, index: &LiveIndex) -> Option<Signature> {
     let field = diff::changed_fields(manifest, live).into_iter().next()?;
     // A field that nobody else has was changed by our own hand: by another daemon of this instance.
     let manager =

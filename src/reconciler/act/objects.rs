@@ -6,27 +6,26 @@ use futures::{FutureExt as _, StreamExt as _};
 use serde_json::{Value, json};
 
 use super::answer::{names_field, signature, with_replicas};
-use super::{Execution, Stop};
-use crate::adapters::cluster::{Applied, ApplyOptions, ClusterError, FieldOwner};
-use crate::cluster::live::LiveIndex;
+use super::{Execution, Stop, failure};
+use crate::adapters::cluster::{Applied, ApplyOptions, ClusterError};
 use crate::cluster::writer::Writer;
 use crate::diff;
-use crate::model::hold::HoldReason;
-use crate::model::manifest::RenderedSet;
+use crate::model::drift::FieldOwner;
+use crate::model::live::LiveRecord;
+use crate::model::manifest::{Manifest, RenderedSet};
 use crate::model::resource::ResourceId;
-use crate::sync::{AppliedObject, ApplyObject, ApplyReason, DeleteObject, Failure, FailureKind, Wanted};
+use crate::sync::{
+    Action, AppliedObject, ApplyObject, ApplyReason, DeleteObject, Effect, Failure, FailureCause, Force,
+};
 
 /// So many objects of one step are applied at once.
 const PARALLEL: usize = 16;
 
 impl Execution<'_> {
     pub(super) async fn dry_run(&mut self, objects: &[ResourceId]) -> Result<(), Stop> {
-        let Some(rendered) = self.rendered else {
-            return Err(Stop::Waiting);
-        };
-        self.begin();
+        let rendered = self.bodies.rendered.ok_or(Stop)?;
         let options = ApplyOptions { force: true, dry_run: true };
-        let writer = self.writer;
+        let writer = self.site.writer;
         let mut calls = Vec::new();
         for manifest in objects.iter().filter_map(|id| rendered.get(id)) {
             let call = async move { (manifest.id.clone(), writer.apply(&manifest.object, options).await) };
@@ -40,55 +39,67 @@ impl Execution<'_> {
                 Err(error) => return Err(self.fail(Some(id), &error)),
             }
         }
-        if let Some(rollout) = &mut self.progress.rollout {
-            rollout.rehearsed = true;
-        }
+        self.effect(Effect::Rehearsed);
         Ok(())
     }
 
-    /// Makes sure that the progress is about the wanted version: after a restart the intent is there already.
-    fn begin(&mut self) {
-        if let (Wanted::Version(wanted), Some(intent)) = (self.wanted, &self.intent) {
-            self.progress.begin(wanted.version.digest, intent.rollout, self.now);
-        }
-    }
-
     pub(super) async fn apply_all(&mut self, objects: &[ApplyObject]) -> Result<(), Stop> {
-        if objects.iter().any(|object| object.reason == ApplyReason::Rollout) {
-            self.begin();
-        }
         let deployed = self.deployed_set(objects)?;
-        let (writer, live) = (self.writer, self.live);
-        let before = deployed.as_ref();
+        let writer = self.site.writer;
         let mut calls = Vec::new();
         for object in objects {
-            let from = if object.reason == ApplyReason::Rollout { self.rendered } else { before };
-            let Some(manifest) = from.and_then(|set| set.get(&object.id)).cloned() else {
+            let from =
+                if object.reason == ApplyReason::Rollout { self.bodies.rendered } else { deployed.as_ref() };
+            let Some(manifest) = from.and_then(|set| set.get(&object.id)) else {
                 continue;
             };
             let sent = with_replicas(&manifest.object, object.replicas);
-            let last = self.last_applied(&object.id, before, &manifest.object);
-            let call = async move {
-                let answer = apply_one(writer, object, &sent, &last).await;
-                (object, manifest, answer)
-            };
+            let call = async move { (object, manifest, apply_one(writer, object, sent).await) };
             calls.push(call.boxed());
         }
         let answers: Vec<_> = futures::stream::iter(calls).buffer_unordered(PARALLEL).collect().await;
-        self.writes += answers.len();
-        let mut failure = None;
+        self.outcome.writes += answers.len();
+        let mut failed = None;
         for (object, manifest, answer) in answers {
             match answer {
-                Ok(applied) => self.note_applied(object, &manifest.object, applied, live),
-                Err(error) => failure = Some((object.id.clone(), error)),
+                Ok(applied) => self.note_applied(object, &manifest.object, applied),
+                Err(error) => failed = Some((object.id.clone(), manifest, error)),
             }
         }
-        match failure {
-            None => {
-                self.progress.clear_failure();
-                Ok(())
+        let Some((id, manifest, error)) = failed else {
+            self.effect(Effect::GroupApplied);
+            return Ok(());
+        };
+        let failure = self.explained(id, manifest, deployed.as_ref(), &error).await;
+        self.effect(Effect::Failed(failure));
+        Err(Stop)
+    }
+
+    /// The failure of an apply; of a conflict also whether the fields were ours, and what version the object has.
+    async fn explained(
+        &self,
+        id: ResourceId,
+        manifest: &Manifest,
+        deployed: Option<&RenderedSet>,
+        error: &ClusterError,
+    ) -> Failure {
+        let told = failure(Some(id.clone()), error);
+        let ClusterError::Conflict { owners, .. } = error else { return told };
+        let last = self.last_applied(&id, deployed, &manifest.object);
+        let ours = |owner: &FieldOwner| last.iter().any(|object| names_field(object, owner));
+        if !owners.iter().all(ours) {
+            return told;
+        }
+        match self.site.writer.reader().get(&id, None).await {
+            Ok(live) => {
+                let version = live.as_ref().and_then(|live| live.pointer("/metadata/resourceVersion"));
+                let version = version.and_then(Value::as_str).map(str::to_owned);
+                Failure {
+                    cause: FailureCause::Conflict { owners: owners.clone(), taken: true, version },
+                    ..told
+                }
             }
-            Some((id, error)) => Err(self.fail(Some(id), &error)),
+            Err(error) => failure(Some(id), &error),
         }
     }
 
@@ -101,84 +112,68 @@ impl Execution<'_> {
         wanted: &Arc<Value>,
     ) -> Vec<Arc<Value>> {
         let deployed = deployed.and_then(|set| set.get(id)).map(|manifest| manifest.object.clone());
-        let here = self.progress.has_applied(id, self.wanted);
-        let before = deployed.is_none() && self.live.get(id).is_some_and(|live| live.projection.is_some());
+        let here = self.observation.progress.has_applied(id, &self.observation.wanted);
+        let before =
+            deployed.is_none() && self.site.live.get(id).is_some_and(|live| live.projection.is_some());
         deployed.into_iter().chain((here || before).then(|| wanted.clone())).collect()
     }
 
+    /// The deployed set. A rollout needs it only to know what it takes back.
     fn deployed_set(&mut self, objects: &[ApplyObject]) -> Result<Option<RenderedSet>, Stop> {
         let needed = objects.iter().any(|object| object.reason != ApplyReason::Rollout);
-        let Some(packed) = self.deployed.as_ref() else {
-            if !needed {
-                return Ok(None);
-            }
-            let digest =
-                self.head.as_ref().and_then(|head| head.head.deployed.as_ref()).map(|one| one.digest);
-            if let Some(digest) = digest {
-                let reason = HoldReason::SetMissing { digest };
-                let failure =
-                    Failure { kind: FailureKind::Held(reason), object: None, message: String::new() };
-                self.progress.fail(failure, None, self.now);
-            }
-            return Err(Stop::Failed);
+        let head = self.observation.head();
+        let digest = head.and_then(|head| head.deployed.as_ref()).map(|version| version.digest);
+        let found = self.bodies.deployed.map(|packed| packed.unpack());
+        let (cause, message) = match (found, digest) {
+            (Some(Ok(set)), _) => return Ok(Some(set)),
+            (None | Some(Err(_)), _) if !needed => return Ok(None),
+            (Some(Err(error)), _) => (FailureCause::SetUnreadable, error.to_string()),
+            (None, Some(digest)) => (FailureCause::SetMissing { digest }, String::new()),
+            (None, None) => return Err(Stop),
         };
-        match packed.unpack() {
-            Ok(set) => Ok(Some(set)),
-            Err(_) if !needed => Ok(None),
-            Err(error) => {
-                let reason = HoldReason::InventoryUnreadable { message: error.to_string() };
-                let failure =
-                    Failure { kind: FailureKind::Held(reason), object: None, message: String::new() };
-                self.progress.fail(failure, None, self.now);
-                Err(Stop::Failed)
-            }
-        }
+        self.effect(Effect::Failed(Failure { cause, object: None, message, retry_after: None }));
+        Err(Stop)
     }
 
-    fn note_applied(&mut self, object: &ApplyObject, manifest: &Value, applied: Applied, live: &LiveIndex) {
+    fn note_applied(&mut self, object: &ApplyObject, manifest: &Value, applied: Applied) {
+        let live = self.site.live;
         let before = live.get(&object.id);
         let Some(record) = live.learn(&applied.object) else {
             return;
         };
         let projection = record.projection.unwrap_or_default();
         live.expect(&object.id, projection);
+        self.changed(object.id.clone(), action(applied.created, before.as_ref(), &record));
         let version = applied.object.get("apiVersion").and_then(Value::as_str).unwrap_or("");
-        match object.reason {
-            ApplyReason::Rollout => {
-                let entry = AppliedObject {
-                    desired: live.key().of_value(manifest),
-                    projection,
-                    uid: record.uid.to_string(),
-                    api_version: version.to_owned(),
-                    created: applied.created,
-                };
-                if let Some(rollout) = &mut self.progress.rollout {
-                    let created = rollout.applied.get(&object.id).is_some_and(|earlier| earlier.created);
-                    let entry = AppliedObject { created: entry.created || created, ..entry };
-                    rollout.applied.insert(object.id.clone(), entry);
-                }
-            }
-            ApplyReason::Heal | ApplyReason::Restore => {
-                self.heals.push(object.id.clone());
-                self.progress.healed.insert(object.id.clone(), projection);
-                let body = before.and_then(|record| record.body);
-                let signature = body.and_then(|body| signature(manifest, &body, live));
-                self.progress.note_heal(&object.id, signature, self.now);
-            }
-        }
+        let healed = object.reason != ApplyReason::Rollout;
+        let body = before.and_then(|record| record.body).filter(|_| healed);
+        let answer = AppliedObject {
+            desired: live.key().of_value(manifest),
+            projection,
+            uid: record.uid.to_string(),
+            api_version: version.to_owned(),
+            created: applied.created,
+        };
+        self.effect(Effect::Applied {
+            object: object.id.clone(),
+            reason: object.reason,
+            answer,
+            before: body.and_then(|body| signature(manifest, &body, live)),
+        });
     }
 
     pub(super) async fn remove_extras(&mut self, objects: &[(ResourceId, Vec<String>)]) -> Result<(), Stop> {
         for (id, fields) in objects {
-            let Some(live) = self.live.get(id) else { continue };
+            let Some(live) = self.site.live.get(id) else { continue };
             // Only from the object as it was seen: somebody may have changed it since.
             let version = json!({"op": "replace", "path": "/metadata/resourceVersion", "value": live.resource_version.as_str()});
             let removals = fields.iter().map(|field| json!({"op": "remove", "path": field}));
             let patch: Vec<Value> = std::iter::once(version).chain(removals).collect();
-            self.writes += 1;
-            match self.writer.patch(id, None, &Value::Array(patch)).await {
+            self.outcome.writes += 1;
+            match self.site.writer.patch(id, None, &Value::Array(patch)).await {
                 Ok(object) => {
-                    self.live.learn(&object);
+                    self.site.live.learn(&object);
+                    self.changed(id.clone(), Action::Configured);
                 }
                 Err(error) => return Err(self.fail(Some(id.clone()), &error)),
             }
@@ -188,10 +183,11 @@ impl Execution<'_> {
 
     pub(super) async fn delete_all(&mut self, objects: &[DeleteObject]) -> Result<(), Stop> {
         for object in objects {
-            self.writes += 1;
-            match self.writer.delete(&object.id, None, &object.uid).await {
+            self.outcome.writes += 1;
+            match self.site.writer.delete(&object.id, None, &object.uid).await {
+                Ok(true) => self.changed(object.id.clone(), Action::Deleted),
                 // Of an object that took its name since, or of a kind that is gone, nothing is ours to delete.
-                Ok(_) | Err(ClusterError::Changed { .. } | ClusterError::KindUnknown { .. }) => {}
+                Ok(false) | Err(ClusterError::Changed { .. } | ClusterError::KindUnknown { .. }) => {}
                 Err(error) => return Err(self.fail(Some(object.id.clone()), &error)),
             }
         }
@@ -199,32 +195,26 @@ impl Execution<'_> {
     }
 }
 
+fn action(created: bool, before: Option<&LiveRecord>, after: &LiveRecord) -> Action {
+    match before {
+        _ if created => Action::Created,
+        Some(before) if before.resource_version == after.resource_version => Action::Unchanged,
+        _ => Action::Configured,
+    }
+}
+
 async fn apply_one(
     writer: &Writer,
     object: &ApplyObject,
-    manifest: &Value,
-    last: &[Arc<Value>],
+    mut manifest: Value,
 ) -> Result<Applied, ClusterError> {
     if object.adopt {
-        adopt(writer, &object.id, manifest).await?;
+        adopt(writer, &object.id, &manifest).await?;
     }
-    let options = ApplyOptions { force: object.force, dry_run: false };
-    match writer.apply(manifest, options).await {
-        Err(ClusterError::Conflict { owners, message }) => {
-            let ours = |owner: &FieldOwner| last.iter().any(|object| names_field(object, owner));
-            if !owners.iter().all(ours) {
-                return Err(ClusterError::Conflict { owners, message });
-            }
-            // Somebody took fields that we had applied: take them back, but only from the object as it is now.
-            let live = writer.reader().get(&object.id, None).await?;
-            let mut manifest = manifest.clone();
-            if let Some(version) = live.as_ref().and_then(|live| live.pointer("/metadata/resourceVersion")) {
-                manifest["metadata"]["resourceVersion"] = version.clone();
-            }
-            writer.apply(&manifest, ApplyOptions { force: true, dry_run: false }).await
-        }
-        other => other,
+    if let Force::FromVersion(version) = &object.force {
+        manifest["metadata"]["resourceVersion"] = json!(version);
     }
+    writer.apply(&manifest, ApplyOptions { force: object.force != Force::Never, dry_run: false }).await
 }
 
 /// Takes over the fields of `kubectl apply`, with the one write that it needs.

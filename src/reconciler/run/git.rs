@@ -18,7 +18,7 @@ use crate::reconciler::holds::HoldTimes;
 use crate::reconciler::observe::{ClusterView, ClusterViews};
 use crate::reconciler::queue::Urgency;
 use crate::reconciler::reader::{Read, ReadRequest};
-use crate::reconciler::record::last_records;
+use crate::reconciler::record::{LastRecords, last_records};
 use crate::reconciler::refresh::{Claims, Heads, Target, deployed_commits, targets};
 use crate::sync::{Progress, SyncPlan};
 use std::collections::{BTreeMap, BTreeSet};
@@ -152,10 +152,11 @@ impl Reconciler {
         });
     }
 
-    pub(super) fn take_records(&mut self, records: Result<BTreeMap<ApplicationId, Record>, SourceError>) {
+    pub(super) fn take_records(&mut self, records: Result<LastRecords, SourceError>) {
         self.under_way.remove(&Errand::ReadRecords);
         match records {
-            Ok(records) => {
+            Ok(LastRecords { records, newer }) => {
+                self.newer_records = newer;
                 let number = |(id, record): (&ApplicationId, &Record)| (id.clone(), record.rollout);
                 self.recorded = Some(records.iter().map(number).collect());
                 self.records_failure = None;

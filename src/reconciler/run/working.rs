@@ -6,14 +6,11 @@ use crate::cluster::state::Sight;
 use crate::ledger::Entry;
 use crate::model::facts::Version;
 use crate::model::hold::HoldReason;
-use crate::model::inventory::Suspension;
 use crate::model::name::ApplicationId;
 use crate::model::resource::GroupKind;
 use crate::reconciler::Event;
 use crate::reconciler::onlooker;
-use crate::reconciler::queue::Urgency;
-use crate::reconciler::refresh::Claims;
-use crate::reconciler::tick::{Standing, Tick, TickResult};
+use crate::reconciler::tick::{Tick, TickResult};
 use crate::report::status::ApplicationStatus;
 use crate::report::view::View;
 use crate::sync::{SyncPlan, Wanted};
@@ -53,7 +50,7 @@ impl Reconciler {
 
     /// Works on an application beside the loop. What breaks off there is that application's trouble alone.
     fn start_work(&mut self, tick: Tick) {
-        let (id, events) = (tick.application.clone(), self.events.clone());
+        let (id, events) = (tick.application().clone(), self.events.clone());
         self.work.spawn(async move {
             let worked = panics::caught(Box::pin(tick.run())).await;
             // Nobody listens any more when the loop has ended.
@@ -62,101 +59,17 @@ impl Reconciler {
         while self.work.try_join_next().is_some() {}
     }
 
-    /// All that the work on an application needs; nothing if its cluster is out of reach, or if it broke off before
-    /// and nothing has changed since.
-    pub(super) fn tick(&self, id: &ApplicationId, urgency: Urgency) -> Option<Tick> {
-        let application = self.applications.get(id)?;
-        if application.broke.is_some() {
-            return None;
-        }
-        let state = self.clusters.get(&application.context)?;
-        let instance = self.instance.clone()?;
-        let head = state.heads.get(id).cloned();
-        let intent = state.intents.get(id).cloned();
-        let wanted = &application.target.wanted;
-        let named = head.iter().flat_map(|head| head.head.objects.keys());
-        let named = named.chain(intent.iter().flat_map(|intent| &intent.objects));
-        let wanted_ids: Vec<_> = match &**wanted {
-            Wanted::Version(wanted) => wanted.set.objects.iter().map(|object| &object.id).collect(),
-            _ => Vec::new(),
-        };
-        let claims = self.claims.get(&application.context);
-        let elsewhere =
-            claims.map(|claims| claims.elsewhere(id, named.chain(wanted_ids))).unwrap_or_default();
-        let commands = state.commands.get(&id.environment);
-        let deployed =
-            head.as_ref().and_then(|head| head.head.deployed.as_ref()).map(|version| version.digest);
-        let namespace_known = match &**wanted {
-            Wanted::Version(wanted) => state.namespaces.contains(&wanted.namespace),
-            _ => false,
-        };
-        let urgent = urgency == Urgency::Heal;
-        Some(Tick {
-            application: id.clone(),
-            cluster: state.cluster.clone(),
-            writer: if urgent { state.writer.urgent() } else { state.writer.clone() },
-            standing: match &state.silent {
-                Some(why) => Standing::Silent(why.clone()),
-                None if state.leads => Standing::Leads,
-                None => Standing::Follows,
-            },
-            clock: self.world.clock.clone(),
-            live: state.live.clone(),
-            kinds: state.kinds.clone(),
-            contact: state.contact.clone(),
-            identity: state.identity.uid.clone(),
-            instance,
-            options: self.options.clone(),
-            wanted: wanted.clone(),
-            packed: application.target.packed.clone(),
-            deployed: deployed.and_then(|digest| state.set(id, &digest).cloned()),
-            head,
-            intent,
-            progress: application.progress.clone(),
-            wanted_elsewhere: elsewhere,
-            claims_complete: claims.is_none_or(Claims::is_complete),
-            suspension: self.suspension(id, application),
-            confirmations: commands.map(|commands| commands.confirmations(id)).unwrap_or_default(),
-            recorded_rollout: self.recorded.as_ref().map(|recorded| recorded.get(id).copied().unwrap_or(0)),
-            observed: self.observed_holds(application),
-            namespace_known,
-            keeps_records: self.world.state.is_some(),
-            heals: Vec::new(),
-            sight: state.sight,
-            looked_up: self.looked_up.get(id).cloned().unwrap_or_default(),
-        })
-    }
-
-    pub(super) fn suspension(&self, id: &ApplicationId, application: &Application) -> Option<Suspension> {
-        let in_git = application.target.suspended_in_git.clone();
-        let in_git = in_git.map(|reason| Suspension { reason, until: None, actor: None });
-        let state = self.clusters.get(&application.context)?;
-        let commands = state.commands.get(&id.environment)?;
-        commands.suspension(id, self.world.clock.now()).or(in_git)
-    }
-
-    /// While the config repository cannot be read anew, everyone is told.
-    pub(super) fn observed_holds(&self, application: &Application) -> Vec<HoldReason> {
-        let held = matches!(&*application.target.wanted, Wanted::Held(_));
-        let config = |hold: &&HoldReason| match hold {
-            HoldReason::SourceUnavailable { repository, .. }
-            | HoldReason::RevisionMissing { repository, .. } => *repository == self.options.config,
-            _ => false,
-        };
-        self.reading.failures.iter().filter(|_| !held).filter(config).cloned().collect()
-    }
-
     pub(super) fn end_work(&mut self, id: &ApplicationId, result: Result<Box<TickResult>, String>) {
         self.busy.remove(id);
         let result = match result {
             Ok(result) => *result,
             Err(place) => return self.broke_off(id, place),
         };
-        self.writes += result.writes;
+        self.writes += result.done.writes;
         self.count(id, &result);
         self.keep_result(id, &result);
         let recorder = self.recorder.as_ref();
-        for record in &result.records {
+        for record in &result.done.records {
             if let Some(recorder) = recorder {
                 recorder.record(Entry { application: id.clone(), record: record.clone() });
             }
@@ -181,12 +94,12 @@ impl Reconciler {
     pub(super) fn count(&self, id: &ApplicationId, result: &TickResult) {
         let metrics = &self.world.metrics;
         metrics.reconciled(result.duration);
-        metrics.healed(&id.environment, result.heals.len());
-        if !result.heals.is_empty() {
-            let objects: Vec<String> = result.heals.iter().map(ToString::to_string).collect();
+        metrics.healed(&id.environment, result.done.heals.len());
+        if !result.done.heals.is_empty() {
+            let objects: Vec<String> = result.done.heals.iter().map(ToString::to_string).collect();
             tracing::info!(application.name = %id, objects.count = objects.len(), "{id}: healed {}", objects.join(", "));
         }
-        for record in &result.records {
+        for record in &result.done.records {
             metrics.rolled_out(&id.environment, record.outcome);
         }
     }
@@ -199,18 +112,20 @@ impl Reconciler {
         let Some(state) = self.clusters.get_mut(&application.context) else {
             return;
         };
-        match &result.head {
+        match &result.observation.head {
             Some(head) => state.heads.insert(id.clone(), head.clone()),
             None => state.heads.remove(id),
         };
-        match &result.intent {
+        match &result.observation.pending {
             Some(intent) => state.intents.insert(id.clone(), intent.clone()),
             None => state.intents.remove(id),
         };
-        for packed in &result.sets {
+        for packed in &result.done.sets {
             state.keep_set(id, packed.clone());
         }
-        if let (Wanted::Version(wanted), true) = (&*application.target.wanted, result.namespace_exists) {
+        if let (Wanted::Version(wanted), true) =
+            (&*application.target.wanted, result.observation.live.namespace_exists)
+        {
             state.namespaces.insert(wanted.namespace.clone());
         } else if let Wanted::Version(wanted) = &*application.target.wanted {
             state.namespaces.remove(&wanted.namespace);
@@ -234,8 +149,8 @@ impl Reconciler {
             plan: &result.plan,
             holds: &holds,
             wanted: &application.target.wanted,
-            head: result.head.as_ref().map(|stored| &stored.head),
-            live: &result.live,
+            head: result.observation.head(),
+            live: &result.observation.live.objects,
             changes: &result.changes,
             suspension: suspension.as_ref(),
             namespace: application.target.namespace.as_deref(),
@@ -247,14 +162,14 @@ impl Reconciler {
         let ahead = now.duration_since(self.world.clock.now());
         let resumes = suspension.as_ref().and_then(|suspension| suspension.until?.checked_add(ahead).ok());
         application.wake = result.plan.wake.into_iter().chain(resumes).min();
-        if result.head.is_none() && matches!(&*application.target.wanted, Wanted::Removed) {
+        if result.observation.head.is_none() && matches!(&*application.target.wanted, Wanted::Removed) {
             application.moving = false;
         }
         say(id, application, &status, &result);
         application.status = Some(status);
-        application.progress = result.progress;
+        application.progress = result.observation.progress;
         application.plan = Some(result.plan);
-        let (wrote, lacks_lease) = (result.writes > 0, application.lacks_lease());
+        let (wrote, lacks_lease) = (result.done.writes > 0, application.lacks_lease());
         if wrote {
             self.learn_kinds(id);
         }
@@ -307,8 +222,8 @@ impl Reconciler {
 /// Whether something is under way that will end by itself: a rollout that waits for health, or a try that is
 /// due again.
 fn is_moving(result: &TickResult) -> bool {
-    let retrying = result.progress.failure.is_some() && !has_fault(&result.plan);
-    let waiting = result.plan.is_waiting() && result.progress.rollout.is_some();
+    let retrying = result.observation.progress.failure.is_some() && !has_fault(&result.plan);
+    let waiting = result.plan.is_waiting() && result.observation.progress.rollout.is_some();
     waiting || retrying
 }
 
@@ -320,16 +235,16 @@ fn say(id: &ApplicationId, application: &mut Application, status: &ApplicationSt
     let holds: Vec<&str> = status.holds.iter().map(|hold| hold.message.as_str()).collect();
     let wanted = status.wanted.as_ref().map(Version::label).unwrap_or_default();
     let line = format!("{} {} {} {}", status.sync.as_str(), status.health.as_str(), wanted, holds.join("; "));
-    if application.said.as_ref() == Some(&line) && result.writes == 0 {
+    if application.said.as_ref() == Some(&line) && result.done.writes == 0 {
         return;
     }
     application.said = Some(line);
     let (sync, health) = (status.sync.as_str(), status.health.as_str());
     if holds.is_empty() {
-        tracing::info!(application.name = %id, sync, health, wanted, api.writes = result.writes, "{id} is {sync} and {health}");
+        tracing::info!(application.name = %id, sync, health, wanted, api.writes = result.done.writes, "{id} is {sync} and {health}");
     } else {
         let holds = holds.join("; ");
-        tracing::warn!(application.name = %id, sync, health, wanted, api.writes = result.writes, "{id} is held: {holds}");
+        tracing::warn!(application.name = %id, sync, health, wanted, api.writes = result.done.writes, "{id} is held: {holds}");
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::model::inventory::Slot;
+use crate::model::inventory::{Phase, Slot};
 
 fn web() -> ResourceId {
     "apps|Deployment|shop-dev|web".parse().unwrap()
@@ -29,7 +29,7 @@ fn web_with(more: Value) -> Value {
 }
 
 fn applied(reason: ApplyReason, replicas: ReplicasRule) -> ApplyObject {
-    ApplyObject { id: web(), reason, force: false, adopt: false, replicas }
+    ApplyObject { id: web(), reason, force: Force::Never, adopt: false, replicas }
 }
 
 /// The steps that change nothing of what runs, with their JSON.
@@ -41,6 +41,10 @@ fn of_the_inventory() -> Vec<(Step, Value)> {
                 "step": "writeSet", "rollout": 3, "carried": [web_json()],
                 "text": ["write the rendered set of rollout 3"],
             }),
+        ),
+        (
+            Step::NoteProgress { phase: Phase::Sync, wave: 2 },
+            json!({"step": "noteProgress", "wave": 2, "text": ["note that wave 2 is under way"]}),
         ),
         (
             Step::SwitchHead { rollout: 3, leaving: vec![reader()] },
@@ -123,8 +127,11 @@ fn of_objects() -> Vec<(Step, Value)> {
 }
 
 fn apply_step() -> (Step, Value) {
-    let restored =
-        ApplyObject { force: true, adopt: true, ..applied(ApplyReason::Restore, ReplicasRule::LeftOut) };
+    let restored = ApplyObject {
+        force: Force::Always,
+        adopt: true,
+        ..applied(ApplyReason::Restore, ReplicasRule::LeftOut)
+    };
     let objects = vec![
         applied(ApplyReason::Rollout, ReplicasRule::AsWritten),
         applied(ApplyReason::Heal, ReplicasRule::Live(4)),

@@ -1,19 +1,14 @@
-//! What the planner looks at: one immutable picture of one application at one moment.
+//! What Git asks for: a version with its rendered set, without bodies; or why it cannot be told.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
-use super::progress::Progress;
 use crate::model::digest::{Digest, HashKey, KeyedHash};
 use crate::model::facts::Version;
 use crate::model::hold::HoldReason;
-use crate::model::inventory::{Head, StoredSet, Suspension};
-use crate::model::kinds::{KindTable, built_in_scope};
-use crate::model::live::LiveRecord;
+use crate::model::kinds::built_in_scope;
 use crate::model::manifest::{Manifest, RenderedSet, install_rank};
-use crate::model::name::{ApplicationId, NamespaceName};
+use crate::model::name::NamespaceName;
 use crate::model::policy::SyncPolicy;
 use crate::model::resource::{ApiVersion, GroupKind, ResourceId};
 
@@ -132,68 +127,4 @@ pub struct WantedVersion {
     pub adopt: bool,
     /// Whether the same config revision moves other applications too.
     pub moves_with_others: bool,
-}
-
-/// Digests that a person confirmed, and what was unblocked.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Confirmations {
-    /// Plan digests.
-    pub plans: BTreeSet<Digest>,
-    /// Digests of versions that may be tried again.
-    pub unblocked: BTreeSet<Digest>,
-}
-
-/// All that a decision depends on.
-pub struct Facts<'a> {
-    /// The application.
-    pub application: &'a ApplicationId,
-    /// What Git asks for.
-    pub wanted: &'a Wanted,
-    /// The inventory, if the application was ever deployed or blocked.
-    pub head: Option<&'a Head>,
-    /// A set that was written for a rollout that did not end.
-    pub intent: Option<&'a StoredSet>,
-    /// Live objects by identity: all that the head, the intent and the wanted set name, where they exist.
-    pub live: &'a BTreeMap<ResourceId, LiveRecord>,
-    /// Holds that observing found: the cluster or a repository could not be used.
-    pub observed: &'a [HoldReason],
-    /// Whether the live objects could be read in full.
-    pub live_complete: bool,
-    /// What this process did so far.
-    pub progress: &'a Progress,
-    /// Objects whose replicas an autoscaler sets.
-    pub scaled: &'a BTreeSet<ResourceId>,
-    /// Kinds that may not be read with the rights of a person who only looks.
-    pub unreadable: &'a BTreeSet<GroupKind>,
-    /// Objects that other applications of this instance want.
-    pub wanted_elsewhere: &'a BTreeMap<ResourceId, ApplicationId>,
-    /// Whether it is known what every other application of the cluster asks for: before that, nothing is pruned that one
-    /// of them may take over.
-    pub claims_complete: bool,
-    /// What the cluster serves.
-    pub kinds: &'a KindTable,
-    /// The uid of kube-system.
-    pub cluster: &'a str,
-    /// Whether the namespace of the wanted version, or of what is deployed, exists.
-    pub namespace_exists: bool,
-    /// Why nothing may be written.
-    pub suspension: Option<&'a Suspension>,
-    /// What people confirmed.
-    pub confirmations: &'a Confirmations,
-    /// The number that the state repository has reached; absent if it could not be read.
-    pub recorded_rollout: Option<u64>,
-    /// The instance.
-    pub instance: &'a str,
-    /// The time.
-    pub now: Timestamp,
-}
-
-impl Facts<'_> {
-    /// The sync options: of the wanted version, else of the head.
-    pub(super) fn policy(&self) -> SyncPolicy {
-        match self.wanted {
-            Wanted::Version(wanted) => wanted.policy.clone(),
-            _ => self.head.map(|head| head.sync.clone()).unwrap_or_default(),
-        }
-    }
 }
