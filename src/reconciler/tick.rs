@@ -259,7 +259,10 @@ impl Tick {
     fn has_failed_for_nothing(&self, plan: &SyncPlan) -> bool {
         let due = self.observation.progress.may_try(self.clock.steady())
             && !self.observation.progress.head_in_doubt;
-        self.observation.progress.failure.is_some() && due && plan.informed && plan.steps.is_empty()
+        self.observation.progress.failure.is_some()
+            && due
+            && plan.informed
+            && (plan.steps.is_empty() || plan.is_waiting())
     }
 
     /// The bodies of the wanted set, if they will be needed: what is deployed already is not applied anew.

@@ -418,6 +418,8 @@ fn show_failure(observation: &Observation, plan: &mut SyncPlan) {
     match failure.fate() {
         Fate::Wait => plan.holds.push(HoldReason::ApiUnavailable { message: failure.words() }),
         Fate::Hold(reason) => plan.holds.push(reason),
+        // Its time is up.
+        _ if plan.steps.iter().any(|step| matches!(step, Step::Block { .. })) => {}
         Fate::Retry | Fate::RetryUntilTimeout => {
             let until = progress.retry_at.unwrap_or(observation.now);
             plan.holds.push(HoldReason::Retrying { message: failure.words(), until });

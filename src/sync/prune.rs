@@ -2,7 +2,7 @@
 
 use super::observation::Observation;
 use super::plan::DeleteObject;
-use super::wanted::WantedSet;
+use super::wanted::{WantedSet, holds_data};
 use crate::model::digest::{Digest, DigestBuilder};
 use crate::model::hold::HoldReason;
 use crate::model::inventory::HeadObject;
@@ -142,7 +142,15 @@ fn shrinks(observation: &Observation, wanted: &WantedSet, candidates: &[Resource
 fn is_guarded(observation: &Observation, prune_kinds: &[String], id: &ResourceId) -> bool {
     let listed = prune_kinds.iter().any(|kind| *kind == *id.kind.kind);
     let object: Option<&HeadObject> = observation.head().and_then(|head| head.objects.get(id));
-    object.is_none_or(|object| object.protected) && !listed
+    object.map_or_else(|| !is_disposable(observation, id), |object| object.protected) && !listed
+}
+
+/// Whether an object outside the inventory was surely made by a rollout of ours that did not end well, and is of a kind
+/// that holds no data: its manifest is not at hand.
+fn is_disposable(observation: &Observation, id: &ResourceId) -> bool {
+    let uid = observation.created().remove(id);
+    let same = observation.live.get(id).zip(uid).is_some_and(|(live, uid)| *live.uid == *uid);
+    same && !id.kind.is("apps", "StatefulSet") && !holds_data(&id.kind)
 }
 
 fn deletes(observation: &Observation, ids: &[ResourceId]) -> Vec<DeleteObject> {

@@ -95,9 +95,9 @@ fn obstacles(observation: &Observation, wanted: &WantedVersion, pruning: &Prunin
             let api_version = object.api_version.to_string();
             holds.push(HoldReason::KindUnknown { object: object.id.clone(), api_version });
         }
-        if let Some(live) = observation.live.get(&object.id) {
-            holds.extend(foreign(observation, wanted, &object.id, live));
-        }
+        let live = observation.live.get(&object.id);
+        holds.extend(live.and_then(|live| foreign(observation, wanted, &object.id, live)));
+        holds.extend(live.is_none().then(|| spoken_for(observation, &object.id)).flatten());
     }
     holds
 }
@@ -120,14 +120,22 @@ fn foreign(
     {
         return Some(HoldReason::OtherApplication { object: id.clone(), application: owner.to_string() });
     }
-    // Nobody has it yet and two want it: the first by name gets it, so that both decide alike.
-    if let Some(owner) = other.filter(|owner| live.application.is_none() && *owner < &observation.application)
+    if live.application.is_none()
+        && let Some(hold) = spoken_for(observation, id)
     {
-        return Some(HoldReason::OtherApplication { object: id.clone(), application: owner.to_string() });
+        return Some(hold);
     }
     let ours = live.application.as_ref() == Some(&observation.application) && live.projection.is_some();
     let tool = live.tool.filter(|_| !wanted.adopt && !ours)?;
     Some(HoldReason::OtherTool { object: id.clone(), tool })
+}
+
+/// Nobody has an object yet and two want it: the first by name gets it, so that both decide alike.
+fn spoken_for(observation: &Observation, id: &ResourceId) -> Option<HoldReason> {
+    let ours = observation.head().is_some_and(|head| head.objects.contains_key(id));
+    let owner =
+        observation.others.wanted.get(id).filter(|owner| **owner < observation.application && !ours)?;
+    Some(HoldReason::OtherApplication { object: id.clone(), application: owner.to_string() })
 }
 
 /// A new namespace or release of an application with data, or of several applications at once.
@@ -268,10 +276,12 @@ fn waves(
         let group = &objects[start..end];
         let mut applies = Vec::new();
         for object in group.iter().filter(|object| !is_done(observation, object)) {
+            // What is being deleted is awaited, then made anew: applying it would change what goes.
             if observation.live.get(&object.id).is_some_and(|live| live.terminating.is_some()) {
                 plan.holds.push(terminating(observation, &object.id));
+            } else {
+                applies.push(apply_step(observation, object));
             }
-            applies.push(apply_step(observation, object));
         }
         let applied_here = !applies.is_empty();
         if applied_here {
@@ -346,12 +356,15 @@ fn apply_step(observation: &Observation, object: &WantedObject) -> ApplyObject {
     }
 }
 
-/// Objects that stand but are not healthy.
+/// Objects that stand but are not healthy, or do not stand for long.
 fn unhealthy(observation: &Observation, objects: &[WantedObject]) -> Vec<(ResourceId, String)> {
     let bad = |object: &WantedObject| {
-        let health = &observation.live.get(&object.id)?.health;
-        let well = matches!(health.status, HealthStatus::Healthy | HealthStatus::Suspended);
-        (!well).then(|| (object.id.clone(), health.message.clone()))
+        let live = observation.live.get(&object.id)?;
+        if live.terminating.is_some() {
+            return Some((object.id.clone(), "is being deleted".to_owned()));
+        }
+        let well = matches!(live.health.status, HealthStatus::Healthy | HealthStatus::Suspended);
+        (!well).then(|| (object.id.clone(), live.health.message.clone()))
     };
     objects.iter().filter_map(bad).collect()
 }

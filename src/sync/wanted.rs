@@ -82,15 +82,19 @@ pub fn scaled_by(object: &serde_json::Value) -> Option<ResourceId> {
     })
 }
 
-/// Kinds that hold data, or on which other things depend (RULES §6).
+/// Objects that hold data, or on which other things depend (RULES §6).
 pub(super) fn is_protected(manifest: &Manifest) -> bool {
     let kind = &manifest.id.kind;
-    let data =
-        ["PersistentVolume", "PersistentVolumeClaim", "Namespace"].iter().any(|name| kind.is("", name))
-            || kind.is("apiextensions.k8s.io", "CustomResourceDefinition");
     let policy = manifest.object.pointer("/spec/persistentVolumeClaimRetentionPolicy/whenDeleted");
     let deletes_claims = kind.is("apps", "StatefulSet") && policy.is_some_and(|policy| policy == "Delete");
-    data || deletes_claims || built_in_scope(kind).is_none()
+    holds_data(kind) || deletes_claims
+}
+
+/// Kinds that hold data, or on which other things depend, whatever their manifests say.
+pub(super) fn holds_data(kind: &GroupKind) -> bool {
+    ["PersistentVolume", "PersistentVolumeClaim", "Namespace"].iter().any(|name| kind.is("", name))
+        || kind.is("apiextensions.k8s.io", "CustomResourceDefinition")
+        || built_in_scope(kind).is_none()
 }
 
 /// What Git asks for.

@@ -6,6 +6,7 @@ mod config_repository;
 mod contract;
 mod dependencies;
 mod helm;
+mod plans;
 mod reconciler;
 mod sandbox;
 mod server;

@@ -147,8 +147,8 @@ impl Execution<'_> {
     /// The deployed set, if it went with the head: a head without it could restore nothing.
     async fn restore_set(&mut self, head: &Head) -> Result<(), Stop> {
         let deployed = head.deployed.as_ref().map(|version| version.digest);
-        let sets = self.bodies.deployed.into_iter().chain(self.bodies.wanted);
-        let packed = sets.filter(|packed| Some(packed.digest) == deployed).next();
+        let mut sets = self.bodies.deployed.into_iter().chain(self.bodies.wanted);
+        let packed = sets.find(|packed| Some(packed.digest) == deployed);
         let (Some(packed), Some(slot)) = (packed, head.slot) else { return Ok(()) };
         let stored = StoredSet {
             application: self.observation.application.clone(),

@@ -10,6 +10,7 @@ use super::{Execution, Stop, failure};
 use crate::adapters::cluster::{Applied, ApplyOptions, ClusterError};
 use crate::cluster::writer::Writer;
 use crate::diff;
+use crate::inventory::PackedSet;
 use crate::model::drift::FieldOwner;
 use crate::model::live::LiveRecord;
 use crate::model::manifest::{Manifest, RenderedSet};
@@ -123,7 +124,7 @@ impl Execution<'_> {
         let needed = objects.iter().any(|object| object.reason != ApplyReason::Rollout);
         let head = self.observation.head();
         let digest = head.and_then(|head| head.deployed.as_ref()).map(|version| version.digest);
-        let found = self.bodies.deployed.map(|packed| packed.unpack());
+        let found = self.bodies.deployed.map(PackedSet::unpack);
         let (cause, message) = match (found, digest) {
             (Some(Ok(set)), _) => return Ok(Some(set)),
             (None | Some(Err(_)), _) if !needed => return Ok(None),
