@@ -227,6 +227,7 @@ fn version(digest: Digest) -> Version {
 }
 
 /// What a case gives.
+#[expect(clippy::struct_excessive_bools, reason = "each is a word that a case has or has not")]
 pub(super) struct Situation {
     wanted: Option<Vec<Token>>,
     other_wanted: Option<Wanted>,
@@ -339,7 +340,7 @@ impl Situation {
                     text => Recorded::Rollout(number(text)?),
                 }
             }
-            "cluster" => self.cluster = rest.to_owned(),
+            "cluster" => rest.clone_into(&mut self.cluster),
             "unserved" => self.unserved.extend(words(rest).into_iter().map(str::to_owned)),
             "namespace" => self.namespace_missing = rest == "missing",
             "incomplete" => self.incomplete = true,
@@ -659,6 +660,7 @@ fn hold(name: &str) -> Understood<HoldReason> {
 }
 
 /// One of each reason. A new one is missed here by the compiler.
+#[expect(clippy::too_many_lines, reason = "one of each")]
 pub(super) fn every_hold() -> Vec<HoldReason> {
     let text = str::to_owned;
     let object: ResourceId = "apps|Deployment|shop-dev|web".parse().unwrap();
