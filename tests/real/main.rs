@@ -16,3 +16,4 @@ mod git_state;
 mod parts_work;
 mod sandbox;
 mod shop;
+mod silence;

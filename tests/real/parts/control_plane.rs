@@ -73,6 +73,37 @@ impl ControlPlane {
         AuditLog { path, start }
     }
 
+    /// Stops the API server in the middle of whatever it does: connections stay open, and nothing is answered.
+    pub(crate) fn freeze(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets it go on.
+    pub(crate) fn thaw(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let process = self.api_server().expect("the API server runs");
+        let sent = Command::new("bash").args(["-c", &format!("kill -{signal} {process}")]).status().unwrap();
+        assert!(sent.success(), "failed to send {signal} to the API server");
+    }
+
+    /// The process id of the API server: the program whose arguments name this control plane's folder.
+    fn api_server(&self) -> Option<String> {
+        let folder = self.folder.display().to_string();
+        let processes = std::fs::read_dir("/proc")
+            .unwrap()
+            .filter_map(|entry| entry.unwrap().file_name().into_string().ok());
+        let is_it = |process: &String| {
+            let line = std::fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+            let line = String::from_utf8_lossy(&line);
+            let program = line.split('\0').next().unwrap_or("");
+            program.ends_with("kube-apiserver") && line.contains(&folder)
+        };
+        processes.filter(|name| name.chars().all(|letter| letter.is_ascii_digit())).find(is_it)
+    }
+
     fn start_node(&self) {
         let kubeconfig = self.kubeconfig();
         // A thread with a runtime of its own: the runtimes of the tests come and go.
@@ -90,7 +121,8 @@ impl Drop for ControlPlane {
     }
 }
 
-async fn client(kubeconfig: &Path) -> kube::Client {
+/// A client of the cluster that a kubeconfig names.
+pub(crate) async fn client(kubeconfig: &Path) -> kube::Client {
     // Both of the libraries' providers may be compiled in; this one is ours.
     drop(rustls::crypto::ring::default_provider().install_default());
     let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
