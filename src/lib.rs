@@ -15,7 +15,7 @@
 //!                                                             │ one plan: steps, and holds with reasons
 //!                                                             ├──► report ──► command line, dashboard, JSON
 //!                                                             ▼
-//!                                            reconciler: act ──► record ──► ledger (state repository)
+//!                                 reconciler: act ──► outcome, folded; record ──► ledger (state repository)
 //! ```
 //!
 //! The modules below stand in this order. The first group is pure: files, objects and the time go in, values come
@@ -30,8 +30,12 @@
 //! - The loop ([`reconciler`]) awaits nothing but its events: whoever is slow, silent or broken concerns only those who
 //!   need him (`tests/it/reconciler/silence.rs`).
 //! - After `kill -9` everything comes back from Git, the cluster and the state repository
-//!   (`tests/it/reconciler/kill.rs`). Deletes after a failed rollout and the time of a rollout still hang on what the
-//!   process remembers: after a restart, what it created stays, and its time begins anew.
+//!   (`tests/it/reconciler/kill.rs`); how far a rollout had come and what it had created stands beside its set
+//!   (`a_rollout_goes_on_after_a_restart` there). A tick takes no input but its [`sync::Observation`].
+//! - The planner decides everything, and the executor nothing: the tables of `tests/it/plans` are the whole of what can
+//!   be decided, and name each reason to hold.
+//! - What a newer moorline wrote is held and never written over; what this one writes it reads for ever
+//!   (`tests/it/formats.rs`).
 //! - One daemon of an instance writes to a cluster, and a second changes nothing
 //!   (`a_second_daemon_watches_and_takes_over` in `tests/it/reconciler/silence.rs`, and the simulation).
 //! - A step that is not taken has a reason, a variant of [`model::hold::HoldReason`] (`tests/it/simulation`).
@@ -46,8 +50,9 @@
 //! repositories published last into what every application wants ([`reconciler::observe`]): the files become applications
 //! ([`desired`]), each is rendered ([`render`], charts by [`helm`]) unless its inputs are those of last time. The loop
 //! ([`reconciler`]) joins that with the heads of the clusters ([`cluster`]) and puts into its queue what changed. For each
-//! application a tick looks up its live records ([`cluster::live`]), [`sync::plan()`] decides, and [`reconciler::act`]
-//! carries the plan out up to the first wait: the rendered set is written to the cluster (the intent, [`inventory`]),
+//! application a tick makes an [`sync::Observation`], with its live records ([`cluster::live`]); [`sync::plan()`]
+//! decides; [`reconciler::act`] carries the plan out up to the first wait and tells what came of it, which
+//! [`sync::Observation::fold`] takes in. In a rollout, the rendered set is written to the cluster (with how far the rollout has come, [`inventory`]),
 //! objects are applied wave by wave, and when all are healthy the head is switched. The record goes to the state
 //! repository by a queue of its own ([`reconciler::record`], [`ledger`]); what people are shown is put into words by
 //! [`report`].

@@ -173,7 +173,8 @@ impl Keeper {
     /// Keeps it for ever, once it is wanted, and tells of each change.
     pub(super) async fn keep(mut self, tell: Tell) {
         let mut told = matches!(*self.state.borrow(), LeaseState::Held(_));
-        if self.wanted.wait_for(|wanted| *wanted).await.is_err() {
+        // Whoever took it to make the key keeps it.
+        if !told && self.wanted.wait_for(|wanted| *wanted).await.is_err() {
             return;
         }
         loop {

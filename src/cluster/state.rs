@@ -66,7 +66,7 @@ pub struct ClusterState {
     /// Applications that were looked for in the cluster after their heads were lost.
     pub searched: BTreeSet<ApplicationId>,
     /// Sets written for rollouts that did not end.
-    pub intents: HashMap<ApplicationId, StoredSet>,
+    pub pending: HashMap<ApplicationId, StoredSet>,
     /// Commands by environment.
     pub commands: BTreeMap<EnvironmentName, Commands>,
     /// What stands where we did not write yet.
@@ -160,7 +160,7 @@ impl ClusterState {
             heads: BTreeMap::new(),
             unreadable: BTreeMap::new(),
             searched: BTreeSet::new(),
-            intents: HashMap::new(),
+            pending: HashMap::new(),
             commands,
             namespaces: HashSet::new(),
             making: BTreeSet::new(),
@@ -227,13 +227,13 @@ impl ClusterState {
         }
         self.heads = inventory.heads;
         self.unreadable = inventory.unreadable;
-        self.intents.clear();
+        self.pending.clear();
         self.stored.clear();
         self.sets.clear();
         for (stored, packed) in inventory.sets {
             let head = self.heads.get(&stored.application).map(|head| &head.head);
             if is_begun(&stored, head) {
-                self.intents.insert(stored.application.clone(), stored.clone());
+                self.pending.insert(stored.application.clone(), stored.clone());
             }
             self.sets.entry(stored.application.clone()).or_default().push(packed);
             if !self.heads.contains_key(&stored.application) {
@@ -247,10 +247,10 @@ impl ClusterState {
         self.stored.get(application).map_or(&[], Vec::as_slice)
     }
 
-    /// Takes a head that was put together again. A set that it already knows is no intent.
+    /// Takes a head that was put together again. A set that it already knows is no pending rollout.
     pub fn take_head(&mut self, application: ApplicationId, head: StoredHead) {
-        if self.intents.get(&application).is_some_and(|intent| !is_begun(intent, Some(&head.head))) {
-            self.intents.remove(&application);
+        if self.pending.get(&application).is_some_and(|pending| !is_begun(pending, Some(&head.head))) {
+            self.pending.remove(&application);
         }
         self.heads.insert(application, head);
     }
@@ -281,7 +281,7 @@ impl ClusterState {
     /// What charts drew before, by application: as the set of the rollout that goes on has it, else the deployed one.
     pub fn drawn(&self) -> BTreeMap<ApplicationId, Arc<Remembered>> {
         let of = |application: &ApplicationId| {
-            let begun = self.intents.get(application).map(|intent| intent.digest);
+            let begun = self.pending.get(application).map(|pending| pending.digest);
             let head = self.heads.get(application).map(|stored| &stored.head);
             let deployed = head.and_then(|head| head.deployed.as_ref()).map(|version| version.digest);
             let sets = begun.into_iter().chain(deployed).filter_map(|digest| self.set(application, &digest));

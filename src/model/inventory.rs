@@ -1,4 +1,4 @@
-//! The inventory of an application: the head (what we own, and the three facts) and the intent (a rollout that
+//! The inventory of an application: the head (what we own, and the three facts) and the pending rollout (one that
 //! was begun). Parsed from and written to JSON; where it is kept is the business of adapters.
 
 use std::collections::BTreeMap;
@@ -152,7 +152,7 @@ impl StoredHead {
     }
 }
 
-/// A set that was written before a rollout began: the intent.
+/// A set that was written before a rollout began; while that one has not ended, the pending rollout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredSet {
     /// The application.
@@ -173,6 +173,7 @@ pub struct StoredSet {
 
 /// The part of a rollout that is under way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Phase {
     /// The objects are applied, wave by wave.
     #[default]

@@ -36,7 +36,7 @@ pub enum StepDetail {
         /// Its labels.
         labels: BTreeMap<String, String>,
     },
-    /// Writes the rendered set to the cluster: the intent.
+    /// Writes the rendered set to the cluster: the rollout is pending from then on.
     WriteSet {
         /// The number of the rollout.
         rollout: u64,

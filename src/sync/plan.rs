@@ -102,7 +102,7 @@ pub enum Step {
         /// Its labels.
         labels: BTreeMap<String, String>,
     },
-    /// Writes the wanted set into the free slot: the intent.
+    /// Writes the wanted set into the free slot: the rollout is pending from then on.
     WriteSet {
         /// The slot.
         slot: Slot,

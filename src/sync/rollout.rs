@@ -1,4 +1,4 @@
-//! A rollout: the intent first, then wave by wave, each to health, then prune, then the head.
+//! A rollout: the set first, then wave by wave, each to health, then prune, then the head.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -57,7 +57,7 @@ pub(super) fn rollout(observation: &Observation, wanted: &WantedVersion, plan: &
     plan.steps.push(Step::SwitchHead { rollout: number(observation), leaving: pruning.leaving });
 }
 
-/// The number of the next rollout, above the head's, the intent's and the state repository's.
+/// The number of the next rollout, above the head's, or the state repository's where there is none.
 pub(super) fn number(observation: &Observation) -> u64 {
     match (observation.head(), &observation.recorded) {
         (Some(head), _) => head.rollout + 1,
@@ -187,7 +187,7 @@ fn is_running(observation: &Observation, digest: Digest) -> bool {
     observation.progress.rollout.as_ref().is_some_and(|rollout| rollout.digest == digest)
 }
 
-/// The namespace, the intent and the dry run.
+/// The namespace, the set and the dry run.
 fn prepare(observation: &Observation, wanted: &WantedVersion, plan: &mut SyncPlan) {
     let set = &wanted.set;
     let renders_namespace = set
@@ -205,7 +205,7 @@ fn prepare(observation: &Observation, wanted: &WantedVersion, plan: &mut SyncPla
     let written = observation
         .pending
         .as_ref()
-        .is_some_and(|intent| intent.digest == set.digest && intent.rollout == number(observation));
+        .is_some_and(|pending| pending.digest == set.digest && pending.rollout == number(observation));
     if !written {
         let slot = observation.head().and_then(|head| head.slot).map_or(Slot::A, Slot::other);
         plan.steps.push(Step::WriteSet {

@@ -5,6 +5,7 @@ mod architecture;
 mod config_repository;
 mod contract;
 mod dependencies;
+mod formats;
 mod helm;
 mod plans;
 mod reconciler;

@@ -8,6 +8,7 @@ mod kill;
 mod lookup;
 mod lost;
 mod proportion;
+mod restart;
 mod rights;
 mod rollout;
 mod silence;

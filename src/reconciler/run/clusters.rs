@@ -325,13 +325,13 @@ impl Reconciler {
     pub(super) fn watch_kinds(&mut self) {
         for (context, state) in &mut self.clusters {
             let heads = state.heads.values().flat_map(|stored| stored.head.objects.keys());
-            let intents = state.intents.values().flat_map(|intent| &intent.objects);
+            let pending = state.pending.values().flat_map(|pending| &pending.objects);
             let here = self.applications.values().filter(|one| one.context == *context);
             let wanted = here.filter_map(|application| match &*application.target.wanted {
                 Wanted::Version(wanted) => Some(wanted.set.objects.iter().map(|object| &object.id)),
                 _ => None,
             });
-            let ids: Vec<&ResourceId> = heads.chain(intents).chain(wanted.flatten()).collect();
+            let ids: Vec<&ResourceId> = heads.chain(pending).chain(wanted.flatten()).collect();
             let kinds: BTreeSet<GroupKind> = ids.iter().map(|id| id.kind.clone()).collect();
             let places = state.live.refused_places(&ids);
             state.watch(&kinds);

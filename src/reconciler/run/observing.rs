@@ -61,7 +61,7 @@ impl Reconciler {
         application: &Application,
         state: &ClusterState,
     ) -> Option<Observation> {
-        let (head, pending) = (state.heads.get(id).cloned(), state.intents.get(id).cloned());
+        let (head, pending) = (state.heads.get(id).cloned(), state.pending.get(id).cloned());
         let wanted = application.target.wanted.clone();
         let mut ids: Vec<&ResourceId> = head.iter().flat_map(|head| head.head.objects.keys()).collect();
         ids.extend(pending.iter().flat_map(|pending| &pending.objects));

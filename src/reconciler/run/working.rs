@@ -117,8 +117,8 @@ impl Reconciler {
             None => state.heads.remove(id),
         };
         match &result.observation.pending {
-            Some(intent) => state.intents.insert(id.clone(), intent.clone()),
-            None => state.intents.remove(id),
+            Some(pending) => state.pending.insert(id.clone(), pending.clone()),
+            None => state.pending.remove(id),
         };
         for packed in &result.done.sets {
             state.keep_set(id, packed.clone());
