@@ -32,19 +32,95 @@ const INTRUSIONS: [(&str, &str, &str); 10] = [
 
 type Seen = (String, Option<Value>);
 
+/// An intruder with the observer of what it did, beside the bare healer.
+struct Scene {
+    intruder: Client,
+    events: UnboundedReceiver<Seen>,
+}
+
+impl Scene {
+    async fn open(plane: &ControlPlane, applications: usize) -> Self {
+        let intruder = client(plane, "intruder/1").await;
+        let (sender, events) = unbounded_channel::<Seen>();
+        for kind in fleet::KINDS {
+            let (client, sender) = (client(plane, "observer/1").await, sender.clone());
+            tokio::spawn(watch(client, kind, "bench.moorline.dev/fleet".to_owned(), sender));
+        }
+        let healer = client(plane, "bare/1").await;
+        for kind in fleet::KINDS {
+            tokio::spawn(heal(healer.clone(), kind, applications));
+        }
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        Self { intruder, events }
+    }
+}
+
+/// Heals of the first application, one intrusion at a time, while nothing else goes on and then while all others are
+/// rolled out. The bare loop heals beside the same rollouts.
+pub(crate) async fn compare_busy(plane: &ControlPlane, ours: &Fleet, trials: usize) {
+    let mut scene = Scene::open(plane, ours.applications()).await;
+    println!("heals of one application, ms:");
+    let quiet = edits(&mut scene, ours, trials, || true).await;
+    report_both("quiet", quiet);
+    ours.commit_all_but_first("blue");
+    let audit = crate::measure::Audit::of(plane);
+    let started = Instant::now();
+    let rolls_out = || {
+        let heads = audit.requests("moorline/");
+        heads.iter().filter(|request| request.resource == "configmaps" && request.verb == "update").count()
+            < ours.applications() - 1
+    };
+    let busy = edits(&mut scene, ours, usize::MAX, rolls_out).await;
+    let took = started.elapsed().as_secs_f64();
+    println!("  {} others rolled out within {took:.1} s", ours.applications() - 1);
+    report_both("while the others roll out", busy);
+}
+
+/// Edits of the first application of both fleets in turn, while `goes_on`.
+async fn edits(
+    scene: &mut Scene,
+    ours: &Fleet,
+    trials: usize,
+    goes_on: impl Fn() -> bool,
+) -> BTreeMap<&'static str, Vec<f64>> {
+    let mut times: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    for trial in (0..trials).take_while(|trial| trial % 10 != 0 || goes_on()) {
+        let who = if matches!(trial % 4, 0 | 3) { &*ours.name } else { "bare" };
+        while scene.events.try_recv().is_ok() {}
+        let what = ("Role", "edit", "/rules");
+        match intrude(&scene.intruder, &mut scene.events, (who, 0), what, trial).await {
+            Some(time) => {
+                times.entry(if who == "bare" { "bare" } else { "moorline" }).or_default().push(time);
+            }
+            None => println!("  not healed within 10 s: {who}"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    times
+}
+
+fn report_both(scene: &str, times: BTreeMap<&'static str, Vec<f64>>) {
+    for (who, mut times) in times {
+        report(format!("{who}, {scene}"), &mut times);
+    }
+}
+
+/// Prints the quantiles; gives the median and the ninety-ninth of a hundred.
+fn report(name: String, times: &mut [f64]) -> (f64, f64) {
+    times.sort_by(f64::total_cmp);
+    let (p50, p99) = (quantile(times, 0.5), quantile(times, 0.99));
+    println!(
+        "  {name}: n {} p50 {p50:.1} p90 {:.1} p99 {p99:.1} max {:.1}",
+        times.len(),
+        quantile(times, 0.9),
+        quantile(times, 1.0)
+    );
+    (p50, p99)
+}
+
 /// Alternates trials of the two, and prints both.
 pub(crate) async fn compare(plane: &ControlPlane, ours: &Fleet, trials: usize) {
-    let intruder = client(plane, "intruder/1").await;
-    let (sender, mut events) = unbounded_channel::<Seen>();
-    for kind in fleet::KINDS {
-        let (client, sender) = (client(plane, "observer/1").await, sender.clone());
-        tokio::spawn(watch(client, kind, "bench.moorline.dev/fleet".to_owned(), sender));
-    }
-    let healer = client(plane, "bare/1").await;
-    for kind in fleet::KINDS {
-        tokio::spawn(heal(healer.clone(), kind, ours.applications()));
-    }
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    let Scene { intruder, mut events } = Scene::open(plane, ours.applications()).await;
     let mut times: BTreeMap<(&str, &str), Vec<f64>> = BTreeMap::new();
     let mut all: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     let mut lost = 0;
@@ -68,17 +144,6 @@ pub(crate) async fn compare(plane: &ControlPlane, ours: &Fleet, trials: usize) {
         tokio::time::sleep(Duration::from_millis(40 + trial as u64 * 7 % 30)).await;
     }
     println!("drift → healed, ms ({lost} lost):");
-    let report = |name: String, times: &mut Vec<f64>| {
-        times.sort_by(f64::total_cmp);
-        let (p50, p99) = (quantile(times, 0.5), quantile(times, 0.99));
-        println!(
-            "  {name}: n {} p50 {p50:.1} p90 {:.1} p99 {p99:.1} max {:.1}",
-            times.len(),
-            quantile(times, 0.9),
-            quantile(times, 1.0)
-        );
-        (p50, p99)
-    };
     for ((who, way), mut times) in times {
         report(format!("{who} {way}"), &mut times);
     }

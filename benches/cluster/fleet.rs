@@ -146,6 +146,15 @@ impl Fleet {
         }
     }
 
+    /// Changes all applications but the first.
+    pub(crate) fn commit_all_but_first(&self, colour: &str) {
+        let change = |application| (manifest_path(application), manifest(&self.name, application, colour));
+        let files: Vec<(String, String)> = (1..self.applications).map(change).collect();
+        let files: Vec<(&str, &str)> =
+            files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+        self.config.commit("main", &files);
+    }
+
     /// Changes one application; the time of the push.
     pub(crate) fn commit_one(&self, trial: usize) -> Timestamp {
         let application = (trial * 7 + 3) % self.applications;

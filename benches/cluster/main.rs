@@ -1,7 +1,7 @@
 //! Benchmarks against a real API server: cold sync, the second pass, healed drift, memory, a quiet minute, one
 //! commit of many applications. Each figure of moorline's stands beside a bare loop's of the same run.
 //!
-//! Usage: `cargo bench --bench cluster -- [cold|drift|memory|all] [--applications N] [--rounds N] [--trials N]`,
+//! Usage: `cargo bench --bench cluster -- [cold|drift|busy|memory|all] [--applications N] [--rounds N] [--trials N]`,
 //! with the parts of `tests/install` in the environment; `tests/bench` does all that.
 
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
@@ -77,6 +77,9 @@ fn main() {
     }
     if wants("drift") {
         running(&runtime, &arguments);
+    }
+    if wants("busy") {
+        busy(&runtime, &arguments);
     }
     if wants("memory") {
         memory(&arguments);
@@ -208,6 +211,20 @@ fn one_commit(plane: &ControlPlane, fleet: &Fleet) {
     }
     delays.sort_by(f64::total_cmp);
     println!("one commit: push → applied, seconds with a poll each second: {delays:.3?}");
+    daemon.end_by_signal();
+}
+
+/// Heals while everything else is rolled out, with a daemon that polls each second.
+fn busy(runtime: &tokio::runtime::Runtime, arguments: &Arguments) {
+    let plane = ControlPlane::start();
+    let fleet = Fleet::create("bench", arguments.applications);
+    println!("== heals beside {} rollouts", arguments.applications);
+    runtime.block_on(bare::sync(&plane, "bare", 1, IN_FLIGHT));
+    start_daemon(&plane, &fleet).end_by_signal();
+    let daemon = Process::start(fleet.command(&plane, &["run", "--listen", "off", "--poll", "1s"]));
+    Audit::of(&plane).settle();
+    runtime.block_on(drift::compare_busy(&plane, &fleet, arguments.trials));
+    println!("after it: {:.1} MiB RSS", daemon.rss_kib() as f64 / 1024.0);
     daemon.end_by_signal();
 }
 
