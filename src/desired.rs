@@ -5,6 +5,7 @@
 //! [`ConfigRepository::applications`] resolves one environment (RULES §1).
 
 mod application;
+mod choice;
 mod configuration;
 mod dependencies;
 mod document;
@@ -20,6 +21,7 @@ mod strays;
 mod umbrella;
 
 pub use application::{Application, Code, CodeRevision, Image, Layer, Origin, Random, ValuesSchema};
+pub use choice::{Awaited, AwaitedState, Built, Candidate, Choice, candidates, choose};
 pub use configuration::{Configuration, Defaults, EnvironmentSettings, SyncSettings};
 pub(crate) use dependencies::{Home, Outside, outside};
 pub use dependencies::{Supplied, Supply};

@@ -8,6 +8,7 @@ pub mod error;
 pub mod facts;
 pub mod fault;
 pub mod health;
+pub mod history;
 pub mod hold;
 pub mod inventory;
 pub mod kinds;

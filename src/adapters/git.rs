@@ -7,6 +7,7 @@
 
 mod conversation;
 mod failure;
+mod history;
 mod http;
 mod local;
 mod mirror;
@@ -27,6 +28,7 @@ use async_trait::async_trait;
 
 use self::failure::{denied, missing};
 use self::mirror::Mirror;
+use self::protocol::Depth;
 use self::remote::{Network, blocking};
 pub use self::state::GitState;
 pub use self::tree::Limits;
@@ -34,6 +36,7 @@ use super::address::Address;
 use super::credentials::Credentials;
 use super::credentials::{CredentialEntry, InvalidCredential};
 use super::sources::{SourceError, Sources};
+use crate::model::history::{Mainline, MainlineQuestion};
 use crate::model::source::{CommitSha, FileTree, References, RepositoryPath, RepositoryUrl};
 
 /// What the adapter needs to know.
@@ -106,10 +109,11 @@ impl Git {
         &self,
         repository: &RepositoryUrl,
         address: &Address,
-        reference: Option<&str>,
-        commit: CommitSha,
+        mirror: &Mirror,
+        wanted: (Option<&str>, CommitSha),
+        depth: Depth,
     ) -> Result<(), SourceError> {
-        let mirror = self.mirror(repository);
+        let commit = wanted.1;
         let there = {
             let mirror = mirror.clone();
             move || mirror.has(commit)
@@ -128,7 +132,28 @@ impl Git {
             Ok(())
         })
         .await?;
-        self.shared.network.fetch(repository, address, &mirror, reference, commit).await
+        self.shared.network.fetch(repository, address, mirror, wanted, depth).await
+    }
+
+    async fn read_mainline(
+        &self,
+        repository: &RepositoryUrl,
+        address: &Address,
+        question: &MainlineQuestion,
+    ) -> Result<Mainline, SourceError> {
+        let mirror = self.mirror(repository).of_history();
+        let (address, url, question) = (address.clone(), repository.clone(), question.clone());
+        blocking(repository, move || {
+            let objects = match &address {
+                Address::Local(place) => local::open(&url, place)?,
+                _ => mirror.open()?,
+            };
+            if objects.find_commit(mirror::oid(question.head)).is_err() {
+                return Err(missing(&url, question.head));
+            }
+            history::mainline(&objects, &url, &question)
+        })
+        .await
     }
 
     async fn read(
@@ -158,6 +183,16 @@ impl Git {
     }
 }
 
+/// Throws a mirror away that lost something: it is a cache.
+async fn discard(repository: &RepositoryUrl, mirror: &Mirror) -> Result<(), SourceError> {
+    let mirror = mirror.clone();
+    blocking(repository, move || {
+        mirror.remove();
+        Ok(())
+    })
+    .await
+}
+
 #[async_trait]
 impl Sources for Git {
     async fn references(&self, repository: &RepositoryUrl) -> Result<References, SourceError> {
@@ -182,7 +217,8 @@ impl Sources for Git {
         if matches!(address, Address::Local(_)) {
             return self.read(repository, &address, commit, path, previous).await;
         }
-        let ensured = self.ensure(repository, &address, reference, commit).await;
+        let (mirror, wanted) = (self.mirror(repository), (reference, commit));
+        let ensured = self.ensure(repository, &address, &mirror, wanted, Depth::Files).await;
         let read = match ensured {
             Ok(()) => self.read(repository, &address, commit, path, previous).await,
             Err(error) => Err(error),
@@ -191,13 +227,30 @@ impl Sources for Git {
             return read;
         }
         // A mirror that lost something, to a full disk or a crash, is a cache that is made again.
-        let mirror = self.mirror(repository);
-        blocking(repository, move || {
-            mirror.remove();
-            Ok(())
-        })
-        .await?;
-        self.ensure(repository, &address, reference, commit).await?;
+        discard(repository, &mirror).await?;
+        self.ensure(repository, &address, &mirror, wanted, Depth::Files).await?;
         self.read(repository, &address, commit, path, previous).await
+    }
+
+    async fn mainline(
+        &self,
+        repository: &RepositoryUrl,
+        question: &MainlineQuestion,
+    ) -> Result<Mainline, SourceError> {
+        let address = Self::address(repository)?;
+        if matches!(address, Address::Local(_)) {
+            return self.read_mainline(repository, &address, question).await;
+        }
+        let mirror = self.mirror(repository).of_history();
+        let wanted = (Some(question.reference.as_str()), question.head);
+        self.ensure(repository, &address, &mirror, wanted, Depth::History).await?;
+        match self.read_mainline(repository, &address, question).await {
+            Err(SourceError::Mirror { .. }) => {
+                discard(repository, &mirror).await?;
+                self.ensure(repository, &address, &mirror, wanted, Depth::History).await?;
+                self.read_mainline(repository, &address, question).await
+            }
+            read => read,
+        }
     }
 }

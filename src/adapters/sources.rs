@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::model::error::{Classified, ErrorClass};
+use crate::model::history::{Mainline, MainlineQuestion};
 use crate::model::source::{CommitSha, FileTree, References, RepositoryPath, RepositoryUrl};
 
 /// Why a repository could not be read or written.
@@ -116,6 +117,13 @@ pub trait Sources: Send + Sync {
         path: &RepositoryPath,
         previous: Option<&FileTree>,
     ) -> Result<FileTree, SourceError>;
+
+    /// The first parents of a branch. Its history is fetched in full.
+    async fn mainline(
+        &self,
+        repository: &RepositoryUrl,
+        question: &MainlineQuestion,
+    ) -> Result<Mainline, SourceError>;
 }
 
 /// One file to write or remove.

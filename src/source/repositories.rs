@@ -10,6 +10,7 @@ use super::Looks;
 use super::desk::{Answer, Desk};
 use super::poll::{Host, Poll, is_passing};
 use crate::adapters::sources::{SourceError, Sources};
+use crate::model::history::{Mainline, MainlineQuestion};
 use crate::model::source::{CommitSha, FileTree, References, RepositoryPath, RepositoryUrl};
 
 /// A repository that nobody read for so many readings is let go of.
@@ -40,11 +41,13 @@ struct Repository {
     /// Polls its references, once somebody follows them.
     poll: Option<Arc<Poll>>,
     files: Arc<Files>,
+    mainlines: Arc<Mainlines>,
     before: Before,
     read: u64,
 }
 
 type Files = Desk<FilesAt, Result<FileTree, SourceError>>;
+type Mainlines = Desk<MainlineQuestion, Result<Mainline, SourceError>>;
 /// What readers have of each path: files that stayed the same are shared with it.
 type Before = Arc<Mutex<HashMap<RepositoryPath, FileTree>>>;
 
@@ -56,7 +59,7 @@ struct FilesAt {
     reference: Option<String>,
 }
 
-impl Answer for Result<FileTree, SourceError> {
+impl<T: Clone + Send + 'static> Answer for Result<T, SourceError> {
     fn broken(place: &str) -> Self {
         Err(SourceError::Panicked { place: place.to_owned() })
     }
@@ -95,7 +98,8 @@ impl Repositories {
     /// Whether an answer is on its way that may still come soon.
     pub fn is_waiting(&self) -> bool {
         let waits = |repository: &Repository| {
-            repository.poll.as_ref().is_some_and(|poll| poll.is_waiting()) || repository.files.is_waiting()
+            let waits = repository.poll.as_ref().is_some_and(|poll| poll.is_waiting());
+            waits || repository.files.is_waiting() || repository.mainlines.is_waiting()
         };
         self.lock().repositories.values().any(waits)
     }
@@ -112,8 +116,10 @@ impl Repositories {
         let reading = known.reading;
         let open = || {
             let (before, sources) = (Before::default(), self.shared.sources.clone());
+            let mainlines = open_mainlines(sources.clone(), url.clone(), &self.shared.looks);
             let files = open_files(sources, url.clone(), before.clone(), &self.shared.looks);
-            Repository { poll: None, files: Arc::new(files), before, read: reading }
+            let (files, mainlines) = (Arc::new(files), Arc::new(mainlines));
+            Repository { poll: None, files, mainlines, before, read: reading }
         };
         let repository = known.repositories.entry(url.clone()).or_insert_with(open);
         repository.read = reading;
@@ -130,6 +136,14 @@ fn open_files(sources: Arc<dyn Sources>, url: RepositoryUrl, known: Before, look
             sources.tree(&url, reference, question.commit, path, known.as_ref()).await
         }
         .boxed()
+    };
+    Desk::open(answer, looks)
+}
+
+fn open_mainlines(sources: Arc<dyn Sources>, url: RepositoryUrl, looks: &Looks) -> Mainlines {
+    let answer = move |question: MainlineQuestion| {
+        let (sources, url) = (sources.clone(), url.clone());
+        async move { sources.mainline(&url, &question).await }.boxed()
     };
     Desk::open(answer, looks)
 }
@@ -164,6 +178,16 @@ impl Sources for Repositories {
         let question = FilesAt { commit, path: path.clone(), reference: reference.map(str::to_owned) };
         let answer = files.ask(&question).await;
         answer.unwrap_or_else(|| Err(not_yet(repository, "its files are still being fetched")))
+    }
+
+    async fn mainline(
+        &self,
+        repository: &RepositoryUrl,
+        question: &MainlineQuestion,
+    ) -> Result<Mainline, SourceError> {
+        let mainlines = self.with(repository, |known, _| known.mainlines.clone());
+        let answer = mainlines.ask(question).await;
+        answer.unwrap_or_else(|| Err(not_yet(repository, "its history is still being fetched")))
     }
 }
 

@@ -14,7 +14,7 @@ use crate::adapters::sources::SourceError;
 use crate::model::digest::Digest;
 use crate::model::source::{CommitSha, RepositoryUrl};
 
-/// Commits that the mirror has without their history, newest last.
+/// Commits that the mirror has in full, newest last: without their history, or with all of it.
 const COMPLETE_COMMITS: &str = "moorline-commits";
 /// So many of them are told to the server: enough for the branches that are followed.
 const MOST_OFFERED: usize = 16;
@@ -53,6 +53,11 @@ impl Mirror {
         let digest = Digest::of(repository.as_str().as_bytes()).hex();
         let path = data_directory.join("mirrors").join(format!("{name}-{}.git", &digest[..16]));
         Self { path, repository: repository.clone() }
+    }
+
+    /// The mirror of its history: all of it of each commit, where the other has commits alone.
+    pub(super) fn of_history(&self) -> Self {
+        Self { path: self.path.with_extension("history.git"), repository: self.repository.clone() }
     }
 
     /// Opens it, making it first if need be.

@@ -130,10 +130,21 @@ pub(super) fn add_listed(references: &mut References, line: &str) -> Result<(), 
 pub(super) struct Fetch<'a> {
     /// The commit.
     pub(super) want: CommitSha,
-    /// Commits whose files we have in full, without their history.
+    /// Commits that we have in full, with their history if `depth` is [`Depth::History`].
     pub(super) have: &'a [CommitSha],
-    /// Whether to leave out the history, if the server can.
-    pub(super) shallow: bool,
+    /// How much comes with the commit.
+    pub(super) depth: Depth,
+}
+
+/// How much comes with a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// Its files, if the server can leave out the history.
+    Files,
+    /// Its files with the history, for a server that cannot leave that out.
+    Everything,
+    /// The history, in a mirror that has all of it of each commit.
+    History,
 }
 
 /// Lets the server build on what we have. Where history is cut off it leaves that out only if told so.
@@ -148,7 +159,7 @@ pub(super) fn fetch_request(fetch: Fetch<'_>, capabilities: &[String]) -> Vec<u8
     request.extend_from_slice(DELIMITER);
     append_line("no-progress", &mut request);
     append_line("ofs-delta", &mut request);
-    if can_shallow && !fetch.have.is_empty() {
+    if (can_shallow || fetch.depth == Depth::History) && !fetch.have.is_empty() {
         append_line(THIN, &mut request);
     }
     append_line(&format!("want {}", fetch.want), &mut request);
@@ -184,11 +195,11 @@ pub(super) fn fetch_request_version_0(fetch: Fetch<'_>, server: &Advertisement) 
 }
 
 fn append_depth(fetch: Fetch<'_>, can_shallow: bool, request: &mut Vec<u8>) {
-    if can_shallow {
+    if can_shallow && fetch.depth != Depth::History {
         for commit in fetch.have {
             append_line(&format!("shallow {commit}"), request);
         }
-        if fetch.shallow {
+        if fetch.depth == Depth::Files {
             append_line("deepen 1", request);
         }
     }
@@ -196,7 +207,7 @@ fn append_depth(fetch: Fetch<'_>, can_shallow: bool, request: &mut Vec<u8>) {
 
 fn append_have(fetch: Fetch<'_>, can_shallow: bool, request: &mut Vec<u8>) {
     // Without the word that their history is missing the server would count on that history.
-    if can_shallow {
+    if can_shallow || fetch.depth == Depth::History {
         for commit in fetch.have {
             append_line(&format!("have {commit}"), request);
         }
@@ -310,7 +321,7 @@ mod tests {
     #[test]
     fn have_is_only_said_where_missing_history_can_be() {
         let have = [commit(B)];
-        let fetch = Fetch { want: commit(A), have: &have, shallow: true };
+        let fetch = Fetch { want: commit(A), have: &have, depth: Depth::Files };
         let text = |request: Vec<u8>| String::from_utf8(request).unwrap();
         let with = text(fetch_request(fetch, &["fetch=shallow wait-for-done".to_owned()]));
         assert!(

@@ -12,7 +12,7 @@ use super::failure::{denied, missing, unreachable};
 use super::http::Http;
 use super::mirror::{Mirror, PackPart};
 use super::packet::Packet;
-use super::protocol::{self, Advertisement, Dialect, Fetch};
+use super::protocol::{self, Advertisement, Depth, Dialect, Fetch};
 use super::ssh::Ssh;
 use super::tree::Limits;
 use crate::adapters::address::Address;
@@ -121,20 +121,21 @@ impl Network {
         in_time(repository, LONGEST_LISTING, listing).await
     }
 
-    /// Brings a commit with its files into the mirror.
+    /// Brings a commit with its files, or with all of its history, into the mirror.
     pub(super) async fn fetch(
         &self,
         repository: &RepositoryUrl,
         address: &Address,
         mirror: &Mirror,
-        reference: Option<&str>,
-        commit: CommitSha,
+        wanted: (Option<&str>, CommitSha),
+        depth: Depth,
     ) -> Result<(), SourceError> {
+        let (reference, commit) = wanted;
         let have = {
             let mirror = mirror.clone();
             blocking(repository, move || mirror.complete_commits()).await?
         };
-        let fetch = Fetch { want: commit, have: &have, shallow: true };
+        let fetch = Fetch { want: commit, have: &have, depth };
         let fetching = async {
             let begun = self.begin(repository, address).await?;
             let resumed = begun.resumed;
@@ -224,7 +225,9 @@ fn version_0_fetch<'a>(
     let tip = reference
         .and_then(|name| server.references.get(name))
         .ok_or_else(|| missing(repository, fetch.want))?;
-    Ok(Fetch { want: *tip, have: &[], shallow: false })
+    let depth = if fetch.depth == Depth::History { Depth::History } else { Depth::Everything };
+    let have = if depth == Depth::History { fetch.have } else { &[] };
+    Ok(Fetch { want: *tip, have, depth })
 }
 
 /// Passes the pack on to the mirror while it arrives.

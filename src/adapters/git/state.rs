@@ -12,7 +12,7 @@ use super::failure::{denied, mirror, missing};
 use super::local;
 use super::mirror::{commit_sha, oid};
 use super::packet::{Decoder, Packet};
-use super::protocol::{self, Advertisement, Dialect};
+use super::protocol::{self, Advertisement, Depth, Dialect};
 use super::remote::blocking;
 use super::{Git, failure};
 use crate::adapters::address::Address;
@@ -78,7 +78,10 @@ impl GitState {
         };
         if !matches!(address, Address::Local(_)) {
             let reference = format!("refs/heads/{}", self.branch);
-            self.git.ensure(&self.repository, address, Some(&reference), head).await?;
+            let mirror = self.git.mirror(&self.repository);
+            self.git
+                .ensure(&self.repository, address, &mirror, (Some(&reference), head), Depth::Files)
+                .await?;
         }
         let root = RepositoryPath::default();
         let files = self.git.read(&self.repository, address, head, &root, previous.as_deref()).await?;

@@ -4,16 +4,25 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use super::Mishaps;
 use crate::adapters::sources::{CommitRequest, Prepare, SourceError, Sources, StateStore};
 use crate::model::digest::Digest;
+use crate::model::history::{Mainline, MainlineCommit, MainlineQuestion, PastCommit};
 use crate::model::source::{CommitSha, File, FileTree, References, RepositoryPath, RepositoryUrl};
 
 #[derive(Default)]
 struct Repository {
     references: References,
-    commits: BTreeMap<CommitSha, FileTree>,
+    commits: BTreeMap<CommitSha, Committed>,
+}
+
+/// A commit: its files, and the one before it on its branch.
+struct Committed {
+    tree: FileTree,
+    parent: Option<CommitSha>,
+    number: usize,
 }
 
 /// Code and config repositories.
@@ -42,8 +51,10 @@ impl MemoryRepositories {
     pub fn commit(&self, url: &RepositoryUrl, branch: &str, tree: FileTree) -> CommitSha {
         let mut repositories = self.lock();
         let repository = repositories.entry(url.clone()).or_default();
-        let commit = commit_of(&tree, repository.commits.len());
-        repository.commits.insert(commit, tree);
+        let number = repository.commits.len();
+        let commit = commit_of(&tree, number);
+        let parent = repository.references.branches.get(branch).copied();
+        repository.commits.insert(commit, Committed { tree, parent, number });
         repository.references.branches.insert(branch.to_owned(), commit);
         repository.references.head_branch.get_or_insert_with(|| branch.to_owned());
         commit
@@ -53,7 +64,17 @@ impl MemoryRepositories {
     pub fn head(&self, url: &RepositoryUrl, branch: &str) -> Option<FileTree> {
         let repositories = self.lock();
         let repository = repositories.get(url)?;
-        repository.commits.get(repository.references.branches.get(branch)?).cloned()
+        let head = repository.references.branches.get(branch)?;
+        repository.commits.get(head).map(|commit| commit.tree.clone())
+    }
+
+    /// Begins a branch at the head of another, as `git branch` does.
+    pub fn branch(&self, url: &RepositoryUrl, from: &str, to: &str) {
+        if let Some(repository) = self.lock().get_mut(url)
+            && let Some(head) = repository.references.branches.get(from).copied()
+        {
+            repository.references.branches.insert(to.to_owned(), head);
+        }
     }
 
     /// Points a branch at an older commit, as a force-push does.
@@ -114,9 +135,57 @@ impl Sources for MemoryRepositories {
             let tree = repositories.get(repository).and_then(|one| one.commits.get(&commit));
             let missing =
                 || SourceError::Missing { repository: repository.clone(), revision: commit.to_string() };
-            Ok(tree.ok_or_else(missing)?.subtree(path.as_str()))
+            Ok(tree.ok_or_else(missing)?.tree.subtree(path.as_str()))
         };
         self.mishaps.around("tree", call, || unreachable(repository)).await
+    }
+
+    async fn mainline(
+        &self,
+        repository: &RepositoryUrl,
+        question: &MainlineQuestion,
+    ) -> Result<Mainline, SourceError> {
+        let call = || {
+            self.check(repository)?;
+            let repositories = self.lock();
+            let missing = || SourceError::Missing {
+                repository: repository.clone(),
+                revision: question.head.to_string(),
+            };
+            repositories.get(repository).and_then(|one| one.mainline(question)).ok_or_else(missing)
+        };
+        self.mishaps.around("mainline", call, || unreachable(repository)).await
+    }
+}
+
+impl Repository {
+    fn mainline(&self, question: &MainlineQuestion) -> Option<Mainline> {
+        let mut commits = Vec::new();
+        let mut next = Some(question.head);
+        while let Some(id) = next {
+            let commit = self.commits.get(&id)?;
+            let before = commit.parent.and_then(|parent| self.commits.get(&parent));
+            let below =
+                |commit: &Committed, path: &RepositoryPath| commit.tree.subtree(path.as_str()).digest();
+            let changes = question.paths.is_empty()
+                || before.is_none_or(|before| {
+                    question.paths.iter().any(|path| below(before, path) != below(commit, path))
+                });
+            commits.push(MainlineCommit { commit: commit.told(id), changes });
+            next = commit.parent.filter(|_| Some(id) != question.base);
+        }
+        let last = commits.last().map(|commit| commit.commit.id);
+        let contains_base = question.base.is_some() && last == question.base;
+        Some(Mainline { commits, contains_base })
+    }
+}
+
+impl Committed {
+    fn told(&self, id: CommitSha) -> PastCommit {
+        // A minute lies between two commits, and the first was made when the world began.
+        let time = Timestamp::from_second(1_767_225_600 + 60 * i64::try_from(self.number).unwrap_or(0));
+        let subject = format!("change {}", self.number);
+        PastCommit { id, author: "Ann".to_owned(), time: time.unwrap_or_default(), subject }
     }
 }
 

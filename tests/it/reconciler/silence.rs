@@ -20,6 +20,7 @@ use moorline::adapters::sources::{SourceError, Sources};
 use moorline::model::chart::{ChartAddress, ChartArchive};
 use moorline::model::drift::SyncStatus;
 use moorline::model::health::HealthStatus;
+use moorline::model::history::{Mainline, MainlineQuestion};
 use moorline::model::kinds::KindTable;
 use moorline::model::resource::{ApiVersion, GroupKind, ResourceId};
 use moorline::model::source::{CommitSha, FileTree, References, RepositoryPath, RepositoryUrl};
@@ -82,6 +83,15 @@ impl Sources for FrozenSources {
     ) -> Result<FileTree, SourceError> {
         self.wait(repository).await;
         self.0.tree(repository, reference, commit, path, previous).await
+    }
+
+    async fn mainline(
+        &self,
+        repository: &RepositoryUrl,
+        question: &MainlineQuestion,
+    ) -> Result<Mainline, SourceError> {
+        self.wait(repository).await;
+        self.0.mainline(repository, question).await
     }
 }
 
