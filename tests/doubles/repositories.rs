@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use super::Mishaps;
-use crate::adapters::sources::{CommitRequest, Prepare, SourceError, Sources, StateStore};
-use crate::model::digest::Digest;
-use crate::model::source::{CommitSha, File, FileTree, References, RepositoryPath, RepositoryUrl};
+use crate::Mishaps;
+use moorline::adapters::sources::{CommitRequest, Prepare, SourceError, Sources, StateStore};
+use moorline::model::digest::Digest;
+use moorline::model::source::{CommitSha, File, FileTree, References, RepositoryPath, RepositoryUrl};
 
 #[derive(Default)]
 struct Repository {
