@@ -10,7 +10,6 @@ pub mod cluster;
 pub mod credentials;
 pub mod git;
 pub mod kube;
-pub mod memory;
 pub mod panics;
 pub mod sources;
 pub mod tasks;

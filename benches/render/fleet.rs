@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use moorline::adapters::memory::MemoryWorld;
 use moorline::model::source::FileTree;
 use moorline::reconciler::observe::{ClusterViews, Desired, Observer};
+use moorline_doubles::MemoryWorld;
 
 use crate::passes::{config, options};
 use crate::{milliseconds, timed};

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use moorline::adapters::memory::MemoryWorld;
 use moorline::model::source::{FileTree, RepositoryUrl};
 use moorline::reconciler::{Options, Outcome, RunMode, run};
+use moorline_doubles::MemoryWorld;
 
 use crate::{median, milliseconds, timed};
 

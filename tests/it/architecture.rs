@@ -92,6 +92,9 @@ const FORBIDDEN: &[(&str, &str)] = &[
     ("\\u{1b}", "terminals are painted by the command line"),
 ];
 
+/// The package of the test doubles, in the folder `tests/doubles`: it names us, and only tests name it.
+const DOUBLES: &str = "moorline_doubles";
+
 /// Names that say nothing of what is inside.
 const BAD_NAMES: &[&str] = &["util", "utils", "common", "helper", "helpers", "misc", "manager"];
 
@@ -149,6 +152,9 @@ fn arrows_go_one_way() {
         }
         for package in PACKAGES.iter().filter(|package| code.contains(&format!("moorline_{package}"))) {
             wrong.push(format!("{file} names moorline_{package}: `crate::{package}` is seen as an arrow"));
+        }
+        if text.contains(DOUBLES) {
+            wrong.push(format!("{file} names {DOUBLES}: the library is built without its test doubles"));
         }
         assert!(
             !code.contains("use crate::{"),
@@ -250,7 +256,7 @@ fn every_file_is_in_the_house_and_says_what_it_is() {
 
 #[test]
 fn no_test_file_is_forgotten() {
-    for (binary, main) in [("tests/it", "main.rs"), ("tests/real", "main.rs")] {
+    for (binary, main) in [("tests/it", "main.rs"), ("tests/real", "main.rs"), ("tests/doubles", "lib.rs")] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(binary);
         let text = std::fs::read_to_string(folder.join(main)).unwrap();
         let named: BTreeSet<String> = std::fs::read_dir(&folder)
@@ -258,7 +264,7 @@ fn no_test_file_is_forgotten() {
             .map(|entry| entry.unwrap().path())
             .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
             .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
-            .filter(|stem| stem != "main")
+            .filter(|stem| !main.starts_with(stem))
             .collect();
         for stem in named {
             assert!(text.contains(&format!("mod {stem};")), "{binary}/{stem}.rs is in no `mod` list");

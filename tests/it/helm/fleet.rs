@@ -73,7 +73,7 @@ fn library() -> Files {
 /// Packs files as a chart archive.
 pub(super) fn pack(name: &str, files: &Files) -> Vec<u8> {
     let files = files.iter().map(|(path, content)| (path.as_str(), content));
-    moorline::adapters::memory::packaged(name, files).expect("an archive")
+    moorline_doubles::packaged(name, files).expect("an archive")
 }
 
 fn vendor(umbrella: &mut Files, entry: &str, name: &str, version: &str, files: &Files, packed: bool) {

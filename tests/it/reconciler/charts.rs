@@ -25,7 +25,7 @@ pub(super) fn packaged(name: &str, version: &str, extra: &[(&str, &str)]) -> Vec
     let mut files = vec![("Chart.yaml", about.as_str()), ("templates/map.yaml", map.as_str())];
     files.retain(|(path, _)| !extra.iter().any(|(other, _)| other == path));
     files.extend(extra);
-    moorline::adapters::memory::packaged(name, files).unwrap()
+    moorline_doubles::packaged(name, files).unwrap()
 }
 
 fn offer(shop: &Shop, name: &str, version: &str) {

@@ -233,9 +233,8 @@ async fn a_suspended_application_is_left_alone_and_healed_when_that_ends() {
     const COMMANDS: &str = "|ConfigMap|moorline|shop.dev.commands";
     let shop = Shop::new();
     let cluster = shop.world.cluster.clone();
-    let value = |cluster: &moorline::adapters::memory::MemoryCluster| {
-        cluster.object(CONFIG).unwrap()["data"]["value"].clone()
-    };
+    let value =
+        |cluster: &moorline_doubles::MemoryCluster| cluster.object(CONFIG).unwrap()["data"]["value"].clone();
     shop.daemon(|mut board| async move {
         shown(&mut board, all_green).await;
         for until in [Value::Null, json!("2026-01-01T00:30:00Z")] {

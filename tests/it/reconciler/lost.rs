@@ -2,8 +2,8 @@
 //! next complete sync.
 
 use super::support::{Shop, all_green, config_map, holds};
-use moorline::adapters::memory::MemoryWorld;
 use moorline::model::inventory::Head;
+use moorline_doubles::MemoryWorld;
 use serde_json::Value;
 
 fn head(shop: &Shop, application: &str) -> Head {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use moorline::adapters::memory::MemoryWorld;
 use moorline::model::source::FileTree;
 use moorline::reconciler::observe::{Desired, Observer, Reading};
+use moorline_doubles::MemoryWorld;
 
 use super::support::{Shop, config_url, eventually};
 

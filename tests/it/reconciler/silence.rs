@@ -15,7 +15,6 @@ use moorline::adapters::cluster::{
     Applied, ApplyOptions, ClusterError, ClusterIdentity, ClusterRead, ClusterWrite, Clusters, WatchEvent,
 };
 use moorline::adapters::kube::OneKubeCluster;
-use moorline::adapters::memory::{MemoryCharts, MemoryRepositories, MemoryWorld};
 use moorline::adapters::sources::{SourceError, Sources};
 use moorline::model::chart::{ChartAddress, ChartArchive};
 use moorline::model::drift::SyncStatus;
@@ -30,6 +29,7 @@ use moorline::sandbox::cluster::Cluster;
 use moorline::sandbox::controllers::Pace;
 use moorline::sandbox::front::{Served, carry_out, control, deliver};
 use moorline::sandbox::request::{Method, Request};
+use moorline_doubles::{MemoryCharts, MemoryRepositories, MemoryWorld};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -353,7 +353,7 @@ impl Shop {
             name: "charted".parse().unwrap(),
         };
         let files: Vec<(String, String)> = charted.into_iter().collect();
-        let archive = moorline::adapters::memory::packaged(
+        let archive = moorline_doubles::packaged(
             "charted",
             files.iter().map(|(path, text)| (path.as_str(), text.as_str())),
         );

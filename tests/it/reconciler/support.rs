@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moorline::adapters::World;
-use moorline::adapters::memory::MemoryWorld;
 use moorline::model::source::{FileTree, RepositoryUrl};
 use moorline::reconciler::{Options, Outcome, RunMode, run};
 use moorline::report::status::{ApplicationStatus, Board};
+use moorline_doubles::MemoryWorld;
 use serde_json::Value;
 use tokio::sync::watch;
 

@@ -4,10 +4,10 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use moorline::adapters::kube::OneKubeCluster;
-use moorline::adapters::memory::{Mishaps, Moment};
 use moorline::model::inventory::Head;
 use moorline::sandbox::front::{Answer, Reset, Served, carry_out, deliver};
 use moorline::telemetry::Metrics;
+use moorline_doubles::{Mishaps, Moment};
 use serde_json::Value;
 
 use super::book::{Book, Write, application_of, head_of};

@@ -4,8 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use moorline::adapters::memory::packaged;
 use moorline::model::source::{CommitSha, FileTree};
+use moorline_doubles::packaged;
 
 /// What a service's manifests are like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

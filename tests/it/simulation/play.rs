@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use moorline::adapters::World;
 use moorline::adapters::clock::Clock as _;
-use moorline::adapters::memory::{MemoryWorld, Mishap};
 use moorline::model::chart::ChartAddress;
 use moorline::model::source::{CommitSha, RepositoryUrl};
 use moorline::reconciler::{Options, Outcome, RunMode, run};
@@ -15,6 +14,7 @@ use moorline::sandbox::controllers::Pace;
 use moorline::sandbox::faults::FaultRule;
 use moorline::sandbox::front::{Served, control};
 use moorline::sandbox::request::{Method, Request};
+use moorline_doubles::{MemoryWorld, Mishap};
 use serde_json::{Value, json};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;

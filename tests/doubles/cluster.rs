@@ -9,14 +9,14 @@ use futures::stream::{BoxStream, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-use super::Mishaps;
-use super::apply::{leaves, of_fields, remove, set, shown, to_fields};
-use crate::adapters::cluster::{
+use crate::Mishaps;
+use crate::apply::{leaves, of_fields, remove, set, shown, to_fields};
+use moorline::adapters::cluster::{
     Applied, ApplyOptions, ClusterError, ClusterIdentity, ClusterRead, ClusterWrite, Clusters, WatchEvent,
 };
-use crate::model::drift::FieldOwner;
-use crate::model::kinds::KindTable;
-use crate::model::resource::{ApiVersion, GroupKind, ResourceId};
+use moorline::model::drift::FieldOwner;
+use moorline::model::kinds::KindTable;
+use moorline::model::resource::{ApiVersion, GroupKind, ResourceId};
 
 /// Kinds that the cluster serves: group, version, kind, plural, namespaced.
 const KINDS: &[(&str, &str, &str, &str, bool)] = &[

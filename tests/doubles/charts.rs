@@ -6,9 +6,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use crate::adapters::charts::{ChartSourceError, Charts, Versions};
-use crate::model::chart::{ChartAddress, ChartArchive, ChartRepository};
-use crate::model::digest::Digest;
+use moorline::adapters::charts::{ChartSourceError, Charts, Versions};
+use moorline::model::chart::{ChartAddress, ChartArchive, ChartRepository};
+use moorline::model::digest::Digest;
 
 type Archives = BTreeMap<(ChartAddress, String), ChartArchive>;
 

@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::Mishaps;
-use crate::adapters::sources::{CommitRequest, Prepare, SourceError, Sources, StateStore};
-use crate::model::digest::Digest;
-use crate::model::history::{Mainline, MainlineCommit, MainlineQuestion, PastCommit};
-use crate::model::source::{CommitSha, File, FileTree, References, RepositoryPath, RepositoryUrl};
+
+use crate::Mishaps;
+use moorline::adapters::sources::{CommitRequest, Prepare, SourceError, Sources, StateStore};
+use moorline::model::digest::Digest;
+use moorline::model::history::{Mainline, MainlineCommit, MainlineQuestion, PastCommit};
+use moorline::model::source::{CommitSha, File, FileTree, References, RepositoryPath, RepositoryUrl};
 
 #[derive(Default)]
 struct Repository {
