@@ -193,13 +193,19 @@ async fn a_revert_brings_back_what_was_drawn_and_git_is_not_needed() {
     );
     shop.commit();
     shop.once().await;
-    assert_eq!(secret(&shop, "front")["a"], "b");
+    assert_eq!(secret(&shop, "front"), serde_json::json!({"a": "b"}));
     tokio::time::advance(Duration::from_mins(10)).await;
     shop.write(path, SECRET);
     shop.commit();
     shop.once().await;
     let again = secret(&shop, "front");
-    assert_eq!((&again["password"], &again["at"]), (&before["password"], &before["at"]));
+    assert_eq!(again, before);
+    shop.world.repositories.set_reachable(&super::support::config_url(), false);
+    shop.world.cluster.meddle("kubectl-edit", "|Secret|blue-dev|front", |object| {
+        object["stringData"]["password"] = Value::from("edited");
+    });
+    shop.once().await;
+    assert_eq!(secret(&shop, "front"), before);
 }
 
 #[tokio::test(start_paused = true)]
