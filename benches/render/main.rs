@@ -1,5 +1,5 @@
 //! Benchmarks without a cluster: what a render costs beside the real `helm template`, and what a whole pass costs
-//! over the world in memory, by the number of applications.
+//! over the test doubles, by the number of applications.
 //!
 //! Usage: `cargo bench --bench render -- [charts|processes|corpus|instructions|passes|fleet]`; charts need
 //! `MOORLINE_HELM4` (`tests/bench` gives it).

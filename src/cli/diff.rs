@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::output::{Failure, colours, paint, print, remark};
 use super::session::{Session, environment, insist_known, runtime};
 use crate::adapters::cluster::{ApplyOptions, ClusterError, ClusterWrite};
-use crate::diff::{changed_fields, extra_fields, redacted};
+use crate::diff::{as_stored, changed_fields, extra_fields, redacted};
 use crate::inventory::PackedSet;
 use crate::model::error::chain;
 use crate::model::manifest::Manifest;
@@ -131,7 +131,7 @@ async fn pair(
         Err(error) => return Err(failed(&error)),
     };
     let options = ApplyOptions { force: true, dry_run: true };
-    let wanted = match cluster.apply(&manifest.object, options).await {
+    let wanted = match cluster.apply(&as_stored(&manifest.object), options).await {
         Ok(applied) => applied.object,
         Err(ClusterError::KindUnknown { .. } | ClusterError::Missing { .. }) => (*manifest.object).clone(),
         Err(ClusterError::Forbidden { .. }) => return Ok(by_fields(manifest, live.as_ref(), detail)),

@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::lease::Lease;
 use crate::adapters::cluster::{Applied, ApplyOptions, ClusterError, ClusterRead, ClusterWrite};
+use crate::diff::as_stored;
 use crate::model::resource::{ApiVersion, ResourceId};
 
 /// So many writes of rollouts are in flight at once in one cluster.
@@ -49,10 +50,11 @@ impl Writer {
         Ok(place)
     }
 
-    /// Server-side apply.
+    /// Server-side apply. The texts of a Secret go as what is stored: who applies `stringData` owns nothing of `data`,
+    /// so that an edit there would not be noticed, and a key that leaves the manifest would stay.
     pub async fn apply(&self, object: &Value, options: ApplyOptions) -> Result<Applied, ClusterError> {
         let _place = self.place().await?;
-        self.cluster.apply(object, options).await
+        self.cluster.apply(&as_stored(object), options).await
     }
 
     /// A JSON patch.

@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use super::redact::as_stored;
 use crate::model::policy::IgnoreRule;
 use crate::model::resource::ResourceId;
 
@@ -13,11 +14,11 @@ const DEPTH_LIMIT: usize = 64;
 pub(super) const ITEM_KEYS: [&str; 8] =
     ["name", "containerPort", "port", "mountPath", "devicePath", "key", "ip", "type"];
 
-/// Paths of the manifest's leaves whose live value is absent or another. Quantities that mean the same are the
-/// same.
+/// Paths of the manifest's leaves, as they are stored, whose live value is absent or another. Quantities that mean the
+/// same are the same.
 pub fn changed_fields(desired: &Value, live: &Value) -> Vec<String> {
     let mut changed = Vec::new();
-    compare(desired, Some(live), &mut String::new(), 0, &mut changed);
+    compare(&as_stored(desired), Some(live), &mut String::new(), 0, &mut changed);
     changed
 }
 

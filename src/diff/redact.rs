@@ -1,6 +1,7 @@
 //! Secret values never leave: they are replaced by keyed fingerprints, from which one can see that a value
 //! changed, not what it is. So are values that a chart looked up from Secrets, wherever it put them.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use base64::Engine as _;
@@ -92,23 +93,25 @@ impl LookedUp {
     }
 }
 
-/// A manifest as the API server stores it: the `stringData` of a Secret is write-only and becomes `data`.
-pub fn as_stored(object: &Value) -> Value {
+/// A manifest as the API server stores it: the `stringData` of a Secret is write-only and becomes `data`. What is no
+/// text there is left for the API server to refuse.
+pub fn as_stored(object: &Value) -> Cow<'_, Value> {
+    let texts = object.get("stringData").and_then(Value::as_object).filter(|_| is_secret(object));
+    let encoded =
+        |(name, text): (&String, &Value)| Some((name.clone(), Value::String(BASE64.encode(text.as_str()?))));
+    let Some(stored) = texts.and_then(|texts| texts.iter().map(encoded).collect::<Option<Map<_, _>>>())
+    else {
+        return Cow::Borrowed(object);
+    };
     let mut object = object.clone();
-    if is_secret(&object)
-        && let Some(Value::Object(texts)) =
-            object.as_object_mut().and_then(|map| map.shift_remove("stringData"))
-    {
-        let stored = texts
-            .into_iter()
-            .map(|(name, text)| (name, Value::String(BASE64.encode(text.as_str().unwrap_or_default()))));
-        if let Some(data) = object.get_mut("data").and_then(Value::as_object_mut) {
-            data.extend(stored);
-        } else {
-            object["data"] = Value::Object(stored.collect());
-        }
+    if let Some(map) = object.as_object_mut() {
+        map.shift_remove("stringData");
     }
-    object
+    match object.get_mut("data").and_then(Value::as_object_mut) {
+        Some(data) => data.extend(stored),
+        None => object["data"] = Value::Object(stored),
+    }
+    Cow::Owned(object)
 }
 
 fn is_secret(object: &Value) -> bool {
@@ -167,6 +170,17 @@ mod tests {
         assert!(!one.to_string().contains("canary"), "{one}");
         assert_ne!(one, other);
         assert_eq!(one, shown("canary-one"));
+    }
+
+    #[test]
+    fn texts_of_a_secret_become_data_unless_the_api_server_would_refuse_them() {
+        let secret = |data: Value, texts: Value| json!({"apiVersion": "v1", "kind": "Secret", "data": data, "stringData": texts});
+        let stored = secret(json!({"a": "YQ==", "b": "YQ=="}), json!({"b": "b"}));
+        let expected = json!({"apiVersion": "v1", "kind": "Secret", "data": {"a": "YQ==", "b": "Yg=="}});
+        assert_eq!(*as_stored(&stored), expected);
+        assert_eq!(as_stored(&secret(Value::Null, json!({"b": "b"})))["data"], json!({"b": "Yg=="}));
+        let wrong = secret(json!({}), json!({"port": 80}));
+        assert_eq!(*as_stored(&wrong), wrong);
     }
 
     #[test]

@@ -144,6 +144,13 @@ pub struct Done {
     pretty: bool,
 }
 
+impl Done {
+    /// What is to be answered.
+    pub fn response(&self) -> &Response {
+        &self.response
+    }
+}
+
 /// Carries a request out. What delays or loses the answer comes later.
 ///
 /// # Errors

@@ -79,7 +79,7 @@ pub(super) fn terminating(observation: &Observation, id: &ResourceId) -> HoldRea
 pub(super) fn unwanted_extras(observation: &Observation) -> Vec<(ResourceId, Vec<String>)> {
     const RESTART: &str = "/kubectl.kubernetes.io~1restartedAt";
     let unwanted = |extra: &&crate::model::drift::ExtraField| {
-        let place = ["/spec/", "/data/", "/stringData/"].iter().any(|place| extra.field.starts_with(place));
+        let place = ["/spec/", "/data/"].iter().any(|place| extra.field.starts_with(place));
         place
             && extra.manager.starts_with("kubectl")
             && !extra.field.contains('[')

@@ -2,12 +2,12 @@
 //! state and can be told to fail or to stop in the middle. Tests, benchmarks and simulations run the whole reconciler
 //! on it. Never a list of expected calls.
 
-mod apply;
 mod charts;
 mod clock;
 mod cluster;
 mod mishap;
 mod repositories;
+pub mod sandbox;
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use moorline::telemetry::Metrics;
 
 pub use charts::{MemoryCharts, packaged};
 pub use clock::{CountingEntropy, MemoryClock};
-pub use cluster::MemoryCluster;
+pub use cluster::SandboxCluster;
 pub use mishap::{Mishap, Mishaps, Moment};
 pub use repositories::{MemoryRepositories, MemoryState};
 
@@ -29,7 +29,7 @@ pub struct MemoryWorld {
     /// The chart repositories.
     pub charts: Arc<MemoryCharts>,
     /// The only cluster.
-    pub cluster: Arc<MemoryCluster>,
+    pub cluster: Arc<SandboxCluster>,
     /// The state repository.
     pub state: Arc<MemoryState>,
     /// The clock.
@@ -43,29 +43,39 @@ pub struct MemoryWorld {
 }
 
 impl Default for MemoryWorld {
-    #[expect(clippy::expect_used, reason = "a registry refuses only a name that is there already")]
     fn default() -> Self {
-        let mishaps = Arc::new(Mishaps::default());
-        Self {
-            repositories: Arc::new(MemoryRepositories::new(mishaps.clone())),
-            charts: Arc::default(),
-            cluster: Arc::new(MemoryCluster::new(mishaps.clone())),
-            state: Arc::new(MemoryState::new(mishaps.clone())),
-            clock: Arc::new(MemoryClock::default()),
-            mishaps,
-            entropy: Arc::default(),
-            metrics: Arc::new(Metrics::new().expect("the names of metrics are distinct, as a test shows")),
-        }
+        Self::of_seed(1)
     }
 }
 
 impl MemoryWorld {
-    /// The world as the reconciler takes it.
+    /// A world whose cluster takes its identities from a seed.
+    #[expect(
+        clippy::expect_used,
+        clippy::missing_panics_doc,
+        reason = "a registry refuses only a name that is there already"
+    )]
+    pub fn of_seed(seed: u64) -> Self {
+        let (mishaps, clock) = (Arc::new(Mishaps::default()), Arc::new(MemoryClock::default()));
+        let metrics = Arc::new(Metrics::new().expect("the names of metrics are distinct, as a test shows"));
+        Self {
+            repositories: Arc::new(MemoryRepositories::new(mishaps.clone())),
+            charts: Arc::default(),
+            cluster: Arc::new(SandboxCluster::new(seed, &clock, mishaps.clone(), metrics.clone())),
+            state: Arc::new(MemoryState::new(mishaps.clone())),
+            clock,
+            mishaps,
+            entropy: Arc::default(),
+            metrics,
+        }
+    }
+
+    /// The world as one process of the reconciler takes it.
     pub fn world(&self) -> World {
         World {
             sources: self.repositories.clone(),
             charts: self.charts.clone(),
-            clusters: Arc::new(cluster::OneCluster(self.cluster.clone())),
+            clusters: Arc::new(self.cluster.connection()),
             state: Some(self.state.clone()),
             clock: self.clock.clone(),
             entropy: self.entropy.clone(),

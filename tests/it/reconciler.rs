@@ -1,4 +1,4 @@
-//! The whole reconciler over a world in memory, with paused time.
+//! The whole reconciler over the test doubles, with paused time.
 
 mod absence;
 mod charts;

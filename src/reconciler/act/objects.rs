@@ -87,7 +87,8 @@ impl Execution<'_> {
         let told = failure(Some(id.clone()), error);
         let ClusterError::Conflict { owners, .. } = error else { return told };
         let last = self.last_applied(&id, deployed, &manifest.object);
-        let ours = |owner: &FieldOwner| last.iter().any(|object| names_field(object, owner));
+        let ours =
+            |owner: &FieldOwner| last.iter().any(|object| names_field(&diff::as_stored(object), owner));
         if !owners.iter().all(ours) {
             return told;
         }

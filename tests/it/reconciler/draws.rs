@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::support::{Shop, holds};
@@ -32,8 +34,13 @@ fn umbrella(shop: &Shop, name: &str, template: &str) {
     shop.write(&format!("{folder}/templates/secret.yaml"), template);
 }
 
+/// What a Secret holds, decoded.
 fn secret(shop: &Shop, name: &str) -> Value {
-    shop.object(&format!("|Secret|blue-dev|{name}"))["stringData"].clone()
+    let object = shop.object(&format!("|Secret|blue-dev|{name}"));
+    let Some(data) = object["data"].as_object() else { return Value::Null };
+    let decoded =
+        |value: &Value| String::from_utf8(STANDARD.decode(value.as_str().unwrap()).unwrap()).unwrap();
+    data.iter().map(|(key, value)| (key.clone(), Value::from(decoded(value)))).collect()
 }
 
 fn set(shop: &Shop, name: &str, slot: &str) -> Value {

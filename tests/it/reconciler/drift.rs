@@ -176,7 +176,7 @@ async fn replicas_belong_to_the_autoscaler_that_targets_the_object() {
         "kubectl",
         json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
         "metadata": {"name": "web", "namespace": "blue-dev"},
-        "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}}}),
+        "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}, "maxReplicas": 9}}),
     );
     let scale = |object: &mut Value| object["spec"]["replicas"] = json!(7);
     cluster.meddle("kube-controller-manager", WEB, scale);
@@ -212,7 +212,7 @@ async fn extras_of_people_go_where_the_policy_says_so() {
     };
     cluster.meddle("kubectl-edit", CONFIG, add);
     cluster.meddle("kubectl-edit", "|ConfigMap|blue-dev|api", add);
-    cluster.meddle("some-controller", WEB, |object| object["spec"]["paused"] = json!(false));
+    cluster.meddle("some-controller", WEB, |object| object["spec"]["progressDeadlineSeconds"] = json!(900));
     let outcome = shop.once().await;
     assert!(all_green(&outcome.board), "{:#?}", outcome.board);
     assert_eq!(shop.object(CONFIG)["data"], json!({"value": "1"}));
@@ -222,7 +222,7 @@ async fn extras_of_people_go_where_the_policy_says_so() {
         "only spec and data"
     );
     assert_eq!(shop.object("|ConfigMap|blue-dev|api")["data"]["mine"], "x", "only where the policy says so");
-    assert_eq!(shop.object(WEB)["spec"]["paused"], false, "only what people did by hand");
+    assert_eq!(shop.object(WEB)["spec"]["progressDeadlineSeconds"], 900, "only what people did by hand");
     let writes = cluster.writes().len();
     shop.once().await;
     assert_eq!(cluster.writes().len(), writes);
@@ -234,7 +234,7 @@ async fn a_suspended_application_is_left_alone_and_healed_when_that_ends() {
     let shop = Shop::new();
     let cluster = shop.world.cluster.clone();
     let value =
-        |cluster: &moorline_doubles::MemoryCluster| cluster.object(CONFIG).unwrap()["data"]["value"].clone();
+        |cluster: &moorline_doubles::SandboxCluster| cluster.object(CONFIG).unwrap()["data"]["value"].clone();
     shop.daemon(|mut board| async move {
         shown(&mut board, all_green).await;
         for until in [Value::Null, json!("2026-01-01T00:30:00Z")] {

@@ -50,6 +50,8 @@ async fn a_chart_sees_its_own_namespace_and_follows_what_changes_there() {
 #[tokio::test(start_paused = true)]
 async fn what_was_looked_up_is_known_to_be_hidden_and_stays_out_of_messages() {
     let shop = shop(r#"{{ fail (lookup "v1" "Secret" .Release.Namespace "database").data.url }}"#);
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "blue-dev"}});
+    shop.world.cluster.create("person", namespace);
     let secret = json!({"apiVersion": "v1", "kind": "Secret",
         "metadata": {"name": "database", "namespace": "blue-dev"}, "data": {"url": "Y2FuYXJ5LW9uZQ=="}});
     shop.world.cluster.create("person", secret);

@@ -100,7 +100,7 @@ async fn a_chart_is_rendered_again_when_discovery_answers_what_it_asked() {
         shop.world.cluster.serve("monitoring.coreos.com", "v1", "ServiceMonitor", true);
         eventually(|| has("monitor") == "true").await;
         assert_eq!(shop.world.metrics.rendered_in_all(), renders + 1, "who did not ask is not concerned");
-        assert_eq!(shop.object("|ConfigMap|blue-dev|monitor")["data"]["version"], "v1.37.0");
+        assert_eq!(shop.object("|ConfigMap|blue-dev|monitor")["data"]["version"], "v1.37.2");
     })
     .await;
 }

@@ -52,7 +52,10 @@ async fn a_rollout_that_never_gets_healthy_is_blocked_and_taken_back() {
     );
     let api = status(&outcome.board, "dev", "api").unwrap();
     assert_eq!(api.health, HealthStatus::Healthy);
-    assert!(api.holds[0].message.contains("0 of 2 replicas available"), "{}", api.holds[0].message);
+    // Those that run stay until the new one is ready.
+    let message = &api.holds[0].message;
+    assert!(message.contains("1 of 2 replicas updated"), "{message}");
+    assert!(message.contains("cannot pull its image shop/api:missing"), "{message}");
     assert!(holds(&outcome, "dev", "web").is_empty());
     let quiet = shop.world.cluster.writes().len();
     shop.once().await;
@@ -95,7 +98,7 @@ async fn an_invalid_manifest_a_broken_file_and_a_fault_hold_only_their_applicati
     let shop = Shop::new();
     shop.once().await;
     for (text, reason) in [
-        (config_map("api", "invalid!"), "Blocked"),
+        (config_map("api", "2\", \"bad key!\": \"2"), "Blocked"),
         ("apiVersion: v1\nkind: [".to_owned(), "RenderFailed"),
         ("apiVersion: example.com/v1\nkind: Unknown\nmetadata: {name: x}\n".to_owned(), "KindUnknown"),
         ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, annotations: {helm.sh/hook: pre-install}}\n".to_owned(), "HookUnsupported"),
@@ -165,7 +168,7 @@ async fn no_value_of_a_secret_leaves_the_secrets() {
     let first = shop.once().await;
     assert!(all_green(&first.board));
     // A second one that fails, so that diagnoses and records speak too.
-    shop.write("k8s/web/secret.yaml", &secret(&format!("{CANARY}-invalid!")));
+    shop.write("k8s/web/secret.yaml", &secret(&format!("{CANARY}, \"bad key!\": {CANARY}")));
     shop.commit();
     let second = shop.once().await;
     assert_eq!(holds(&second, "dev", "web"), ["Blocked"]);
@@ -179,5 +182,6 @@ async fn no_value_of_a_secret_leaves_the_secrets() {
         assert!(!text.contains(CANARY), "{what}");
         assert!(!text.contains("Y2FuYXJ5LTQ3MTE"), "{what}, in base64");
     }
-    assert!(shop.object("|Secret|blue-dev|web").to_string().contains(CANARY), "it did reach the cluster");
+    let there = shop.object("|Secret|blue-dev|web").to_string();
+    assert!(there.contains("Y2FuYXJ5LTQ3MTE"), "it did reach the cluster");
 }

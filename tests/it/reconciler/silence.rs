@@ -10,7 +10,6 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use moorline::adapters::World;
 use moorline::adapters::charts::{ChartSourceError, Charts, Versions};
-use moorline::adapters::clock::Clock as _;
 use moorline::adapters::cluster::{
     Applied, ApplyOptions, ClusterError, ClusterIdentity, ClusterRead, ClusterWrite, Clusters, WatchEvent,
 };
@@ -25,11 +24,9 @@ use moorline::model::resource::{ApiVersion, GroupKind, ResourceId};
 use moorline::model::source::{CommitSha, FileTree, References, RepositoryPath, RepositoryUrl};
 use moorline::reconciler::{RunMode, run};
 use moorline::report::status::{ApplicationStatus, Board};
-use moorline::sandbox::cluster::Cluster;
-use moorline::sandbox::controllers::Pace;
-use moorline::sandbox::front::{Served, carry_out, control, deliver};
+use moorline::sandbox::front::{Served, answer, control};
 use moorline::sandbox::request::{Method, Request};
-use moorline_doubles::{MemoryCharts, MemoryRepositories, MemoryWorld};
+use moorline_doubles::{MemoryCharts, MemoryRepositories, MemoryWorld, sandbox};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -224,9 +221,7 @@ struct Place {
 
 impl Place {
     fn new(memory: &MemoryWorld, seed: u64) -> Self {
-        let clock = memory.clock.clone();
-        let cluster = Cluster::new(seed, Pace { start: Duration::from_secs(1) }, clock.steady());
-        let served = Served::with_clock(cluster, Arc::new(move || clock.steady()));
+        let served = sandbox::served(seed, &memory.clock);
         let working = served.clone();
         tokio::spawn(async move { control(&working).await });
         Self { served, frost: Frost::new() }
@@ -235,17 +230,14 @@ impl Place {
     /// A client whose requests and watches stop while it is frozen.
     fn client(&self, memory: &MemoryWorld) -> OneKubeCluster {
         let (served, frost) = (self.served.clone(), self.frost.clone());
-        let service = tower::service_fn(move |request: http::Request<kube::client::Body>| {
+        let thawed = move |request| {
             let (served, frost) = (served.clone(), frost.clone());
             async move {
                 frost.thaw().await;
-                match carry_out(&served, request).await {
-                    Ok(done) => deliver(served, done).await,
-                    Err(too_large) => Ok(too_large),
-                }
+                answer(served, request).await
             }
-        });
-        OneKubeCluster::new(kube::Client::new(service, "default"), memory.metrics.clone())
+        };
+        sandbox::client(thawed, &memory.metrics)
     }
 
     fn object(&self, plural: &str, namespace: &str, name: &str) -> Option<Value> {
@@ -258,18 +250,18 @@ impl Place {
     }
 
     /// A person edits a ConfigMap behind the frost.
-    fn edit(&self, memory: &MemoryWorld, namespace: &str, name: &str) {
+    fn edit(&self, namespace: &str, name: &str) {
         let path = format!("/api/v1/namespaces/{namespace}/configmaps/{name}?fieldManager=kubectl-edit");
         // The same value again and again would be a contest.
         let patch = json!({"data": {"value": format!("edited at {:?}", Instant::now())}});
         let request = Request::new(Method::Patch, &path).with("application/merge-patch+json", patch);
-        drop(self.served.cluster().handle(&request, memory.clock.steady()));
+        drop(sandbox::by_hand(&self.served, &request));
     }
 
     /// How long a heal takes.
-    async fn heal(&self, memory: &MemoryWorld, namespace: &str, name: &str, value: &str) -> Duration {
+    async fn heal(&self, namespace: &str, name: &str, value: &str) -> Duration {
         let before = Instant::now();
-        self.edit(memory, namespace, name);
+        self.edit(namespace, name);
         within(60, || self.value(namespace, name) == value).await;
         before.elapsed()
     }
@@ -420,9 +412,9 @@ async fn a_cluster_that_falls_silent_is_named_and_concerns_nobody_else() {
         within(120, || is_green(&board.borrow(), &ALL)).await;
         shop.far.frost.freeze(true);
         // An edit there is in hand when it falls silent.
-        shop.far.edit(&shop.memory, "blue-far", "web");
+        shop.far.edit("blue-far", "web");
         for _ in 0..20 {
-            let took = shop.near.heal(&shop.memory, "blue-dev", "web", "1").await;
+            let took = shop.near.heal("blue-dev", "web", "1").await;
             assert!(took < Duration::from_millis(200), "{took:?}");
         }
         within(15, || {
@@ -436,7 +428,7 @@ async fn a_cluster_that_falls_silent_is_named_and_concerns_nobody_else() {
         shop.commit();
         within(7, || shop.near.value("blue-dev", "web") == "2").await;
         tokio::time::sleep(Duration::from_mins(5)).await;
-        let took = shop.near.heal(&shop.memory, "blue-dev", "web", "2").await;
+        let took = shop.near.heal("blue-dev", "web", "2").await;
         assert!(took < Duration::from_millis(200), "{took:?}");
         shop.far.frost.freeze(false);
         within(10, || shop.far.value("blue-far", "web") == "2" && is_green(&board.borrow(), &ALL)).await;
@@ -459,7 +451,7 @@ async fn what_is_silent_from_the_start_concerns_nobody_else() {
                 && is_held(&board, "dev", "charted", "ChartUnavailable")
         })
         .await;
-        let took = shop.near.heal(&shop.memory, "blue-dev", "api", "1").await;
+        let took = shop.near.heal("blue-dev", "api", "1").await;
         assert!(took < Duration::from_millis(200), "{took:?}");
         tokio::time::sleep(Duration::from_mins(10)).await;
         shop.git.freeze(false);
@@ -480,7 +472,7 @@ async fn a_git_host_that_falls_silent_holds_only_who_reads_it() {
         shop.write("k8s/api/config.yaml", &config_map("api", "2"));
         shop.commit();
         within(7, || shop.near.value("blue-dev", "api") == "2").await;
-        let took = shop.near.heal(&shop.memory, "blue-dev", "coded", "1").await;
+        let took = shop.near.heal("blue-dev", "coded", "1").await;
         assert!(took < Duration::from_millis(200), "what is deployed is healed: {took:?}");
         assert!(is_green(&board.borrow(), &NEAR));
         shop.git.freeze(false);
@@ -496,7 +488,7 @@ async fn a_second_daemon_watches_and_takes_over() {
         within(120, || is_green(&first.borrow(), &ALL)).await;
         shop.daemon(async |second| {
             within(30, || is_green(&second.borrow(), &ALL)).await;
-            let took = shop.near.heal(&shop.memory, "blue-dev", "web", "1").await;
+            let took = shop.near.heal("blue-dev", "web", "1").await;
             assert!(took < Duration::from_millis(200), "{took:?}");
             let lease = shop.near.object("leases.coordination.k8s.io", "moorline", "shop").unwrap();
             assert_eq!(lease["spec"]["leaseTransitions"], 0, "the second one does not take it");
@@ -533,7 +525,7 @@ async fn what_breaks_off_in_one_application_is_a_hold_of_that_one() {
         .await;
         let words = one(&board.borrow(), "dev", "api").unwrap().holds[0].message.clone();
         assert!(words.contains("silence.rs:") && words.contains("a fault of ours"), "{words}");
-        let took = shop.near.heal(&shop.memory, "blue-dev", "web", "2").await;
+        let took = shop.near.heal("blue-dev", "web", "2").await;
         assert!(took < Duration::from_millis(200), "{took:?}");
         shop.faulty.store(false, Ordering::SeqCst);
         // What it wants changes: it is tried again.

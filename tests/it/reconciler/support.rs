@@ -1,4 +1,4 @@
-//! A shop in memory: its config repository, and runs of the reconciler on it. No assertions hidden inside.
+//! A shop over the test doubles: its config repository, and runs of the reconciler on it. No assertions hidden inside.
 
 use std::future::Future;
 use std::sync::Arc;

@@ -4,23 +4,21 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use moorline::adapters::World;
-use moorline::adapters::clock::Clock as _;
 use moorline::model::chart::ChartAddress;
 use moorline::model::source::{CommitSha, RepositoryUrl};
 use moorline::reconciler::{Options, Outcome, RunMode, run};
 use moorline::report::status::Board;
-use moorline::sandbox::cluster::Cluster;
-use moorline::sandbox::controllers::Pace;
 use moorline::sandbox::faults::FaultRule;
-use moorline::sandbox::front::{Served, control};
+use moorline::sandbox::front::Served;
 use moorline::sandbox::request::{Method, Request};
+use moorline_doubles::sandbox::{by_hand, look};
 use moorline_doubles::{MemoryWorld, Mishap};
 use serde_json::{Value, json};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::book::{Book, Commit};
-use super::cluster::{client, locked, look};
+use super::cluster::{client, locked};
 use super::files::{CHARTED, CHARTS, CODED, Config, LATER, MEMBERS, Quality, Service};
 use super::script::Step;
 
@@ -74,7 +72,6 @@ pub(super) struct Theatre {
     pub(super) code: usize,
     pub(super) daemon: Option<Daemon>,
     pub(super) rival: Option<Daemon>,
-    pub(super) controllers: JoinHandle<()>,
     pub(super) number: u32,
 }
 
@@ -93,22 +90,17 @@ pub(super) fn chart() -> ChartAddress {
 
 impl Theatre {
     fn new(seed: u64) -> Self {
-        let memory = MemoryWorld::default();
-        let clock = memory.clock.clone();
-        let cluster = Cluster::new(seed, Pace { start: Duration::from_secs(1) }, clock.steady());
-        let served = Served::with_clock(cluster, Arc::new(move || clock.steady()));
-        let working = served.clone();
-        let controllers = tokio::spawn(async move { control(&working).await });
+        let memory = MemoryWorld::of_seed(seed);
+        memory.cluster.run_controllers();
         let mut theatre = Self {
+            served: memory.cluster.served().clone(),
             memory,
-            served,
             book: Arc::default(),
             ids: Vec::new(),
             config: Config::first(),
             code: 0,
             daemon: None,
             rival: None,
-            controllers,
             number: 1,
         };
         theatre.commit_code(Service::first());
@@ -322,12 +314,8 @@ impl Theatre {
             _ => {}
         }
         "kubectl/v1.37.2".clone_into(&mut request.agent);
-        let now = self.memory.clock.steady();
-        let mut cluster = self.served.cluster();
-        let faults = std::mem::replace(&mut cluster.store.faults, moorline::sandbox::faults::Faults::new(0));
         // A person sees what the API server says; whether it worked is of no concern here.
-        drop(cluster.handle(&request, now));
-        cluster.store.faults = faults;
+        drop(by_hand(&self.served, &request));
     }
 
     fn meddle(&mut self, environment: &str, service: &str, how: &str) {

@@ -6,9 +6,10 @@ use std::time::Duration;
 use moorline::adapters::clock::Clock as _;
 use moorline::model::drift::SyncStatus;
 use moorline::report::status::Board;
+use moorline_doubles::sandbox::look;
 use serde_json::Value;
 
-use super::cluster::{head, locked, look};
+use super::cluster::{head, locked};
 use super::files::{CHARTED, Quality};
 use super::play::{Played, Theatre, chart, code_url, stop, uid, url};
 
@@ -64,7 +65,6 @@ impl Theatre {
         for daemon in self.daemon.take().into_iter().chain(self.rival.take()) {
             stop(daemon).await;
         }
-        self.controllers.abort();
         let cluster = self.served.cluster();
         let objects: Vec<&Arc<Value>> = cluster
             .store
