@@ -9,6 +9,7 @@ pub mod facts;
 pub mod fault;
 pub mod health;
 pub mod hold;
+pub mod image;
 pub mod inventory;
 pub mod kinds;
 pub mod live;
