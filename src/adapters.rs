@@ -12,8 +12,10 @@ pub mod git;
 pub mod kube;
 pub mod memory;
 pub mod panics;
+pub mod registry;
 pub mod sources;
 pub mod tasks;
+mod web;
 pub mod workers;
 
 use std::sync::Arc;
