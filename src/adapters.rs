@@ -11,8 +11,10 @@ pub mod credentials;
 pub mod git;
 pub mod kube;
 pub mod panics;
+pub mod registry;
 pub mod sources;
 pub mod tasks;
+mod web;
 pub mod workers;
 
 use std::sync::Arc;

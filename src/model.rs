@@ -10,6 +10,7 @@ pub mod fault;
 pub mod health;
 pub mod history;
 pub mod hold;
+pub mod image;
 pub mod inventory;
 pub mod kinds;
 pub mod live;

@@ -7,6 +7,7 @@ use clap::Args;
 use serde::Deserialize;
 
 use crate::adapters::credentials::CredentialEntry;
+use crate::adapters::registry::{RegistryEntry, RegistrySettings};
 use crate::model::name::{EnvironmentName, NamespaceName};
 use crate::model::source::RepositoryUrl;
 
@@ -38,7 +39,7 @@ pub struct CommonArguments {
     /// Cache of repositories, deletable at any time [default: ~/.cache/moorline]
     #[arg(long, global = true, env = "MOORLINE_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// Settings file (YAML) with the same names, and `credentials`
+    /// Settings file (YAML) with the same names, `credentials` and `registries`
     #[arg(long, global = true, env = "MOORLINE_SETTINGS", value_name = "FILE")]
     pub settings: Option<PathBuf>,
 }
@@ -56,6 +57,7 @@ struct SettingsFile {
     namespace: Option<String>,
     data_dir: Option<PathBuf>,
     credentials: Vec<CredentialEntry>,
+    registries: Vec<RegistryEntry>,
 }
 
 /// The settings of a command, merged and checked.
@@ -79,6 +81,19 @@ pub struct Settings {
     pub data_directory: PathBuf,
     /// Credentials for repositories.
     pub credentials: Vec<CredentialEntry>,
+    /// How some image registries are reached.
+    pub registries: Vec<RegistryEntry>,
+}
+
+impl Settings {
+    /// What the adapter of image registries needs to know.
+    pub fn image_registries(&self) -> RegistrySettings {
+        RegistrySettings {
+            registries: self.registries.clone(),
+            credentials: self.credentials.clone(),
+            docker_config: docker_config(),
+        }
+    }
 }
 
 /// Why the settings cannot be used.
@@ -134,6 +149,7 @@ impl CommonArguments {
             own_namespace,
             data_directory: self.data_dir.clone().or(file.data_dir).unwrap_or_else(default_data_directory),
             credentials: file.credentials,
+            registries: file.registries,
         })
     }
 }
@@ -161,12 +177,21 @@ fn repository(flag: &'static str, text: Option<String>) -> Result<Option<Reposit
 }
 
 fn default_data_directory() -> PathBuf {
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     variable("XDG_CACHE_HOME")
         .or_else(|| variable("HOME").map(|home| home.join(".cache")))
         .unwrap_or_else(std::env::temp_dir)
         .join("moorline")
         .join("data")
+}
+
+/// Where docker itself looks for the file.
+fn docker_config() -> Option<PathBuf> {
+    let folder = variable("DOCKER_CONFIG").or_else(|| variable("HOME").map(|home| home.join(".docker")))?;
+    Some(folder.join("config.json"))
+}
+
+fn variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 /// The environments named by `--environment`.
@@ -176,4 +201,28 @@ pub fn environments(names: &[String]) -> Result<Vec<EnvironmentName>, SettingsEr
             .map_err(|error| SettingsError::Value { flag: "environment", message: format!("{error}") })
     };
     names.iter().map(parse).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolved(text: &str) -> Result<Settings, String> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        let arguments =
+            CommonArguments { settings: Some(file.path().to_owned()), ..CommonArguments::default() };
+        arguments.resolve().map_err(|error| crate::model::error::chain(&error))
+    }
+
+    #[test]
+    fn registries_are_read_strictly() {
+        let text = "registries:\n- prefix: 111122223333.dkr.ecr.us-east-2.amazonaws.com\n  roleArn: arn:aws:iam::111122223333:role/images\n  region: us-east-1\n- prefix: http://registry.internal:5000\n";
+        let settings = resolved(text).unwrap();
+        assert_eq!(settings.registries.len(), 2);
+        assert_eq!(settings.registries[0].region.as_deref(), Some("us-east-1"));
+        assert_eq!(settings.image_registries().registries, settings.registries);
+        let wrong = resolved("registries:\n- {prefix: a, role: b}\n").unwrap_err();
+        assert!(wrong.contains("unknown field `role`") && wrong.contains("line 2"), "{wrong}");
+    }
 }

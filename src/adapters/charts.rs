@@ -1,10 +1,10 @@
 //! Reading chart repositories: which versions there are, and the archive of one of them. Fetched once and kept;
 //! credentials come from the daemon's settings alone and go to no other host.
 
+mod failure;
 mod index;
 mod oci;
 mod store;
-mod web;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 
 use self::store::Store;
-use self::web::Web;
 use super::credentials::{CredentialEntry, Credentials, InvalidCredential};
+use super::web::Web;
 use crate::model::chart::{ChartAddress, ChartArchive, ChartRepository};
 use crate::model::error::{Classified, ErrorClass};
 

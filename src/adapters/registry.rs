@@ -1,12 +1,41 @@
-//! Asking image registries which tags exist and which digest each has.
+//! Asking image registries which tags exist and which digest each has: those of AWS by their own API, all others by the
+//! OCI distribution protocol. Nothing is pulled, and credentials go to no other host.
+
+pub(in crate::adapters) mod conversation;
+mod docker;
+mod ecr;
+mod hosts;
+mod oci;
+mod places;
+mod remembered;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
+use self::docker::DockerFile;
+use self::ecr::EcrRegistries;
+use self::hosts::Hosts;
+use self::oci::OciRegistries;
+pub use self::places::{InvalidRegistry, RegistryEntry};
+pub use self::remembered::Remembered;
+use super::credentials::{CredentialEntry, Credentials, InvalidCredential};
+use super::web::Web;
 use crate::model::error::{Classified, ErrorClass};
 use crate::model::image::{ImageDigest, ImageRepository, ImageTag};
+
+/// The forms in which a registry may keep an image: an index of several platforms stays one.
+const MANIFESTS: [&str; 4] = [
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+];
+
+/// How long one question may take, with everything that it needs: told within 15 s, whoever is silent.
+const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Why a registry could not be asked. None of them says that an image does not exist.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -111,3 +140,76 @@ impl<R: Registries + ?Sized> Registries for std::sync::Arc<R> {
         (**self).has(repository, digest).await
     }
 }
+
+/// What the adapter needs to know.
+#[derive(Clone, Debug, Default)]
+pub struct RegistrySettings {
+    /// `registries` of the daemon's own settings.
+    pub registries: Vec<RegistryEntry>,
+    /// `credentials` of the daemon's own settings.
+    pub credentials: Vec<CredentialEntry>,
+    /// docker's `config.json`, if that may be read; it need not exist.
+    pub docker_config: Option<PathBuf>,
+}
+
+/// Why the adapter cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistrySetupError {
+    /// An entry of the credentials is wrong.
+    #[error("failed to read `credentials`")]
+    Credentials(#[from] InvalidCredential),
+    /// An entry of the registries is wrong.
+    #[error("failed to read `registries`")]
+    Registries(#[from] InvalidRegistry),
+    /// The HTTP client cannot be made.
+    #[error("failed to set up HTTP")]
+    Http(#[from] reqwest::Error),
+}
+
+/// All image registries.
+pub struct ImageRegistries {
+    ecr: EcrRegistries,
+    oci: OciRegistries,
+}
+
+impl ImageRegistries {
+    /// Checks the settings; asks nobody yet.
+    pub fn new(settings: RegistrySettings) -> Result<Self, RegistrySetupError> {
+        Self::with_deadline(settings, DEADLINE)
+    }
+
+    fn with_deadline(settings: RegistrySettings, deadline: Duration) -> Result<Self, RegistrySetupError> {
+        // The first provider stays; it is the same one wherever moorline installs it.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let places = places::Places::new(settings.registries)?;
+        let web = Web::new(Credentials::new(settings.credentials)?)?;
+        let docker = settings.docker_config.map(DockerFile::new);
+        Ok(Self {
+            ecr: EcrRegistries::new(places.clone(), Hosts::new(deadline)),
+            oci: OciRegistries::new(web, docker, places, Hosts::new(deadline)),
+        })
+    }
+}
+
+#[async_trait]
+impl Registries for ImageRegistries {
+    async fn find(&self, repository: &ImageRepository, tags: &[ImageTag]) -> Result<Found, RegistryError> {
+        // A tag that is asked for twice is one question.
+        let tags: Vec<ImageTag> =
+            tags.iter().collect::<std::collections::BTreeSet<_>>().into_iter().cloned().collect();
+        match repository.ecr() {
+            Some(registry) => self.ecr.find(&registry, repository, &tags).await,
+            None => self.oci.find(repository, &tags).await,
+        }
+    }
+
+    async fn has(&self, repository: &ImageRepository, digest: &ImageDigest) -> Result<bool, RegistryError> {
+        match repository.ecr() {
+            Some(registry) => self.ecr.has(&registry, repository, digest).await,
+            None => self.oci.has(repository, digest).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -7,9 +7,10 @@ use std::io::Write as _;
 
 use reqwest::{StatusCode, Url};
 
+use super::failure::{denied, of_web, refused, unusable};
 use super::store::{Entry, Store, blocking};
-use super::web::{self, Question, Stamp, Web, denied, refused, unusable};
 use super::{ChartSourceError, Versions};
+use crate::adapters::web::{self, Question, Stamp, Web, WebError};
 use crate::model::chart::{ChartAddress, ChartArchive, ChartRepository};
 use crate::model::digest::Digest;
 
@@ -54,12 +55,12 @@ pub(super) async fn archive(
     };
     let url = below(repository, &entry.url)?;
     let what = format!("{}-{version}.tgz", chart.name);
-    let question = Question { repository, url, accept: None, known: None, proof: None, exact: true };
-    let answer = web.ask(&question).await?;
+    let question = Question { exact: true, ..Question::get(url) };
+    let answer = web.ask(&question).await.map_err(of_web(repository))?;
     if !answer.status().is_success() {
         return Err(refused(repository, &answer, &what));
     }
-    let bytes = web::read_whole(repository, answer, ARCHIVE_BYTES, &what).await?;
+    let bytes = web::read_whole(answer, ARCHIVE_BYTES, &what).await.map_err(of_web(repository))?;
     let digest = Digest::of(&bytes);
     let named = entry.digest.trim();
     if !named.is_empty() && named.parse() != Ok(digest) {
@@ -109,8 +110,8 @@ async fn fetch(
     known: Option<&Stamp>,
 ) -> Result<(), ChartSourceError> {
     let url = below(repository, "index.yaml")?;
-    let question = Question { repository, url, accept: None, known, proof: None, exact: false };
-    let mut answer = web.ask(&question).await?;
+    let question = Question { known, ..Question::get(url) };
+    let mut answer = web.ask(&question).await.map_err(of_web(repository))?;
     match answer.status() {
         StatusCode::NOT_MODIFIED if known.is_some() => return Ok(()),
         status if status.is_success() => {}
@@ -123,7 +124,8 @@ async fn fetch(
     let disk = |error: std::io::Error| ChartSourceError::Store { message: error.to_string() };
     let mut text = store.draft().map_err(disk)?;
     let mut size = 0;
-    while let Some(chunk) = answer.chunk().await.map_err(|error| web::transport(repository, error))? {
+    let transport = |error| of_web(repository)(WebError::of_transport(error));
+    while let Some(chunk) = answer.chunk().await.map_err(transport)? {
         size += chunk.len() as u64;
         if size > INDEX_BYTES {
             return Err(unusable(repository, format!("index.yaml has more than {INDEX_BYTES} bytes")));

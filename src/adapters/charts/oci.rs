@@ -1,14 +1,15 @@
-//! Charts in OCI registries: tags as versions, the manifest and its one layer that is the chart, tokens as the
-//! registry asks for them.
+//! Charts in OCI registries: tags as versions, the manifest and its one layer that is the chart.
 
-use reqwest::header::{HeaderValue, LINK, WWW_AUTHENTICATE};
-use reqwest::{Response, StatusCode, Url};
+use reqwest::Response;
+use reqwest::header::LINK;
 use serde_json::Value;
 
+use super::failure::{denied, of_web, refused, unusable};
 use super::index::ARCHIVE_BYTES;
 use super::store::{Entry, Store, blocking};
-use super::web::{self, Question, Stamp, Web, denied, refused, unusable};
 use super::{ChartSourceError, Versions};
+use crate::adapters::registry::conversation::{Asking, Conversation, Place, TalkError};
+use crate::adapters::web::{self, Stamp, Web};
 use crate::model::chart::{ChartAddress, ChartArchive, ChartRepository};
 use crate::model::digest::Digest;
 
@@ -20,13 +21,10 @@ const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 /// The layers that are a chart; the second is that of Helm's first experiments.
 const LAYERS: [&str; 2] = ["application/vnd.cncf.helm.chart.content.v1.tar+gzip", "application/tar+gzip"];
 
-/// One repository of a registry, and what proves who we are.
-struct Conversation<'a> {
-    web: &'a Web,
+/// One chart's repository of a registry.
+struct Talk<'a> {
+    conversation: Conversation,
     repository: &'a ChartRepository,
-    host: String,
-    path: String,
-    proof: Option<HeaderValue>,
 }
 
 /// Every version of a chart: the tags that are versions, `_` standing for `+`.
@@ -39,7 +37,7 @@ pub(super) async fn versions(
     let known = store.stamp(&key).await.is_some();
     let mut outdated = None;
     if !(known && store.is_fresh(&key)) {
-        match Conversation::new(web, chart)?.tags().await {
+        match Talk::new(web, chart)?.tags().await {
             Ok(tags) => {
                 keep_tags(store, &key, chart, tags).await?;
                 store.note_asked(&key);
@@ -77,7 +75,7 @@ pub(super) async fn archive(
     chart: &ChartAddress,
     version: &str,
 ) -> Result<ChartArchive, ChartSourceError> {
-    let mut talk = Conversation::new(web, chart)?;
+    let talk = Talk::new(web, chart)?;
     let repository = &chart.repository;
     let tag = version.replace('+', "_");
     let plain = |char: char| char.is_ascii_alphanumeric() || "._-".contains(char);
@@ -89,7 +87,7 @@ pub(super) async fn archive(
     if !answer.status().is_success() {
         return Err(refused(repository, &answer, &what));
     }
-    let bytes = web::read_whole(repository, answer, TEXT_BYTES, "the manifest").await?;
+    let bytes = web::read_whole(answer, TEXT_BYTES, "the manifest").await.map_err(of_web(repository))?;
     let manifest: Value = serde_json::from_slice(&bytes)
         .map_err(|error| unusable(repository, format!("the manifest of {what} is no JSON: {error}")))?;
     let layers = manifest.get("layers").and_then(Value::as_array).cloned().unwrap_or_default();
@@ -108,7 +106,7 @@ pub(super) async fn archive(
     if !answer.status().is_success() {
         return Err(refused(repository, &answer, &format!("the content of {what}")));
     }
-    let bytes = web::read_whole(repository, answer, ARCHIVE_BYTES, &what).await?;
+    let bytes = web::read_whole(answer, ARCHIVE_BYTES, &what).await.map_err(of_web(repository))?;
     let found = Digest::of(&bytes);
     if found != digest {
         return Err(unusable(
@@ -119,8 +117,8 @@ pub(super) async fn archive(
     Ok(ChartArchive { digest, bytes: bytes.into() })
 }
 
-impl<'a> Conversation<'a> {
-    fn new(web: &'a Web, chart: &'a ChartAddress) -> Result<Self, ChartSourceError> {
+impl<'a> Talk<'a> {
+    fn new(web: &Web, chart: &'a ChartAddress) -> Result<Self, ChartSourceError> {
         let repository = &chart.repository;
         let rest = repository.as_str().strip_prefix("oci://").unwrap_or_default();
         let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
@@ -129,30 +127,26 @@ impl<'a> Conversation<'a> {
         if !path.chars().all(plain) || path.split('/').any(|part| part.is_empty() || part.starts_with('.')) {
             return Err(denied(repository, format!("{path} is no name of an OCI repository")));
         }
-        Ok(Self { web, repository, host: host.to_owned(), path, proof: None })
+        let place = Place { host: host.to_owned(), path, plain: false };
+        Ok(Self { conversation: Conversation::new(web.clone(), None, place), repository })
     }
 
-    /// A registry on this machine speaks without TLS, as everywhere in this field.
-    fn scheme(&self) -> &'static str {
-        let name = self.host.rsplit_once(':').map_or(self.host.as_str(), |(name, _)| name);
-        if matches!(name, "localhost" | "127.0.0.1" | "[::1]") { "http" } else { "https" }
-    }
-
-    fn url(&self, rest: &str) -> Result<Url, ChartSourceError> {
-        let text = format!("{}://{}/v2/{}/{rest}", self.scheme(), self.host, self.path);
-        Url::parse(&text).map_err(|_| denied(self.repository, "it is no address of a registry"))
-    }
-
-    async fn tags(mut self) -> Result<Vec<String>, ChartSourceError> {
+    async fn tags(&self) -> Result<Vec<String>, ChartSourceError> {
         let mut tags = Vec::new();
         let mut next = "tags/list?n=1000".to_owned();
         for _ in 0..PAGES {
             let answer = self.get(&next, None, false).await?;
             if !answer.status().is_success() {
-                return Err(refused(self.repository, &answer, &format!("chart {}", self.path)));
+                return Err(refused(
+                    self.repository,
+                    &answer,
+                    &format!("chart {}", self.conversation.place().path),
+                ));
             }
             let link = answer.headers().get(LINK).and_then(|value| value.to_str().ok()).and_then(next_page);
-            let bytes = web::read_whole(self.repository, answer, TEXT_BYTES, "a page of tags").await?;
+            let bytes = web::read_whole(answer, TEXT_BYTES, "a page of tags")
+                .await
+                .map_err(of_web(self.repository))?;
             let page: Value = serde_json::from_slice(&bytes)
                 .map_err(|error| unusable(self.repository, format!("a page of tags is no JSON: {error}")))?;
             let list = page.get("tags").and_then(Value::as_array).cloned().unwrap_or_default();
@@ -165,107 +159,12 @@ impl<'a> Conversation<'a> {
         Err(unusable(self.repository, format!("its tags fill more than {PAGES} pages")))
     }
 
-    /// Asks; where the registry wants to know who we are, once more with what it asks for.
-    async fn get(
-        &mut self,
-        rest: &str,
-        accept: Option<&str>,
-        exact: bool,
-    ) -> Result<Response, ChartSourceError> {
-        let answer = self.ask(rest, accept, exact).await?;
-        if answer.status() != StatusCode::UNAUTHORIZED || self.proof.is_some() {
-            return Ok(answer);
-        }
-        let challenges = answer.headers().get_all(WWW_AUTHENTICATE);
-        let challenges: Vec<&str> = challenges.iter().filter_map(|value| value.to_str().ok()).collect();
-        let challenge = challenges.iter().find_map(|text| Challenge::parse(text));
-        self.proof = match challenge {
-            Some(Challenge::Bearer { realm, service, scope }) => {
-                Some(self.token(&realm, &service, &scope).await?)
-            }
-            Some(Challenge::Basic) => self.own_credentials()?,
-            None => None,
-        };
-        if self.proof.is_none() {
-            return Ok(answer);
-        }
-        self.ask(rest, accept, exact).await
-    }
-
-    async fn ask(&self, rest: &str, accept: Option<&str>, exact: bool) -> Result<Response, ChartSourceError> {
-        let url = self.url(rest)?;
-        let question = Question {
-            repository: self.repository,
-            url,
-            accept,
-            known: None,
-            proof: self.proof.as_ref(),
-            exact,
-        };
-        self.web.ask(&question).await
-    }
-
-    fn own_credentials(&self) -> Result<Option<HeaderValue>, ChartSourceError> {
-        let entry = self.web.credentials.for_registry(&self.host, &self.path);
-        entry.map(|entry| web::basic(entry, self.repository)).transpose()
-    }
-
-    /// Fetches a token. The registry's own credentials go to the registry's own host; for another host that gives
-    /// its tokens there has to be an entry of its own.
-    async fn token(&self, realm: &str, service: &str, scope: &str) -> Result<HeaderValue, ChartSourceError> {
-        let mut url =
-            Url::parse(realm).map_err(|_| denied(self.repository, "its realm for tokens is no address"))?;
-        let scope =
-            if scope.is_empty() { format!("repository:{}:pull", self.path) } else { scope.to_owned() };
-        url.query_pairs_mut().append_pair("service", service).append_pair("scope", &scope);
-        let same = self.url("")?.origin() == url.origin();
-        let own = if same { self.own_credentials()? } else { None };
-        let place = web::place(&url);
-        let question = Question {
-            repository: self.repository,
-            url,
-            accept: None,
-            known: None,
-            proof: own.as_ref(),
-            exact: false,
-        };
-        let answer = self.web.ask(&question).await?;
-        if !answer.status().is_success() {
-            return Err(refused(self.repository, &answer, &format!("a token of {place}")));
-        }
-        let bytes = web::read_whole(self.repository, answer, TEXT_BYTES, "a token").await?;
-        let value: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-        let token = ["token", "access_token"].iter().find_map(|key| value.get(*key)?.as_str());
-        let header = token.and_then(|token| HeaderValue::from_str(&format!("Bearer {token}")).ok());
-        let mut header = header.ok_or_else(|| denied(self.repository, format!("{place} gives no token")))?;
-        header.set_sensitive(true);
-        Ok(header)
-    }
-}
-
-/// What a registry wants to hear.
-#[derive(Debug, PartialEq, Eq)]
-enum Challenge {
-    Basic,
-    Bearer { realm: String, service: String, scope: String },
-}
-
-impl Challenge {
-    fn parse(text: &str) -> Option<Self> {
-        let (kind, rest) = text.split_once(' ').unwrap_or((text, ""));
-        if kind.eq_ignore_ascii_case("basic") {
-            return Some(Self::Basic);
-        }
-        if !kind.eq_ignore_ascii_case("bearer") {
-            return None;
-        }
-        let value = |key: &str| {
-            let start = rest.find(&format!("{key}=\""))? + key.len() + 2;
-            let rest = rest.get(start..)?;
-            Some(rest.get(..rest.find('"')?)?.to_owned())
-        };
-        let text = |key: &str| value(key).unwrap_or_default();
-        Some(Self::Bearer { realm: value("realm")?, service: text("service"), scope: text("scope") })
+    async fn get(&self, rest: &str, accept: Option<&str>, exact: bool) -> Result<Response, ChartSourceError> {
+        let asking = Asking { accept, exact, ..Asking::get(rest) };
+        self.conversation.ask(&asking).await.map_err(|error| match error {
+            TalkError::Web(error) => of_web(self.repository)(error),
+            TalkError::Refused { answer, what } => refused(self.repository, &answer, &what),
+        })
     }
 }
 
@@ -283,17 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn challenges_and_pages_are_understood() {
-        let text = r#"Bearer realm="https://auth.example.com/token",service="registry",scope="repository:a/b:pull,push""#;
-        let expected = Challenge::Bearer {
-            realm: "https://auth.example.com/token".into(),
-            service: "registry".into(),
-            scope: "repository:a/b:pull,push".into(),
-        };
-        assert_eq!(Challenge::parse(text), Some(expected));
-        assert_eq!(Challenge::parse("Basic realm=\"x\""), Some(Challenge::Basic));
-        assert_eq!(Challenge::parse("Negotiate"), None);
-        assert_eq!(Challenge::parse("Bearer service=\"x\""), None);
+    fn pages_are_understood() {
         let link = "</v2/a/tags/list?last=1.0.0&n=1000>; rel=\"next\"";
         assert_eq!(next_page(link).as_deref(), Some("last=1.0.0&n=1000"));
         assert_eq!(next_page("<x>; rel=\"prev\""), None);

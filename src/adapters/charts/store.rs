@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use super::ChartSourceError;
-use super::web::Stamp;
+use crate::adapters::web::Stamp;
 use crate::model::chart::{ChartAddress, ChartArchive};
 use crate::model::digest::Digest;
 

@@ -187,7 +187,7 @@ async fn refusals_are_told_apart_and_never_tell_a_secret() {
         ("/page", ErrorClass::Config, "no chart repository is served there"),
         ("/gone", ErrorClass::Config, "it has no index.yaml"),
         ("/round", ErrorClass::Config, "from one address to the next"),
-        ("/cloud", ErrorClass::Config, "169.254.169.254 is no address to fetch charts from"),
+        ("/cloud", ErrorClass::Config, "169.254.169.254 is no address to fetch from"),
         ("/user", ErrorClass::Config, "names a user or password"),
         ("/wrong", ErrorClass::Config, "the index says 0000"),
     ] {

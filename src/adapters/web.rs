@@ -1,5 +1,5 @@
-//! HTTP with chart repositories. Each request carries the credentials of its own address and of no other: what an
-//! index names, a redirect leads to or a registry challenges with is another address.
+//! HTTP with repositories of charts and images. Each request carries the credentials of its own address and of no
+//! other: what an index names, a redirect leads to or a registry challenges with is another address.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -9,13 +9,11 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use reqwest::header::{
     ACCEPT, AUTHORIZATION, ETAG, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH,
 };
-use reqwest::header::{LAST_MODIFIED, LOCATION, RETRY_AFTER};
-use reqwest::{Client, Response, StatusCode, Url, redirect};
-use secrecy::ExposeSecret as _;
+use reqwest::header::{LAST_MODIFIED, LOCATION};
+use reqwest::{Client, Method, Response, StatusCode, Url, redirect};
+use secrecy::{ExposeSecret as _, SecretString};
 
-use super::ChartSourceError;
-use crate::adapters::credentials::{CredentialEntry, Credentials};
-use crate::model::chart::ChartRepository;
+use super::credentials::{CredentialEntry, Credentials};
 use crate::model::error::chain;
 
 /// So often a server may send us elsewhere.
@@ -26,9 +24,28 @@ const SILENCE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 30 });
 /// How long one answer may take altogether, however slowly it drips.
 const WHOLE: Duration = Duration::from_mins(5);
 
+/// Why there is no answer, or none that can be used; whoever asked says of whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum WebError {
+    /// Nobody answered.
+    Unreachable(String),
+    /// We are led or asked to where we do not go, or have no right.
+    Denied(String),
+    /// The answer is not what it should be.
+    Unusable(String),
+}
+
+impl WebError {
+    /// What a failed request says, without the address, which may hold a token.
+    pub(super) fn of_transport(error: reqwest::Error) -> Self {
+        Self::Unreachable(chain(&error.without_url()))
+    }
+}
+
 /// The clients, and what they may say of who we are.
+#[derive(Clone)]
 pub(super) struct Web {
-    /// For archives: what is fetched is what lies there, compressed or not.
+    /// For what has a digest: what is fetched is what lies there, compressed or not.
     exact: Client,
     /// For texts, which may be compressed on their way.
     text: Client,
@@ -36,19 +53,39 @@ pub(super) struct Web {
 }
 
 /// What is asked.
+#[derive(Clone)]
 pub(super) struct Question<'a> {
-    /// For whom.
-    pub(super) repository: &'a ChartRepository,
+    /// `GET` or `HEAD`.
+    pub(super) method: Method,
     /// Where.
     pub(super) url: Url,
     /// In which form.
     pub(super) accept: Option<&'a str>,
     /// What we have already.
     pub(super) known: Option<&'a Stamp>,
-    /// What proves who we are; absent means the credentials of the address.
-    pub(super) proof: Option<&'a HeaderValue>,
+    /// What proves who we are.
+    pub(super) proof: Proof<'a>,
     /// Whether the answer's bytes count.
     pub(super) exact: bool,
+}
+
+/// What a request may say of who we are. Whatever it is, a redirect carries it to no other
+/// host.
+#[derive(Clone, Copy)]
+pub(super) enum Proof<'a> {
+    /// The credentials that the settings have for the address.
+    OfAddress,
+    /// This header, to the host that is asked first and to no other.
+    This(&'a HeaderValue),
+    /// Nothing, whatever the settings have.
+    Nothing,
+}
+
+impl Question<'_> {
+    /// A plain `GET`.
+    pub(super) fn get(url: Url) -> Self {
+        Self { method: Method::GET, url, accept: None, known: None, proof: Proof::OfAddress, exact: false }
+    }
 }
 
 /// What a server says to tell one version of a file from another.
@@ -83,26 +120,24 @@ impl Web {
     }
 
     /// Asks, and follows where the server leads; the answer may be of any status but a redirect.
-    pub(super) async fn ask(&self, question: &Question<'_>) -> Result<Response, ChartSourceError> {
-        let repository = question.repository;
+    pub(super) async fn ask(&self, question: &Question<'_>) -> Result<Response, WebError> {
         let mut url = question.url.clone();
         for hop in 0..=MOST_REDIRECTS {
-            check_address(&url, repository)?;
+            check_address(&url)?;
             let answer = self.send(question, &url).await?;
             if !answer.status().is_redirection() || answer.status() == StatusCode::NOT_MODIFIED {
                 return Ok(answer);
             }
             if hop < MOST_REDIRECTS {
-                url = redirected(&url, &answer, repository)?;
+                url = redirected(&url, &answer)?;
             }
         }
-        Err(denied(repository, "the server sends us from one address to the next"))
+        Err(WebError::Denied("the server sends us from one address to the next".to_owned()))
     }
 
-    async fn send(&self, question: &Question<'_>, url: &Url) -> Result<Response, ChartSourceError> {
-        let repository = question.repository;
+    async fn send(&self, question: &Question<'_>, url: &Url) -> Result<Response, WebError> {
         let client = if question.exact { &self.exact } else { &self.text };
-        let mut request = client.get(url.clone());
+        let mut request = client.request(question.method.clone(), url.clone());
         if let Some(accept) = question.accept {
             request = request.header(ACCEPT, accept);
         }
@@ -115,36 +150,38 @@ impl Web {
         }
         let proof = match question.proof {
             // What was given for one host is never said to another.
-            Some(proof) if url.origin() == question.url.origin() => Some(proof.clone()),
-            Some(_) => None,
-            None => self.credentials.for_url(url).map(|entry| basic(entry, repository)).transpose()?,
+            Proof::This(proof) if url.origin() == question.url.origin() => Some(proof.clone()),
+            Proof::This(_) | Proof::Nothing => None,
+            Proof::OfAddress => self.credentials.for_url(url).map(basic).transpose()?,
         };
         if let Some(proof) = proof {
             request = request.header(AUTHORIZATION, proof);
         }
-        request.send().await.map_err(|error| transport(repository, error))
+        request.send().await.map_err(WebError::of_transport)
     }
 }
 
-/// User and password as one header.
-pub(super) fn basic(
-    entry: &CredentialEntry,
-    repository: &ChartRepository,
-) -> Result<HeaderValue, ChartSourceError> {
+/// User and password of an entry as one header; reads the password's file.
+pub(super) fn basic(entry: &CredentialEntry) -> Result<HeaderValue, WebError> {
     let refused = |error: &dyn std::fmt::Display| {
-        denied(repository, format!("the password file for {} cannot be used: {error}", entry.prefix))
+        WebError::Denied(format!("the password file for {} cannot be used: {error}", entry.prefix))
     };
     let password = entry.password().map_err(|error| refused(&error))?;
     let user = entry.username.as_deref().unwrap_or("moorline");
+    basic_pair(user, &password).ok_or_else(|| refused(&"it is no text for a header"))
+}
+
+/// User and password as one header.
+pub(super) fn basic_pair(user: &str, password: &SecretString) -> Option<HeaderValue> {
     let pair = BASE64.encode(format!("{user}:{}", password.expose_secret()));
-    let mut value = HeaderValue::from_str(&format!("Basic {pair}")).map_err(|error| refused(&error))?;
+    let mut value = HeaderValue::from_str(&format!("Basic {pair}")).ok()?;
     value.set_sensitive(true);
-    Ok(value)
+    Some(value)
 }
 
 /// Only HTTP, no user in the address, and nothing of the machine's own surroundings: the link-local addresses are
 /// where clouds keep the credentials of their machines.
-fn check_address(url: &Url, repository: &ChartRepository) -> Result<(), ChartSourceError> {
+fn check_address(url: &Url) -> Result<(), WebError> {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     let local = match host.parse::<IpAddr>() {
         Ok(IpAddr::V4(address)) => address.is_link_local() || address.is_unspecified(),
@@ -155,10 +192,10 @@ fn check_address(url: &Url, repository: &ChartRepository) -> Result<(), ChartSou
         Err(_) => false,
     };
     if !matches!(url.scheme(), "http" | "https") || host.is_empty() || local {
-        return Err(denied(repository, format!("{} is no address to fetch charts from", place(url))));
+        return Err(WebError::Denied(format!("{} is no address to fetch from", place(url))));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(denied(repository, format!("{} names a user or password", place(url))));
+        return Err(WebError::Denied(format!("{} names a user or password", place(url))));
     }
     Ok(())
 }
@@ -168,64 +205,25 @@ pub(super) fn place(url: &Url) -> String {
     url.origin().ascii_serialization()
 }
 
-fn redirected(from: &Url, answer: &Response, repository: &ChartRepository) -> Result<Url, ChartSourceError> {
+fn redirected(from: &Url, answer: &Response) -> Result<Url, WebError> {
     let location = answer.headers().get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let next =
-        from.join(location).map_err(|_| denied(repository, "the server redirects to no valid address"))?;
+    let next = from
+        .join(location)
+        .map_err(|_| WebError::Denied("the server redirects to no valid address".to_owned()))?;
     if from.scheme() == "https" && next.scheme() != "https" {
-        return Err(denied(repository, format!("the server redirects to {}, without TLS", place(&next))));
+        return Err(WebError::Denied(format!("the server redirects to {}, without TLS", place(&next))));
     }
     Ok(next)
 }
 
-/// The error for an answer that is no success; `what` was asked for.
-pub(super) fn refused(repository: &ChartRepository, answer: &Response, what: &str) -> ChartSourceError {
-    let (status, host) = (answer.status(), place(answer.url()));
-    let after = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-    match status {
-        StatusCode::NOT_FOUND | StatusCode::GONE => {
-            ChartSourceError::Missing { repository: repository.clone(), what: what.to_owned() }
-        }
-        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => {
-            let after = after.map(|after| format!(", to be tried again after {after} s")).unwrap_or_default();
-            unreachable(repository, format!("{host} answered {status} for {what}{after}"))
-        }
-        _ if status.is_server_error() => {
-            unreachable(repository, format!("{host} answered {status} for {what}"))
-        }
-        _ => denied(repository, format!("{host} answered {status} for {what}")),
-    }
-}
-
-/// A whole answer in memory, up to a limit.
-pub(super) async fn read_whole(
-    repository: &ChartRepository,
-    mut answer: Response,
-    limit: usize,
-    what: &str,
-) -> Result<Vec<u8>, ChartSourceError> {
+/// A whole answer in memory, up to a limit; `what` it is.
+pub(super) async fn read_whole(mut answer: Response, limit: usize, what: &str) -> Result<Vec<u8>, WebError> {
     let mut bytes = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(|error| transport(repository, error))? {
+    while let Some(chunk) = answer.chunk().await.map_err(WebError::of_transport)? {
         if bytes.len() + chunk.len() > limit {
-            return Err(unusable(repository, format!("{what} has more than {limit} bytes")));
+            return Err(WebError::Unusable(format!("{what} has more than {limit} bytes")));
         }
         bytes.extend_from_slice(&chunk);
     }
     Ok(bytes)
-}
-
-pub(super) fn transport(repository: &ChartRepository, error: reqwest::Error) -> ChartSourceError {
-    unreachable(repository, chain(&error.without_url()))
-}
-
-pub(super) fn unreachable(repository: &ChartRepository, message: impl Into<String>) -> ChartSourceError {
-    ChartSourceError::Unreachable { repository: repository.clone(), message: message.into() }
-}
-
-pub(super) fn denied(repository: &ChartRepository, message: impl Into<String>) -> ChartSourceError {
-    ChartSourceError::Denied { repository: repository.clone(), message: message.into() }
-}
-
-pub(super) fn unusable(repository: &ChartRepository, message: impl Into<String>) -> ChartSourceError {
-    ChartSourceError::Unusable { repository: repository.clone(), message: message.into() }
 }
