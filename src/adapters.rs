@@ -28,6 +28,8 @@ pub struct World {
     pub sources: Arc<dyn sources::Sources>,
     /// Chart repositories.
     pub charts: Arc<dyn charts::Charts>,
+    /// Image registries.
+    pub registries: Arc<dyn registry::Registries>,
     /// Clusters.
     pub clusters: Arc<dyn cluster::Clusters>,
     /// The state repository; absent if no records are kept.

@@ -7,6 +7,7 @@ mod demo;
 mod diff;
 mod output;
 mod plan;
+mod promotion;
 mod render;
 mod run;
 mod sandbox;
@@ -48,6 +49,12 @@ enum Command {
     Render(Deferred<render::RenderArguments>),
     /// Print what would be done, and what is held and why
     Plan(Deferred<plan::PlanArguments>),
+    /// Show what an environment lacks of the one that it is promoted from
+    Pending(Deferred<promotion::pending::PendingArguments>),
+    /// Pin in an environment what runs in the one before it
+    Promote(Deferred<promotion::promote::PromoteArguments>),
+    /// Pin the version that was deployed before
+    Rollback(Deferred<promotion::promote::RollbackArguments>),
     /// Compare what is wanted with what is live
     Diff(Deferred<diff::DiffArguments>),
     /// Show what is wanted, deployed and blocked, and how well it runs
@@ -91,6 +98,9 @@ pub fn main() -> ExitCode {
         Command::Run(Deferred(arguments)) => run::run(&cli.common, arguments),
         Command::Render(Deferred(arguments)) => render::run(&cli.common, &arguments),
         Command::Plan(Deferred(arguments)) => plan::run(&cli.common, &arguments),
+        Command::Pending(Deferred(arguments)) => promotion::pending::run(&cli.common, &arguments),
+        Command::Promote(Deferred(arguments)) => promotion::promote::promote(&cli.common, &arguments),
+        Command::Rollback(Deferred(arguments)) => promotion::promote::rollback(&cli.common, &arguments),
         Command::Diff(Deferred(arguments)) => diff::run(&cli.common, &arguments),
         Command::Status(Deferred(arguments)) => status::run(&cli.common, &arguments),
         Command::Check(Deferred(arguments)) => check::run(&arguments),

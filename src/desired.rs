@@ -30,5 +30,5 @@ pub use environment::{ConfigRepository, Environment};
 pub use nearest::nearest;
 pub use pins::Pin;
 pub use schema::schema;
-pub use service::{Allow, ChartSource, ManifestSource, Service};
+pub use service::{Allow, ChartSource, ImageSource, ManifestSource, Service};
 pub use umbrella::{Umbrella, UnusableChart, chart_of};

@@ -206,6 +206,7 @@ mod tests {
             commit: Some("0123456789abcdef0123456789abcdef01234567".parse().unwrap()),
             chart: None,
             image: Some("shop/web:1".to_owned()),
+            images: Vec::new(),
             config: "89abcdef0123456789abcdef0123456789abcdef".parse().unwrap(),
             digest: Digest::of(b"set"),
         };

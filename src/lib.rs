@@ -71,6 +71,8 @@ pub mod health;
 pub mod sync;
 
 pub mod inventory;
+pub mod promotion;
+
 pub mod ledger;
 
 pub mod report;

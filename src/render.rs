@@ -15,10 +15,11 @@ use serde_json::{Value, json};
 
 pub use error::RenderError;
 
-use crate::desired::{Application, Origin, Supply, Umbrella};
+use crate::desired::{Application, Image, Origin, Supply, Umbrella};
 use crate::helm;
 use crate::model::chart::ChartNeed;
 use crate::model::digest::{Digest, DigestBuilder, canonical_json};
+use crate::model::image::ImageDigest;
 use crate::model::kinds::KindTable;
 use crate::model::manifest::{APPLICATION_LABEL, HookPhase, INSTANCE_LABEL, Manifest, RenderedSet};
 use crate::model::name::{InstanceName, NamespaceName};
@@ -29,13 +30,39 @@ use crate::model::source::{CommitSha, FileTree};
 /// Raised when the same inputs render to something else than before.
 const RENDERER: &str = "2";
 
-/// The commit and image digest that an application wants.
+/// The commit that an application wants, and its images.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WantedCode {
     /// The commit.
     pub commit: Option<CommitSha>,
-    /// The pinned image digest.
-    pub digest: Option<String>,
+    /// The images, in the order of the application's.
+    pub images: Vec<WantedImage>,
+}
+
+/// One image of the wanted commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedImage {
+    /// The tag.
+    pub tag: String,
+    /// The digest, where it is known: then that is deployed, whatever becomes of the tag.
+    pub digest: Option<ImageDigest>,
+}
+
+impl WantedCode {
+    /// A commit with its images by their tags alone.
+    pub fn tagged(application: &Application, commit: CommitSha) -> Self {
+        let image = |image: &Image| WantedImage { tag: image.tag(commit), digest: None };
+        Self { commit: Some(commit), images: application.images.iter().map(image).collect() }
+    }
+
+    /// The references of an application's images, as `repository:tag@digest`.
+    pub fn references(&self, application: &Application) -> Vec<String> {
+        let reference = |(image, wanted): (&Image, &WantedImage)| match &wanted.digest {
+            Some(digest) => format!("{}:{}@{digest}", image.repository, wanted.tag),
+            None => format!("{}:{}", image.repository, wanted.tag),
+        };
+        application.images.iter().zip(&self.images).map(reference).collect()
+    }
 }
 
 /// Answers to `lookup`; an empty object means that nothing was found.
@@ -83,8 +110,8 @@ pub struct Rendered {
     pub set: RenderedSet,
     /// The chart as `name-version`.
     pub chart: Option<String>,
-    /// The image reference.
-    pub image: Option<String>,
+    /// The references of its images.
+    pub images: Vec<String>,
     /// What a person should know: hooks that were left out.
     pub notices: Vec<String>,
     /// What it asked of the cluster's discovery.
@@ -226,16 +253,15 @@ pub fn render(input: &RenderInput<'_>) -> Result<Outcome, RenderError> {
     if !needs.is_empty() {
         return Ok(Outcome::Needs(needs));
     }
-    let image = application.image.as_ref().zip(input.code.commit);
-    let reference = image.map(|(image, commit)| image.reference(commit, input.code.digest.as_deref()));
+    let references = input.code.references(application);
     seen.kinds = drafts.iter().filter_map(|draft| scope::kind_of(&draft.object)).collect();
-    let (manifests, notices) = finish(input, drafts, reference.as_deref())?;
+    let (manifests, notices) = finish(input, drafts, &references)?;
     let set = RenderedSet::new(manifests);
     let stands_in = has_drawn && input.chance == helm::Chance::StandIns;
     Ok(Outcome::Rendered(Box::new(Rendered {
         set,
         chart,
-        image: reference,
+        images: references,
         notices,
         seen,
         drawn,
@@ -252,14 +278,14 @@ pub fn render_as_helm(input: &RenderInput<'_>) -> Result<helm::Rendered, RenderE
 fn finish(
     input: &RenderInput<'_>,
     drafts: Vec<Draft>,
-    image: Option<&str>,
+    references: &[String],
 ) -> Result<(Vec<Manifest>, Vec<String>), RenderError> {
     let scopes = scope::Scopes::new(&drafts, input.kinds);
     let mut notices = Vec::new();
     let mut manifests: BTreeMap<_, Manifest> = BTreeMap::new();
     for mut draft in drafts {
-        if let (Some(reference), Some(image_source)) = (image, &input.application.image) {
-            image::set(&mut draft.object, &image_source.source.repository, reference);
+        for (image, reference) in input.application.images.iter().zip(references) {
+            image::set(&mut draft.object, image, reference);
         }
         scopes.fill_namespace(&mut draft.object, &input.application.namespace);
         let manifest = Manifest::parse(draft.object, &draft.source)?;

@@ -1,4 +1,4 @@
-//! Repositories and chart repositories, each looked after by tasks of its own: they poll, fetch and back off, keep what
+//! Repositories, chart repositories and image registries, each looked after by tasks of its own: they poll, fetch and back off, keep what
 //! came last, and ring when something is new. Whoever reads waits for nobody longer than a moment; what has not come
 //! by then holds only its readers, and rings when it comes.
 //!
@@ -8,6 +8,7 @@
 mod charts;
 mod desk;
 mod poll;
+mod registries;
 mod repositories;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,6 +17,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 pub use charts::ChartRepositories;
+pub use registries::ImageRegistries;
 pub use repositories::Repositories;
 
 /// How long a reading waits for answers that are not there yet, all of them together.

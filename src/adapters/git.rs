@@ -36,7 +36,7 @@ use super::address::Address;
 use super::credentials::Credentials;
 use super::credentials::{CredentialEntry, InvalidCredential};
 use super::sources::{SourceError, Sources};
-use crate::model::history::{Mainline, MainlineQuestion};
+use crate::model::history::{Comparison, ComparisonQuestion, Mainline, MainlineQuestion};
 use crate::model::source::{CommitSha, FileTree, References, RepositoryPath, RepositoryUrl};
 
 /// What the adapter needs to know.
@@ -133,6 +133,39 @@ impl Git {
         })
         .await?;
         self.shared.network.fetch(repository, address, mirror, wanted, depth).await
+    }
+
+    /// Compares two commits. Their histories are fetched in full, which a server has to allow for commits that no branch
+    /// points at.
+    ///
+    /// # Errors
+    /// One of the commits is not there, or the remote cannot be read.
+    pub async fn compare(
+        &self,
+        repository: &RepositoryUrl,
+        question: &ComparisonQuestion,
+    ) -> Result<Comparison, SourceError> {
+        let address = Self::address(repository)?;
+        let mirror = self.mirror(repository).of_history();
+        if !matches!(address, Address::Local(_)) {
+            for commit in [question.left, question.right] {
+                self.ensure(repository, &address, &mirror, (None, commit), Depth::History).await?;
+            }
+        }
+        let (url, question) = (repository.clone(), question.clone());
+        blocking(repository, move || {
+            let objects = match &address {
+                Address::Local(place) => local::open(&url, place)?,
+                _ => mirror.open()?,
+            };
+            for commit in [question.left, question.right] {
+                if objects.find_commit(mirror::oid(commit)).is_err() {
+                    return Err(missing(&url, commit));
+                }
+            }
+            history::compare(&objects, &url, &question)
+        })
+        .await
     }
 
     async fn read_mainline(

@@ -135,9 +135,27 @@ pub struct FileEdit {
     pub content: Option<String>,
 }
 
+/// Who makes a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Author {
+    /// The name.
+    pub name: String,
+    /// The address.
+    pub email: String,
+}
+
+impl Default for Author {
+    /// moorline itself.
+    fn default() -> Self {
+        Self { name: "moorline".to_owned(), email: "moorline@localhost".to_owned() }
+    }
+}
+
 /// A batch of edits that becomes one commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommitRequest {
+    /// Who makes it.
+    pub author: Author,
     /// The first line and body.
     pub message: String,
     /// Trailers, as `("Moorline-Operation", "shop/dev/web/3")`.

@@ -9,6 +9,7 @@ use crate::adapters::charts::{CAPACITY, ChartRepositories, ChartSettings};
 use crate::adapters::clock::{SystemClock, SystemEntropy};
 use crate::adapters::git::{Git, GitSettings, Limits};
 use crate::adapters::kube::KubeClusters;
+use crate::adapters::registry::{ImageRegistries, Remembered};
 use crate::adapters::workers::Workers;
 use crate::desired::nearest;
 use crate::model::error::chain;
@@ -22,6 +23,8 @@ use crate::telemetry::Metrics;
 pub(super) struct Session {
     pub(super) settings: Settings,
     pub(super) world: World,
+    /// For what only commands do: comparing commits, and commits of people.
+    pub(super) git: Git,
 }
 
 impl Session {
@@ -44,21 +47,25 @@ impl Session {
             capacity: CAPACITY,
         })
         .map_err(|error| Failure::new(chain(&error)))?;
+        let registries =
+            ImageRegistries::new(settings.image_registries()).map_err(|error| Failure::new(chain(&error)))?;
+        let clock = Arc::new(SystemClock);
         let world = World {
-            sources: Arc::new(git),
+            sources: Arc::new(git.clone()),
             charts: Arc::new(charts),
+            registries: Arc::new(Remembered::new(registries, clock.clone())),
             clusters: Arc::new(KubeClusters::new(
                 settings.kubeconfig.clone(),
                 settings.context.clone(),
                 metrics.clone(),
             )),
             state,
-            clock: Arc::new(SystemClock),
+            clock,
             entropy: Arc::new(SystemEntropy),
             workers: Workers::new(),
             metrics: metrics.clone(),
         };
-        Ok(Self { settings, world })
+        Ok(Self { settings, world, git })
     }
 
     /// Refuses environments that the config repository does not name, before anything is written for them. Where

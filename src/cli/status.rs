@@ -8,7 +8,7 @@ use super::output::{Failure, colours, in_colour, print, remark, table};
 use super::session::{Session, environment, insist_known, runtime};
 use crate::report::mark::Mark;
 use crate::report::status::ApplicationStatus;
-use crate::report::version;
+use crate::report::{version, words};
 use crate::settings::CommonArguments;
 
 /// Exit codes: 0 shown · 1 a repository or the cluster could not be used.
@@ -86,6 +86,9 @@ fn text(applications: &[&ApplicationStatus], wide: bool) -> String {
         text.push_str(&format!("{}\n", in_colour(line, Mark::of(application), colours)));
         for hold in &application.holds {
             text.push_str(&format!("  {}\n", hold.line()));
+        }
+        if let Some(awaiting) = &application.awaiting {
+            text.push_str(&format!("  awaiting: {}\n", words::awaiting(awaiting)));
         }
         if let Some(suspended) = &application.suspended {
             text.push_str(&format!("  suspended: {}\n", suspended.reason));

@@ -11,6 +11,7 @@ use crate::desired::parse_duration;
 use crate::model::drift::SyncStatus;
 use crate::model::health::HealthStatus;
 use crate::report::status::ApplicationStatus;
+use crate::report::words;
 use crate::settings::CommonArguments;
 
 /// How often it looks.
@@ -90,6 +91,9 @@ fn judge(status: Option<&ApplicationStatus>, commit: &str) -> Verdict {
             Verdict::Failed(hold.message.clone())
         }
         Some(hold) => Verdict::NotYet(hold.message.clone()),
-        None => Verdict::NotYet(format!("it is {} and {}", status.sync.as_str(), status.health.as_str())),
+        None => Verdict::NotYet(match &status.awaiting {
+            Some(awaiting) => format!("it {}", words::awaiting(awaiting)),
+            None => format!("it is {} and {}", status.sync.as_str(), status.health.as_str()),
+        }),
     }
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::service::{Allow, ImageSource, ManifestSource};
 use crate::helm::Compat;
 use crate::model::chart::ChartNeed;
+use crate::model::image::ImageRepository;
 use crate::model::name::{ApplicationId, NamespaceName, TeamName};
 use crate::model::policy::SyncPolicy;
 use crate::model::source::{CommitSha, File, RepositoryPath, RepositoryUrl};
@@ -31,8 +32,8 @@ pub struct Application {
     pub layers: Vec<Layer>,
     /// Its code, where it has any.
     pub code: Option<Code>,
-    /// Its image, where the service names one.
-    pub image: Option<Image>,
+    /// Its images, where the service names any.
+    pub images: Vec<Image>,
     /// The effective sync options.
     pub policy: SyncPolicy,
     /// What code may write outside its own namespace.
@@ -144,10 +145,12 @@ pub enum CodeRevision {
     NeverPromoted,
 }
 
-/// The image of a service in an environment.
+/// An image of a service in an environment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Image {
-    /// Repository, tag pattern and value paths.
+    /// Its repository in this environment.
+    pub repository: ImageRepository,
+    /// Tag pattern and value paths.
     pub source: ImageSource,
 }
 
@@ -155,13 +158,5 @@ impl Image {
     /// The tag for a commit.
     pub fn tag(&self, commit: CommitSha) -> String {
         self.source.tag.replace("{commit}", &commit.to_string())
-    }
-
-    /// The full reference for a commit, by digest where one is pinned.
-    pub fn reference(&self, commit: CommitSha, digest: Option<&str>) -> String {
-        match digest {
-            Some(digest) => format!("{}@{digest}", self.source.repository),
-            None => format!("{}:{}", self.source.repository, self.tag(commit)),
-        }
     }
 }

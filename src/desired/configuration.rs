@@ -9,6 +9,7 @@ use super::document::{Document, Node};
 use super::keys;
 use crate::helm::Compat;
 use crate::model::fault::{Fault, FaultScope};
+use crate::model::image::ImageRepository;
 use crate::model::name::{EnvironmentName, InstanceName, NamespaceName};
 use crate::model::policy::{Extras, Hooks, IgnoreRule, OnFailure, SyncPolicy};
 use crate::model::source::FileTree;
@@ -38,6 +39,8 @@ pub struct EnvironmentSettings {
     pub cluster: Option<String>,
     /// The namespace of applications without a team.
     pub namespace: Option<NamespaceName>,
+    /// What `{registry}` in the repositories of images stands for.
+    pub registry: Option<String>,
     /// Whose bytes charts are rendered to; absent means the newest Helm.
     pub helm: Option<Compat>,
     /// A branch, tag or commit of the config repository of its own.
@@ -55,6 +58,8 @@ pub struct Defaults {
     pub namespace: String,
     /// The pattern of release names.
     pub release: String,
+    /// What `{registry}` in the repositories of images stands for where an environment says nothing.
+    pub registry: Option<String>,
     /// Labels of the namespaces that moorline creates.
     pub namespace_labels: BTreeMap<String, String>,
     /// Sync options.
@@ -66,6 +71,7 @@ impl Default for Defaults {
         Self {
             namespace: "{team}-{environment}".to_owned(),
             release: "{service}".to_owned(),
+            registry: None,
             namespace_labels: BTreeMap::new(),
             sync: SyncSettings::default(),
         }
@@ -229,6 +235,7 @@ fn read_environment(node: &Node<'_>) -> EnvironmentSettings {
         from: fields.get("from").and_then(Node::parse),
         cluster: fields.get("cluster").and_then(Node::text),
         namespace: fields.get("namespace").and_then(Node::parse),
+        registry: fields.get("registry").and_then(|node| node.parse_with(checked_registry)),
         helm: fields.get("helm").and_then(|node| {
             node.one_of(&[("4.3", Compat::V4_3), ("4.1", Compat::V4_1), ("3.19", Compat::V3_19)])
         }),
@@ -286,8 +293,19 @@ fn read_defaults(node: &Node<'_>) -> Defaults {
     Defaults {
         namespace: namespace.unwrap_or(standard.namespace),
         release: release.unwrap_or(standard.release),
+        registry: fields.get("registry").and_then(|node| node.parse_with(checked_registry)),
         namespace_labels: labels,
         sync: fields.get("sync").map(SyncSettings::read).unwrap_or_default(),
+    }
+}
+
+/// Host and port of a registry, and what all its repositories have in front of their names.
+fn checked_registry(text: &str) -> Result<String, String> {
+    let repository = format!("{text}/image").parse::<ImageRepository>();
+    match repository {
+        Ok(_) if !text.ends_with('/') => Ok(text.to_owned()),
+        Ok(_) => Err(format!("`{text}` ends with a slash: leave it out")),
+        Err(error) => Err(format!("`{text}` is no registry: {error}")),
     }
 }
 

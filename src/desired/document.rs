@@ -137,7 +137,12 @@ impl<'a> Node<'a> {
         self.value.is_null()
     }
 
-    /// Whether this is a map.
+    /// Whether it is a list.
+    pub(super) fn is_list(&self) -> bool {
+        matches!(self.value, Value::Sequence(_))
+    }
+
+    /// Whether it is a map.
     pub(super) fn is_map(&self) -> bool {
         self.value.is_mapping()
     }

@@ -22,15 +22,15 @@ macro_rules! keys {
 
 keys! {
     CONFIGURATION "configuration": "version" "name" "environments" "defaults";
-    ENVIRONMENT "environment": "branch" "from" "cluster" "namespace" "revision" "helm" "suspend" "sync";
-    DEFAULTS "defaults": "namespace" "release" "namespaceLabels" "sync";
+    ENVIRONMENT "environment": "branch" "from" "cluster" "namespace" "registry" "revision" "helm" "suspend" "sync";
+    DEFAULTS "defaults": "namespace" "release" "registry" "namespaceLabels" "sync";
     SYNC "sync": "selfHeal" "prune" "timeout" "onFailure" "extras" "hooks" "pruneKinds" "ignore";
     IGNORE "ignore": "kind" "name" "fields";
     SERVICE "service": "team" "code" "chart" "manifests" "image" "namespace" "release" "sync" "suspend" "adopt" "allow" "random" "schema";
     CODE "code": "repository" "path";
     CHART "chart": "path" "repository" "name" "version";
     MANIFESTS "manifests": "repository" "branch" "path";
-    IMAGE "image": "repository" "tag" "values";
+    IMAGE "image": "repository" "tag" "missingAfter" "values";
     IMAGE_VALUES "imageValues": "repository" "tag" "digest";
     ALLOW "allow": "namespaces" "clusterKinds" "lookup";
     LOOKUP "lookup": "kind" "namespace" "name";

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::application::{Application, Code, CodeRevision, Image, Layer, Origin};
 use super::configuration::{CONFIGURATION_FILE, Configuration};
 use super::environment::{Environment, plain_fault};
-use super::service::{ChartSource, Service};
+use super::service::{ChartSource, ImageSource, Service};
 use super::umbrella::dependency_place;
 use crate::model::fault::{Fault, FaultScope};
 use crate::model::name::{ApplicationId, LABEL_LIMIT, NamespaceName, ServiceName};
@@ -53,7 +53,7 @@ impl Resolver<'_> {
             layers: self.layers(name, &origin),
             origin,
             code: self.code(name, service),
-            image: service.image.clone().map(|source| Image { source }),
+            images: self.images(name, service)?,
             policy,
             allow: service.allow.clone(),
             random: service.random,
@@ -81,6 +81,29 @@ impl Resolver<'_> {
         let (line, column) = known.places.of(keys);
         let file = format!("services/{service}.yaml");
         Box::new(Fault { file, line, column, message: message.to_owned(), hint, scope })
+    }
+
+    fn images(&self, name: &ServiceName, service: &Service) -> Result<Vec<Image>, Box<Fault>> {
+        let registry = self.environment.settings.registry.as_ref();
+        let registry = registry.or(self.configuration.defaults.registry.as_ref());
+        let resolve = |source: &ImageSource| {
+            let needs = source.repository.contains("{registry}");
+            let Some(registry) = registry.map(String::as_str).or((!needs).then_some("")) else {
+                let message =
+                    format!("{} needs the registry of {}", source.repository, self.environment.name);
+                let hint = format!(
+                    "add `registry:` to environments.{} or to defaults in moorline.yaml",
+                    self.environment.name
+                );
+                return Err(self.fault(name, &["image"], &message, Some(hint)));
+            };
+            let text = source.repository.replace("{registry}", registry);
+            let repository = text.parse().map_err(|error| {
+                self.fault(name, &["image"], &format!("{text} is no image repository: {error}"), None)
+            })?;
+            Ok(Image { repository, source: source.clone() })
+        };
+        service.images.iter().map(resolve).collect()
     }
 
     fn origin(&self, name: &ServiceName, service: &Service) -> Result<Origin, Box<Fault>> {

@@ -12,6 +12,8 @@ const KIND: &str = "^[A-Z][A-Za-z0-9]{0,62}$";
 const REFERENCE: &str = "^[^-/.~^:?*\\[\\\\\\s][^~^:?*\\[\\\\\\s]*$";
 const PATH: &str = "^(?!/)(?!.*(^|/)\\.\\.(/|$))(?!.*(^|/)\\.git(/|$))[^\\\\]*$";
 const DURATION: &str = "^([0-9]{1,9}[smhd])+$";
+const REGISTRY: &str = "^[A-Za-z0-9._-]+(:[0-9]+)?(/[a-z0-9._-]+)*$";
+const IMAGE_REPOSITORY: &str = "^(\\{registry\\}/)?[A-Za-z0-9._/-]+(:[0-9]+/[A-Za-z0-9._/-]+)?$";
 const PATTERN: &str = "^([^{}]|\\{(team|environment|service)\\})+$";
 const COMMIT: &str = "^[0-9a-fA-F]{40}$";
 
@@ -74,6 +76,7 @@ fn environment() -> Value {
             "branch": text("The branch of each code repository that this environment follows. Without it the environment is pinned: versions.yaml alone moves its code.", REFERENCE),
             "from": text("The environment that this one is promoted from; pending changes are counted against it.", LABEL),
             "cluster": plain("A context of the kubeconfig. Without it, that of --context, else the current one."),
+            "registry": text("What {registry} in the repositories of images stands for, instead of the default.", REGISTRY),
             "namespace": text("The namespace of what has no team: third-party charts and the umbrella's own templates.", LABEL),
             "helm": word("Whose bytes charts are rendered to. It is a text: put it in quotes.", &["4.3", "4.1", "3.19"]),
             "revision": text("A branch, tag or commit of the config repository of its own.", REFERENCE),
@@ -93,6 +96,7 @@ fn defaults() -> Value {
         "What holds where an environment or service says nothing else.",
         &[],
         json!({
+            "registry": text("What {registry} in the repositories of images stands for.", REGISTRY),
             "namespace": with_default(text("The pattern of namespaces; {team}, {environment} and {service} are filled in.", PATTERN), json!("{team}-{environment}")),
             "release": with_default(text("The pattern of release names (.Release.Name), of at most 53 characters when filled in.", PATTERN), json!("{service}")),
             "namespaceLabels": labels,
@@ -155,7 +159,7 @@ fn service() -> Value {
             "code": reference("code", "The code repository."),
             "chart": reference("chart", "The chart, in the code repository or a chart repository. Without it, the service is a dependency of the umbrella or has manifests."),
             "manifests": reference("manifests", "Plain YAML instead of a chart."),
-            "image": reference("image", "The image whose tag follows the code."),
+            "image": one_or_list("The image whose tag follows the code, or a list of them.", reference("image", "")),
             "namespace": text("A namespace of its own, instead of the pattern.", LABEL),
             "release": text("A release name of its own, instead of the pattern.", PATTERN),
             "sync": reference("sync", "How this service is synced."),
@@ -211,8 +215,9 @@ fn image() -> Value {
         "The image whose tag follows the code.",
         &["repository"],
         json!({
-            "repository": text("The image's repository, without tag and digest.", "^[A-Za-z0-9._/-]+(:[0-9]+/[A-Za-z0-9._/-]+)?$"),
+            "repository": text("The image's repository, without tag and digest; {registry} is the environment's.", IMAGE_REPOSITORY),
             "tag": with_default(tag, json!("{commit}")),
+            "missingAfter": with_default(text("How long after its commit an image that is not there is called missing.", DURATION), json!("1h")),
             "values": reference("imageValues", "Where the chart takes the image from. Plain YAML needs none: references to the repository get the tag."),
         }),
     )
@@ -310,6 +315,12 @@ fn flag(description: &str, default: bool) -> Value {
 /// One of a few words; the first is what holds where nothing is said.
 fn word(description: &str, words: &[&str]) -> Value {
     json!({"description": description, "enum": words, "default": words.first()})
+}
+
+/// One of them, or a list.
+fn one_or_list(description: &str, one: Value) -> Value {
+    let list = json!({"type": "array", "items": one, "minItems": 1});
+    json!({"description": description, "anyOf": [one, list]})
 }
 
 fn with_default(mut value: Value, default: Value) -> Value {

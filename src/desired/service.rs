@@ -1,11 +1,16 @@
 //! `services/<name>.yaml`: whose a service is, where its code, chart or manifests and image are.
 
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
 use super::application::{Random, ValuesSchema};
 use super::configuration::{SyncSettings, checked_kind, checked_reference, checked_release};
 use super::document::{Document, Node, Places};
 use super::keys;
 use crate::model::chart::{ChartAddress, ChartNeed};
 use crate::model::fault::{Fault, FaultScope};
+use crate::model::image::ImageRepository;
 use crate::model::name::{NamespaceName, ServiceName, TeamName};
 use crate::model::source::{File, RepositoryPath, RepositoryUrl};
 
@@ -20,8 +25,8 @@ pub struct Service {
     pub chart: Option<ChartSource>,
     /// Plain YAML.
     pub manifests: Option<ManifestSource>,
-    /// The image whose tag follows the code.
-    pub image: Option<ImageSource>,
+    /// The images whose tags follow the code.
+    pub images: Vec<ImageSource>,
     /// A namespace of its own.
     pub namespace: Option<NamespaceName>,
     /// A release name of its own.
@@ -71,13 +76,18 @@ pub struct ManifestSource {
     pub path: RepositoryPath,
 }
 
+/// How long after its commit an image may be built.
+const MISSING_AFTER: Duration = Duration::from_hours(1);
+
 /// `image:`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ImageSource {
-    /// The repository of the image, without tag.
+    /// The pattern of the image's repository, without tag: `{registry}` is the environment's.
     pub repository: String,
     /// The pattern of the tag: `{commit}` is the full commit.
     pub tag: String,
+    /// How long after its commit an image that is not there is called missing.
+    pub missing_after: SignedDuration,
     /// Where the chart takes the repository from.
     pub repository_value: Option<String>,
     /// Where the chart takes the tag from.
@@ -121,7 +131,7 @@ fn read_service(root: &Node<'_>) -> Service {
         code: fields.get("code").and_then(read_code),
         chart: fields.get("chart").and_then(read_chart),
         manifests: fields.get("manifests").and_then(read_manifests),
-        image: fields.get("image").and_then(read_image),
+        images: fields.get("image").map(read_images).unwrap_or_default(),
         namespace: fields.get("namespace").and_then(Node::parse),
         release: fields.get("release").and_then(|node| node.parse_with(checked_release)),
         sync: fields.get("sync").map(SyncSettings::read).unwrap_or_default(),
@@ -146,7 +156,7 @@ fn read_service(root: &Node<'_>) -> Service {
     if let (Some(node), Some(_)) = (fields.get("manifests"), &service.chart) {
         node.fault("a service has either `chart` or `manifests`", Some("remove one of them".to_owned()));
     }
-    let follows = service.image.as_ref().is_some_and(|image| image.tag.contains("{commit}"));
+    let follows = service.images.iter().any(|image| image.tag.contains("{commit}"));
     if let Some(node) = fields.get("image").filter(|_| follows && fields.get("code").is_none()) {
         let hint = "add code: {repository: …}, or give a tag without {commit}".to_owned();
         node.fault("the image's tag is a commit, so `code` is needed", Some(hint));
@@ -210,6 +220,24 @@ fn read_manifests(node: &Node<'_>) -> Option<ManifestSource> {
     Some(ManifestSource { repository, branch, path: path? })
 }
 
+/// One image, or a list of them.
+fn read_images(node: &Node<'_>) -> Vec<ImageSource> {
+    if !node.is_list() {
+        return read_image(node).into_iter().collect();
+    }
+    let mut images: Vec<ImageSource> = Vec::new();
+    for item in node.items() {
+        let Some(image) = read_image(&item) else { continue };
+        if images.iter().any(|other| other.repository == image.repository) {
+            let hint = Some("an image is named once".to_owned());
+            item.fault(format!("{} stands twice in the list", image.repository), hint);
+        } else {
+            images.push(image);
+        }
+    }
+    images
+}
+
 fn read_image(node: &Node<'_>) -> Option<ImageSource> {
     let fields = node.fields(&keys::IMAGE);
     let repository = fields.needed("repository", node, "the repository of the image, without a tag");
@@ -218,16 +246,18 @@ fn read_image(node: &Node<'_>) -> Option<ImageSource> {
     let tag = fields.get("tag").map_or(Some("{commit}".to_owned()), |node| node.parse_with(checked_tag));
     let path = |key: &str| values.as_ref().and_then(|fields| fields.get(key)?.parse_with(checked_value_path));
     let (repository_value, tag_value, digest_value) = (path("repository"), path("tag"), path("digest"));
-    Some(ImageSource { repository: repository?, tag: tag?, repository_value, tag_value, digest_value })
+    let missing_after = fields.get("missingAfter").map_or(Some(MISSING_AFTER), Node::duration);
+    let missing_after = SignedDuration::try_from(missing_after?).ok()?;
+    let (repository, tag) = (repository?, tag?);
+    Some(ImageSource { repository, tag, missing_after, repository_value, tag_value, digest_value })
 }
 
 fn checked_image(text: &str) -> Result<String, String> {
-    let tagged = text.rsplit('/').next().is_some_and(|last| last.contains([':', '@']));
-    let plain = |char: char| char.is_ascii_alphanumeric() || "._-/:".contains(char);
-    match (tagged, !text.is_empty() && text.chars().all(plain)) {
-        (true, _) => Err(format!("`{text}` has a tag or digest: name the repository alone")),
-        (_, false) => Err(format!("`{text}` is not an image repository")),
-        _ => Ok(text.to_owned()),
+    // The registry of an environment is known later.
+    let example = text.replace("{registry}", "registry.example.com");
+    match example.parse::<ImageRepository>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(format!("`{text}` is not an image repository: {error}")),
     }
 }
 

@@ -13,9 +13,12 @@ pub struct Version {
     /// The chart as `name-version`, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chart: Option<String>,
-    /// The image with its tag or digest, where the service names one.
+    /// The image as `repository:tag@digest`, where the service names one; the first of several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
+    /// All images, where the service names several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<String>,
     /// The revision of the config repository.
     pub config: CommitSha,
     /// The digest of the rendered set.
@@ -36,6 +39,45 @@ impl Version {
     pub fn config_label(&self) -> String {
         format!("config {}", self.config.short())
     }
+}
+
+impl Version {
+    /// The references of its images, as `repository:tag@digest`.
+    pub fn references(&self) -> &[String] {
+        if self.images.is_empty() { self.image.as_slice() } else { &self.images }
+    }
+}
+
+/// A newer commit of the branch that is not taken yet, and what keeps it (RULES §9).
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Awaiting {
+    /// The commit.
+    pub commit: CommitSha,
+    /// The image that is waited for, as `repository:tag`.
+    pub image: String,
+    /// What keeps it.
+    pub state: ImageState,
+    /// When the commit was made.
+    pub since: Timestamp,
+    /// Who made it.
+    pub author: String,
+    /// The first line of its message.
+    pub subject: String,
+    /// What the registry says, where that is more than that the image is not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// How an image stands that is not taken yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ImageState {
+    /// It is not there yet.
+    Awaited,
+    /// It is not there, and should be for long.
+    Missing,
+    /// The registry could not be asked.
+    Unknown,
 }
 
 /// What failed and must not return by itself.
@@ -65,7 +107,14 @@ mod tests {
             (None, chart(), "web-1.2.3"),
             (None, None, "config 89abcdef"),
         ] {
-            let version = Version { commit, chart, image: None, config, digest: Digest::of(b"set") };
+            let version = Version {
+                commit,
+                chart,
+                image: None,
+                images: Vec::new(),
+                config,
+                digest: Digest::of(b"set"),
+            };
             assert_eq!(version.label(), label);
         }
     }

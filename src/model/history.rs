@@ -47,3 +47,49 @@ pub struct Mainline {
     /// Whether the deployed commit is an ancestor of the head, or the head itself.
     pub contains_base: bool,
 }
+
+/// What is asked of two commits.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ComparisonQuestion {
+    /// The newer one, by intention.
+    pub left: CommitSha,
+    /// The one that it is compared with.
+    pub right: CommitSha,
+    /// Only commits that change one of these count; none means that all do.
+    pub paths: Vec<RepositoryPath>,
+}
+
+/// How one commit stands to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relation {
+    /// It has all that the other has, and more.
+    Ahead,
+    /// The other has all that it has.
+    Behind,
+    /// Each has what the other lacks, or they share no history.
+    Diverged,
+}
+
+/// Two commits compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Comparison {
+    /// How the left stands to the right.
+    pub relation: Relation,
+    /// Whether both have the same files, where they count.
+    pub same_content: bool,
+    /// What the left has and the right lacks, newest first: `git log right..left`.
+    pub commits: Vec<ComparedCommit>,
+    /// How many commits the right has and the left lacks.
+    pub lacking: usize,
+}
+
+/// A commit that one side lacks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ComparedCommit {
+    /// The commit.
+    pub commit: PastCommit,
+    /// Whether the other side has the same change under another commit (a cherry-pick).
+    pub equivalent: bool,
+    /// The pull request that brought it, as its message tells.
+    pub pull_request: Option<String>,
+}

@@ -58,6 +58,27 @@ pub enum HoldReason {
         /// The branch, tag or commit.
         revision: String,
     },
+    /// No commit of the branch has its image yet.
+    ImageAwaited {
+        /// The image, as `repository:tag`.
+        image: String,
+        /// The commit, its author and subject.
+        commit: String,
+    },
+    /// An image does not exist that should.
+    ImageMissing {
+        /// The image, as `repository:tag`.
+        image: String,
+        /// What the registry says.
+        message: String,
+    },
+    /// It cannot be told whether an image exists.
+    ImageUnknown {
+        /// The image, as `repository:tag`.
+        image: String,
+        /// Why, and what can be done.
+        message: String,
+    },
     /// The chart or manifests do not render.
     RenderFailed {
         /// The error.
@@ -247,6 +268,9 @@ impl HoldReason {
             Self::SourceUnavailable { .. } => "SourceUnavailable",
             Self::ChartUnavailable { .. } => "ChartUnavailable",
             Self::RevisionMissing { .. } => "RevisionMissing",
+            Self::ImageAwaited { .. } => "ImageAwaited",
+            Self::ImageMissing { .. } => "ImageMissing",
+            Self::ImageUnknown { .. } => "ImageUnknown",
             Self::RenderFailed { .. } => "RenderFailed",
             Self::Rendering => "Rendering",
             Self::Bug { .. } => "Bug",
@@ -287,6 +311,8 @@ impl HoldReason {
             | Self::Retrying { .. }
             | Self::Contested { .. }
             | Self::Terminating { .. }
+            | Self::ImageAwaited { .. }
+            | Self::ImageUnknown { .. }
             | Self::Rendering
             | Self::Standby { .. }
             | Self::StateUnavailable { .. } => HoldClass::Waiting,
@@ -310,6 +336,15 @@ impl HoldReason {
             }
             Self::RevisionMissing { repository, revision } => {
                 format!("{repository} has no {revision}; what is deployed is kept until it is back")
+            }
+            Self::ImageAwaited { image, commit } => {
+                format!("it waits for the image {image} of {commit}; nothing is deployed before it is pushed")
+            }
+            Self::ImageMissing { image, message } => {
+                format!("the image {image} is missing: {message}; push it, or pin or commit another version")
+            }
+            Self::ImageUnknown { image, message } => {
+                format!("it is not known whether the image {image} exists: {message}")
             }
             Self::RenderFailed { message, hint } => with_hint(message, hint.as_deref()),
             Self::Rendering => "it is still being rendered; what is deployed is kept".to_owned(),

@@ -6,6 +6,7 @@ mod chance;
 mod listing;
 mod rendering;
 mod shelf;
+mod wanting;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use crate::desired::{Application, CodeRevision, ConfigRepository, Origin};
 use crate::diff::LookedUp;
 use crate::helm::Pulse;
 use crate::model::digest::Digest;
-use crate::model::error::{Classified as _, ErrorClass};
+use crate::model::facts::{Awaiting, Version};
 use crate::model::fault::Fault;
 use crate::model::hold::HoldReason;
 use crate::model::name::{ApplicationId, EnvironmentName, ServiceName};
@@ -30,6 +31,7 @@ use crate::source::Ring;
 use listing::list_environment;
 use rendering::{Prepared, Renderer, Setting};
 use shelf::Shelf;
+use wanting::{NotWanting, Wanting};
 
 /// Charts may bring the need for other charts so many times over.
 const CHART_ROUNDS: usize = 4;
@@ -76,6 +78,8 @@ pub struct RenderedVersion {
 pub struct Reading {
     /// What each application wants.
     pub desired: BTreeMap<ApplicationId, Desired>,
+    /// Newer commits that are waited for.
+    pub awaiting: BTreeMap<ApplicationId, Awaiting>,
     /// The services of each environment that was read in full.
     pub members: BTreeMap<EnvironmentName, BTreeSet<ServiceName>>,
     /// What holds applications that are not in `desired`, by environment; an environment that is neither here nor
@@ -98,7 +102,6 @@ pub struct Observer {
     config: Option<Arc<ConfigState>>,
     references: HashMap<RepositoryUrl, Result<References, Arc<SourceError>>>,
     trees: HashMap<TreeKey, (CommitSha, FileTree)>,
-    paths: HashMap<ApplicationId, (CommitSha, Digest)>,
     /// Environments that follow a revision of their own, as last read, with the main revision of that time.
     revisions: HashMap<EnvironmentName, (CommitSha, Arc<ConfigState>)>,
     renderer: Renderer,
@@ -125,7 +128,6 @@ impl Observer {
             config: None,
             references: HashMap::new(),
             trees: HashMap::new(),
-            paths: HashMap::new(),
             revisions: HashMap::new(),
         }
     }
@@ -242,7 +244,7 @@ impl Observer {
     pub async fn read(
         &mut self,
         failure: Option<HoldReason>,
-        deployed: &BTreeMap<ApplicationId, CommitSha>,
+        deployed: &BTreeMap<ApplicationId, Version>,
         views: &ClusterViews,
     ) -> Reading {
         let mut reading = Reading::default();
@@ -262,7 +264,7 @@ impl Observer {
     async fn read_environments(
         &mut self,
         config: &Arc<ConfigState>,
-        deployed: &BTreeMap<ApplicationId, CommitSha>,
+        deployed: &BTreeMap<ApplicationId, Version>,
         views: &ClusterViews,
         reading: &mut Reading,
     ) {
@@ -298,15 +300,22 @@ impl Observer {
                 reading.desired.insert(id, Desired::Held(Vec::new()));
                 continue;
             }
-            match self.prepare(application, &config, deployed.get(&id).copied()).await {
-                Ok(Some(one)) => prepared.push(one),
+            match self.prepare(application, &config, deployed.get(&id)).await {
+                Ok(Some((one, awaiting))) => {
+                    reading.awaiting.extend(awaiting.map(|awaiting| (id, awaiting)));
+                    prepared.push(one);
+                }
                 Ok(None) => {
                     reading.desired.insert(id, Desired::NeverPromoted);
                 }
-                Err(hold) => {
+                Err(not_wanting) => {
+                    let NotWanting { hold, awaiting } = *not_wanting;
+                    reading.awaiting.extend(awaiting.map(|awaiting| (id.clone(), awaiting)));
                     if matches!(
                         hold,
-                        HoldReason::SourceUnavailable { .. } | HoldReason::RevisionMissing { .. }
+                        HoldReason::SourceUnavailable { .. }
+                            | HoldReason::RevisionMissing { .. }
+                            | HoldReason::ImageUnknown { .. }
                     ) {
                         reading.failures.push(hold.clone());
                     }
@@ -400,27 +409,15 @@ impl Observer {
         &mut self,
         application: Application,
         config: &Arc<ConfigState>,
-        deployed: Option<CommitSha>,
-    ) -> Result<Option<Prepared>, HoldReason> {
+        deployed: Option<&Version>,
+    ) -> Result<Option<(Prepared, Option<Awaiting>)>, Box<NotWanting>> {
         self.refuse_local(&application)?;
-        let mut reference = None;
-        let code = match application.code.as_ref().map(|code| (&code.repository, &code.revision)) {
-            None => WantedCode::default(),
-            Some((_, CodeRevision::NeverPromoted)) => return Ok(None),
-            Some((_, CodeRevision::Pinned { commit, digest })) => {
-                WantedCode { commit: Some(*commit), digest: digest.clone() }
-            }
-            Some((repository, CodeRevision::Branch(branch))) => {
-                let head = self.head_of(repository, branch)?;
-                reference = Some(format!("refs/heads/{branch}"));
-                let commit =
-                    self.effective_commit(&application, reference.as_deref(), head, deployed).await?;
-                WantedCode { commit: Some(commit), digest: None }
-            }
-        };
+        let Some(wanting) = self.wanting(&application, deployed).await? else { return Ok(None) };
+        let Wanting { code, reference, awaiting } = wanting;
         let files = self.files_of(&application, config, &code, reference.as_deref()).await?;
         let source = config.repository.clone();
-        Ok(Some(Prepared { application: Arc::new(application), code, config: config.commit, source, files }))
+        let application = Arc::new(application);
+        Ok(Some((Prepared { application, code, config: config.commit, source, files }, awaiting)))
     }
 
     /// Repositories on this machine may be named only by a config repository that lies on it too (RULES §8): whoever
@@ -455,48 +452,6 @@ impl Observer {
             Some(Err(error)) => Err(source_hold(repository, error)),
             None => Err(missing()),
         }
-    }
-
-    /// The head, or an older commit while nothing below the code's path changed since.
-    async fn effective_commit(
-        &mut self,
-        application: &Application,
-        reference: Option<&str>,
-        head: CommitSha,
-        deployed: Option<CommitSha>,
-    ) -> Result<CommitSha, HoldReason> {
-        let Some(code) = application.code.as_ref().filter(|code| !code.path.as_str().is_empty()) else {
-            return Ok(head);
-        };
-        let sources = &self.world.sources;
-        let digest_at = async |commit: CommitSha, reference: Option<&str>| {
-            let tree = sources.tree(&code.repository, reference, commit, &code.path, None).await?;
-            Ok::<Digest, SourceError>(tree.digest())
-        };
-        let mut known = self.paths.get(&application.id).copied();
-        if known.is_none()
-            && let Some(commit) = deployed
-        {
-            match digest_at(commit, reference).await {
-                Ok(digest) => {
-                    known = Some((commit, digest));
-                    self.paths.insert(application.id.clone(), (commit, digest));
-                }
-                // A commit that is gone tells nothing; one that did not come yet must not be taken for another.
-                Err(error) if error.class() == ErrorClass::Transient => {
-                    return Err(source_hold(&code.repository, &error));
-                }
-                Err(_) => {}
-            }
-        }
-        if known.is_some_and(|(commit, _)| commit == head) {
-            return Ok(head);
-        }
-        let digest =
-            digest_at(head, reference).await.map_err(|error| source_hold(&code.repository, &error))?;
-        let commit = known.filter(|(_, before)| *before == digest).map_or(head, |(commit, _)| commit);
-        self.paths.insert(application.id.clone(), (commit, digest));
-        Ok(commit)
     }
 
     async fn files_of(

@@ -11,14 +11,15 @@ use super::observe::{ClusterViews, ConfigState, Observer, Reading};
 use super::{Event, Options};
 use crate::adapters::{World, panics};
 use crate::diff::LookedUp;
+use crate::model::facts::Version;
 use crate::model::name::ApplicationId;
-use crate::model::source::{CommitSha, RepositoryUrl};
-use crate::source::{ChartRepositories, Looks, Moment, Repositories, Ring};
+use crate::model::source::RepositoryUrl;
+use crate::source::{ChartRepositories, ImageRegistries, Looks, Moment, Repositories, Ring};
 
 /// What a reading has to know of what is there.
 pub(super) struct ReadRequest {
-    /// Commits that are deployed.
-    pub(super) deployed: BTreeMap<ApplicationId, CommitSha>,
+    /// Versions that are deployed.
+    pub(super) deployed: BTreeMap<ApplicationId, Version>,
     /// Clusters.
     pub(super) views: ClusterViews,
 }
@@ -38,6 +39,7 @@ pub(super) struct Reader {
     requests: UnboundedSender<ReadRequest>,
     repositories: Repositories,
     charts: ChartRepositories,
+    registries: ImageRegistries,
     task: AbortHandle,
 }
 
@@ -63,16 +65,18 @@ impl Reader {
         let poll = lasting.then_some(options.poll);
         let looks = Looks { poll, moment: Moment::default(), ring: ring.clone() };
         let repositories = Repositories::new(world.sources.clone(), looks.clone());
-        let charts = ChartRepositories::new(world.charts.clone(), looks);
+        let charts = ChartRepositories::new(world.charts.clone(), looks.clone());
+        let registries = ImageRegistries::new(world.registries.clone(), looks);
         let world = World {
             sources: Arc::new(repositories.clone()),
             charts: Arc::new(charts.clone()),
+            registries: Arc::new(registries.clone()),
             ..world.clone()
         };
         let (requests, asked) = unbounded_channel();
         let work = Work { world, options: options.clone(), ring, repositories: repositories.clone(), events };
         let task = tokio::spawn(work.run(asked)).abort_handle();
-        Self { requests, repositories, charts, task }
+        Self { requests, repositories, charts, registries, task }
     }
 
     /// Asks for a reading; its end is an event.
@@ -83,7 +87,7 @@ impl Reader {
 
     /// Whether an answer is on its way that may still come soon.
     pub(super) fn is_waiting(&self) -> bool {
-        self.repositories.is_waiting() || self.charts.is_waiting()
+        self.repositories.is_waiting() || self.charts.is_waiting() || self.registries.is_waiting()
     }
 
     /// Asks a repository now; without one, all of them.

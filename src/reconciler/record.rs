@@ -11,7 +11,7 @@ use tokio::task::AbortHandle;
 
 use super::Event;
 use crate::adapters::World;
-use crate::adapters::sources::{CommitRequest, FileEdit, SourceError, StateStore};
+use crate::adapters::sources::{Author, CommitRequest, FileEdit, SourceError, StateStore};
 use crate::ledger::{self, Entry};
 use crate::model::error::chain;
 use crate::model::name::{ApplicationId, InstanceName};
@@ -124,6 +124,7 @@ impl Writer {
                 .into_iter()
                 .map(|edit| FileEdit { path: edit.path, content: Some(edit.content) });
             Some(CommitRequest {
+                author: Author::default(),
                 message: commit.message,
                 trailers: commit.trailers,
                 edits: edits.collect(),

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use super::observe::{Desired, Reading, RenderedVersion};
 use crate::cluster::state::ClusterState;
 use crate::inventory::PackedSet;
-use crate::model::facts::Version;
+use crate::model::facts::{Awaiting, Version};
 use crate::model::hold::HoldReason;
-use crate::model::inventory::Head;
+use crate::model::inventory::{Head, StoredHead};
 use crate::model::name::{ApplicationId, EnvironmentName, ServiceName};
 use crate::model::resource::ResourceId;
 use crate::sync::{EnvironmentChange, Wanted, WantedVersion, guard_environment};
@@ -22,6 +22,7 @@ pub(super) struct Target {
     pub(super) suspended_in_git: Option<String>,
     pub(super) notices: Vec<String>,
     pub(super) namespace: Option<String>,
+    pub(super) awaiting: Option<Awaiting>,
 }
 
 impl Target {
@@ -32,6 +33,7 @@ impl Target {
             suspended_in_git: None,
             notices: Vec::new(),
             namespace: None,
+            awaiting: None,
         }
     }
 
@@ -41,10 +43,12 @@ impl Target {
 
     fn of(rendered: &RenderedVersion, moves_with_others: bool) -> Self {
         let application = &rendered.application;
+        let images = &rendered.rendered.images;
         let version = Version {
             commit: rendered.code.commit,
             chart: rendered.rendered.chart.clone(),
-            image: rendered.rendered.image.clone(),
+            image: images.first().cloned(),
+            images: if images.len() > 1 { images.clone() } else { Vec::new() },
             config: rendered.config,
             digest: rendered.rendered.set.digest,
         };
@@ -65,6 +69,7 @@ impl Target {
             suspended_in_git: application.suspend.clone(),
             notices: rendered.rendered.notices.clone(),
             namespace: Some(application.namespace.to_string()),
+            awaiting: None,
         }
     }
 
@@ -81,7 +86,10 @@ impl Target {
             (Wanted::NeverPromoted, Wanted::NeverPromoted) | (Wanted::Removed, Wanted::Removed) => true,
             _ => false,
         };
-        same_wanted && self.suspended_in_git == other.suspended_in_git && self.notices == other.notices
+        same_wanted
+            && self.suspended_in_git == other.suspended_in_git
+            && self.notices == other.notices
+            && self.awaiting == other.awaiting
     }
 }
 
@@ -105,7 +113,8 @@ pub(super) fn targets(
             Desired::Held(reasons) => Target::held(reasons.clone()),
             Desired::NeverPromoted => Target::plain(Wanted::NeverPromoted),
         };
-        targets.insert(application.clone(), target);
+        let awaiting = reading.awaiting.get(application).cloned();
+        targets.insert(application.clone(), Target { awaiting, ..target });
     }
     let environments: BTreeSet<&EnvironmentName> =
         heads.keys().map(|application| &application.environment).collect();
@@ -207,14 +216,14 @@ impl Claims {
     }
 }
 
-/// Commits that are deployed, by application.
-pub(super) fn deployed_commits<'a>(
+/// Versions that are deployed, by application.
+pub(super) fn deployed_versions<'a>(
     clusters: impl Iterator<Item = &'a ClusterState>,
-) -> BTreeMap<ApplicationId, crate::model::source::CommitSha> {
+) -> BTreeMap<ApplicationId, Version> {
     let heads = clusters.flat_map(|cluster| &cluster.heads);
-    heads
-        .filter_map(|(application, stored)| {
-            Some((application.clone(), stored.head.deployed.as_ref()?.commit?))
-        })
-        .collect()
+    let with_code = |version: &&Version| version.commit.is_some();
+    let deployed = |(application, stored): (&ApplicationId, &StoredHead)| {
+        Some((application.clone(), stored.head.deployed.as_ref().filter(with_code)?.clone()))
+    };
+    heads.filter_map(deployed).collect()
 }

@@ -183,20 +183,21 @@ fn layer(layer: &Layer) -> Result<Values, RenderError> {
 }
 
 fn image_values(application: &Application, input: &RenderInput<'_>) -> Option<Values> {
-    let (image, commit) = (application.image.as_ref()?, input.code.commit?);
-    let source = &image.source;
     let mut values = Values::default();
-    let mut set = |path: &Option<String>, value: &str| {
+    let mut set = |path: &Option<String>, value: String| {
         if let Some(path) = path {
-            values = std::mem::take(&mut values).set_path(path, value);
+            values = std::mem::take(&mut values).set_path(path, &value);
         }
     };
-    set(&source.repository_value, &source.repository);
-    set(&source.tag_value, &image.tag(commit));
-    if let Some(digest) = &input.code.digest {
-        set(&source.digest_value, digest);
+    for (image, wanted) in application.images.iter().zip(&input.code.images) {
+        let source = &image.source;
+        set(&source.repository_value, image.repository.to_string());
+        set(&source.tag_value, wanted.tag.clone());
+        if let Some(digest) = &wanted.digest {
+            set(&source.digest_value, digest.to_string());
+        }
     }
-    Some(values)
+    (!input.code.images.is_empty()).then_some(values)
 }
 
 fn engine(input: &RenderInput<'_>) -> Engine {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::hold::HoldStatus;
 use crate::model::drift::{ExtraField, FieldChange, SyncStatus};
-use crate::model::facts::Version;
+use crate::model::facts::{Awaiting, Version};
 use crate::model::health::HealthStatus;
 use crate::model::inventory::Suspension;
 
@@ -24,6 +24,9 @@ pub struct ApplicationStatus {
     pub wanted: Option<Version>,
     /// What was last brought to health.
     pub deployed: Option<Version>,
+    /// What was deployed before that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Version>,
     /// What failed.
     pub blocked: Option<Version>,
     /// Whether what runs is what is wanted.
@@ -36,6 +39,8 @@ pub struct ApplicationStatus {
     pub resources: Vec<ResourceStatus>,
     /// Why nothing is written.
     pub suspended: Option<Suspension>,
+    /// A newer commit of the branch whose image is waited for.
+    pub awaiting: Option<Awaiting>,
     /// Whether there is code but neither branch nor pin.
     pub never_promoted: bool,
     /// What a person should know.

@@ -18,6 +18,7 @@ fn version(commit: Option<char>, config: char, set: &str) -> Version {
         commit: commit.map(|digit| digit.to_string().repeat(40).parse().unwrap()),
         chart: Some("web-1.2.3".to_owned()),
         image: None,
+        images: Vec::new(),
         config: config.to_string().repeat(40).parse().unwrap(),
         digest: Digest::of(set.as_bytes()),
     }
@@ -30,12 +31,14 @@ fn healthy() -> ApplicationStatus {
         namespace: "shop-dev".to_owned(),
         wanted: Some(version(Some('a'), 'c', "one")),
         deployed: Some(version(Some('a'), 'c', "one")),
+        previous: None,
         blocked: None,
         sync: SyncStatus::Synced,
         health: HealthStatus::Healthy,
         holds: Vec::new(),
         resources: Vec::new(),
         suspended: None,
+        awaiting: None,
         never_promoted: false,
         notices: Vec::new(),
     }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::hold::HoldStatus;
 use super::object::ObjectReference;
 use super::status::{ApplicationStatus, ResourceStatus};
+use super::words;
 use crate::model::drift::{FieldChange, ObjectDrift, SyncStatus};
-use crate::model::facts::Version;
+use crate::model::facts::{Awaiting, ImageState, Version};
 use crate::model::hold::Hold;
 use crate::model::inventory::{Head, Suspension};
 use crate::model::live::LiveRecord;
@@ -33,6 +34,8 @@ pub struct View<'a> {
     pub namespace: Option<&'a str>,
     /// Notices of rendering.
     pub notices: &'a [String],
+    /// A newer commit whose image is waited for.
+    pub awaiting: Option<&'a Awaiting>,
 }
 
 impl View<'_> {
@@ -52,15 +55,22 @@ impl View<'_> {
             namespace: namespace.unwrap_or("").to_owned(),
             wanted: wanted.cloned(),
             deployed: self.head.and_then(|head| head.deployed.clone()),
+            previous: self.head.and_then(|head| head.previous.clone()),
             blocked: self.head.and_then(|head| head.blocked.as_ref()).map(|blocked| blocked.version.clone()),
             sync: self.plan.sync,
             health: self.plan.health,
             holds: self.holds.iter().map(HoldStatus::from).collect(),
             resources: self.plan.resources.iter().map(|state| self.resource(state)).collect(),
             suspended: self.suspension.cloned(),
+            awaiting: self.awaiting.cloned(),
             never_promoted: matches!(self.wanted, Wanted::NeverPromoted),
-            notices: self.notices.to_vec(),
+            notices: self.notices.iter().cloned().chain(self.missing()).collect(),
         }
+    }
+
+    /// An image that should be there for long is told while an older version runs: its CI may have failed.
+    fn missing(&self) -> Option<String> {
+        self.awaiting.filter(|awaiting| awaiting.state == ImageState::Missing).map(words::awaiting)
     }
 
     fn resource(&self, state: &ResourceState) -> ResourceStatus {
@@ -127,7 +137,7 @@ mod tests {
         let digest = Digest::of(b"set");
         let config = "89abcdef0123456789abcdef0123456789abcdef".parse().unwrap();
         Wanted::Version(Box::new(WantedVersion {
-            version: Version { commit: None, chart: None, image: None, config, digest },
+            version: Version { commit: None, chart: None, image: None, images: Vec::new(), config, digest },
             inputs: Digest::of(b"inputs"),
             set: std::sync::Arc::new(WantedSet { digest, objects: Vec::new() }),
             policy: SyncPolicy::default(),
@@ -152,6 +162,7 @@ mod tests {
             suspension: None,
             namespace: Some("as-git-says"),
             notices: &["a notice".to_owned()],
+            awaiting: None,
         }
         .status()
     }

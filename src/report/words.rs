@@ -2,6 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::model::facts::{Awaiting, ImageState};
+
 /// A number with its noun.
 pub fn counted(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
@@ -25,6 +27,20 @@ pub fn age(duration: SignedDuration) -> String {
         60..3600 => format!("{} min", seconds / 60),
         3600..172_800 => format!("{} h", seconds / 3600),
         _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+/// What is waited for before a newer commit is deployed.
+pub fn awaiting(awaiting: &Awaiting) -> String {
+    let Awaiting { commit, image, author, subject, since, message, .. } = awaiting;
+    let what = format!("commit {} by {author} ({subject})", commit.short());
+    let said = message.as_deref().map(|message| format!(": {message}")).unwrap_or_default();
+    match awaiting.state {
+        ImageState::Awaited => {
+            format!("waits for the image {image} of {what} since {}{said}", moment(*since))
+        }
+        ImageState::Missing => format!("the image {image} of {what} is missing{said}"),
+        ImageState::Unknown => format!("it is not known whether the image {image} of {what} exists{said}"),
     }
 }
 

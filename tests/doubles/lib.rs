@@ -6,6 +6,7 @@ mod charts;
 mod clock;
 mod cluster;
 mod mishap;
+mod registries;
 mod repositories;
 pub mod sandbox;
 
@@ -19,6 +20,7 @@ pub use charts::{MemoryCharts, packaged};
 pub use clock::{CountingEntropy, MemoryClock};
 pub use cluster::SandboxCluster;
 pub use mishap::{Mishap, Mishaps, Moment};
+pub use registries::MemoryRegistries;
 pub use repositories::{MemoryRepositories, MemoryState};
 
 /// Everything in memory; cheap to clone, all clones are the same world.
@@ -28,6 +30,8 @@ pub struct MemoryWorld {
     pub repositories: Arc<MemoryRepositories>,
     /// The chart repositories.
     pub charts: Arc<MemoryCharts>,
+    /// The image registries.
+    pub registries: Arc<MemoryRegistries>,
     /// The only cluster.
     pub cluster: Arc<SandboxCluster>,
     /// The state repository.
@@ -61,6 +65,7 @@ impl MemoryWorld {
         Self {
             repositories: Arc::new(MemoryRepositories::new(mishaps.clone())),
             charts: Arc::default(),
+            registries: Arc::new(MemoryRegistries::new(mishaps.clone())),
             cluster: Arc::new(SandboxCluster::new(seed, &clock, mishaps.clone(), metrics.clone())),
             state: Arc::new(MemoryState::new(mishaps.clone())),
             clock,
@@ -76,6 +81,7 @@ impl MemoryWorld {
             sources: self.repositories.clone(),
             charts: self.charts.clone(),
             clusters: Arc::new(self.cluster.connection()),
+            registries: self.registries.clone(),
             state: Some(self.state.clone()),
             clock: self.clock.clone(),
             entropy: self.entropy.clone(),

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-
 use crate::Mishaps;
 use moorline::adapters::sources::{CommitRequest, Prepare, SourceError, Sources, StateStore};
 use moorline::model::digest::Digest;

@@ -4,6 +4,7 @@ mod absence;
 mod charts;
 mod draws;
 mod drift;
+mod images;
 mod kill;
 mod lookup;
 mod lost;

@@ -22,6 +22,7 @@ fn version(commit: char) -> Version {
         commit: Some(commit.to_string().repeat(40).parse().unwrap()),
         chart: Some("web-1.2.3".to_owned()),
         image: Some("registry.example.com/web:1".to_owned()),
+        images: Vec::new(),
         config: "c".repeat(40).parse().unwrap(),
         digest: moorline::model::digest::Digest::of(&[commit as u8]),
     }
@@ -34,12 +35,14 @@ fn application(environment: &str, service: &str) -> ApplicationStatus {
         namespace: format!("shop-{environment}"),
         wanted: Some(version('a')),
         deployed: Some(version('a')),
+        previous: None,
         blocked: None,
         sync: SyncStatus::Synced,
         health: HealthStatus::Healthy,
         holds: Vec::new(),
         resources: vec![resource("web")],
         suspended: None,
+        awaiting: None,
         never_promoted: false,
         notices: Vec::new(),
     }
@@ -271,6 +274,7 @@ async fn the_api_has_the_shapes_of_status() {
             }
           ],
           "suspended": null,
+          "awaiting": null,
           "neverPromoted": false
         }"#]]
     .assert_eq(&serde_json::to_string_pretty(&one).unwrap());

@@ -32,6 +32,7 @@ fn version(service: &str, number: u8) -> Version {
         commit: Some(digest.hex()[..40].parse().unwrap()),
         chart: Some(format!("{service}-1.{number}.0")),
         image: Some(format!("registry.example.com/shop/{service}:{}", &digest.hex()[..12])),
+        images: Vec::new(),
         config: "4be1c0d2a7f95e836b0cd1e4f2a8b7c6d5e4f302".parse().unwrap(),
         digest,
     }
@@ -59,6 +60,7 @@ fn application(environment: &str, service: &str) -> ApplicationStatus {
         namespace: format!("{team}-{environment}"),
         wanted: Some(version(service, 1)),
         deployed: Some(version(service, 1)),
+        previous: None,
         blocked: None,
         sync: SyncStatus::Synced,
         health: HealthStatus::Healthy,
@@ -68,6 +70,7 @@ fn application(environment: &str, service: &str) -> ApplicationStatus {
             object("Deployment", "apps", service, HealthStatus::Healthy, ""),
         ],
         suspended: None,
+        awaiting: None,
         never_promoted: false,
         notices: Vec::new(),
     }

@@ -16,6 +16,7 @@ fn record(path: &str, rollout: u32) -> impl Fn(&FileTree) -> Option<CommitReques
     move |files| {
         let there = files.get(&path).map(|file| file.content.bytes().unwrap().to_vec());
         (there.as_deref() != Some(content.as_bytes())).then(|| CommitRequest {
+            author: moorline::adapters::sources::Author::default(),
             message: format!("{path}: rollout {rollout}"),
             trailers: vec![("Moorline-Operation".to_owned(), format!("shop/{path}/{rollout}"))],
             edits: vec![FileEdit { path: path.clone(), content: Some(content.clone()) }],

@@ -13,6 +13,7 @@ mod dashboard;
 mod demo;
 mod git_sources;
 mod git_state;
+mod history;
 mod parts_work;
 mod sandbox;
 mod shop;

@@ -322,7 +322,7 @@ fn write_commit(
         }
     }
     let new = objects.find_tree(update.create_updated(objects, &old)?)?;
-    let signature = Signature::new("moorline", "moorline@localhost", &Time::new(request.time, 0))?;
+    let signature = Signature::new(&request.author.name, &request.author.email, &Time::new(request.time, 0))?;
     let message = format!("{}\n\n{}", request.message.trim_end(), trailers(&request.trailers));
     let message = format!("{}\n", message.trim_end());
     let parents: Vec<&git2::Commit<'_>> = parent.iter().collect();

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use git2::{ObjectType, Oid, Repository, RepositoryInitOptions, Signature, Time};
 
 use super::*;
-use crate::adapters::sources::{CommitRequest, FileEdit, StateStore};
+use crate::adapters::sources::{Author, CommitRequest, FileEdit, StateStore};
 use crate::model::source::FileContent;
 
 fn git(data_directory: &Path, limits: Limits) -> Git {
@@ -190,7 +190,13 @@ fn edit(path: &str, content: Option<&str>) -> FileEdit {
 
 fn request(operation: &str, edits: Vec<FileEdit>) -> CommitRequest {
     let trailers = vec![("Moorline-Operation".to_owned(), operation.to_owned())];
-    CommitRequest { message: format!("record {operation}"), trailers, edits, time: 1_700_000_000 }
+    CommitRequest {
+        author: Author::default(),
+        message: format!("record {operation}"),
+        trailers,
+        edits,
+        time: 1_700_000_000,
+    }
 }
 
 fn paths(repository: &Repository) -> Vec<String> {

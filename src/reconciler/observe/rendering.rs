@@ -52,8 +52,8 @@ pub struct PackedRendering {
     pub packed: PackedSet,
     /// The chart as `name-version`.
     pub chart: Option<String>,
-    /// The image reference.
-    pub image: Option<String>,
+    /// The references of its images.
+    pub images: Vec<String>,
     /// What a person should know.
     pub notices: Vec<String>,
     /// Whether it holds stand-ins for what would be drawn.
@@ -69,7 +69,7 @@ impl PackedRendering {
             packed: PackedSet::pack(&rendered.set).with_drawn(kept),
             stands_in: rendered.stands_in,
             chart: rendered.chart.clone(),
-            image: rendered.image.clone(),
+            images: rendered.images.clone(),
             notices: rendered.notices.clone(),
             helm: None,
         }

@@ -120,11 +120,13 @@ impl Observer {
     ) -> (Choice, Told) {
         let mut told = Told::default();
         let base = deployed.and_then(|version| version.commit);
+        let is_recorded = base.is_some_and(|base| recorded(application, deployed, base).is_some());
+        let kept = (base, is_recorded);
         let missing_after = application.images.iter().map(|image| image.source.missing_after).max();
         let missing_after = missing_after.unwrap_or_default();
         let now = self.world.clock.now();
         loop {
-            let (choice, open) = chosen(&application.images, candidates, base, (missing_after, now), &told);
+            let (choice, open) = chosen(&application.images, candidates, kept, (missing_after, now), &told);
             let Some(at) = open else { return (choice, told) };
             let more = if at == 0 { 1 } else { AT_ONCE };
             let names = candidates.iter().skip(at).take(more).flat_map(|candidate| candidate.names.clone());
@@ -167,7 +169,9 @@ impl Observer {
         if let (Some(digest), Some(image)) = (pinned, code.images.first_mut()) {
             image.digest = Some(digest);
         }
-        recall(application, deployed, commit, &mut code);
+        if let Some(recorded) = recorded(application, deployed, commit).filter(|_| digest.is_none()) {
+            code.images = recorded;
+        }
         for (image, wanted) in application.images.iter().zip(&mut code.images) {
             if wanted.digest.is_none() {
                 wanted.digest = Some(self.found(image, commit).await?);
@@ -216,12 +220,16 @@ impl Told {
 fn chosen(
     images: &[Image],
     candidates: &[Candidate],
-    deployed: Option<CommitSha>,
+    (deployed, is_recorded): (Option<CommitSha>, bool),
     (missing_after, now): (SignedDuration, Timestamp),
     told: &Told,
 ) -> (Choice, Option<usize>) {
     let open = Cell::new(None);
     let built = |candidate: &Candidate| {
+        // Of what is deployed nobody is asked again.
+        if is_recorded && Some(candidate.commit.id) == deployed {
+            return Built::Yes(candidate.commit.id);
+        }
         told.built(images, candidate).unwrap_or_else(|| {
             let at = candidates.iter().position(|one| one == candidate);
             open.set(open.get().or(at));
@@ -261,26 +269,26 @@ fn coded(
         let key = tag.parse().ok().map(|tag| (image.repository.clone(), tag));
         WantedImage { digest: key.and_then(|key| told.found.get(&key).cloned()), tag }
     };
-    let images = application.images.iter().map(image).collect();
-    let mut code = WantedCode { commit: Some(commit), images };
-    recall(application, deployed, commit, &mut code);
-    code
+    let recorded = recorded(application, deployed, commit);
+    let images = recorded.unwrap_or_else(|| application.images.iter().map(image).collect());
+    WantedCode { commit: Some(commit), images }
 }
 
-/// What is deployed already keeps the images that it was deployed with, whatever became of their tags.
-fn recall(application: &Application, deployed: Option<&Version>, commit: CommitSha, code: &mut WantedCode) {
-    let Some(version) = deployed.filter(|version| version.commit == Some(commit)) else { return };
-    let known = version.references();
-    for (image, wanted) in application.images.iter().zip(&mut code.images) {
-        let recorded = known.iter().filter_map(|text| text.parse::<ImageReference>().ok());
-        let mut same = recorded.filter(|reference| reference.repository == image.repository);
-        if let Some(reference) = same.next()
-            && wanted.digest.is_none()
-            && let (Some(tag), Some(digest)) = (reference.tag, reference.digest)
-        {
-            *wanted = WantedImage { tag: tag.to_string(), digest: Some(digest) };
-        }
-    }
+/// The images with which a commit is deployed already: they stay, whatever became of their tags. Nothing if one of them
+/// is not recorded.
+fn recorded(
+    application: &Application,
+    deployed: Option<&Version>,
+    commit: CommitSha,
+) -> Option<Vec<WantedImage>> {
+    let version = deployed.filter(|version| version.commit == Some(commit))?;
+    let known: Vec<ImageReference> =
+        version.references().iter().filter_map(|text| text.parse().ok()).collect();
+    let of = |image: &Image| {
+        let reference = known.iter().find(|reference| reference.repository == image.repository)?;
+        Some(WantedImage { tag: reference.tag.as_ref()?.to_string(), digest: Some(reference.digest?) })
+    };
+    application.images.iter().map(of).collect()
 }
 
 fn failed(error: &RegistryError) -> String {

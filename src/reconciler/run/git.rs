@@ -19,7 +19,7 @@ use crate::reconciler::observe::{ClusterView, ClusterViews};
 use crate::reconciler::queue::Urgency;
 use crate::reconciler::reader::{Read, ReadRequest};
 use crate::reconciler::record::{LastRecords, last_records};
-use crate::reconciler::refresh::{Claims, Heads, Target, deployed_commits, targets};
+use crate::reconciler::refresh::{Claims, Heads, Target, deployed_versions, targets};
 use crate::sync::{Progress, SyncPlan};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -44,7 +44,7 @@ impl Reconciler {
         };
         let connected = self.clusters.iter().map(view).collect();
         let views = ClusterViews { connected, awaited: true };
-        self.reader.read(ReadRequest { deployed: deployed_commits(self.clusters.values()), views });
+        self.reader.read(ReadRequest { deployed: deployed_versions(self.clusters.values()), views });
     }
 
     pub(super) fn take_read(&mut self, read: Result<Read, String>) {

@@ -155,6 +155,7 @@ impl Reconciler {
             suspension: suspension.as_ref(),
             namespace: application.target.namespace.as_deref(),
             notices: &notices,
+            awaiting: application.target.awaiting.as_ref(),
         };
         let status = view.status();
         application.moving = is_moving(&result);
@@ -286,6 +287,7 @@ fn show_without_work(id: &ApplicationId, application: &mut Application, now: Tim
         suspension: None,
         namespace: application.target.namespace.as_deref(),
         notices: &application.target.notices,
+        awaiting: application.target.awaiting.as_ref(),
     };
     application.status = Some(view.status());
     application.plan = Some(plan);

@@ -35,6 +35,9 @@ pub(super) fn draw(
             @if application.never_promoted {
                 p.note { "Never promoted: this environment follows no branch, and versions.yaml has no pin for it. Nothing is deployed." }
             }
+            @if let Some(awaiting) = &application.awaiting {
+                p.note { strong { "Awaiting" } ": it " (markup::prose(&words::awaiting(awaiting))) }
+            }
             @if !application.holds.is_empty() { (holds(&application.holds, board.time)) }
             @for notice in &application.notices { p.note { (markup::prose(notice)) } }
         }

@@ -223,7 +223,7 @@ fn set_of(tokens: &[Token]) -> WantedSet {
 
 fn version(digest: Digest) -> Version {
     let config = "0123456789abcdef0123456789abcdef01234567".parse().unwrap();
-    Version { commit: None, chart: None, image: None, config, digest }
+    Version { commit: None, chart: None, image: None, images: Vec::new(), config, digest }
 }
 
 /// What a case gives.
@@ -675,6 +675,9 @@ pub(super) fn every_hold() -> Vec<HoldReason> {
         HoldReason::ChartUnavailable { chart: text("redis 1.0.0"), message: text("no answer") },
         HoldReason::RevisionMissing { repository: repository(), revision: text("branch main") },
         HoldReason::RenderFailed { message: text("templates/a.yaml:1: nil pointer"), hint: None },
+        HoldReason::ImageAwaited { image: text("web:1"), commit: text("01234567 by Ann (Fix)") },
+        HoldReason::ImageMissing { image: text("web:1"), message: text("there is no image of it") },
+        HoldReason::ImageUnknown { image: text("web:1"), message: text("no answer") },
         HoldReason::Rendering,
         HoldReason::Bug { place: text("src/diff.rs:1") },
         HoldReason::Standby { holder: Some(text("moorline-2")) },
@@ -716,6 +719,9 @@ pub(super) fn every_hold() -> Vec<HoldReason> {
             | HoldReason::ChartUnavailable { .. }
             | HoldReason::RevisionMissing { .. }
             | HoldReason::RenderFailed { .. }
+            | HoldReason::ImageAwaited { .. }
+            | HoldReason::ImageMissing { .. }
+            | HoldReason::ImageUnknown { .. }
             | HoldReason::Rendering
             | HoldReason::Bug { .. }
             | HoldReason::Standby { .. }

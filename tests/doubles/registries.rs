@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use super::Mishaps;
-use crate::adapters::registry::{Found, Registries, RegistryError};
-use crate::model::image::{ImageDigest, ImageRepository, ImageTag};
+use crate::Mishaps;
+use moorline::adapters::registry::{Found, Registries, RegistryError};
+use moorline::model::image::{ImageDigest, ImageRepository, ImageTag};
 
 /// The registries. Those whose images nobody named have all of them.
 pub struct MemoryRegistries {
@@ -24,7 +24,7 @@ struct Inner {
 }
 
 impl MemoryRegistries {
-    pub(super) fn new(mishaps: Arc<Mishaps>) -> Self {
+    pub(crate) fn new(mishaps: Arc<Mishaps>) -> Self {
         Self { inner: Mutex::default(), mishaps }
     }
 
