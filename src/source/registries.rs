@@ -142,7 +142,7 @@ impl Registries for ImageRegistries {
     }
 
     async fn has(&self, repository: &ImageRepository, digest: &ImageDigest) -> Result<bool, RegistryError> {
-        let found = self.ask(repository, Question::Digest(repository.clone(), digest.clone())).await?;
+        let found = self.ask(repository, Question::Digest(repository.clone(), *digest)).await?;
         Ok(!found.repository_missing)
     }
 }

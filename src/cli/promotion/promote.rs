@@ -14,6 +14,7 @@ use crate::adapters::sources::{CommitRequest, FileEdit, StateStore as _};
 use crate::cli::output::{Failure, print};
 use crate::cli::session::{Session, runtime, unknown};
 use crate::model::error::chain;
+use crate::model::facts::Version;
 use crate::model::image::{ImageDigest, ImageReference};
 use crate::model::name::{ApplicationId, EnvironmentName, ServiceName};
 use crate::model::source::{CommitSha, File, FileTree};
@@ -194,8 +195,7 @@ async fn promotion(
             return Err(Failure::new(format!("{service} cannot be promoted to {environment}: {why}")));
         };
         let status = picture.status(&from, &service);
-        let references =
-            status.and_then(|status| status.deployed.as_ref()).map(|version| version.references());
+        let references = status.and_then(|status| status.deployed.as_ref()).map(Version::references);
         let digests =
             if arguments.digest { digests(references.unwrap_or_default()) } else { BTreeMap::new() };
         wanted.add(&service, row.current.and_then(|side| side.commit), Some(commit), digests);

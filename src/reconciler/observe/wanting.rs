@@ -192,7 +192,7 @@ impl Observer {
             message: failed(&error),
         })?;
         let message = absence(found.repository_missing, "the pinned commit");
-        found.images.get(&tag).cloned().ok_or(HoldReason::ImageMissing { image: reference, message })
+        found.images.get(&tag).copied().ok_or(HoldReason::ImageMissing { image: reference, message })
     }
 }
 
@@ -267,7 +267,7 @@ fn coded(
     let image = |image: &Image| {
         let tag = image.tag(name);
         let key = tag.parse().ok().map(|tag| (image.repository.clone(), tag));
-        WantedImage { digest: key.and_then(|key| told.found.get(&key).cloned()), tag }
+        WantedImage { digest: key.and_then(|key| told.found.get(&key).copied()), tag }
     };
     let recorded = recorded(application, deployed, commit);
     let images = recorded.unwrap_or_else(|| application.images.iter().map(image).collect());

@@ -181,6 +181,8 @@ async fn replicas_belong_to_the_autoscaler_that_targets_the_object() {
     let scale = |object: &mut Value| object["spec"]["replicas"] = json!(7);
     cluster.meddle("kube-controller-manager", WEB, scale);
     cluster.meddle("kubectl", "apps|Deployment|blue-dev|api", scale);
+    // The new pods start.
+    tokio::time::sleep(std::time::Duration::from_mins(1)).await;
     let writes = cluster.writes().len();
     let outcome = shop.once().await;
     assert!(all_green(&outcome.board), "{:#?}", outcome.board);

@@ -84,7 +84,7 @@ impl ControlPlane {
     }
 
     fn signal(&self, signal: &str) {
-        let process = self.api_server().expect("the API server runs");
+        let process = self.api_server().unwrap();
         let sent = Command::new("bash").args(["-c", &format!("kill -{signal} {process}")]).status().unwrap();
         assert!(sent.success(), "failed to send {signal} to the API server");
     }
