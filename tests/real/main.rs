@@ -14,5 +14,6 @@ mod demo;
 mod git_sources;
 mod git_state;
 mod parts_work;
+mod registries;
 mod sandbox;
 mod shop;

@@ -12,7 +12,7 @@ use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ecr::Client;
-use aws_sdk_ecr::config::{SharedCredentialsProvider, SharedHttpClient};
+use aws_sdk_ecr::config::{RuntimeComponents, SharedCredentialsProvider, SharedHttpClient};
 use aws_sdk_ecr::operation::batch_get_image::BatchGetImageOutput;
 use aws_sdk_ecr::types::{ImageFailureCode, ImageIdentifier};
 use aws_smithy_http_client::proxy::ProxyConfig;
@@ -120,7 +120,8 @@ impl EcrRegistries {
                 client.batch_get_image().registry_id(question.account).repository_name(question.path);
             let accepted = MANIFESTS.map(str::to_owned).to_vec();
             let request = request.set_image_ids(Some(images)).set_accepted_media_types(Some(accepted));
-            match request.send().await {
+            // Boxed: what the SDK keeps between two awaits takes tens of kilobytes.
+            match Box::pin(request.send()).await {
                 Ok(answer) => Ok(Some(answer)),
                 Err(error) => match failure::classify(&question, &error) {
                     Failure::NoRepository => Ok(None),
@@ -146,7 +147,7 @@ impl EcrRegistries {
             let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(clients.entry(access.clone()).or_default())
         };
-        cell.get_or_init(|| self.connect(access)).await.clone()
+        cell.get_or_init(|| Box::pin(self.connect(access))).await.clone()
     }
 
     async fn connect(&self, access: Access) -> Client {
@@ -203,7 +204,7 @@ fn http_client() -> SharedHttpClient {
             .tls_provider(Provider::rustls(CryptoMode::Ring))
             .proxy_config(ProxyConfig::from_env());
         connector.set_connector_settings(settings.cloned());
-        connector.set_sleep_impl(components.and_then(|components| components.sleep_impl()));
+        connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
         connector.build()
     })
 }

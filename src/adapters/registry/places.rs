@@ -108,10 +108,10 @@ fn check(entry: RegistryEntry) -> Result<(String, Reach), InvalidRegistry> {
     let whole = if text.contains('/') { text.to_owned() } else { format!("{text}/x") };
     let repository: ImageRepository =
         whole.parse().map_err(|source| InvalidRegistry::Prefix { prefix: prefix.clone(), source })?;
-    let place = match text.contains('/') {
-        true => format!("{}/{}", repository.host(), repository.path()),
-        false => repository.host().to_owned(),
-    };
+    let mut place = repository.host().to_owned();
+    if text.contains('/') {
+        place = format!("{place}/{}", repository.path());
+    }
     let value = |key, problem| InvalidRegistry::Value { prefix: prefix.clone(), key, problem };
     let aws = repository.ecr().is_some();
     if aws && plain {

@@ -205,13 +205,11 @@ async fn a_repository_that_does_not_exist_is_no_error() {
 #[tokio::test]
 async fn where_head_says_too_little_the_manifest_is_read() {
     let server = Server::start(|asked| match (asked.method.as_str(), asked.path.as_str()) {
-        ("HEAD", "/v2/a/manifests/bare") => answer(200, &[], ""),
-        ("GET", "/v2/a/manifests/bare" | "/v2/a/manifests/refused") => answer(200, &[], INDEX),
-        ("HEAD", "/v2/a/manifests/refused") => answer(405, &[], ""),
-        ("HEAD", "/v2/a/manifests/page") => answer(200, &[], ""),
-        ("GET", "/v2/a/manifests/page") => answer(200, &[], "<html>sign in</html>"),
+        ("HEAD", "/v2/a/manifests/bare" | "/v2/a/manifests/page") => answer(200, &[], ""),
         ("HEAD", "/v2/a/manifests/odd") => answer(200, &[("docker-content-digest", "md5:00")], ""),
-        ("HEAD", "/v2/a/manifests/lie" | "/v2/a/manifests/large") => answer(405, &[], ""),
+        ("HEAD", _) => answer(405, &[], ""),
+        ("GET", "/v2/a/manifests/bare" | "/v2/a/manifests/refused") => answer(200, &[], INDEX),
+        ("GET", "/v2/a/manifests/page") => answer(200, &[], "<html>sign in</html>"),
         ("GET", "/v2/a/manifests/lie") => {
             let digest = ImageDigest::of(b"other").to_string();
             answer(200, &[("docker-content-digest", &digest)], INDEX)
