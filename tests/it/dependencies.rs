@@ -25,7 +25,16 @@ const LICENCES: [&str; 14] = [
 ];
 
 /// Crates that would bring a second TLS stack, or that are withdrawn in favour of another.
-const BANNED: [&str; 5] = ["openssl-sys", "openssl", "native-tls", "libssh2-sys", "boring-sys"];
+const BANNED: [&str; 8] = [
+    "aws-lc-rs",
+    "aws-lc-sys",
+    "boring-sys",
+    "libssh2-sys",
+    "native-tls",
+    "openssl",
+    "openssl-sys",
+    "s2n-tls",
+];
 
 fn packages() -> Vec<Value> {
     // Crates of other platforms need not be on this machine.

@@ -6,6 +6,7 @@ pub(crate) mod git_http;
 pub(crate) mod git_repository;
 pub(crate) mod git_ssh;
 pub(crate) mod kubectl;
+pub(crate) mod moto;
 pub(crate) mod node;
 pub(crate) mod registry;
 
