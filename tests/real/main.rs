@@ -15,6 +15,7 @@ mod git_sources;
 mod git_state;
 mod history;
 mod parts_work;
+mod promotion;
 mod registries;
 mod sandbox;
 mod shop;

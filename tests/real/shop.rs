@@ -99,9 +99,7 @@ impl Shop {
         );
         put(
             "services/web.yaml",
-            format!(
-                "team: {team}\ncode: {{repository: \"{code}\"}}\nchart: {{path: deploy/chart}}\nimage: {{repository: example.com/web, values: {{repository: image.repository, tag: image.tag}}}}\n"
-            ),
+            format!("team: {team}\ncode: {{repository: \"{code}\"}}\nchart: {{path: deploy/chart}}\n"),
         );
         put("services/api.yaml", format!("team: {team}\nmanifests: {{path: k8s/api}}\n"));
         put("services/jobs.yaml", format!("team: {team}\nmanifests: {{path: k8s/jobs}}\n"));
