@@ -16,6 +16,7 @@ use super::run::stop_signal;
 use super::sandbox::write_kubeconfig;
 use super::session::{Session, runtime};
 use crate::adapters::clock::{Clock as _, SystemClock};
+use crate::demo::registry::DemoRegistry;
 use crate::demo::screen::Screen;
 use crate::demo::shop::Shop;
 use crate::demo::tries::{text, tries};
@@ -67,8 +68,13 @@ pub(super) fn run(arguments: &DemoArguments) -> Result<ExitCode, Failure> {
         "moorline demo in {}: a sandbox cluster, sample repositories, the daemon",
         place.path.display()
     ));
-    let shop = Shop::create(&place.path).map_err(|error| Failure::of(&error))?;
     let runtime = runtime()?;
+    let registry = runtime.block_on(TcpListener::bind("127.0.0.1:0")).map_err(|error| Failure::of(&error))?;
+    let address = registry.local_addr().map_err(|error| Failure::of(&error))?;
+    let shop = Shop::create(&place.path, &address.to_string()).map_err(|error| Failure::of(&error))?;
+    let images = DemoRegistry::default();
+    images.push("shop", &shop.first, &shop.first);
+    runtime.spawn(images.serve(registry));
     let green = runtime.block_on(show(arguments, &shop, &screen, colours));
     // What still hangs on a connection must not keep the folder.
     runtime.shutdown_timeout(Duration::from_millis(200));

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use git2::{IndexAddOption, Repository, RepositoryInitOptions, Signature};
 
-/// What the sample files call the code repository and its commit.
-const PLACEHOLDERS: [&str; 2] = ["/srv/git/shop", "1111111111111111111111111111111111111111"];
+/// What the sample files call the code repository, its commit and its registry.
+const PLACEHOLDERS: [&str; 3] =
+    ["/srv/git/shop", "1111111111111111111111111111111111111111", "example.com/shop"];
 
 /// Includes files of the example by their paths.
 macro_rules! files {
@@ -66,15 +67,20 @@ pub enum CreateShopError {
 pub struct Shop {
     /// The folder that holds everything of the demo.
     pub folder: PathBuf,
+    /// Host and port of the image registry.
+    pub registry: String,
+    /// The first commit of the code.
+    pub first: String,
 }
 
 impl Shop {
     /// Makes the repositories in a folder that is empty or not there.
-    pub fn create(folder: &Path) -> Result<Self, CreateShopError> {
-        let shop = Self { folder: folder.to_owned() };
+    pub fn create(folder: &Path, registry: &str) -> Result<Self, CreateShopError> {
+        let mut shop =
+            Self { folder: folder.to_owned(), registry: registry.to_owned(), first: String::new() };
         let code = shop.code();
-        let commit = create(&code, CODE, str::to_owned)?;
-        let values = [code.display().to_string(), commit];
+        shop.first = create(&code, CODE, str::to_owned)?;
+        let values = [code.display().to_string(), shop.first.clone(), format!("{registry}/shop")];
         create(&shop.config(), CONFIG, |text| {
             PLACEHOLDERS
                 .iter()
@@ -176,7 +182,7 @@ mod tests {
     #[test]
     fn the_pin_is_the_first_commit_of_the_code() {
         let folder = tempfile::tempdir().unwrap();
-        let shop = Shop::create(folder.path()).unwrap();
+        let shop = Shop::create(folder.path(), "127.0.0.1:5000").unwrap();
         let head = Repository::open(shop.code()).unwrap().head().unwrap().target().unwrap().to_string();
         let pins = std::fs::read_to_string(shop.config().join("environments/prod/versions.yaml")).unwrap();
         assert!(pins.contains(&head), "{pins}");

@@ -1,5 +1,6 @@
 //! Things to try in another terminal, each a line to paste.
 
+use super::registry::MANIFEST;
 use super::shop::Shop;
 
 /// Something to try.
@@ -20,7 +21,7 @@ pub fn tries(shop: &Shop, program: &str) -> Vec<Try> {
     let pins = quoted(&shop.config().join("environments/prod/versions.yaml"));
     let greeter = quoted(&shop.config().join("k8s/greeter/greeter.yaml"));
     let kubectl = format!("kubectl --kubeconfig {kubeconfig}");
-    let program = quote(program);
+    let (program, registry) = (quote(program), &shop.registry);
     let common = format!("--config {config} --kubeconfig {kubeconfig} --data-dir {data}");
     let one = |title, line| Try { title, line };
     vec![
@@ -41,9 +42,16 @@ pub fn tries(shop: &Shop, program: &str) -> Vec<Try> {
         ),
         one("revert it", format!("git -C {config} revert --no-edit HEAD")),
         one(
-            "commit code: dev follows the branch",
+            "commit code: dev waits for its image",
             format!("git -C {code} commit -q --allow-empty -m 'version 2'"),
         ),
+        one(
+            "push the image, as CI would by docker push: dev follows",
+            format!(
+                "commit=$(git -C {code} rev-parse HEAD) && curl -sS -X PUT -H 'content-type: {MANIFEST}' -d \"$commit\" http://{registry}/v2/shop/manifests/$commit"
+            ),
+        ),
+        one("see what prod lacks", format!("{program} pending prod {common}")),
         one(
             "promote it to prod by a pin",
             format!(
@@ -89,7 +97,8 @@ mod tests {
     fn paths_with_spaces_and_quotes_are_still_one_word() {
         assert_eq!(quote("/tmp/moorline-demo.1"), "/tmp/moorline-demo.1");
         assert_eq!(quote("/tmp/my demo's"), r"'/tmp/my demo'\''s'");
-        let shop = Shop { folder: "/tmp/a b".into() };
+        let shop =
+            Shop { folder: "/tmp/a b".into(), registry: "127.0.0.1:5000".into(), first: String::new() };
         for one in tries(&shop, "/usr/bin/moorline") {
             assert!(!one.line.contains('\n') && one.line.contains("'/tmp/a b/"), "{}", one.line);
         }

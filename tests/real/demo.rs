@@ -99,12 +99,17 @@ fn each_printed_thing_to_try_works_as_printed() {
     eventually("the greeting is new", || shop("dev", greeting) == "good evening");
     demo.paste("revert it");
     eventually("the greeting is as before", || shop("dev", greeting) == "hello from dev");
-    demo.paste("commit code: dev follows the branch");
+    demo.paste("commit code: dev waits for its image");
+    eventually("it is awaited", || {
+        let status = demo.paste("ask for the state, without the daemon");
+        String::from_utf8_lossy(&status.stdout).contains("awaiting: waits for the image")
+    });
+    demo.paste("push the image, as CI would by docker push: dev follows");
     let head = String::from_utf8(shell(&format!("git -C {folder}/code rev-parse HEAD")).stdout).unwrap();
-    eventually("dev runs the commit", || shop("dev", image).ends_with(head.trim()));
-    assert!(!shop("prod", image).ends_with(head.trim()));
+    eventually("dev runs the commit", || shop("dev", image).contains(head.trim()));
+    assert!(!shop("prod", image).contains(head.trim()));
     demo.paste("promote it to prod by a pin");
-    eventually("prod runs it too", || shop("prod", image).ends_with(head.trim()));
+    eventually("prod runs it too", || shop("prod", image).contains(head.trim()));
     demo.paste("push a bad image, and see it held while the old one runs on");
     eventually("it is held", || {
         let status = demo.paste("ask for the state, without the daemon");
