@@ -13,6 +13,7 @@ use super::{ERROR, Picture, author, pin_of, proof};
 use crate::adapters::sources::{CommitRequest, FileEdit, StateStore as _};
 use crate::cli::output::{Failure, print};
 use crate::cli::session::{Session, runtime, unknown};
+use crate::model::digest::DigestBuilder;
 use crate::model::error::chain;
 use crate::model::facts::Version;
 use crate::model::image::{ImageDigest, ImageReference};
@@ -288,7 +289,12 @@ impl Move {
         let reason = reason.map(|reason| format!("\n\n{}", reason.trim())).unwrap_or_default();
         let key = if self.verb == "rollback" { "Moorline-Rollback" } else { "Moorline-Promote" };
         let of = |service: &ServiceName| ApplicationId::new(self.environment.clone(), service.clone());
-        let trailers = self.edits.keys().map(|service| (key.to_owned(), of(service).to_string())).collect();
+        let services = self.edits.keys().map(|service| (key.to_owned(), of(service).to_string()));
+        // What the commit is, for who finds it after a lost answer: another one of the same services is not this one.
+        let mut builder = DigestBuilder::default();
+        builder.add(format!("{:?}", self.edits).as_bytes()).add(lines.join("\n").as_bytes());
+        let operation = format!("{}/{}/{}", self.verb, self.environment, builder.finish().short());
+        let trailers = services.chain([("Moorline-Operation".to_owned(), operation)]).collect();
         (format!("{subject}{reason}\n\n{}", lines.join("\n")), trailers)
     }
 }
