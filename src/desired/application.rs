@@ -50,6 +50,20 @@ pub struct Application {
     pub suspend: Option<String>,
 }
 
+impl Application {
+    /// Which paths make a commit of its code a version; none where each commit is one (RULES §9).
+    pub fn version_paths(&self) -> Vec<RepositoryPath> {
+        let Some(code) = self.code.as_ref().filter(|code| !code.path.as_str().is_empty()) else {
+            return Vec::new();
+        };
+        let chart = match &self.origin {
+            Origin::Chart { path } => Some(path.clone()),
+            _ => None,
+        };
+        [code.path.clone()].into_iter().chain(chart).collect()
+    }
+}
+
 /// What becomes of random values and times that a chart draws.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Random {

@@ -12,7 +12,6 @@ use crate::model::error::chain;
 use crate::model::facts::Version;
 use crate::model::history::{Comparison, ComparisonQuestion};
 use crate::model::name::{EnvironmentName, ServiceName};
-use crate::model::source::RepositoryPath;
 use crate::promotion::{PendingRow, PendingState, Side, pending_row};
 use crate::report::words::{counted, moment};
 use crate::settings::CommonArguments;
@@ -137,9 +136,7 @@ async fn row(
     let compared = match commits.filter(|(right, left)| right != left) {
         None => None,
         Some((right, left)) => {
-            let paths =
-                if code.path.as_str().is_empty() { Vec::new() } else { paths(application, &code.path) };
-            let question = ComparisonQuestion { left, right, paths };
+            let question = ComparisonQuestion { left, right, paths: application.version_paths() };
             Some(session.git.compare(&code.repository, &question).await)
         }
     };
@@ -153,14 +150,6 @@ async fn row(
         row.reason.get_or_insert_with(|| format!("{environment} is held: {}", held.join(", ")));
     }
     row
-}
-
-fn paths(application: &Application, path: &RepositoryPath) -> Vec<RepositoryPath> {
-    let chart = match &application.origin {
-        crate::desired::Origin::Chart { path } => Some(path.clone()),
-        _ => None,
-    };
-    [path.clone()].into_iter().chain(chart).collect()
 }
 
 /// What Git pins, with the image as far as it is known.

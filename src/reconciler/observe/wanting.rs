@@ -8,7 +8,6 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Observer, source_hold};
 use crate::adapters::registry::RegistryError;
-use crate::desired::Origin;
 use crate::desired::{
     Application, Awaited, AwaitedState, Built, Candidate, Choice, CodeRevision, Image, candidates, choose,
 };
@@ -17,7 +16,7 @@ use crate::model::facts::{Awaiting, ImageState, Version};
 use crate::model::history::{MainlineQuestion, PastCommit};
 use crate::model::hold::HoldReason;
 use crate::model::image::{ImageDigest, ImageReference, ImageRepository, ImageTag};
-use crate::model::source::{CommitSha, RepositoryPath};
+use crate::model::source::CommitSha;
 use crate::render::{WantedCode, WantedImage};
 
 /// So many versions are asked for at once, after the newest alone.
@@ -84,7 +83,7 @@ impl Observer {
         deployed: Option<&Version>,
         (reference, head): (String, CommitSha),
     ) -> Result<Wanting, Box<NotWanting>> {
-        let paths = paths_of(application);
+        let paths = application.version_paths();
         // Every commit is a version, and none needs an image: the head is all that matters.
         if paths.is_empty() && application.images.is_empty() {
             let code = WantedCode::tagged(application, head);
@@ -240,18 +239,6 @@ fn chosen(
     (choice, open.get())
 }
 
-/// Which paths make a commit a version; none where each is one (RULES §9).
-fn paths_of(application: &Application) -> Vec<RepositoryPath> {
-    let Some(code) = application.code.as_ref().filter(|code| !code.path.as_str().is_empty()) else {
-        return Vec::new();
-    };
-    let chart = match &application.origin {
-        Origin::Chart { path } => Some(path.clone()),
-        _ => None,
-    };
-    [code.path.clone()].into_iter().chain(chart).collect()
-}
-
 fn tag(image: &Image, commit: CommitSha) -> Option<ImageTag> {
     image.tag(commit).parse().ok()
 }
@@ -340,7 +327,7 @@ fn held(
     head: CommitSha,
 ) -> HoldReason {
     let (Some(awaited), Some(awaiting)) = (awaited, awaiting) else {
-        let paths: Vec<String> = paths_of(application).iter().map(ToString::to_string).collect();
+        let paths: Vec<String> = application.version_paths().iter().map(ToString::to_string).collect();
         return HoldReason::RenderFailed {
             message: format!("no commit up to {} changes {}", head.short(), paths.join(" or ")),
             hint: Some("check `code.path` in the services file".to_owned()),
